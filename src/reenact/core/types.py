@@ -1,0 +1,94 @@
+"""The nouns of the three verbs: `Motion` (small, typed, per frame), `Portrait` (once), `Method` (the verbs)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from jaxtyping import Float32, UInt8
+
+Image = UInt8[np.ndarray, "height width 3"]
+"""RGB picture, 0..255, rows first."""
+
+
+@dataclass(frozen=True)
+class Motion:
+    """What one frame says of a face: all that is ever sent after the portrait.
+
+    The keypoints that a method renders from it are x = scale * R(head_pose) (x_c + d(expression)) + translation, in the
+    coordinates of docs/conventions.md.
+    """
+
+    head_pose: Float32[np.ndarray, "3"]
+    """yaw, pitch, roll in radians: yaw > 0 turns the nose to the picture's right, pitch > 0 up, roll > 0 clockwise."""
+    scale: Float32[np.ndarray, "1"]
+    """head size: 1 where the mean face is half as high as the crop."""
+    translation: Float32[np.ndarray, "2"]
+    """x, y of the head's origin in [-1, 1] of the crop, x right, y down."""
+    expression: Float32[np.ndarray, "code"]
+    """the method's expression code, no unit; all zeros is neutral."""
+
+    def vector(self) -> Float32[np.ndarray, "6+code"]:
+        """The fields in their order, as one row."""
+        return np.concatenate([getattr(self, field.name) for field in fields(self)]).astype(np.float32)
+
+    @staticmethod
+    def from_vector(row: Float32[np.ndarray, "6+code"]) -> Motion:
+        """The inverse of `vector`."""
+        row = np.asarray(row, np.float32)
+        return Motion(head_pose=row[:3], scale=row[3:4], translation=row[4:6], expression=row[6:])
+
+    def replace(self, **changes: np.ndarray) -> Motion:
+        """A copy with some fields changed."""
+        return replace(self, **changes)
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where a square crop lies in a picture: centre and side in pixels of the picture, angle in radians (clockwise)."""
+
+    centre_x: float
+    centre_y: float
+    side: float
+    angle: float = 0.0
+
+
+@dataclass(frozen=True)
+class Portrait:
+    """A source face, encoded once."""
+
+    method: str
+    """the name of the method that made it"""
+    tensors: Mapping[str, np.ndarray]
+    """what the method's `render` wants of the source: feature maps, canonical keypoints; its own affair"""
+    motion: Motion
+    """the source's own motion"""
+    image: Image
+    """the 256x256 crop that was encoded"""
+    placement: Placement | None = None
+    """where the crop lies in the photo; None if the caller gave a crop"""
+    photo: Image | None = None
+    """the whole photo; None if the caller gave a crop"""
+
+
+@runtime_checkable
+class Method(Protocol):
+    """The three verbs. Code above `methods/` never asks which method it has."""
+
+    name: str
+    size: int
+    """side of the crops that it reads and writes, in pixels"""
+
+    def encode_source(self, image: Image) -> Portrait:
+        """A size x size crop -> everything that `render` needs of the source."""
+        ...
+
+    def encode_motion(self, frame: Image) -> Motion:
+        """A size x size crop -> its motion."""
+        ...
+
+    def render(self, portrait: Portrait, motion: Motion) -> Image:
+        """The portrait's person, moved: a size x size picture."""
+        ...

@@ -1,0 +1,1 @@
+"""Finding a face, reading it (478 points, 52 blendshapes, pose), cropping it, pasting it back."""

@@ -1,0 +1,148 @@
+"""The free landmarker: 478 points and 52 ARKit blendshapes of a face, and its head pose.
+
+MediaPipe's face_landmarker.task (Apache-2.0) holds three .tflite networks, which OpenVINO runs as they are. The regions
+that link them follow MediaPipe's face landmark graph: a square of 1.5 times the box, turned so that the eyes are level.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import zipfile
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float32
+from PIL import Image as PILImage
+
+from reenact.core.assets import fetch
+from reenact.core.types import Image, Placement
+from reenact.faces import blazeface
+from reenact.faces.blendshapes import BLENDSHAPE_POINTS
+
+PRESENCE_MIN = 0.5
+REGION_SCALE = 1.5
+LANDMARK_SIZE = 256
+RIGHT_EYE_OUTER, LEFT_EYE_OUTER = 33, 263
+
+
+@dataclass(frozen=True)
+class Face:
+    """What the landmarker reads of one face."""
+
+    landmarks: Float32[np.ndarray, "478 3"]
+    """x right, y down in pixels of the picture; z towards the camera in the same unit"""
+    presence: float
+    """how sure the network is that this is a face, 0..1"""
+
+    @property
+    def box(self) -> tuple[float, float, float, float]:
+        """left, top, right, bottom of the points, px"""
+        low, high = self.landmarks[:, :2].min(0), self.landmarks[:, :2].max(0)
+        return float(low[0]), float(low[1]), float(high[0]), float(high[1])
+
+    def region(self) -> Placement:
+        """Where to look for this face in the next frame."""
+        right, left = self.landmarks[RIGHT_EYE_OUTER, :2], self.landmarks[LEFT_EYE_OUTER, :2]
+        return _region(np.array(self.box), right, left)
+
+
+class Landmarker:
+    """Detector, landmarks and blendshapes on one CPU device. Not thread-safe: one for each thread."""
+
+    def __init__(self, threads: int = 0) -> None:
+        """threads: 0 leaves it to OpenVINO. Raises ReenactError when the file is not to be had."""
+        import openvino
+
+        core = openvino.Core()
+        options = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
+        if threads:
+            options["INFERENCE_NUM_THREADS"] = str(threads)
+        # OpenVINO reads .tflite from files only, not from memory.
+        with zipfile.ZipFile(fetch("face_landmarker.task")) as task, tempfile.TemporaryDirectory() as folder:
+            models = {name: core.read_model(task.extract(f"{name}.tflite", folder)) for name in _MODELS}
+            models = {name: model.clone() for name, model in models.items()}
+        models["face_landmarks_detector"].reshape([1, LANDMARK_SIZE, LANDMARK_SIZE, 3])
+        self._models = {
+            name: core.compile_model(model, "CPU", options).create_infer_request() for name, model in models.items()
+        }
+
+    def detect(self, image: Image) -> list[Face]:
+        """Every face in the picture, largest first."""
+        picture = PILImage.fromarray(image)
+        canvas, scale, left, top = blazeface.letterbox(picture)
+        regressors, logits = self._run("face_detector", canvas)
+        found = blazeface.decode(regressors[0], logits[0, :, 0], scale, left, top)
+        found.sort(key=lambda detection: -detection.area)
+        faces = [self._read(picture, _region(d.box, d.points[0], d.points[1])) for d in found]
+        return [face for face in faces if face is not None]
+
+    def track(self, image: Image, last: Face) -> Face | None:
+        """The face that was at `last` in the frame before; None if it has gone."""
+        return self._read(PILImage.fromarray(image), last.region())
+
+    def blendshapes(self, face: Face) -> Float32[np.ndarray, "52"]:
+        """The 52 ARKit coefficients, 0..1, in the order of `BLENDSHAPE_NAMES`."""
+        (coefficients,) = self._run("face_blendshapes", face.landmarks[None, BLENDSHAPE_POINTS, :2])
+        return coefficients
+
+    def _read(self, picture: PILImage.Image, region: Placement) -> Face | None:
+        crop = extract(picture, region, LANDMARK_SIZE)
+        points, presence, _ = self._run("face_landmarks_detector", np.asarray(crop, np.float32)[None] / 255.0)
+        sure = float(1.0 / (1.0 + np.exp(-presence.reshape(-1)[0])))
+        if sure < PRESENCE_MIN:
+            return None
+        return Face(place_points(points.reshape(478, 3) * np.float32([1, 1, -1]), region, LANDMARK_SIZE), sure)
+
+    def _run(self, name: str, data: np.ndarray) -> list[np.ndarray]:
+        request = self._models[name]
+        request.infer([np.ascontiguousarray(data, np.float32)])
+        return [np.array(tensor.data) for tensor in request.output_tensors]
+
+
+_MODELS = ("face_detector", "face_landmarks_detector", "face_blendshapes")
+
+
+def _region(box: np.ndarray, right_eye: np.ndarray, left_eye: np.ndarray) -> Placement:
+    delta = left_eye - right_eye
+    side = REGION_SCALE * float(max(box[2] - box[0], box[3] - box[1]))
+    angle = float(np.arctan2(delta[1], delta[0]))
+    return Placement(float(box[0] + box[2]) / 2, float(box[1] + box[3]) / 2, side, angle)
+
+
+def extract(picture: PILImage.Image, place: Placement, size: int) -> PILImage.Image:
+    """The square `place` of the picture as size x size pixels, bilinear, reduced first where it is much larger.
+
+    What lies outside the picture is black.
+    """
+    shrink = int(place.side / size)
+    if shrink >= 2:
+        # Read only what is needed: a box around the turned square, reduced by a whole factor.
+        reach = place.side * 0.75
+        box = (
+            max(0, int(place.centre_x - reach)),
+            max(0, int(place.centre_y - reach)),
+            min(picture.width, int(place.centre_x + reach) + 1),
+            min(picture.height, int(place.centre_y + reach) + 1),
+        )
+        if box[2] - box[0] >= shrink and box[3] - box[1] >= shrink:
+            picture = picture.reduce(shrink, box)
+            x, y = (place.centre_x - box[0]) / shrink, (place.centre_y - box[1]) / shrink
+            place = Placement(x, y, place.side / shrink, place.angle)
+    cos, sin = np.cos(place.angle) * place.side / size, np.sin(place.angle) * place.side / size
+    half = size / 2
+    matrix = (
+        cos, -sin, place.centre_x - (cos - sin) * half,
+        sin, cos, place.centre_y - (sin + cos) * half,
+    )  # fmt: skip
+    return picture.transform((size, size), PILImage.Transform.AFFINE, matrix, PILImage.Resampling.BILINEAR)
+
+
+def place_points(
+    points: Float32[np.ndarray, "n 3"], place: Placement, size: int
+) -> Float32[np.ndarray, "n 3"]:
+    """Points in pixels of a size x size crop -> pixels of the picture that it was cut from."""
+    unit = place.side / size
+    cos, sin = np.cos(place.angle) * unit, np.sin(place.angle) * unit
+    x, y = points[:, 0] - size / 2, points[:, 1] - size / 2
+    out = [cos * x - sin * y + place.centre_x, sin * x + cos * y + place.centre_y, points[:, 2] * unit]
+    return np.stack(out, -1).astype(np.float32)

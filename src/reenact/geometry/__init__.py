@@ -1,0 +1,1 @@
+"""Grids, rotations and keypoints: one file for each convention (docs/conventions.md)."""

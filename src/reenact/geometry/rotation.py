@@ -1,0 +1,49 @@
+"""The only file that orders axes.
+
+Frame: x right, y down, z towards the camera. Column vectors: x' = R x with R = Rz(roll) Ry(yaw) Rx(pitch), each factor
+the usual matrix cos/-sin/sin/cos. So yaw > 0 moves the nose (0, 0, 1) to +x, the picture's right; pitch > 0 moves it to
+-y, up; roll > 0 moves (1, 0, 0) to +y, clockwise as seen. Turning the picture by an angle adds it to roll and leaves
+yaw and pitch alone, which is why roll is the outermost factor (ours; docs/conventions.md).
+
+Written on the array-API names that NumPy and PyTorch share, so that training and running use the same lines.
+"""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+Array = Any
+"""numpy.ndarray or torch.Tensor"""
+
+
+def _namespace(array: Array) -> ModuleType:
+    if isinstance(array, np.ndarray):
+        return np
+    import torch
+
+    return torch
+
+
+def rotation_matrix(head_pose: Array) -> Array:
+    """[..., 3] yaw, pitch, roll in radians -> [..., 3, 3] rotation for column vectors, det 1."""
+    xp = _namespace(head_pose)
+    cy, cp, cr = (xp.cos(head_pose[..., i]) for i in range(3))
+    sy, sp, sr = (xp.sin(head_pose[..., i]) for i in range(3))
+    rows = [
+        [cr * cy, cr * sy * sp - sr * cp, cr * sy * cp + sr * sp],
+        [sr * cy, sr * sy * sp + cr * cp, sr * sy * cp - cr * sp],
+        [-sy, cy * sp, cy * cp],
+    ]
+    return xp.stack([xp.stack(row, -1) for row in rows], -2)
+
+
+def euler_angles(rotation: Array) -> Array:
+    """[..., 3, 3] -> [..., 3] yaw, pitch, roll in radians; yaw in [-pi/2, pi/2]. The inverse of `rotation_matrix`."""
+    xp = _namespace(rotation)
+    yaw = xp.arcsin(xp.clip(-rotation[..., 2, 0], -1.0, 1.0))
+    pitch = xp.arctan2(rotation[..., 2, 1], rotation[..., 2, 2])
+    roll = xp.arctan2(rotation[..., 1, 0], rotation[..., 0, 0])
+    return xp.stack([yaw, pitch, roll], -1)
