@@ -1,0 +1,1 @@
+"""Reading and writing pictures and videos: streaming, rational timestamps, audio carried over."""

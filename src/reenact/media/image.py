@@ -1,0 +1,78 @@
+"""Photos in, PNG out.
+
+Whatever a camera or an editor saves becomes 8-bit RGB as a viewer shows it: turned by its EXIF tag, alpha laid over
+white, gray and palette expanded, 16 bits reduced to 8.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+from PIL import Image as PILImage
+from PIL import ImageOps, UnidentifiedImageError
+
+from reenact.core.errors import ReenactError
+from reenact.core.types import Image
+
+
+def check_readable(path: str | os.PathLike[str], kind: str) -> Path:
+    """The path, if a non-empty file is there; `kind` ('photo', 'video') is the word the error uses."""
+    path = Path(path)
+    if not path.exists():
+        raise ReenactError(f"{path}: no such file; give the path of a {kind}")
+    if not path.is_file():
+        raise ReenactError(f"{path}: not a file; give the path of a {kind}")
+    if path.stat().st_size == 0:
+        raise ReenactError(f"{path}: the file is empty; give another {kind}")
+    if not os.access(path, os.R_OK):
+        raise ReenactError(f"{path}: may not be read; change its permissions or give another {kind}")
+    return path
+
+
+def read_image(path: str | os.PathLike[str]) -> Image:
+    """The photo at `path`, upright RGB. Raises ReenactError for what is missing, empty, damaged or not a photo."""
+    path = check_readable(path, "photo")
+    try:
+        with PILImage.open(path) as picture:
+            picture.load()
+            return _as_rgb(ImageOps.exif_transpose(picture))
+    except UnidentifiedImageError:
+        raise ReenactError(f"{path}: not a photo that can be read; save it as JPEG or PNG") from None
+    except PILImage.DecompressionBombError:
+        raise ReenactError(f"{path}: the photo is too large; scale it to 8000 pixels a side or fewer") from None
+    except (OSError, SyntaxError, ValueError) as error:
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise ReenactError(f"{path}: the photo is damaged ({reason}); save it again as JPEG or PNG") from None
+
+
+def write_png(path: str | os.PathLike[str], image: Image) -> None:
+    """Write `image` as PNG, whole or not at all. Raises ReenactError when the folder cannot be written."""
+    path = Path(path)
+    part = path.with_name(f".{path.name}.part")
+    try:
+        PILImage.fromarray(image).save(part, format="PNG")
+        os.replace(part, path)
+    except OSError as error:
+        raise ReenactError(f"{path}: cannot be written ({error.strerror or error}); choose another output") from None
+    finally:
+        if part.exists():
+            part.unlink()
+
+
+def _as_rgb(picture: PILImage.Image) -> Image:
+    if picture.mode.startswith(("I", "F")):
+        return _deep_gray(np.asarray(picture))
+    if picture.has_transparency_data:
+        picture = picture.convert("RGBA")
+        white = PILImage.new("RGBA", picture.size, "white")
+        picture = PILImage.alpha_composite(white, picture)
+    return np.array(picture.convert("RGB"))
+
+
+def _deep_gray(values: np.ndarray) -> Image:
+    """16-bit (or float 0..1) gray as RGB: the full range of the type becomes 0..255."""
+    top = 1.0 if values.dtype.kind == "f" else 65535.0
+    gray = np.clip(np.round(values.astype(np.float32) * (255.0 / top)), 0, 255).astype(np.uint8)
+    return np.repeat(gray[:, :, None], 3, 2)
