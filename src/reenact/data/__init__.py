@@ -1,0 +1,1 @@
+"""From clips to pairs of frames with their truth."""

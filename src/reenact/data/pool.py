@@ -1,0 +1,107 @@
+"""The training pool: frames at 256x256 and what the landmarker reads of them, in two flat files a part.
+
+frames<part>.npy: uint8 [N,256,256,3], memory-mapped. labels<part>.npz: landmarks [N,478,3] px, blendshapes [N,52], split,
+identity, clip, each [N]. Research material about real people: a pool is never committed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float32, Int64, UInt8
+
+from reenact.core.errors import ReenactError
+from reenact.faces.points import MESH_POINTS, SHELL, template
+from reenact.faces.pose import canonical_face, fit_head
+
+RIDGE = 1e-3
+"""ours: keeps blendshapes that never fire from taking part in the neutral face"""
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What a face's keypoints are made of, for N frames, in [-1, 1] of the crop (core/types.py: Motion)."""
+
+    head_pose: Float32[np.ndarray, "n 3"]
+    scale: Float32[np.ndarray, "n 1"]
+    translation: Float32[np.ndarray, "n 2"]
+    canonical: Float32[np.ndarray, "n 47 3"]
+    """the person's neutral keypoints in the head's frame"""
+    head: Float32[np.ndarray, "n 47 3"]
+    """canonical + expression offsets"""
+    blendshapes: Float32[np.ndarray, "n 52"]
+
+
+@dataclass(frozen=True)
+class Pool:
+    frames: list[UInt8[np.ndarray, "n 256 256 3"]]
+    landmarks: Float32[np.ndarray, "n 478 3"]
+    blendshapes: Float32[np.ndarray, "n 52"]
+    split: np.ndarray
+    identity: np.ndarray
+    clip: np.ndarray
+
+    @staticmethod
+    def load(folder: Path) -> Pool:
+        """Every part in the folder. Raises ReenactError if there is none."""
+        labels = [np.load(path) for path in sorted(folder.glob("labels*.npz"))]
+        if not labels:
+            raise ReenactError(f"{folder} holds no training pool: make one with python -m reenact.data.prepare")
+        frames = [np.load(path, mmap_mode="r") for path in sorted(folder.glob("frames*.npy"))]
+        joined = {name: np.concatenate([part[name] for part in labels]) for name in labels[0].files}
+        return Pool(
+            frames, joined["lm"], joined["bs"], joined["split"], joined["ident"], joined["clip"]
+        )
+
+    def read(self, rows: Int64[np.ndarray, "batch"]) -> UInt8[np.ndarray, "batch 256 256 3"]:
+        """The frames of these rows."""
+        starts = np.cumsum([0] + [len(part) for part in self.frames])
+        part = np.searchsorted(starts, rows, side="right") - 1
+        return np.stack([self.frames[p][row - starts[p]] for p, row in zip(part, rows, strict=True)])
+
+    @cached_property
+    def truth(self) -> Truth:
+        """Pose by Procrustes; what is left is the person plus a linear map of the blendshapes, split by regression."""
+        points = self.landmarks / np.float32(128)
+        points[..., :2] -= 1
+        fit = fit_head(points)
+        unposed = fit.unpose(points)[:, list(MESH_POINTS)]
+        _, person = np.unique(self.clip, return_inverse=True)
+        expression = np.einsum("nb,bkc->nkc", self.blendshapes, self._expression_map(unposed, person))
+        neutral = unposed - expression
+        counts = np.bincount(person)
+        mean = np.stack([np.bincount(person, column) / counts for column in neutral.reshape(len(neutral), -1).T], -1)
+        canonical = mean[person].reshape(neutral.shape).astype(np.float32)
+        shell = np.broadcast_to(SHELL, (len(points), *SHELL.shape))
+        return Truth(
+            head_pose=fit.head_pose.astype(np.float32),
+            scale=fit.scale[:, None].astype(np.float32),
+            translation=fit.translation[:, :2].astype(np.float32),
+            canonical=np.concatenate([canonical, shell], 1),
+            head=np.concatenate([unposed, shell], 1).astype(np.float32),
+            blendshapes=self.blendshapes,
+        )
+
+    def _expression_map(self, unposed: np.ndarray, person: np.ndarray) -> Float32[np.ndarray, "52 k 3"]:
+        """Least squares of unposed = neutral(person) + blendshapes @ map, the person's mean taken out of both sides."""
+        flat = unposed.reshape(len(unposed), -1).astype(np.float64)
+        values = self.blendshapes.astype(np.float64)
+        counts = np.bincount(person)[:, None]
+
+        def centred(x: np.ndarray) -> np.ndarray:
+            total = np.stack([np.bincount(person, column) for column in x.T], -1)
+            return x - (total / counts)[person]
+
+        left, right = centred(values), centred(flat)
+        gram = left.T @ left + RIDGE * len(left) * np.eye(left.shape[1])
+        return np.linalg.solve(gram, left.T @ right).reshape(values.shape[1], -1, 3).astype(np.float32)
+
+
+def mirror_order() -> Int64[np.ndarray, "47"]:
+    """For each keypoint, the one on the other half of the head: what a mirrored picture swaps."""
+    points = template(canonical_face().points)
+    mirrored = points * np.float32([-1, 1, 1])
+    return np.linalg.norm(mirrored[:, None] - points[None], axis=-1).argmin(1)

@@ -1,0 +1,1 @@
+"""Parts that two or more methods share, named for what they do."""
