@@ -1,0 +1,1 @@
+"""Crop, encode, transfer, render, paste: files and live run the same path."""

@@ -1,0 +1,45 @@
+"""Whose pose, whose expression: from the driver's motion to the portrait's. Pure functions on `Motion`, NumPy only."""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+import numpy as np
+
+from reenact.core.errors import ReenactError
+from reenact.core.types import Motion
+from reenact.geometry.rotation import euler_angles, rotation_matrix
+
+Mode = Literal["relative", "absolute"]
+
+
+def check_mode(mode: str) -> None:
+    """Raises ReenactError for a mode that is none."""
+    if mode not in get_args(Mode):
+        raise ReenactError(f"unknown motion {mode!r}: choose one of {', '.join(get_args(Mode))}")
+
+
+def transfer(source: Motion, driving: Motion, reference: Motion | None, mode: Mode) -> Motion:
+    """The motion that the portrait takes on.
+
+    relative: what changed in the driver since `reference` is added to the portrait's own motion, so that
+    driving == reference leaves the portrait as it is; needs a reference.
+    absolute: the driver's motion as it is: both crops are normalised alike, so scale and translation mean the same.
+    """
+    check_mode(mode)
+    if mode == "absolute":
+        return driving
+    if reference is None:
+        raise ValueError("relative motion needs a reference")
+    return Motion(
+        head_pose=_turned(source.head_pose, driving.head_pose, reference.head_pose),
+        scale=(source.scale * driving.scale / reference.scale).astype(np.float32),
+        translation=(source.translation + driving.translation - reference.translation).astype(np.float32),
+        expression=(source.expression + driving.expression - reference.expression).astype(np.float32),
+    )
+
+
+def _turned(source: np.ndarray, driving: np.ndarray, reference: np.ndarray) -> np.ndarray:
+    """[3] angles of R_driving R_reference^T R_source: the driver's turn since the reference, applied to the source."""
+    turn = rotation_matrix(driving) @ rotation_matrix(reference).T
+    return euler_angles(turn @ rotation_matrix(source)).astype(np.float32)

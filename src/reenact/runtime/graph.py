@@ -1,0 +1,138 @@
+"""One exported graph on one device. Two makes with one interface: `OpenVinoGraph` (default) and `OrtGraph` (CUDA)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from reenact.core.errors import ReenactError
+
+DEVICES = ("auto", "cpu", "cuda", "openvino")
+
+
+class Graph(Protocol):
+    """A compiled graph that is run many times with some inputs held."""
+
+    inputs: tuple[str, ...]
+    precision: str
+
+    def hold(self, tensors: Mapping[str, np.ndarray]) -> None:
+        """Bind inputs that stay the same from run to run."""
+        ...
+
+    def run(self, tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """The outputs by name; their memory is the graph's own until the next run."""
+        ...
+
+
+class OpenVinoGraph:
+    """A graph on the CPU with OpenVINO, in fp32 or bf16. Not thread-safe: one for each thread."""
+
+    def __init__(self, path: Path, precision: str, threads: int = 0) -> None:
+        """precision: 'f32' or 'bf16'; threads: 0 leaves it to OpenVINO."""
+        import openvino
+
+        options = {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "LATENCY"}
+        if threads:
+            options["INFERENCE_NUM_THREADS"] = str(threads)
+        self._tensor = openvino.Tensor
+        compiled = openvino.Core().compile_model(str(path), "CPU", options)
+        self._request = compiled.create_infer_request()
+        self.inputs = tuple(port.get_any_name() for port in compiled.inputs)
+        self._outputs = tuple(port.get_any_name() for port in compiled.outputs)
+        self.precision = precision
+        self._held: dict[str, np.ndarray] = {}
+
+    def hold(self, tensors: Mapping[str, np.ndarray]) -> None:
+        # The tensor shares the array's memory, so the array must live as long as the binding.
+        for name, array in _wanted(tensors, self.inputs).items():
+            self._held[name] = array
+            self._request.set_tensor(name, self._tensor(array, shared_memory=True))
+
+    def run(self, tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        self.hold(tensors)
+        self._request.infer()
+        return {name: self._request.get_tensor(name).data for name in self._outputs}
+
+
+class OrtGraph:
+    """A graph with ONNX Runtime on a CUDA device, in fp32."""
+
+    def __init__(self, path: Path, threads: int = 0) -> None:
+        """Raises ReenactError where ONNX Runtime or its CUDA provider is absent."""
+        runtime = _onnxruntime_with_cuda()
+        options = runtime.SessionOptions()
+        options.intra_op_num_threads = threads
+        self._session = runtime.InferenceSession(
+            str(path), options, providers=["CUDAExecutionProvider", "CPUExecutionProvider"]
+        )
+        if "CUDAExecutionProvider" not in self._session.get_providers():
+            raise ReenactError(_NO_CUDA.format("no usable GPU was found"))
+        self._value = runtime.OrtValue.ortvalue_from_numpy
+        self.inputs = tuple(port.name for port in self._session.get_inputs())
+        self._outputs = [port.name for port in self._session.get_outputs()]
+        self.precision = "f32"
+        self._held: dict[str, object] = {}
+
+    def hold(self, tensors: Mapping[str, np.ndarray]) -> None:
+        # Copied to the GPU once, not once a frame.
+        for name, array in _wanted(tensors, self.inputs).items():
+            self._held[name] = self._value(array, "cuda", 0)
+
+    def run(self, tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        self.hold(tensors)
+        values = self._session.run_with_ort_values(self._outputs, self._held)
+        return {name: value.numpy() for name, value in zip(self._outputs, values, strict=True)}
+
+
+_NO_CUDA = "device cuda cannot be used ({}): pip install onnxruntime-gpu on a machine with a GPU, or use --device auto"
+
+
+def opener(device: str, threads: int = 0) -> Callable[[Path], Graph]:
+    """What opens a graph file on `device`, one of `DEVICES`.
+
+    auto and openvino: OpenVINO, bf16 where the CPU has it; cpu: OpenVINO, fp32; cuda: ONNX Runtime. Raises ReenactError
+    for a device that is unknown or absent.
+    """
+    if device not in DEVICES:
+        raise ReenactError(f"unknown device {device!r}: choose one of {', '.join(DEVICES)}")
+    if not 0 <= threads <= 1024:
+        raise ReenactError(f"threads must be 0 (automatic) to 1024, not {threads}")
+    if device == "cuda":
+        _onnxruntime_with_cuda()
+        return lambda path: OrtGraph(path, threads)
+    precision = "f32" if device == "cpu" else fast_precision()
+    return lambda path: OpenVinoGraph(path, precision, threads)
+
+
+def fast_precision() -> str:
+    """'bf16' where the CPU computes in it, else 'f32'."""
+    import openvino
+
+    return "bf16" if "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES") else "f32"
+
+
+def thread_count(threads: int) -> int:
+    """What `threads` comes to on this machine."""
+    if threads:
+        return threads
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _onnxruntime_with_cuda():
+    try:
+        import onnxruntime
+    except ImportError:
+        raise ReenactError(_NO_CUDA.format("onnxruntime is not installed")) from None
+    if "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
+        raise ReenactError(_NO_CUDA.format("this onnxruntime was built without CUDA"))
+    return onnxruntime
+
+
+def _wanted(tensors: Mapping[str, np.ndarray], inputs: tuple[str, ...]) -> dict[str, np.ndarray]:
+    """Those that the graph has, as contiguous float32: an exporter drops inputs that nothing reads."""
+    return {name: np.ascontiguousarray(array, np.float32) for name, array in tensors.items() if name in inputs}

@@ -1,0 +1,135 @@
+"""The three verbs on exported graphs: a folder with config.json, source.onnx, motion.onnx and render.onnx.
+
+    photo --landmarker, crop--> image --source.onnx--> tensors, held in render.onnx   (once)
+    frame --motion.onnx--> Motion --transfer--> Motion --render.onnx--> frame          (each frame)
+
+Contract: source and motion read `image` [1, 3, 256, 256], RGB in [0, 1]; motion gives the fields of `Motion`, each with a
+batch axis; render reads the source's tensors (and `image`), source_<field> and driving_<field>, and gives `frame`.
+"""
+
+from __future__ import annotations
+
+import json
+import warnings
+from dataclasses import fields, replace
+from pathlib import Path
+
+import numpy as np
+
+from reenact.core.errors import ReenactError
+from reenact.core.types import Image, Motion, Placement, Portrait
+from reenact.faces.crop import cut, head_crop
+from reenact.faces.landmarker import Landmarker
+from reenact.runtime.graph import opener
+
+SMALL_HEAD = 0.75
+"""ours: below this share of the crop's side the photo has too few pixels for a sharp result, so we warn"""
+GRAPHS = ("source", "motion", "render")
+
+
+class OnnxMethod:
+    """A method from its weights folder. Implements `core.types.Method`. Not thread-safe: one for each thread."""
+
+    def __init__(self, folder: Path, device: str = "auto", threads: int = 0) -> None:
+        """device: auto, cpu, cuda or openvino; threads: 0 is automatic. Raises ReenactError: folder or device bad."""
+        folder = Path(folder)
+        missing = [name for name in ("config.json", *(f"{g}.onnx" for g in GRAPHS)) if not (folder / name).is_file()]
+        if missing:
+            raise ReenactError(f"{folder} is not a weights folder (no {', '.join(missing)}): install reenact again")
+        self.config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        self.name: str = self.config["method"]
+        self.size: int = self.config["size"]
+        self.device, self.threads = device, threads
+        open_graph = opener(device, threads)
+        self._source, self._motion, self._render = (open_graph(folder / f"{name}.onnx") for name in GRAPHS)
+        self._held: Portrait | None = None
+        self._landmarker: Landmarker | None = None
+
+    @property
+    def precision(self) -> str:
+        """What the render graph computes in: f32 or bf16."""
+        return self._render.precision
+
+    def encode_source(self, image: Image, *, cropped: bool = False, face: int = 1) -> Portrait:
+        """A photo -> the portrait of its `face`-th largest face (from 1). With cropped=True: a ready size x size crop.
+
+        Raises ReenactError when the photo has no (such) face or the crop has another size.
+        """
+        if cropped:
+            return self._encode(image)
+        placement = self._find(image, face)
+        if placement.side < SMALL_HEAD * self.size:
+            warnings.warn(
+                f"the head fills only {placement.side:.0f} x {placement.side:.0f} pixels of the portrait, so the result"
+                f" will be soft: a photo with {self.size} or more is better",
+                stacklevel=2,
+            )
+        return replace(self._encode(cut(image, placement, self.size)), placement=placement, photo=image)
+
+    def encode_motion(self, frame: Image) -> Motion:
+        """A size x size crop -> its motion."""
+        return self._read_motion(self._tensor(frame))
+
+    def render(self, portrait: Portrait, motion: Motion) -> Image:
+        """The portrait's person, moved: size x size. The portrait is bound once; a frame brings only its motion."""
+        if self._held is not portrait:
+            self._render.hold({**portrait.tensors, **_prefixed("source", portrait.motion)})
+            self._held = portrait
+        frame = self._render.run(_prefixed("driving", motion))["frame"][0]
+        return np.ascontiguousarray((frame.clip(0.0, 1.0) * 255.0 + 0.5).astype(np.uint8).transpose(1, 2, 0))
+
+    def _find(self, image: Image, face: int) -> Placement:
+        if face < 1:
+            raise ReenactError(f"--face counts from 1 (the largest face), so {face} is no face")
+        if self._landmarker is None:
+            self._landmarker = Landmarker(self.threads)
+        faces = self._landmarker.detect(image)
+        if not faces:
+            raise ReenactError("no face found in the portrait: choose a photo where one face is seen from the front")
+        if face > len(faces):
+            found = "only one face" if len(faces) == 1 else f"{len(faces)} faces"
+            raise ReenactError(f"the portrait has {found}: --face {face} must be at most {len(faces)}")
+        return head_crop(faces[face - 1])
+
+    def _encode(self, crop: Image) -> Portrait:
+        tensor = self._tensor(crop)
+        tensors = {name: np.array(value) for name, value in self._source.run({"image": tensor}).items()}
+        tensors.setdefault("image", tensor)
+        return Portrait(self.name, tensors, self._read_motion(tensor), crop)
+
+    def _read_motion(self, tensor: np.ndarray) -> Motion:
+        out = self._motion.run({"image": tensor})
+        return Motion(**{field.name: np.array(out[field.name][0], np.float32) for field in fields(Motion)})
+
+    def _tensor(self, image: Image) -> np.ndarray:
+        """[size, size, 3] uint8 -> [1, 3, size, size] float32 in [0, 1]."""
+        if image.shape != (self.size, self.size, 3):
+            raise ReenactError(f"a crop must be {self.size} x {self.size} RGB, not {image.shape}: cut it first")
+        return np.ascontiguousarray(image.transpose(2, 0, 1)[None], np.float32) / np.float32(255.0)
+
+
+def weights_folder() -> Path:
+    """The folder that the shipped weights lie in, one folder a method."""
+    return Path(__file__).resolve().parent.parent / "weights"
+
+
+def known_methods() -> list[str]:
+    """Names that `load` takes, sorted."""
+    return sorted(path.parent.name for path in weights_folder().glob("*/config.json"))
+
+
+def load(name: str = "mmfa", device: str = "auto", threads: int = 0) -> OnnxMethod:
+    """The method `name`, ready to run; `name` may also be the path of a weights folder.
+
+    device: auto and openvino (OpenVINO, bf16 where the CPU has it), cpu (OpenVINO, fp32), cuda (ONNX Runtime); threads: 0 is
+    automatic. Raises ReenactError for an unknown method or device.
+    """
+    if name in known_methods():
+        return OnnxMethod(weights_folder() / name, device, threads)
+    if (Path(name) / "config.json").is_file():
+        return OnnxMethod(Path(name), device, threads)
+    raise ReenactError(f"unknown method {name!r}: choose one of {', '.join(known_methods()) or '(none is installed)'}")
+
+
+def _prefixed(prefix: str, motion: Motion) -> dict[str, np.ndarray]:
+    return {f"{prefix}_{field.name}": getattr(motion, field.name)[None] for field in fields(Motion)}
