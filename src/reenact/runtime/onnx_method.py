@@ -22,7 +22,7 @@ from reenact.faces.crop import cut, head_crop
 from reenact.faces.landmarker import Landmarker
 from reenact.runtime.graph import opener
 
-SMALL_HEAD = 0.75
+SMALL_HEAD = 0.5
 """ours: below this share of the crop's side the photo has too few pixels for a sharp result, so we warn"""
 GRAPHS = ("source", "motion", "render")
 
@@ -49,6 +49,13 @@ class OnnxMethod:
     def precision(self) -> str:
         """What the render graph computes in: f32 or bf16."""
         return self._render.precision
+
+    @property
+    def landmarker(self) -> Landmarker:
+        """What finds the face in a photo; made on first use. Not thread-safe either."""
+        if self._landmarker is None:
+            self._landmarker = Landmarker(self.threads)
+        return self._landmarker
 
     def encode_source(self, image: Image, *, cropped: bool = False, face: int = 1) -> Portrait:
         """A photo -> the portrait of its `face`-th largest face (from 1). With cropped=True: a ready size x size crop.
@@ -81,9 +88,7 @@ class OnnxMethod:
     def _find(self, image: Image, face: int) -> Placement:
         if face < 1:
             raise ReenactError(f"--face counts from 1 (the largest face), so {face} is no face")
-        if self._landmarker is None:
-            self._landmarker = Landmarker(self.threads)
-        faces = self._landmarker.detect(image)
+        faces = self.landmarker.detect(image)
         if not faces:
             raise ReenactError("no face found in the portrait: choose a photo where one face is seen from the front")
         if face > len(faces):

@@ -1,0 +1,159 @@
+"""How fast it runs here: each verb alone, and the whole command on the example files."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from reenact.animate.pipeline import animate_file, crops
+from reenact.animate.transfer import transfer
+from reenact.core.errors import ReenactError
+from reenact.core.types import Image
+from reenact.faces.crop import CropTracker
+from reenact.faces.landmarker import Landmarker
+from reenact.media.image import read_image
+from reenact.media.video import VideoReader
+from reenact.runtime.graph import thread_count
+from reenact.runtime.onnx_method import OnnxMethod, load
+
+WARM_UP = 10
+"""ours: runs left out of each median; the first ones fill caches and let the clock speed settle"""
+CROPS = 32
+"""ours: different driving crops that the timed runs go round, so that no run repeats the one before it"""
+
+
+@dataclass(frozen=True)
+class BenchResult:
+    """One measurement; times are medians in ms of wall time, rates are frames a second."""
+
+    method: str
+    device: str
+    precision: str
+    threads: int
+    runs: int
+    motion_ms: float
+    render_ms: float
+    render_path_ms: float
+    """motion, transfer and render of one frame together"""
+    render_path_fps: float
+    animate_fps: float
+    """the whole of `animate`: decode, track, cut, motion, render, encode; start-up left out"""
+    animate_frames: int
+    animate_start_s: float
+    """start-up of the whole command: loading the graphs, encoding the portrait"""
+    peak_rss_mb: float | None
+    cpu: str
+    cpu_count: int
+    system: str
+    python: str
+    versions: dict[str, str]
+    command: str
+
+    def as_dict(self) -> dict[str, object]:
+        """For JSON."""
+        return asdict(self)
+
+
+def bench(
+    portrait: Path, driving: Path, *, method: str = "mmfa", device: str = "auto", threads: int = 0, runs: int = 100
+) -> BenchResult:
+    """Measure on a photo and a video. Raises ReenactError as `animate_file` does."""
+    if runs < 1:
+        raise ReenactError(f"--runs must be at least 1, not {runs}")
+    loaded = load(method, device, threads)
+    motion_ms, render_ms, path_ms = _verbs(loaded, read_image(portrait), _crops(driving, loaded.size), runs)
+    with tempfile.TemporaryDirectory() as folder:
+        began = time.perf_counter()
+        report = animate_file(
+            portrait, driving, Path(folder) / "bench.mp4", method=method, device=device, threads=threads
+        )
+        whole = time.perf_counter() - began
+    return BenchResult(
+        method=loaded.name,
+        device=device,
+        precision=loaded.precision,
+        threads=thread_count(threads),
+        runs=runs,
+        motion_ms=round(motion_ms, 2),
+        render_ms=round(render_ms, 2),
+        render_path_ms=round(path_ms, 2),
+        render_path_fps=round(1000 / path_ms, 1),
+        animate_fps=round(report.frames / report.seconds, 1),
+        animate_frames=report.frames,
+        animate_start_s=round(whole - report.seconds, 2),
+        peak_rss_mb=peak_rss_mb(),
+        cpu=cpu_name(),
+        cpu_count=thread_count(0),
+        system=f"{platform.system()} {platform.release()} {platform.machine()}",
+        python=platform.python_version(),
+        versions={name: importlib.metadata.version(name) for name in ("openvino", "numpy", "av")},
+        command=" ".join(["reenact", *sys.argv[1:]]),
+    )
+
+
+def _crops(driving: Path, size: int) -> list[Image]:
+    found: list[Image] = []
+    with VideoReader(driving) as reader:
+        for crop in crops((frame.image for frame in reader), CropTracker(Landmarker()), size):
+            if crop is not None:
+                found.append(crop)
+            if len(found) == CROPS:
+                break
+    if not found:
+        raise ReenactError("no face found in any frame of the driving video: choose one that shows a face")
+    return found
+
+
+def _verbs(method: OnnxMethod, photo: Image, frames: list[Image], runs: int) -> tuple[float, float, float]:
+    """Medians of motion, of render, and of both with the transfer between, ms."""
+    portrait = method.encode_source(photo)
+    motions = [method.encode_motion(frame) for frame in frames]
+
+    def path(i: int) -> None:
+        driving = method.encode_motion(frames[i])
+        method.render(portrait, transfer(portrait.motion, driving, motions[0], "relative"))
+
+    return (
+        _median_ms(lambda i: method.encode_motion(frames[i]), len(frames), runs),
+        _median_ms(lambda i: method.render(portrait, motions[i]), len(frames), runs),
+        _median_ms(path, len(frames), runs),
+    )
+
+
+def _median_ms(step: Callable[[int], object], count: int, runs: int) -> float:
+    times = []
+    for i in range(WARM_UP + runs):
+        began = time.perf_counter()
+        step(i % count)
+        times.append(time.perf_counter() - began)
+    return 1000 * statistics.median(times[WARM_UP:])
+
+
+def peak_rss_mb() -> float | None:
+    """The most memory that this process has held, MB; None where the system does not say (Windows)."""
+    try:
+        import resource
+    except ImportError:
+        return None
+    unit = 1 if sys.platform == "darwin" else 1024
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6, 1)
+
+
+def cpu_name() -> str:
+    """The processor's name, with what matters for speed of its instruction sets."""
+    name, flags = platform.processor() or platform.machine(), set()
+    if os.path.exists("/proc/cpuinfo"):
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+        pairs = dict(line.split(":", 1) for line in reversed(lines) if ":" in line)
+        info = {key.strip(): value.strip() for key, value in pairs.items()}
+        name, flags = info.get("model name", name), set(info.get("flags", "").split())
+    kinds = [kind for kind in ("avx2", "avx512f", "avx512_bf16", "amx_bf16") if kind in flags]
+    return f"{name} ({', '.join(kinds)})" if kinds else name

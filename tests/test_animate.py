@@ -1,0 +1,210 @@
+"""The pipeline on a fake method whose answers are known (fake_method.py)."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import time
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+import reenact
+from clips import PORTRAIT, face, moving_face, read_clip, scenery, write_clip
+from fake_method import write_fake_method
+from reenact.animate.ahead import DEPTH, ahead
+from reenact.animate.pipeline import Driver, animate_file
+from reenact.media.video import VideoReader
+from reenact.runtime.onnx_method import OnnxMethod, load
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_fake_method(tmp_path_factory.mktemp("weights") / "fake")
+
+
+@pytest.fixture(scope="module")
+def method(weights: Path) -> OnnxMethod:
+    return load(str(weights), "cpu")
+
+
+@pytest.fixture(scope="module")
+def portrait(method: OnnxMethod) -> reenact.Portrait:
+    return method.encode_source(reenact.read_image(PORTRAIT))
+
+
+def test_public_names_are_twelve_at_most_and_there():
+    assert len(reenact.__all__) <= 12
+    assert callable(reenact.animate) and all(hasattr(reenact, name) for name in reenact.__all__)
+
+
+def test_the_method_keeps_the_protocol(method):
+    assert isinstance(method, reenact.Method)
+    assert (method.name, method.size, method.precision) == ("fake", 256, "f32")
+
+
+def test_a_photo_is_cropped_and_remembered(method, portrait):
+    assert portrait.image.shape == (256, 256, 3)
+    assert portrait.photo.shape == (512, 512, 3)
+    assert 128 < portrait.placement.side < 320
+    assert set(portrait.tensors) == {"features", "image"}
+
+
+def test_a_ready_crop_goes_in_as_it_is(method):
+    crop = face(256)
+    made = method.encode_source(crop, cropped=True)
+    np.testing.assert_array_equal(made.image, crop)
+    assert made.placement is None and made.photo is None
+    with pytest.raises(reenact.ReenactError, match="256 x 256"):
+        method.encode_source(face(200), cropped=True)
+
+
+def test_own_motion_gives_the_portrait_back(method, portrait):
+    np.testing.assert_array_equal(method.render(portrait, portrait.motion), portrait.image)
+
+
+def test_render_follows_the_portrait_it_is_given(method, portrait):
+    other = method.encode_source(face(256)[:, ::-1].copy(), cropped=True)
+    for which in (portrait, other, portrait):
+        np.testing.assert_array_equal(method.render(which, which.motion), which.image)
+
+
+def test_render_shows_the_change_of_expression(method, portrait):
+    brighter = portrait.motion.replace(expression=portrait.motion.expression + np.float32(10 / 255))
+    expected = np.minimum(portrait.image.astype(int) + 10, 255)
+    assert np.abs(method.render(portrait, brighter).astype(int) - expected).max() <= 1
+
+
+def test_animate_streams_one_frame_for_each_driving_frame(method, portrait):
+    taken = []
+
+    def camera():
+        for image in itertools.cycle(moving_face(3)):
+            taken.append(image)
+            yield image
+
+    frames = list(itertools.islice(reenact.animate(portrait, camera(), method=method), 5))
+    assert len(frames) == len(taken) == 5  # endless input, no reading ahead
+    assert all(frame.shape == (256, 256, 3) and frame.dtype == np.uint8 for frame in frames)
+    np.testing.assert_array_equal(frames[0], portrait.image)  # the first driving frame is the reference
+    assert np.abs(frames[1].astype(int) - frames[0]).max() > 0
+
+
+def test_a_file_gives_what_its_frames_give(method, portrait, tmp_path):
+    clip = write_clip(tmp_path / "driving.mp4", moving_face(4))
+    with VideoReader(clip) as reader:
+        images = [frame.image for frame in reader]
+    whole = list(reenact.animate(portrait, clip, method=method))
+    np.testing.assert_array_equal(whole, list(reenact.animate(portrait, images, method=method)))
+    np.testing.assert_array_equal(whole, list(reenact.animate(portrait, clip, method=method)))
+
+
+def test_without_a_face_the_last_picture_is_held_and_counted(method, portrait):
+    driver = Driver(method, portrait, "relative")
+    first = driver.step(None)
+    np.testing.assert_array_equal(first, portrait.image)  # none seen yet: the portrait as it is
+    with pytest.raises(reenact.ReenactError, match="no face"):
+        driver.check()
+    driver.step(face(256))
+    moved = driver.step(face(256) // 2)
+    np.testing.assert_array_equal(driver.step(None), moved)
+    assert (driver.frames, driver.missing) == (4, 2)
+    driver.check()
+
+
+def test_no_face_at_all_is_an_error(method, portrait):
+    with pytest.raises(reenact.ReenactError, match="no face"):
+        list(reenact.animate(portrait, [scenery()] * 2, method=method))
+
+
+def test_animate_file_keeps_frames_rate_and_sound(weights, tmp_path):
+    rate = Fraction(30000, 1001)
+    driving = write_clip(tmp_path / "driving.mp4", moving_face(12), rate, audio=True)
+    seen = []
+    report = animate_file(
+        PORTRAIT, driving, tmp_path / "out.mp4", method=str(weights), device="cpu", progress=lambda *a: seen.append(a)
+    )
+    assert read_clip(tmp_path / "out.mp4") == (12, rate, (256, 256))
+    assert (report.frames, report.frames_without_face, report.rate) == (12, 0, rate)
+    assert seen == [(i, 12) for i in range(1, 13)]
+    with av.open(str(tmp_path / "out.mp4")) as made:
+        sound = made.streams.audio[0]
+        assert abs(sound.duration * sound.time_base - 12 / rate) <= 1 / rate + Fraction(1024, 48000)
+
+
+def test_photo_output_changes_only_the_head(weights, tmp_path):
+    driving = write_clip(tmp_path / "driving.mp4", moving_face(3))
+    out = tmp_path / "out.mp4"
+    animate_file(PORTRAIT, driving, out, output_mode="photo", method=str(weights), device="cpu")
+    assert read_clip(out) == (3, 25, (512, 512))
+    with av.open(str(out)) as made:
+        last = [frame.to_ndarray(format="rgb24") for frame in made.decode(video=0)][-1]
+    photo = reenact.read_image(PORTRAIT)
+    assert np.abs(last[450:].astype(int) - photo[450:]).mean() < 4  # below the head: only the codec's loss
+
+
+def test_start_end_and_fps(weights, tmp_path):
+    driving = write_clip(tmp_path / "driving.mp4", moving_face(20))
+    out = tmp_path / "out.mp4"
+    cut = {"start": Fraction(1, 5), "end": Fraction(3, 5)}
+    assert animate_file(PORTRAIT, driving, out, method=str(weights), device="cpu", **cut).frames == 10
+    assert animate_file(PORTRAIT, driving, out, method=str(weights), device="cpu", fps=Fraction(50), **cut).frames == 20
+
+
+def test_a_break_leaves_nothing_behind(weights, tmp_path):
+    driving = write_clip(tmp_path / "driving.mp4", moving_face(6))
+    folder = tmp_path / "out"
+    folder.mkdir()
+
+    def stop(done: int, total: int | None) -> None:
+        if done == 2:
+            raise KeyboardInterrupt
+
+    before = threading.active_count()
+    with pytest.raises(KeyboardInterrupt):
+        animate_file(PORTRAIT, driving, folder / "out.mp4", method=str(weights), device="cpu", progress=stop)
+    assert list(folder.iterdir()) == []
+    assert threading.active_count() <= before
+
+
+def test_output_may_not_be_an_input(weights, tmp_path):
+    driving = write_clip(tmp_path / "driving.mp4", moving_face(2))
+    with pytest.raises(reenact.ReenactError, match="input"):
+        animate_file(PORTRAIT, driving, driving, method=str(weights))
+
+
+def test_ahead_keeps_order_and_is_never_far_ahead():
+    made = []
+
+    def items():
+        for i in range(50):
+            made.append(i)
+            yield i
+
+    got = []
+    with ahead(items()) as ready:
+        for item in ready:
+            got.append(item)
+            assert len(made) <= len(got) + DEPTH + 1
+    assert got == list(range(50))
+
+
+def test_ahead_raises_where_the_item_would_have_come():
+    def items():
+        yield 1
+        raise reenact.ReenactError("broken")
+
+    got = []
+    with pytest.raises(reenact.ReenactError, match="broken"), ahead(items()) as ready:
+        got.extend(ready)
+    assert got == [1]
+
+
+def test_ahead_ends_its_thread_when_left_early():
+    with ahead(itertools.count()) as ready:
+        assert next(ready) == 0
+        time.sleep(0.05)
+    assert not any(thread.name == "reenact-ahead" for thread in threading.enumerate())
