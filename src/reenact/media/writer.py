@@ -1,16 +1,33 @@
-"""Skeleton."""
+"""H.264 out, one frame at a time, with the sound of another clip: whole, or not there at all."""
 
 from __future__ import annotations
 
 import os
 from fractions import Fraction
+from pathlib import Path
 from types import TracebackType
+from typing import Any
 
+import av
+import numpy as np
+
+from reenact.core.errors import ReenactError
 from reenact.core.types import Image
+from reenact.media.audio import AudioTrack
+
+FORMATS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
+ENCODER = {"preset": "veryfast", "crf": "16", "threads": "2"}
+"""ours: hardly visible loss at crf 16; veryfast takes a tenth of the time that a 256x256 frame is rendered in"""
+BT709 = 1
+LIMITED_RANGE = 1
+"""codes of ITU-T H.273"""
 
 
 class VideoWriter:
-    """H.264 in, with the audio of `audio_from`; whole or not there."""
+    """A context manager that writes frames at a constant rate beside the target and renames them when all is written.
+
+    Any exception inside it, KeyboardInterrupt too, leaves nothing behind and an older file untouched.
+    """
 
     def __init__(
         self,
@@ -20,13 +37,106 @@ class VideoWriter:
         start: Fraction | None = None,
         end: Fraction | None = None,
     ) -> None:
-        raise NotImplementedError
+        """rate: frames a second. start, end: the part of `audio_from` that is carried over, seconds; it never outlasts
+        the pictures. Raises ReenactError at once when the target cannot be written."""
+        self.path, self.rate = Path(path), Fraction(rate)
+        self.part = self.path.with_name(f".{self.path.name}.part")
+        kind = _format(self.path)
+        _claim(self.path, self.part)
+        self._container: Any = None
+        self._audio: AudioTrack | None = None
+        self._stream: Any = None
+        self.frames = 0
+        """how many were written"""
+        try:
+            self._container = av.open(f"file:{self.part}", "w", format=kind, options={"movflags": "faststart"})
+            if audio_from is not None:
+                self._audio = AudioTrack.of(audio_from, Fraction(start or 0), None if end is None else Fraction(end))
+        except BaseException:
+            self._discard()
+            raise
 
     def __enter__(self) -> VideoWriter:
         return self
 
     def write(self, image: Image) -> None:
-        raise NotImplementedError
+        """Append one frame. All have the size of the first; odd sides get one more row or column of their edge."""
+        height, width = image.shape[:2]
+        if height % 2 or width % 2:
+            image = np.pad(image, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+        if self._stream is None:
+            self._begin(*image.shape[:2])
+        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
+        if (frame.height, frame.width) != (self._stream.height, self._stream.width):
+            raise ValueError(f"frame is {width}x{height}, the first was {self._stream.width}x{self._stream.height}")
+        frame = frame.reformat(format="yuv420p", dst_colorspace=BT709, dst_color_range=LIMITED_RANGE)
+        frame.pts, frame.time_base = self.frames, 1 / self.rate
+        self._put(self._stream, frame)
+        self.frames += 1
+        if self._audio is not None:
+            self._audio.write_until(self.frames / self.rate)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        raise NotImplementedError
+        if error is not None:
+            self._discard()
+            return
+        try:
+            if self._stream is None:
+                raise ReenactError(f"{self.path}: not written, there was no frame to write")
+            self._put(self._stream, None)
+            self._container.close()
+            os.replace(self.part, self.path)
+        except (OSError, av.FFmpegError) as problem:
+            raise self._unwritable(problem) from None
+        finally:
+            self._discard()
+
+    def _begin(self, height: int, width: int) -> None:
+        self._stream = stream = self._container.add_stream("libx264", rate=self.rate, options=dict(ENCODER))
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        context = stream.codec_context
+        context.time_base = 1 / self.rate
+        context.colorspace = context.color_primaries = context.color_trc = BT709
+        context.color_range = LIMITED_RANGE
+        if self._audio is not None:
+            self._audio.attach(self._container)
+
+    def _put(self, stream: Any, frame: Any) -> None:
+        try:
+            self._container.mux(stream.encode(frame))
+        except av.FFmpegError as problem:
+            raise self._unwritable(problem) from None
+
+    def _unwritable(self, problem: Exception) -> ReenactError:
+        reason = getattr(problem, "strerror", None) or type(problem).__name__
+        return ReenactError(f"{self.path}: cannot be written ({reason}); free some space or choose another output")
+
+    def _discard(self) -> None:
+        """Close what is open and remove the unfinished file, if there is one."""
+        if self._audio is not None:
+            self._audio.close()
+        try:
+            if self._container is not None:
+                self._container.close()
+        except (OSError, av.FFmpegError):
+            pass
+        finally:
+            self.part.unlink(missing_ok=True)
+
+
+def _format(path: Path) -> str:
+    if path.suffix.lower() not in FORMATS:
+        raise ReenactError(f"{path}: the output's name must end in .mp4, .mov or .mkv")
+    return FORMATS[path.suffix.lower()]
+
+
+def _claim(path: Path, part: Path) -> None:
+    """Make the unfinished file, to learn now and not after the work whether the folder can be written."""
+    if path.is_dir():
+        raise ReenactError(f"{path}: a folder; give the name of a file to write")
+    if not path.parent.is_dir():
+        raise ReenactError(f"{path}: its folder does not exist; make it or choose another output")
+    try:
+        part.touch()
+    except OSError as error:
+        raise ReenactError(f"{path}: cannot be written ({error.strerror}); choose another output") from None
