@@ -10,9 +10,9 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from media_clips import RATE, frame_image, index_of, make_clip, make_sound, sound_of, sound_span
 from PIL import Image as PILImage
 
+from media_clips import RATE, frame_image, index_of, make_clip, make_sound, sound_of, sound_span
 from reenact.core.errors import ReenactError
 from reenact.media.image import read_image, write_png
 from reenact.media.video import VideoFrame, VideoReader, VideoWriter, resample
@@ -64,9 +64,7 @@ def test_sound_is_copied_not_encoded_again(clip: Path, tmp_path: Path) -> None:
     assert packets[0] == packets[1]
 
 
-@pytest.mark.parametrize(
-    ("codec", "ending"), [("aac", "mp4"), ("libopus", "mkv"), ("pcm_s16le", "mov"), ("pcm_s16le", "mkv")]
-)
+@pytest.mark.parametrize(("codec", "ending"), [("aac", "mp4"), ("libopus", "mkv"), ("pcm_s16le", "mov"), ("pcm_s16le", "mkv")])
 def test_a_part_keeps_its_frames_and_its_sound_in_time(codec: str, ending: str, tmp_path: Path) -> None:
     source = make_clip(tmp_path / f"in.{ending}", [k / RATE for k in range(60)], sound=codec)
     start, end = Fraction(1, 2), Fraction(3, 2)

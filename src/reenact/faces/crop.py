@@ -98,10 +98,10 @@ def cut(image: Image, placement: Placement, size: int = 256) -> Image:
     part = PILImage.fromarray(_window(image, left, top, right, bottom))
     inner = Placement(placement.centre_x - left, placement.centre_y - top, placement.side, placement.angle)
     if placement.angle:
-        return np.asarray(extract(part, inner, size))
+        return np.array(extract(part, inner, size))
     half = placement.side / 2
     box = (inner.centre_x - half, inner.centre_y - half, inner.centre_x + half, inner.centre_y + half)
-    return np.asarray(part.resize((size, size), PILImage.Resampling.BICUBIC, box, reducing_gap=2.0))
+    return np.array(part.resize((size, size), PILImage.Resampling.BICUBIC, box, reducing_gap=2.0))
 
 
 def _window(image: Image, left: int, top: int, right: int, bottom: int) -> Image:

@@ -55,9 +55,7 @@ class VideoReader:
     """seconds, of the whole file; None if the file does not say"""
     has_audio: bool
 
-    def __init__(
-        self, path: str | os.PathLike[str], start: Fraction | None = None, end: Fraction | None = None
-    ) -> None:
+    def __init__(self, path: str | os.PathLike[str], start: Fraction | None = None, end: Fraction | None = None) -> None:
         """start, end: seconds; None is the file's own."""
         self.path = check_readable(path, "video")
         self._start, self._end = Fraction(start or 0), None if end is None else Fraction(end)
