@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from reenact.geometry.rotation import rotation_matrix
 from reenact.methods.mmfa.config import Config
-from reenact.methods.mmfa.parts import DenseMotion, ExpressionDecoder, Generator, MotionEncoder, SourceEncoder
+from reenact.methods.mmfa.parts import DenseMotion, ExpressionDecoder, Generator, MotionEncoder, SourceEncoder, grids
 
 Tensors = Mapping[str, Tensor]
 
@@ -75,15 +75,19 @@ class Mmfa(nn.Module):
 
     def render_poses(self, image: Tensor, portrait: Tensors, source: Pose, driving: Pose) -> Rendered:
         matrix = relative_matrix(source, driving)
-        flow, occlusion, features = self.dense_motion(image, source.keypoints, driving.keypoints, matrix)
+        correction, features = self.dense_motion(image, source.keypoints, driving.keypoints, matrix)
+        flow, occlusion = self.dense_motion.flow(correction, source.keypoints, driving.keypoints, matrix)
+        pyramid = (portrait["fine"], portrait["middle"], portrait["coarse"])
+        levels = grids(flow, image.shape[-1])
+        frame, warped = self.generator(image, pyramid, levels, occlusion, features, self.code(source, driving))
+        return Rendered(frame, warped, flow, occlusion)
+
+    def code(self, source: Pose, driving: Pose) -> Float[Tensor, "batch code"]:
+        """What the generator is told of both faces besides the flow: their shape in the head's frame, their pose."""
         count = self.config.mesh_keypoints
         shapes = [(pose.head[:, :count] - self.motion.template[:count]).flatten(1) for pose in (driving, source)]
-        angles = [pose.motion["head_pose"] for pose in (driving, source)]
         # ours: x10 brings offsets of some hundredths of a face's height near unit size
-        code = torch.cat([10 * shape for shape in shapes] + angles, 1)
-        pyramid = (portrait["fine"], portrait["middle"], portrait["coarse"])
-        frame, warped = self.generator(image, pyramid, flow, occlusion, features, code)
-        return Rendered(frame, warped, flow, occlusion)
+        return torch.cat([10 * shape for shape in shapes] + [pose.motion["head_pose"] for pose in (driving, source)], 1)
 
     def pose(self, canonical: Float[Tensor, "batch keypoint 3"], motion: Tensors) -> Pose:
         """x = s R (x_c + d(e)) + t, with t_z = 0."""

@@ -115,33 +115,56 @@ class DenseMotion(nn.Module):
 
     def forward(
         self, image: Float[Tensor, "batch 3 size size"], source: Keypoints, driving: Keypoints, matrix: Tensor
-    ) -> tuple[Float[Tensor, "batch 64 64 2"], Maps, Maps]:
-        """flow in [-1, 1], occlusion logits (2 channels: features, picture), motion features."""
-        grid = identity_grid(self.config.flow_size, self.config.flow_size, driving)
-        small = pool(image, self.config.flow_size)
-        logits = self._gaussians(grid, driving)
-        heat = logits.exp() - self._gaussians(grid, source).exp()
-        logits = torch.cat([logits, self._background(grid, driving)], 1)
+    ) -> tuple[Maps, Maps]:
+        """Corrections [B,K+1+2+2,64,64] (logits, residual flow, occlusion logits) and motion features."""
+        grid, logits = self._start(driving)
+        heat = self._heat(driving) - self._heat(source)
         flow = self._mix(logits, grid, source, driving, matrix)
+        small = pool(image, self.config.flow_size)
         hints = [heat, (flow - grid).permute(0, 3, 1, 2) * 4, small - 0.5, sample(small, flow) - 0.5]
         enter = self.enter(torch.cat(hints, 1))
         down = self.down(enter)
         features = self.out(torch.cat([enter, upsample(self.up(torch.cat([down, upsample(self.deep(down))], 1)))], 1))
-        correction = self.head(features).float()
+        return self.head(features).float(), features
+
+    def flow(
+        self, correction: Maps, source: Keypoints, driving: Keypoints, matrix: Tensor
+    ) -> tuple[Float[Tensor, "batch 64 64 2"], Float[Tensor, "batch 2 64 64"]]:
+        """Where each pixel comes from, in [-1, 1], and occlusion logits (features, picture).
+
+        Apart from `forward` because it must run in fp32: a coordinate rounded to bf16 is half a pixel off.
+        """
+        grid, logits = self._start(driving)
         count = self.config.keypoints + 1
         flow = self._mix(logits + correction[:, :count], grid, source, driving, matrix)
         # ours: a free residual of at most a tenth of the half side, for what no keypoint explains (hair, shoulders).
         flow = flow + 0.1 * torch.tanh(correction[:, count : count + 2]).permute(0, 2, 3, 1)
-        return flow, correction[:, count + 2 :], features
+        return flow, correction[:, count + 2 :]
 
-    def _gaussians(self, grid: Tensor, keypoints: Keypoints) -> Float[Tensor, "batch keypoint 64 64"]:
-        squared = (grid - keypoints[:, :, None, None, :2]).square().sum(-1)
-        return -0.5 * squared / (2 * self.log_spread).exp()[:, None, None]
+    def _start(self, driving: Keypoints) -> tuple[Tensor, Float[Tensor, "batch keypoint+1 64 64"]]:
+        """The grid, and the logits before correction: Gaussians around the keypoints; last the background's.
 
-    def _background(self, grid: Tensor, keypoints: Keypoints) -> Float[Tensor, "batch 1 64 64"]:
-        """How far a pixel is from the whole head, so that sparse cheeks do not count as background."""
-        squared = (grid - keypoints[:, :, None, None, :2]).square().sum(-1)
-        return self.background + squared.amin(1, keepdim=True) / (2 * HEAD_REACH**2)
+        The background's grows with the distance from the nearest keypoint, so that sparse cheeks do not count as it.
+        """
+        grid = identity_grid(self.config.flow_size, self.config.flow_size, driving)
+        x, y = self._axes(driving)
+        squared = x[:, :, None, :] + y[:, :, :, None]
+        background = self.background + squared.amin(1, keepdim=True) / (2 * HEAD_REACH**2)
+        return grid, torch.cat([squared * self._precision(), background], 1)
+
+    def _heat(self, keypoints: Keypoints) -> Float[Tensor, "batch keypoint 64 64"]:
+        """exp(-r^2 / 2 spread^2), as the product of its two axes (a third of the work of the plain form)."""
+        precision = self._precision().detach()[..., 0]
+        x, y = ((axis * precision).exp() for axis in self._axes(keypoints))
+        return x[:, :, None, :] * y[:, :, :, None]
+
+    def _precision(self) -> Float[Tensor, "keypoint 1 1"]:
+        return -0.5 * (-2 * self.log_spread).exp()[:, None, None]
+
+    def _axes(self, keypoints: Keypoints) -> tuple[Tensor, Tensor]:
+        """Squared distances along x and along y: [B,K,64] each."""
+        axis = identity_grid(1, self.config.flow_size, keypoints)[0, :, 0]
+        return (axis - keypoints[:, :, :1]).square(), (axis - keypoints[:, :, 1:2]).square()
 
     def _mix(self, logits: Tensor, grid: Tensor, source: Keypoints, driving: Keypoints, matrix: Tensor) -> Tensor:
         """m_0 p + (1 - m_0) sum_k m_k (x_s + A (p - x_d)), the m_k summing to one."""
@@ -180,15 +203,19 @@ class Generator(nn.Module):
         self,
         image: Float[Tensor, "batch 3 size size"],
         features: tuple[Maps, Maps, Maps],
-        flow: Float[Tensor, "batch 64 64 2"],
+        grids: tuple[Tensor, Tensor, Tensor, Tensor],
         occlusion: Maps,
         motion: Maps,
         code: Float[Tensor, "batch code"],
     ) -> tuple[Float[Tensor, "batch 3 size size"], Float[Tensor, "batch 3 size size"]]:
-        """frame and the warped source, both [0, 1]."""
+        """frame and the warped source, both [0, 1]. grids: the flow at the picture's size and at the features'."""
         size = image.shape[-1]
-        warped = sample(image, resize_flow(flow, size)).clamp(0, 1)
-        fine, middle, coarse = (self._warp(level, flow, occlusion[:, :1]) for level in features)
+        warped = sample(image, grids[0]).clamp(0, 1)
+        hidden = torch.sigmoid(occlusion[:, :1] + 2)
+        fine, middle, coarse = (
+            sample(level, grid) * to_flow_size(hidden, level.shape[-1]).to(level.dtype)
+            for level, grid in zip(features, grids[1:], strict=True)
+        )
         code = self.code(code)
         x = self.enter(torch.cat([coarse, to_flow_size(motion, size // 8)], 1))
         x = upsample(self.to_middle(self.coarse(self.modulate_coarse(x, code))))
@@ -199,8 +226,11 @@ class Generator(nn.Module):
         keep = torch.sigmoid(out[:, 3:] + to_flow_size(occlusion[:, 1:], size) + 2)
         return (keep * warped + (1 - keep) * torch.sigmoid(4 * out[:, :3])).clamp(0, 1), warped
 
-    @staticmethod
-    def _warp(level: Maps, flow: Tensor, occlusion: Maps) -> Maps:
-        size = level.shape[-1]
-        grid = resize_flow(flow, size) if size > flow.shape[1] else pool(flow.permute(0, 3, 1, 2), size).permute(0, 2, 3, 1)
-        return sample(level, grid) * torch.sigmoid(to_flow_size(occlusion, size) + 2).to(level.dtype)
+
+def grids(flow: Float[Tensor, "batch 64 64 2"], size: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """The flow at 1, 1/2, 1/4 and 1/8 of the picture's side."""
+    levels = []
+    for side in (size, size // 2, size // 4, size // 8):
+        small = side < flow.shape[1]
+        levels.append(pool(flow.permute(0, 3, 1, 2), side).permute(0, 2, 3, 1) if small else resize_flow(flow, side))
+    return tuple(levels)  # type: ignore[return-value]
