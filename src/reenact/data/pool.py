@@ -52,9 +52,7 @@ class Pool:
             raise ReenactError(f"{folder} holds no training pool: make one with python -m reenact.data.prepare")
         frames = [np.load(path, mmap_mode="r") for path in sorted(folder.glob("frames*.npy"))]
         joined = {name: np.concatenate([part[name] for part in labels]) for name in labels[0].files}
-        return Pool(
-            frames, joined["lm"], joined["bs"], joined["split"], joined["ident"], joined["clip"]
-        )
+        return Pool(frames, joined["lm"], joined["bs"], joined["split"], joined["ident"], joined["clip"])
 
     def read(self, rows: Int64[np.ndarray, "batch"]) -> UInt8[np.ndarray, "batch 256 256 3"]:
         """The frames of these rows."""

@@ -62,9 +62,7 @@ class Landmarker:
             models = {name: core.read_model(task.extract(f"{name}.tflite", folder)) for name in _MODELS}
             models = {name: model.clone() for name, model in models.items()}
         models["face_landmarks_detector"].reshape([1, LANDMARK_SIZE, LANDMARK_SIZE, 3])
-        self._models = {
-            name: core.compile_model(model, "CPU", options).create_infer_request() for name, model in models.items()
-        }
+        self._models = {name: core.compile_model(model, "CPU", options).create_infer_request() for name, model in models.items()}
 
     def detect(self, image: Image) -> list[Face]:
         """Every face in the picture, largest first."""
@@ -137,9 +135,7 @@ def extract(picture: PILImage.Image, place: Placement, size: int) -> PILImage.Im
     return picture.transform((size, size), PILImage.Transform.AFFINE, matrix, PILImage.Resampling.BILINEAR)
 
 
-def place_points(
-    points: Float32[np.ndarray, "n 3"], place: Placement, size: int
-) -> Float32[np.ndarray, "n 3"]:
+def place_points(points: Float32[np.ndarray, "n 3"], place: Placement, size: int) -> Float32[np.ndarray, "n 3"]:
     """Points in pixels of a size x size crop -> pixels of the picture that it was cut from."""
     unit = place.side / size
     cos, sin = np.cos(place.angle) * unit, np.sin(place.angle) * unit

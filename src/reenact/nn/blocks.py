@@ -69,5 +69,3 @@ def to_flow_size(flow: Float[Tensor, "batch channel row column"], size: int) -> 
 def parameter_count(module: nn.Module) -> int:
     """Trainable numbers in a module."""
     return sum(p.numel() for p in module.parameters() if p.requires_grad)
-
-

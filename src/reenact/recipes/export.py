@@ -40,14 +40,13 @@ class _Source(nn.Module):
         self.model = model
 
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
-        portrait = self.model.encode_source(image)
-        return tuple(portrait[name] for name in PORTRAIT_FIELDS)
+        return self.model.source(image)
 
 
 class _Motion(_Source):
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
-        motion = self.model.encode_motion(image)
-        return tuple(motion[name] for name in MOTION_FIELDS)
+        motion = self.model.motion(image)
+        return tuple(motion[name] for name in (*MOTION_FIELDS, PORTRAIT_FIELDS[0]))
 
 
 class _Keypoints(_Source):
@@ -97,8 +96,8 @@ def export(model: Mmfa, folder: Path, extra: dict) -> None:
     image = torch.rand(1, 3, model.config.size, model.config.size)
     with torch.no_grad():
         portrait, motion = model.encode_source(image), model.encode_motion(image)
-    _graph(_Source(model), (image,), ["image"], list(PORTRAIT_FIELDS), folder / "source.onnx")
-    _graph(_Motion(model), (image,), ["image"], list(MOTION_FIELDS), folder / "motion.onnx")
+    _graph(_Source(model), (image,), ["image"], list(PORTRAIT_FIELDS[1:]), folder / "source.onnx")
+    _graph(_Motion(model), (image,), ["image"], [*MOTION_FIELDS, PORTRAIT_FIELDS[0]], folder / "motion.onnx")
     keypoints = ["canonical_keypoints"]
     keypoints += [f"{who}_{field}" for who in ("source", "driving") for field in MOTION_FIELDS]
     values = (portrait["canonical_keypoints"], *motion.values(), *motion.values())

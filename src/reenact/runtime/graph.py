@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 
 from reenact.core.errors import ReenactError
 
+Speed = Literal["fast", "exact"]
+"""exact: fp32 always, for what decides where pixels lie; fast: bf16 where that pays"""
 DEVICES = ("auto", "cpu", "cuda", "openvino")
 
 
@@ -42,8 +44,9 @@ class OpenVinoGraph:
         self._tensor = openvino.Tensor
         compiled = openvino.Core().compile_model(str(path), "CPU", options)
         self._request = compiled.create_infer_request()
-        self.inputs = tuple(port.get_any_name() for port in compiled.inputs)
-        self._outputs = tuple(port.get_any_name() for port in compiled.outputs)
+        # A port may bear an internal name besides the exported one, so all of a port's names count.
+        self.inputs = tuple(name for port in compiled.inputs for name in port.get_names())
+        self._outputs = tuple(name for port in compiled.outputs for name in port.get_names())
         self.precision = precision
         self._held: dict[str, np.ndarray] = {}
 
@@ -59,6 +62,25 @@ class OpenVinoGraph:
         return {name: self._request.get_tensor(name).data for name in self._outputs}
 
 
+class Chain:
+    """Graphs run one after the other, outputs feeding inputs of the same name. Itself a graph."""
+
+    def __init__(self, graphs: Sequence[Graph]) -> None:
+        self._graphs = tuple(graphs)
+        self.inputs = tuple(dict.fromkeys(name for graph in graphs for name in graph.inputs))
+        self.precision = "bf16" if any(graph.precision == "bf16" for graph in graphs) else "f32"
+
+    def hold(self, tensors: Mapping[str, np.ndarray]) -> None:
+        for graph in self._graphs:
+            graph.hold(tensors)
+
+    def run(self, tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        known = dict(tensors)
+        for graph in self._graphs:
+            known.update(graph.run(known))
+        return known
+
+
 class OrtGraph:
     """A graph with ONNX Runtime on a CUDA device, in fp32."""
 
@@ -67,9 +89,7 @@ class OrtGraph:
         runtime = _onnxruntime_with_cuda()
         options = runtime.SessionOptions()
         options.intra_op_num_threads = threads
-        self._session = runtime.InferenceSession(
-            str(path), options, providers=["CUDAExecutionProvider", "CPUExecutionProvider"]
-        )
+        self._session = runtime.InferenceSession(str(path), options, providers=["CUDAExecutionProvider", "CPUExecutionProvider"])
         if "CUDAExecutionProvider" not in self._session.get_providers():
             raise ReenactError(_NO_CUDA.format("no usable GPU was found"))
         self._value = runtime.OrtValue.ortvalue_from_numpy
@@ -92,7 +112,7 @@ class OrtGraph:
 _NO_CUDA = "device cuda cannot be used ({}): pip install onnxruntime-gpu on a machine with a GPU, or use --device auto"
 
 
-def opener(device: str, threads: int = 0) -> Callable[[Path], Graph]:
+def opener(device: str, threads: int = 0) -> Callable[[Path, Speed], Graph]:
     """What opens a graph file on `device`, one of `DEVICES`.
 
     auto and openvino: OpenVINO, bf16 where the CPU has it; cpu: OpenVINO, fp32; cuda: ONNX Runtime. Raises ReenactError
@@ -104,9 +124,9 @@ def opener(device: str, threads: int = 0) -> Callable[[Path], Graph]:
         raise ReenactError(f"threads must be 0 (automatic) to 1024, not {threads}")
     if device == "cuda":
         _onnxruntime_with_cuda()
-        return lambda path: OrtGraph(path, threads)
-    precision = "f32" if device == "cpu" else fast_precision()
-    return lambda path: OpenVinoGraph(path, precision, threads)
+        return lambda path, _: OrtGraph(path, threads)
+    fast = "f32" if device == "cpu" else fast_precision()
+    return lambda path, speed: OpenVinoGraph(path, fast if speed == "fast" else "f32", threads)
 
 
 def fast_precision() -> str:

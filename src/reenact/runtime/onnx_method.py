@@ -1,16 +1,20 @@
-"""The three verbs on exported graphs: a folder with config.json, source.onnx, motion.onnx and render.onnx.
+"""The three verbs on exported graphs: a folder with config.json, source.onnx, motion.onnx and the render graphs.
 
-    photo --landmarker, crop--> image --source.onnx--> tensors, held in render.onnx   (once)
-    frame --motion.onnx--> Motion --transfer--> Motion --render.onnx--> frame          (each frame)
+    photo --landmarker, crop--> image --source.onnx--> tensors, held in render   (once)
+    frame --motion.onnx--> Motion --transfer--> Motion --render--> frame               (each frame)
 
-Contract: source and motion read `image` [1, 3, 256, 256], RGB in [0, 1]; motion gives the fields of `Motion`, each with a
-batch axis; render reads the source's tensors (and `image`), source_<field> and driving_<field>, and gives `frame`.
+Contract: source and motion read `image` [1, 3, 256, 256], RGB in [0, 1]; motion gives the fields of `Motion`, each
+with a batch axis, and may give more of the person (canonical keypoints), which goes with the source's tensors; render
+reads the source's tensors (and `image`), source_<field> and driving_<field>, and gives `frame`. config.json may list
+the graphs of render ("render": [[file, "fast" | "exact"], ...]): they run in that order, outputs feeding inputs of
+the same name, the exact ones always in fp32; without a list it is render.onnx alone.
 """
 
 from __future__ import annotations
 
 import json
 import warnings
+from collections.abc import Mapping
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -20,11 +24,10 @@ from reenact.core.errors import ReenactError
 from reenact.core.types import Image, Motion, Placement, Portrait
 from reenact.faces.crop import cut, head_crop
 from reenact.faces.landmarker import Landmarker
-from reenact.runtime.graph import opener
+from reenact.runtime.graph import Chain, opener
 
 SMALL_HEAD = 0.5
 """ours: below this share of the crop's side the photo has too few pixels for a sharp result, so we warn"""
-GRAPHS = ("source", "motion", "render")
 
 
 class OnnxMethod:
@@ -33,15 +36,14 @@ class OnnxMethod:
     def __init__(self, folder: Path, device: str = "auto", threads: int = 0) -> None:
         """device: auto, cpu, cuda or openvino; threads: 0 is automatic. Raises ReenactError: folder or device bad."""
         folder = Path(folder)
-        missing = [name for name in ("config.json", *(f"{g}.onnx" for g in GRAPHS)) if not (folder / name).is_file()]
-        if missing:
-            raise ReenactError(f"{folder} is not a weights folder (no {', '.join(missing)}): install reenact again")
-        self.config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        self.config = _config(folder)
         self.name: str = self.config["method"]
         self.size: int = self.config["size"]
         self.device, self.threads = device, threads
         open_graph = opener(device, threads)
-        self._source, self._motion, self._render = (open_graph(folder / f"{name}.onnx") for name in GRAPHS)
+        self._source = open_graph(folder / "source.onnx", "fast")
+        self._motion = open_graph(folder / "motion.onnx", "fast")
+        self._render = Chain([open_graph(folder / file, speed) for file, speed in self.config["render"]])
         self._held: Portrait | None = None
         self._landmarker: Landmarker | None = None
 
@@ -75,7 +77,7 @@ class OnnxMethod:
 
     def encode_motion(self, frame: Image) -> Motion:
         """A size x size crop -> its motion."""
-        return self._read_motion(self._tensor(frame))
+        return _motion(self._motion.run({"image": self._tensor(frame)}))
 
     def render(self, portrait: Portrait, motion: Motion) -> Image:
         """The portrait's person, moved: size x size. The portrait is bound once; a frame brings only its motion."""
@@ -98,19 +100,31 @@ class OnnxMethod:
 
     def _encode(self, crop: Image) -> Portrait:
         tensor = self._tensor(crop)
-        tensors = {name: np.array(value) for name, value in self._source.run({"image": tensor}).items()}
-        tensors.setdefault("image", tensor)
-        return Portrait(self.name, tensors, self._read_motion(tensor), crop)
-
-    def _read_motion(self, tensor: np.ndarray) -> Motion:
-        out = self._motion.run({"image": tensor})
-        return Motion(**{field.name: np.array(out[field.name][0], np.float32) for field in fields(Motion)})
+        read = {name: np.array(value, np.float32) for name, value in self._motion.run({"image": tensor}).items()}
+        drawn = {name: np.array(value) for name, value in self._source.run({"image": tensor}).items()}
+        return Portrait(self.name, {**read, **drawn, "image": tensor}, _motion(read), crop)
 
     def _tensor(self, image: Image) -> np.ndarray:
         """[size, size, 3] uint8 -> [1, 3, size, size] float32 in [0, 1]."""
         if image.shape != (self.size, self.size, 3):
             raise ReenactError(f"a crop must be {self.size} x {self.size} RGB, not {image.shape}: cut it first")
         return np.ascontiguousarray(image.transpose(2, 0, 1)[None], np.float32) / np.float32(255.0)
+
+
+def _motion(out: Mapping[str, np.ndarray]) -> Motion:
+    return Motion(**{field.name: np.array(out[field.name][0], np.float32) for field in fields(Motion)})
+
+
+def _config(folder: Path) -> dict:
+    """config.json, every file that it needs being there. Raises ReenactError otherwise."""
+    path = folder / "config.json"
+    config = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    config.setdefault("render", [["render.onnx", "fast"]])
+    names = ["config.json", "source.onnx", "motion.onnx", *(file for file, _ in config["render"])]
+    missing = [name for name in names if not (folder / name).is_file()]
+    if missing:
+        raise ReenactError(f"{folder} is not a weights folder (no {', '.join(missing)}): install reenact again")
+    return config
 
 
 def weights_folder() -> Path:

@@ -41,7 +41,12 @@ class Schedule:
 
 
 def train(
-    folder: Path, trained: nn.Module, step: Step, weights: dict[str, float], schedule: Schedule, check: Callable[[nn.Module], dict] | None = None
+    folder: Path,
+    trained: nn.Module,
+    step: Step,
+    weights: dict[str, float],
+    schedule: Schedule,
+    check: Callable[[nn.Module], dict] | None = None,
 ) -> nn.Module:
     """Runs `step` (named, unweighted losses of a fresh batch) until `schedule` is done; gives the averaged weights.
 

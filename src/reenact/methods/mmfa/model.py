@@ -1,10 +1,10 @@
 """The three verbs.
 
-    source image --SourceEncoder--> pyramid ------------------------------+
-        |--MotionEncoder--> x_c, R_s, s_s, t_s, e_s --> x_s --+           v
-    driving image --MotionEncoder--> R_d, s_d, t_d, e_d --> x_d --DenseMotion--> flow, occlusion --Generator--> frame
+source image --SourceEncoder--> pyramid ------------------------------+
+    |--MotionEncoder--> x_c, R_s, s_s, t_s, e_s --> x_s --+           v
+driving image --MotionEncoder--> R_d, s_d, t_d, e_d --> x_d --DenseMotion--> flow, occlusion --Generator--> frame
 
-    x = s R (x_c + d(e)) + t          (methods.md 3.3: the expression lives in the head's own frame)
+x = s R (x_c + d(e)) + t          (methods.md 3.3: the expression lives in the head's own frame)
 """
 
 from __future__ import annotations
@@ -42,9 +42,7 @@ class Rendered(NamedTuple):
 
 
 class Mmfa(nn.Module):
-    def __init__(
-        self, config: Config, template: Float[Tensor, "keypoint 3"] | None = None
-    ) -> None:
+    def __init__(self, config: Config, template: Float[Tensor, "keypoint 3"] | None = None) -> None:
         """template: the mean face's keypoints (faces/points.py); left out, it comes with the weights."""
         super().__init__()
         template = torch.zeros(config.keypoints, 3) if template is None else template
@@ -66,9 +64,7 @@ class Mmfa(nn.Module):
         motion = self.motion(frame)
         return {name: motion[name] for name in ("head_pose", "scale", "translation", "expression")}
 
-    def render(
-        self, image: Float[Tensor, "batch 3 size size"], portrait: Tensors, source: Tensors, driving: Tensors
-    ) -> Rendered:
+    def render(self, image: Float[Tensor, "batch 3 size size"], portrait: Tensors, source: Tensors, driving: Tensors) -> Rendered:
         """The source picture moved from its own motion `source` to the motion `driving`."""
         canonical = portrait["canonical_keypoints"]
         return self.render_poses(image, portrait, self.pose(canonical, source), self.pose(canonical, driving))

@@ -64,9 +64,7 @@ class ExpressionDecoder(nn.Module):
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.config = config
-        self.layers = nn.Sequential(
-            nn.Linear(config.expression_size, 192), nn.GELU(), nn.Linear(192, 3 * config.mesh_keypoints)
-        )
+        self.layers = nn.Sequential(nn.Linear(config.expression_size, 192), nn.GELU(), nn.Linear(192, 3 * config.mesh_keypoints))
         nn.init.normal_(self.layers[-1].weight, std=3e-3)
 
     def forward(self, code: Float[Tensor, "batch code"]) -> Keypoints:
