@@ -69,12 +69,15 @@ class LPIPS(nn.Module):
             raise ValueError(f"pictures of one shape are wanted, not {tuple(picture.shape)} and {tuple(target.shape)}")
         if min(picture.shape[-2:]) < MIN_SIDE[self.net]:
             raise ValueError(f"LPIPS ({self.net}) wants sides of {MIN_SIDE[self.net]} px or more")
-        pairs = zip(self.features(picture), self.features(target), strict=True)
-        distance = [
+        return self.distance(self.features(picture), self.features(target))
+
+    def distance(self, features: list[Tensor], others: list[Tensor]) -> Float[Tensor, " n"]:
+        """What `features` gave for two batches -> the distance of each pair; one of them may be a batch of 1."""
+        taps = [
             ((_unit_length(a) - _unit_length(b)).square() * getattr(self, f"head_{i}")).sum(1).mean((1, 2))
-            for i, (a, b) in enumerate(pairs)
+            for i, (a, b) in enumerate(zip(features, others, strict=True))
         ]
-        return torch.stack(distance).sum(0)
+        return torch.stack(taps).sum(0)
 
     def features(self, picture: Float[Tensor, "n 3 height width"]) -> list[Tensor]:
         """RGB in [0, 1] -> the activations at the five taps (relu1 ... relu5 of AlexNet, relu1_2 ... relu5_3 of VGG16)."""

@@ -1,0 +1,125 @@
+"""What a method must beat: the still source, and the source warped by its face mesh. And a method, in the same form.
+
+A `Starter` takes a clip's source and gives a `Driver`, which takes each driving frame (with what the reader sees in it,
+so that it need not be read twice) and gives the frame to be scored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from jaxtyping import Float, Int
+from PIL import Image as PILImage
+from PIL import ImageDraw
+
+from reenact.core.types import Image, Method, Portrait
+from reenact.evaluate.metrics import MESH_POINTS
+from reenact.evaluate.readings import Reading
+from reenact.faces.pose import canonical_face
+
+Driver = Callable[[Image, Reading | None], Image]
+Starter = Callable[[Image, Reading | None], Driver]
+
+BORDER_POINTS_A_SIDE = 4
+"""ours: fixed points along each edge of the picture, so that what lies around the face stretches but stays"""
+
+
+def still(source: Image, reading: Reading | None) -> Driver:
+    """Floor 1: the source, whatever the driver does."""
+    return lambda driving, driving_reading: source
+
+
+def mesh_warp(source: Image, reading: Reading | None) -> Driver:
+    """Floor 2: the source's 468-point mesh is laid on the driver's, each triangle with its own affine map.
+
+    Nothing is invented: teeth and hidden cheeks stay missing. Where the source has no face it stays still; where the
+    driver has none the last frame is held.
+    """
+    if reading is None:
+        return still(source, reading)
+    border = border_points(source.shape[0])
+    points = np.concatenate([reading.landmarks[:MESH_POINTS, :2], border])
+    ring, mesh = ring_triangles(points[:MESH_POINTS], border), canonical_face().triangles
+    last = source
+
+    def drive(driving: Image, driving_reading: Reading | None) -> Image:
+        nonlocal last
+        if driving_reading is not None:
+            moved = np.concatenate([driving_reading.landmarks[:MESH_POINTS, :2], border])
+            depth = driving_reading.landmarks[:, 2]
+            triangles = np.concatenate([ring, mesh[np.argsort(depth[mesh].mean(1))]])
+            last = piecewise_affine(source, points, moved, triangles)
+        return last
+
+    return drive
+
+
+def of_method(method: Method, encode_crop: Callable[[Image], Portrait]) -> Starter:
+    """A method by its three verbs; motion absolute: each driving frame's motion as it is.
+
+    encode_crop: the first verb for a ready size x size crop (`encode_source`, or the runtime's with cropped=True).
+    """
+
+    def start(source: Image, reading: Reading | None) -> Driver:
+        portrait = encode_crop(source)
+        return lambda driving, driving_reading: method.render(portrait, method.encode_motion(driving))
+
+    return start
+
+
+def border_points(side: int) -> Float[np.ndarray, "n 2"]:
+    """Points around the edge of a side x side picture, corners among them, px."""
+    steps = np.linspace(-0.5, side - 0.5, BORDER_POINTS_A_SIDE + 1)
+    low, high = np.full_like(steps, steps[0]), np.full_like(steps, steps[-1])
+    edges = [(steps, low), (steps, high), (low[1:-1], steps[1:-1]), (high[1:-1], steps[1:-1])]
+    return np.concatenate([np.stack(edge, 1) for edge in edges])
+
+
+def ring_triangles(mesh: Float[np.ndarray, "468 2"], border: Float[np.ndarray, "n 2"]) -> Int[np.ndarray, "m 3"]:
+    """Triangles between the mesh's rim and the border (Delaunay), as indices into mesh + border."""
+    from scipy.spatial import Delaunay
+
+    triangles = canonical_face().triangles
+    edges = np.sort(np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]]), 1)
+    unique, count = np.unique(edges, axis=0, return_counts=True)
+    rim = np.unique(unique[count == 1])
+    index = np.concatenate([rim, len(mesh) + np.arange(len(border))])
+    return index[Delaunay(np.concatenate([mesh[rim], border])).simplices]
+
+
+def piecewise_affine(
+    source: Image, points: Float[np.ndarray, "n 2"], moved: Float[np.ndarray, "n 2"], triangles: Int[np.ndarray, "m 3"]
+) -> Image:
+    """The source with `points` moved to `moved` (px), later triangles over earlier ones; elsewhere it stays."""
+    height, width = source.shape[:2]
+    cover = PILImage.new("I", (width, height), len(triangles))
+    pen = ImageDraw.Draw(cover)
+    for i, corners in enumerate(moved[triangles].reshape(-1, 6).tolist()):
+        pen.polygon(corners, fill=i)
+    back = np.concatenate([_affine(moved[triangles], points[triangles]), [[[1, 0, 0], [0, 1, 0]]]])
+    y, x = np.mgrid[:height, :width].astype(np.float32)
+    maps = back.astype(np.float32)[np.asarray(cover)]
+    return _bilinear(source, *(maps[..., k, 0] * x + maps[..., k, 1] * y + maps[..., k, 2] for k in (0, 1)))
+
+
+def _affine(start: Float[np.ndarray, "m 3 2"], end: Float[np.ndarray, "m 3 2"]) -> Float[np.ndarray, "m 2 3"]:
+    """The map of each triangle onto its partner; one without area goes to its partner's middle."""
+    edges, target = np.swapaxes(start[:, 1:] - start[:, :1], 1, 2), np.swapaxes(end[:, 1:] - end[:, :1], 1, 2)
+    flat = np.abs(np.linalg.det(edges)) < 1e-6
+    edges[flat], target[flat] = np.eye(2), 0
+    linear = target @ np.linalg.inv(edges)
+    shift = end.mean(1) - (linear @ start.mean(1)[..., None])[..., 0]
+    return np.concatenate([linear, shift[..., None]], -1)
+
+
+def _bilinear(source: Image, x: Float[np.ndarray, "h w"], y: Float[np.ndarray, "h w"]) -> Image:
+    """The source at these pixel positions; beyond its edge the edge's colour."""
+    height, width = source.shape[:2]
+    x, y = x.clip(0, width - 1), y.clip(0, height - 1)
+    left, top = np.minimum(x.astype(int), width - 2), np.minimum(y.astype(int), height - 2)
+    right_share, low_share = (x - left)[..., None], (y - top)[..., None]
+    picture = source.astype(np.float32)
+    upper = picture[top, left] * (1 - right_share) + picture[top, left + 1] * right_share
+    lower = picture[top + 1, left] * (1 - right_share) + picture[top + 1, left + 1] * right_share
+    return (upper * (1 - low_share) + lower * low_share + 0.5).astype(np.uint8)

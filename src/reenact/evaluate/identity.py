@@ -1,0 +1,73 @@
+"""CSIM (w600k_mbf): is it still the same person?
+
+The network is ArcFace's MobileFaceNet trained on WebFace600K (insightface; non-commercial research, so for evaluation
+only and fetched on first use). Figures of papers are mostly of ArcFace's ResNets: compare within one table only.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from jaxtyping import Float, Float32
+from PIL import Image as PILImage
+
+from reenact.core.assets import fetch
+from reenact.core.types import Image
+
+ASSET = "arcface_w600k_mbf.onnx"
+CSIM_NAME = "CSIM (w600k_mbf)"
+SIDE = 112
+# insightface's reference points in a 112 x 112 crop: right eye, left eye (of the person), nose tip, mouth corners.
+REFERENCE = np.array([[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]])
+# ours: an eye's centre is the mean of its corners and lids, which does not follow the gaze as the iris does.
+_GROUPS = ((33, 133, 159, 145), (362, 263, 386, 374), (1,), (61,), (291,))
+
+
+class IdentityNetwork:
+    """Embeds faces on one CPU device. Not thread-safe."""
+
+    def __init__(self, threads: int = 0) -> None:
+        """threads: 0 leaves it to OpenVINO. Raises ReenactError when the network is not to be had."""
+        import openvino
+
+        core = openvino.Core()
+        options = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
+        if threads:
+            options["INFERENCE_NUM_THREADS"] = str(threads)
+        model = core.read_model(fetch(ASSET))
+        model.reshape([1, 3, SIDE, SIDE])
+        self._request = core.compile_model(model, "CPU", options).create_infer_request()
+
+    def embed(self, image: Image, landmarks: Float32[np.ndarray, "478 3"]) -> Float32[np.ndarray, "512"]:
+        """The embedding of the face with these landmarks (px of the image), not normalised."""
+        crop = np.asarray(align(image, landmarks), np.float32)
+        data = ((crop - 127.5) / 127.5).transpose(2, 0, 1)[None]
+        self._request.infer([np.ascontiguousarray(data)])
+        return np.array(self._request.output_tensors[0].data[0])
+
+
+def five_points(landmarks: Float32[np.ndarray, "478 3"]) -> Float[np.ndarray, "5 2"]:
+    """Eye centres, nose tip and mouth corners, x and y in px, in the order of `REFERENCE`."""
+    return np.stack([landmarks[list(group), :2].mean(0) for group in _GROUPS]).astype(np.float64)
+
+
+def similarity(points: Float[np.ndarray, "n 2"], target: Float[np.ndarray, "n 2"]) -> Float[np.ndarray, "2 3"]:
+    """The turn, scale and shift that lays points on target, least squares (Umeyama 1991), without mirroring.
+
+    Raises ValueError where all points are one.
+    """
+    mean, target_mean = points.mean(0), target.mean(0)
+    p = (points - mean) @ (1, 1j)
+    q = (target - target_mean) @ (1, 1j)
+    spread = float(np.vdot(p, p).real)
+    if spread == 0:
+        raise ValueError("points that are all one give no direction")
+    turn = np.vdot(p, q) / spread
+    linear = np.array([[turn.real, -turn.imag], [turn.imag, turn.real]])
+    return np.concatenate([linear, (target_mean - linear @ mean)[:, None]], 1)
+
+
+def align(image: Image, landmarks: Float32[np.ndarray, "478 3"]) -> PILImage.Image:
+    """The face as 112 x 112 RGB, its five points on `REFERENCE`; bilinear, outside the picture black."""
+    back = similarity(REFERENCE, five_points(landmarks))
+    picture = PILImage.fromarray(image)
+    return picture.transform((SIDE, SIDE), PILImage.Transform.AFFINE, tuple(back.ravel()), PILImage.Resampling.BILINEAR)
