@@ -30,6 +30,19 @@ class Detection:
     def area(self) -> float:
         return float((self.box[2] - self.box[0]) * (self.box[3] - self.box[1]))
 
+    def moved(self, x: float, y: float) -> Detection:
+        """The same face in a picture whose origin lies x, y px further to the left and top."""
+        return Detection(self.score, self.box + np.float32([x, y, x, y]), self.points + np.float32([x, y]))
+
+
+def suppress(found: list[Detection]) -> list[Detection]:
+    """Of overlapping detections, from several tiles, the best."""
+    kept: list[Detection] = []
+    for face in sorted(found, key=lambda detection: -detection.score):
+        if not kept or _overlap(face.box, np.stack([other.box for other in kept])).max() <= IOU_MAX:
+            kept.append(face)
+    return kept
+
 
 def anchors() -> Float32[np.ndarray, "896 2"]:
     """Anchor centres in [0, 1]: two for each cell of a 16 x 16 map, six for each of an 8 x 8 map."""

@@ -22,6 +22,8 @@ from reenact.faces.blendshapes import BLENDSHAPE_POINTS
 PRESENCE_MIN = 0.5
 REGION_SCALE = 1.5
 LANDMARK_SIZE = 256
+SMALLEST_TILE = 96
+"""ours: px; a head in a smaller tile has too few pixels to animate anyway"""
 RIGHT_EYE_OUTER, LEFT_EYE_OUTER = 33, 263
 
 
@@ -67,9 +69,7 @@ class Landmarker:
     def detect(self, image: Image) -> list[Face]:
         """Every face in the picture, largest first."""
         picture = PILImage.fromarray(image)
-        canvas, scale, left, top = blazeface.letterbox(picture)
-        regressors, logits = self._run("face_detector", canvas)
-        found = blazeface.decode(regressors[0], logits[0, :, 0], scale, left, top)
+        found = self._find(picture, (0, 0, *picture.size)) or self._find_small(picture)
         found.sort(key=lambda detection: -detection.area)
         faces = [self._read(picture, _region(d.box, d.points[0], d.points[1])) for d in found]
         return [face for face in faces if face is not None]
@@ -82,6 +82,26 @@ class Landmarker:
         """The 52 ARKit coefficients, 0..1, in the order of `BLENDSHAPE_NAMES`."""
         (coefficients,) = self._run("face_blendshapes", face.landmarks[None, BLENDSHAPE_POINTS, :2])
         return coefficients
+
+    def _find(self, picture: PILImage.Image, box: tuple[int, int, int, int]) -> list[blazeface.Detection]:
+        canvas, scale, left, top = blazeface.letterbox(picture.crop(box))
+        regressors, logits = self._run("face_detector", canvas)
+        found = blazeface.decode(regressors[0], logits[0, :, 0], scale, left, top)
+        return [face.moved(box[0], box[1]) for face in found]
+
+    def _find_small(self, picture: PILImage.Image) -> list[blazeface.Detection]:
+        """The detector is a short-range one and misses small heads: look again in overlapping squares, large ones first."""
+        short = min(picture.size)
+        for part in (1.0, 0.6, 0.35, 0.2):
+            side = int(short * part)
+            if side < SMALLEST_TILE:
+                break
+            starts = [_starts(length, side) for length in picture.size]
+            boxes = [(x, y, x + side, y + side) for y in starts[1] for x in starts[0]]
+            found = [face for box in boxes for face in self._find(picture, box)]
+            if found:
+                return blazeface.suppress(found)
+        return []
 
     def _read(self, picture: PILImage.Image, region: Placement) -> Face | None:
         crop = extract(picture, region, LANDMARK_SIZE)
@@ -98,6 +118,12 @@ class Landmarker:
 
 
 _MODELS = ("face_detector", "face_landmarks_detector", "face_blendshapes")
+
+
+def _starts(length: int, side: int) -> list[int]:
+    """Where tiles of `side` begin along `length`, each overlapping the next by a third or more."""
+    count = 1 + -(-(length - side) * 3 // (side * 2))
+    return [round(i * (length - side) / max(1, count - 1)) for i in range(count)]
 
 
 def _region(box: np.ndarray, right_eye: np.ndarray, left_eye: np.ndarray) -> Placement:
