@@ -26,10 +26,6 @@ class Detection:
     points: Float32[np.ndarray, "6 2"]
     """right eye, left eye, nose tip, mouth, right ear, left ear: the person's right, the picture's left"""
 
-    @property
-    def area(self) -> float:
-        return float((self.box[2] - self.box[0]) * (self.box[3] - self.box[1]))
-
     def moved(self, x: float, y: float) -> Detection:
         """The same face in a picture whose origin lies x, y px further to the left and top."""
         return Detection(self.score, self.box + np.float32([x, y, x, y]), self.points + np.float32([x, y]))

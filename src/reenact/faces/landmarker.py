@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import tempfile
 import zipfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,6 +43,12 @@ class Face:
         low, high = self.landmarks[:, :2].min(0), self.landmarks[:, :2].max(0)
         return float(low[0]), float(low[1]), float(high[0]), float(high[1])
 
+    @property
+    def area(self) -> float:
+        """of the box, px^2"""
+        left, top, right, bottom = self.box
+        return (right - left) * (bottom - top)
+
     def region(self) -> Placement:
         """Where to look for this face in the next frame."""
         right, left = self.landmarks[RIGHT_EYE_OUTER, :2], self.landmarks[LEFT_EYE_OUTER, :2]
@@ -69,10 +76,13 @@ class Landmarker:
     def detect(self, image: Image) -> list[Face]:
         """Every face in the picture, largest first."""
         picture = PILImage.fromarray(image)
-        found = self._find(picture, (0, 0, *picture.size)) or self._find_small(picture)
-        found.sort(key=lambda detection: -detection.area)
-        faces = [self._read(picture, _region(d.box, d.points[0], d.points[1])) for d in found]
-        return [face for face in faces if face is not None]
+        for boxes in _tilings(*picture.size):
+            found = blazeface.suppress([face for box in boxes for face in self._find(picture, box)])
+            faces = [self._read(picture, _region(d.box, d.points[0], d.points[1])) for d in found]
+            confirmed = [face for face in faces if face is not None]
+            if confirmed:
+                return sorted(confirmed, key=lambda face: -face.area)
+        return []
 
     def track(self, image: Image, last: Face) -> Face | None:
         """The face that was at `last` in the frame before; None if it has gone."""
@@ -89,20 +99,6 @@ class Landmarker:
         found = blazeface.decode(regressors[0], logits[0, :, 0], scale, left, top)
         return [face.moved(box[0], box[1]) for face in found]
 
-    def _find_small(self, picture: PILImage.Image) -> list[blazeface.Detection]:
-        """The detector is a short-range one and misses small heads: look again in overlapping squares, large ones first."""
-        short = min(picture.size)
-        for part in (1.0, 0.6, 0.35, 0.2):
-            side = int(short * part)
-            if side < SMALLEST_TILE:
-                break
-            starts = [_starts(length, side) for length in picture.size]
-            boxes = [(x, y, x + side, y + side) for y in starts[1] for x in starts[0]]
-            found = [face for box in boxes for face in self._find(picture, box)]
-            if found:
-                return blazeface.suppress(found)
-        return []
-
     def _read(self, picture: PILImage.Image, region: Placement) -> Face | None:
         crop = extract(picture, region, LANDMARK_SIZE)
         points, presence, _ = self._run("face_landmarks_detector", np.asarray(crop, np.float32)[None] / 255.0)
@@ -118,6 +114,17 @@ class Landmarker:
 
 
 _MODELS = ("face_detector", "face_landmarks_detector", "face_blendshapes")
+
+
+def _tilings(width: int, height: int) -> Iterator[list[tuple[int, int, int, int]]]:
+    """Where the detector looks: the whole picture; then, as it is a short-range one and misses small heads, overlapping
+    squares, smaller and smaller. Boxes are left, top, right, bottom."""
+    yield [(0, 0, width, height)]
+    for part in (1.0, 0.6, 0.35, 0.2):
+        side = int(min(width, height) * part)
+        if side < SMALLEST_TILE:
+            return
+        yield [(x, y, x + side, y + side) for y in _starts(height, side) for x in _starts(width, side)]
 
 
 def _starts(length: int, side: int) -> list[int]:
