@@ -140,7 +140,8 @@ def main() -> None:
         torch.set_num_threads(given.threads)
     try:
         pool = Pool.load(given.pool)
-        schedule = Schedule(given.images, given.batch, given.rate, given.minutes, save_every=given.save_every)
+        warm_up = min(Schedule.warm_up, given.images // 10)
+        schedule = Schedule(given.images, given.batch, given.rate, given.minutes, warm_up, save_every=given.save_every)
         if given.stage == "motion":
             motion(pool, given.run, schedule)
         else:
