@@ -146,16 +146,23 @@ def run_clip(clip: Path, starters: Mapping[str, Starter], scorer: Scorer, every:
     tallies = {name: Tally() for name in starters}
     drivers: dict[str, Driver] = {}
     source: Reading | None = None
+
+    def score(frame: Image) -> None:
+        reading = scorer.reader.read(frame)
+        pictures = {name: drive(frame, reading) for name, drive in drivers.items()}
+        scorer.score(pictures, frame, reading, source, tallies)
+
+    index, frame = -1, None
     for index, frame in enumerate(_frames(clip)):
         if index == 0:
             source = scorer.reader.read(frame)
             drivers = {name: start(frame, source) for name, start in starters.items()}
         elif index % every == 0:
-            reading = scorer.reader.read(frame)
-            pictures = {name: drive(frame, reading) for name, drive in drivers.items()}
-            scorer.score(pictures, frame, reading, source, tallies)
-    if not any(tally.frames for tally in tallies.values()):
-        raise ReenactError(f"{clip}: no frame to score, as it is shorter than --every {every}; give a smaller number")
+            score(frame)
+    if frame is None or index == 0:
+        raise ReenactError(f"{clip}: no frame to score beside the source: give clips of two frames or more")
+    if index < every:
+        score(frame)  # a clip shorter than the interval is scored at its end
     return tallies
 
 
