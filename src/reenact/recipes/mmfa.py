@@ -36,13 +36,15 @@ def parts(model: Mmfa, names: tuple[str, ...]) -> nn.ModuleDict:
     return nn.ModuleDict({name: getattr(model, name) for name in names})
 
 
-def motion(pool: Pool, folder: Path, schedule: Schedule, seed: int = 0) -> None:
+def motion(pool: Pool, folder: Path, schedule: Schedule, start: Path | None = None, seed: int = 0) -> None:
     """Stage one: pictures, turned and shifted at random, against the teacher's reading."""
     torch.manual_seed(seed)
     model = build()
     objective = MotionObjective(model)
     trained = parts(model, MOTION_PARTS)
     trained["probe"] = objective
+    if start is not None:
+        load_average(start, trained)
     trained.to(memory_format=torch.channels_last)
     sampler = PairSampler(pool, ("train", "strain", "ptrain"), seed, wide=1.0)
     held_out = PairSampler(pool, ("val",), seed)
@@ -143,7 +145,7 @@ def main() -> None:
         warm_up = min(Schedule.warm_up, given.images // 10)
         schedule = Schedule(given.images, given.batch, given.rate, given.minutes, warm_up, save_every=given.save_every)
         if given.stage == "motion":
-            motion(pool, given.run, schedule)
+            motion(pool, given.run, schedule, given.start)
         else:
             render(pool, given.run, schedule, given.size, given.start)
     except ReenactError as error:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from reenact.losses.lpips import LPIPS
 from reenact.methods.mmfa.model import Mmfa, Pose, Tensors, place
 
-MOTION_WEIGHTS = {"keypoints": 20.0, "offsets": 40.0, "canonical": 20.0, "pose": 5.0, "blendshapes": 2.0, "code": 1e-3}
+MOTION_WEIGHTS = {"keypoints": 20.0, "offsets": 60.0, "canonical": 20.0, "pose": 5.0, "blendshapes": 2.0, "code": 1e-3}
 RENDER_WEIGHTS = {"l1": 4.0, "warped": 1.0, "lpips": 1.0}
 """ours: chosen so that no term is ten times another at the start"""
 
@@ -35,7 +35,7 @@ class MotionObjective(nn.Module):
         guess = place(found["canonical_keypoints"] + offsets, found)
         return {
             "keypoints": F.l1_loss(guess.keypoints[:, :count, :2], truth.keypoints[:, :count, :2]),
-            "offsets": F.l1_loss(offsets[:, :count], expression[:, :count]),
+            "offsets": ((offsets - expression)[:, :count].abs() * feature_weight(count)).mean(),
             "canonical": F.l1_loss(found["canonical_keypoints"][:, :count], batch["canonical"][:, :count]),
             "pose": sum(F.l1_loss(found[name], batch[name]) for name in ("head_pose", "scale", "translation")),
             "blendshapes": F.l1_loss(torch.sigmoid(self.blendshapes(found["expression"])), batch["blendshapes"]),
@@ -62,6 +62,13 @@ class RenderObjective(nn.Module):
             "lpips": self.lpips(rendered.frame, target).mean(),
         }
         return terms, rendered.frame
+
+
+def feature_weight(count: int) -> Tensor:
+    """[count,1]: lips, eyes and brows (the first 26 keypoints) count three times, where expression is read (ours)."""
+    weight = torch.ones(count, 1)
+    weight[:26] = 3
+    return weight
 
 
 def feature_mask(pose: Pose, size: int, count: int) -> Tensor:
