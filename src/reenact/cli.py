@@ -30,7 +30,7 @@ app = typer.Typer(
 
 MethodName = Annotated[str, typer.Option(help="name of a method, or the path of a weights folder")]
 Device = Annotated[
-    str, typer.Option(help="auto (OpenVINO, bf16 where this CPU is faster in it), cpu (OpenVINO, fp32), openvino (as auto) or cuda")
+    str, typer.Option(help="auto (OpenVINO, bf16 where this CPU is faster in it), cpu (OpenVINO, fp32), openvino (=auto) or cuda")
 ]
 Threads = Annotated[int, typer.Option(help="CPU threads; 0 is automatic")]
 

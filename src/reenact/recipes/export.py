@@ -1,6 +1,6 @@
 """Trained runs -> what ships: ONNX graphs with fp16 weights, and config.json.
 
-python -m reenact.recipes.export OUT --motion RUN --render RUN
+python -m reenact.recipes.export OUT --motion RUN... --render RUN...    (runs in the order they were trained)
 
 The graphs hold 2-D operators only. Weights are stored as fp16 and widened as a graph is loaded, so that the arithmetic is
 the run-time's choice (fp32, bf16).
@@ -80,13 +80,16 @@ class _Draw(_Source):
         return self.model.generator(image, features, levels, occlusion, motion, code)[0]
 
 
-def load(motion: Path, render: Path) -> tuple[Mmfa, dict[str, int]]:
-    """The model with both stages' averaged weights, and the images that each has seen."""
+def load(motion: list[Path], render: list[Path]) -> tuple[Mmfa, dict[str, int]]:
+    """The model with both stages' averaged weights, and the images that each has seen.
+
+    A stage may have been trained in several runs, each started from the one before: the last one's weights count.
+    """
     model = build()
-    seen = {"render": load_average(render, parts(model, RENDER_PARTS))}
+    seen = {"render": sum(load_average(run, parts(model, RENDER_PARTS)) for run in render)}
     trained = parts(model, MOTION_PARTS)
     trained["probe"] = nn.ModuleDict({"blendshapes": nn.Linear(model.config.expression_size, 52)})
-    seen["motion"] = load_average(motion, trained)
+    seen["motion"] = sum(load_average(run, trained) for run in motion)
     return model.eval(), seen
 
 
@@ -143,8 +146,8 @@ def _halve(model: onnx.ModelProto) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("out", type=Path)
-    parser.add_argument("--motion", type=Path, required=True)
-    parser.add_argument("--render", type=Path, required=True)
+    parser.add_argument("--motion", type=Path, nargs="+", required=True)
+    parser.add_argument("--render", type=Path, nargs="+", required=True)
     given = parser.parse_args()
     model, seen = load(given.motion, given.render)
     export(model, given.out, {"images_seen": seen})

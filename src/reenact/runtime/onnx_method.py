@@ -140,7 +140,7 @@ def known_methods() -> list[str]:
 def load(name: str = "mmfa", device: str = "auto", threads: int = 0) -> OnnxMethod:
     """The method `name`, ready to run; `name` may also be the path of a weights folder.
 
-    device: auto and openvino (OpenVINO, bf16 where this CPU is faster in it), cpu (OpenVINO, fp32), cuda (ONNX Runtime); threads: 0 is
+    device: auto and openvino (OpenVINO, bf16 where this CPU is faster in it), cpu (fp32), cuda (ONNX Runtime); threads: 0 is
     automatic. Raises ReenactError for an unknown method or device.
     """
     if name in known_methods():
