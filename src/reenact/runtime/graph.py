@@ -42,8 +42,8 @@ class OpenVinoGraph:
         """precision: 'f32' or 'bf16'; threads: 0 leaves it to OpenVINO."""
         import openvino
 
-        # Gaussians' tails are denormal numbers, which cost a third of the flow network's time unless flushed to zero.
-        options = {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "LATENCY", "CPU_DENORMALS_OPTIMIZATION": True}
+        # Not CPU_DENORMALS_OPTIMIZATION: it flushes denormals in the caller's thread too, and changes the user's own sums.
+        options = {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "LATENCY"}
         if threads:
             options["INFERENCE_NUM_THREADS"] = str(threads)
         self._tensor = openvino.Tensor
