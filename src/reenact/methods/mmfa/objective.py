@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from reenact.geometry.grid import identity_grid
 from reenact.losses.lpips import LPIPS
 from reenact.methods.mmfa.model import Mmfa, Pose, Tensors, place
 
@@ -73,8 +74,6 @@ def feature_weight(count: int) -> Tensor:
 
 def feature_mask(pose: Pose, size: int, count: int) -> Tensor:
     """[B,1,size,size] in [0, 1]: 1 near eyes, brows and lips (the first 26 keypoints), where looks are decided."""
-    from reenact.geometry.grid import identity_grid
-
     grid = identity_grid(32, 32, pose.keypoints)
     points = pose.keypoints[:, : min(26, count), None, None, :2].detach()
     near = torch.exp(-(grid - points).square().sum(-1) / (2 * 0.06**2)).amax(1, keepdim=True)
