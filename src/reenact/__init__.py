@@ -1,9 +1,9 @@
 """One portrait photo and a driving video: that person, moving.
 
-    method = reenact.load("mmfa")
-    portrait = method.encode_source(reenact.read_image("portrait.jpg"))
-    for frame in reenact.animate(portrait, "driving.mp4", method=method):
-        ...  # 256 x 256 RGB
+method = reenact.load("mmfa")
+portrait = method.encode_source(reenact.read_image("portrait.jpg"))
+for frame in reenact.animate(portrait, "driving.mp4", method=method):
+    ...  # 256 x 256 RGB
 """
 
 # `animate` the function hides `animate` the folder here on purpose; `from reenact.animate.x import y` works all the same.

@@ -72,9 +72,7 @@ def bench(
     motion_ms, render_ms, path_ms = _verbs(loaded, read_image(portrait), _crops(driving, loaded.size), runs)
     with tempfile.TemporaryDirectory() as folder:
         began = time.perf_counter()
-        report = animate_file(
-            portrait, driving, Path(folder) / "bench.mp4", method=method, device=device, threads=threads
-        )
+        report = animate_file(portrait, driving, Path(folder) / "bench.mp4", method=method, device=device, threads=threads)
         whole = time.perf_counter() - began
     return BenchResult(
         method=loaded.name,

@@ -1,6 +1,6 @@
 """The one path from a driving video to the portrait, moved; files and live run it alike.
 
-    frames -> track, cut -> encode_motion -> transfer -> render -> (paste into the photo) -> encode
+frames -> track, cut -> encode_motion -> transfer -> render -> (paste into the photo) -> encode
 """
 
 from __future__ import annotations
