@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float32, Int64, UInt8
+from jaxtyping import Float, Float32, Int64, UInt8
 
 from reenact.core.errors import ReenactError
 from reenact.faces.points import MESH_POINTS, SHELL, template
@@ -70,9 +70,7 @@ class Pool:
         _, person = np.unique(self.clip, return_inverse=True)
         expression = np.einsum("nb,bkc->nkc", self.blendshapes, self._expression_map(unposed, person))
         neutral = unposed - expression
-        counts = np.bincount(person)
-        mean = np.stack([np.bincount(person, column) / counts for column in neutral.reshape(len(neutral), -1).T], -1)
-        canonical = mean[person].reshape(neutral.shape).astype(np.float32)
+        canonical = _group_mean(neutral.reshape(len(neutral), -1), person).reshape(neutral.shape).astype(np.float32)
         shell = np.broadcast_to(SHELL, (len(points), *SHELL.shape))
         return Truth(
             head_pose=fit.head_pose.astype(np.float32),
@@ -87,15 +85,15 @@ class Pool:
         """Least squares of unposed = neutral(person) + blendshapes @ map, the person's mean taken out of both sides."""
         flat = unposed.reshape(len(unposed), -1).astype(np.float64)
         values = self.blendshapes.astype(np.float64)
-        counts = np.bincount(person)[:, None]
-
-        def centred(x: np.ndarray) -> np.ndarray:
-            total = np.stack([np.bincount(person, column) for column in x.T], -1)
-            return x - (total / counts)[person]
-
-        left, right = centred(values), centred(flat)
+        left, right = (x - _group_mean(x, person) for x in (values, flat))
         gram = left.T @ left + RIDGE * len(left) * np.eye(left.shape[1])
         return np.linalg.solve(gram, left.T @ right).reshape(values.shape[1], -1, 3).astype(np.float32)
+
+
+def _group_mean(rows: Float[np.ndarray, "n m"], group: Int64[np.ndarray, "n"]) -> Float[np.ndarray, "n m"]:
+    """Each row's group's mean."""
+    total = np.stack([np.bincount(group, column) for column in rows.T], -1)
+    return (total / np.bincount(group)[:, None])[group]
 
 
 def mirror_order() -> Int64[np.ndarray, "47"]:

@@ -11,6 +11,7 @@ from jaxtyping import Float, Float32
 from PIL import Image as PILImage
 
 from reenact.core.assets import fetch
+from reenact.core.inference import cpu_options
 from reenact.core.types import Image
 
 ASSET = "arcface_w600k_mbf.onnx"
@@ -30,9 +31,7 @@ class IdentityNetwork:
         import openvino
 
         core = openvino.Core()
-        options = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
-        if threads:
-            options["INFERENCE_NUM_THREADS"] = str(threads)
+        options = cpu_options(threads)
         model = core.read_model(fetch(ASSET))
         model.reshape([1, 3, SIDE, SIDE])
         self._request = core.compile_model(model, "CPU", options).create_infer_request()

@@ -16,6 +16,7 @@ from jaxtyping import Float32
 from PIL import Image as PILImage
 
 from reenact.core.assets import fetch
+from reenact.core.inference import cpu_options
 from reenact.core.types import Image, Placement
 from reenact.faces import blazeface
 from reenact.faces.blendshapes import BLENDSHAPE_POINTS
@@ -63,9 +64,7 @@ class Landmarker:
         import openvino
 
         core = openvino.Core()
-        options = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
-        if threads:
-            options["INFERENCE_NUM_THREADS"] = str(threads)
+        options = cpu_options(threads)
         # OpenVINO reads .tflite from files only, not from memory.
         with zipfile.ZipFile(fetch("face_landmarker.task")) as task, tempfile.TemporaryDirectory() as folder:
             models = {name: core.read_model(task.extract(f"{name}.tflite", folder)) for name in _MODELS}

@@ -58,10 +58,7 @@ def motion(pool: Pool, folder: Path, schedule: Schedule, start: Path | None = No
             return objective(model, batch)
 
     def check(average: nn.Module) -> dict[str, float]:
-        validation = Mmfa(Config(), model.motion.template)
-        for name in MOTION_PARTS:
-            getattr(validation, name).load_state_dict(average[name].state_dict())
-        validation.eval()
+        validation = _averaged(average, MOTION_PARTS)
         with torch.no_grad():
             rows = np.flatnonzero(np.isin(pool.split, ("val",)))[::10]
             terms = MotionObjective(validation)(validation, held_out.read(rows, 128))
@@ -92,10 +89,7 @@ def render(pool: Pool, folder: Path, schedule: Schedule, size: int, start: Path 
             return objective(model, _last(source), _last(driving))[0]
 
     def check(average: nn.Module) -> dict[str, float]:
-        validation = Mmfa(Config(), model.motion.template)
-        for name in RENDER_PARTS:
-            getattr(validation, name).load_state_dict(average[name].state_dict())
-        validation.eval()
+        validation = _averaged(average, RENDER_PARTS)
         source, driving = (PairSampler(pool, ("val",), 1).read(rows, size) for rows in validation_rows(pool))
         with torch.no_grad():
             terms, frame = objective(validation, source, driving)
@@ -118,6 +112,14 @@ def validation_rows(pool: Pool, each: int = 4) -> tuple[np.ndarray, np.ndarray]:
         source += [rows[0]] * each
         driving += list(rows[np.linspace(len(rows) // 5, len(rows) - 1, each).astype(int)])
     return np.array(source), np.array(driving)
+
+
+def _averaged(average: nn.Module, names: tuple[str, ...]) -> Mmfa:
+    """A model for validation, with one stage's averaged weights."""
+    model = build()
+    for name in names:
+        getattr(model, name).load_state_dict(average[name].state_dict())
+    return model.eval()
 
 
 def _last(batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:

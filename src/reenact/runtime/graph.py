@@ -12,6 +12,7 @@ from typing import Literal, Protocol
 import numpy as np
 
 from reenact.core.errors import ReenactError
+from reenact.core.inference import cpu_options
 
 BF16_GAIN = 1.2
 """ours: bf16 must be this much faster to be worth its rounding"""
@@ -43,11 +44,8 @@ class OpenVinoGraph:
         import openvino
 
         # Not CPU_DENORMALS_OPTIMIZATION: it flushes denormals in the caller's thread too, and changes the user's own sums.
-        options = {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "LATENCY"}
-        if threads:
-            options["INFERENCE_NUM_THREADS"] = str(threads)
         self._tensor = openvino.Tensor
-        compiled = openvino.Core().compile_model(str(path), "CPU", options)
+        compiled = openvino.Core().compile_model(str(path), "CPU", cpu_options(threads, precision))
         self._request = compiled.create_infer_request()
         # A port may bear an internal name besides the exported one, so all of a port's names count.
         self.inputs = tuple(name for port in compiled.inputs for name in port.get_names())
