@@ -1,0 +1,56 @@
+"""reenact animate"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from reenact.animate.pipeline import Report, animate_file
+from reenact.cli.shared import Device, MethodName, Threads, app, one_line_errors, progress_bar, rate, say, seconds
+
+
+@app.command()
+@one_line_errors
+def animate(
+    portrait: Annotated[Path, typer.Argument(help="photo of the person who is to move")],
+    driving: Annotated[Path, typer.Argument(help="video whose motion and sound are taken")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="video file to write")] = Path("out.mp4"),
+    motion: Annotated[str, typer.Option(help="relative (the driver's changes) or absolute (the driver's pose)")] = "relative",
+    output: Annotated[str, typer.Option(help="crop (the head, square) or photo (the whole photo)")] = "crop",
+    face: Annotated[int, typer.Option(help="which face of the photo: 1 is the largest")] = 1,
+    start: Annotated[str | None, typer.Option(help="where in the video to start: seconds or h:mm:ss")] = None,
+    end: Annotated[str | None, typer.Option(help="where in the video to end: seconds or h:mm:ss")] = None,
+    fps: Annotated[str | None, typer.Option(help="frames a second, as 25 or 30000/1001; default: the video's own")] = None,
+    method: MethodName = "mmfa",
+    device: Device = "auto",
+    threads: Threads = 0,
+    seed: Annotated[int, typer.Option(help="for methods that draw random numbers (mmfa draws none)")] = 0,
+) -> None:
+    """Animate a portrait with a driving video."""
+    times = {"start": seconds("start", start), "end": seconds("end", end)}
+    with progress_bar() as progress:
+        report = animate_file(
+            portrait,
+            driving,
+            out,
+            motion=motion,  # type: ignore[arg-type]  # checked inside, in one line
+            output_mode=output,  # type: ignore[arg-type]
+            face=face,
+            fps=rate(fps),
+            method=method,
+            device=device,
+            threads=threads,
+            seed=seed,
+            progress=progress,
+            **times,
+        )
+    _report(report, out)
+
+
+def _report(report: Report, out: Path) -> None:
+    if report.frames_without_face:
+        say(f"{report.frames_without_face} of {report.frames} driving frames show no face: the motion was held there")
+    speed = report.frames / max(report.seconds, 1e-9)
+    say(f"{out}: {report.frames} frames at {float(report.rate):g} frames/s, made at {speed:.1f} frames/s")

@@ -1,0 +1,50 @@
+"""reenact bench"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from reenact.animate.bench import BenchResult
+from reenact.animate.bench import bench as measure
+from reenact.cli.shared import Device, MethodName, Threads, app, one_line_errors
+from reenact.core.errors import ReenactError
+
+
+@app.command()
+@one_line_errors
+def bench(
+    json_path: Annotated[Path | None, typer.Option("--json", help="also write the figures to this file")] = None,
+    portrait: Annotated[Path, typer.Option(help="photo to measure with")] = Path("examples/portrait.jpg"),
+    driving: Annotated[Path, typer.Option(help="video to measure with")] = Path("examples/driving.mp4"),
+    method: MethodName = "mmfa",
+    device: Device = "auto",
+    threads: Threads = 0,
+    runs: Annotated[int, typer.Option(help="timed runs behind each median")] = 100,
+) -> None:
+    """Measure how fast it runs on this machine."""
+    result = measure(portrait, driving, method=method, device=device, threads=threads, runs=runs)
+    typer.echo(_table(result))
+    if json_path is not None:
+        try:
+            json_path.write_text(json.dumps(result.as_dict(), indent=2) + "\n", encoding="utf-8")
+        except OSError as error:
+            raise ReenactError(f"cannot write {json_path} ({error.strerror}): choose another file") from None
+
+
+def _table(result: BenchResult) -> str:
+    rows = [
+        ("method", f"{result.method}, {result.device}, {result.precision}, {result.threads} threads"),
+        ("motion", f"{result.motion_ms:.2f} ms"),
+        ("render", f"{result.render_ms:.2f} ms"),
+        ("render path", f"{result.render_path_ms:.2f} ms, {result.render_path_fps:.1f} frames/s"),
+        ("whole animate", f"{result.animate_fps:.1f} frames/s ({result.animate_frames} frames)"),
+        ("start-up", f"{result.animate_start_s:.2f} s"),
+        ("peak memory", "unknown" if result.peak_rss_mb is None else f"{result.peak_rss_mb:.0f} MB"),
+        ("machine", f"{result.cpu}, {result.cpu_count} CPUs, {result.system}"),
+        ("versions", ", ".join(f"{k} {v}" for k, v in {"python": result.python, **result.versions}.items())),
+    ]
+    return "\n".join(f"{name:14} {value}" for name, value in rows)

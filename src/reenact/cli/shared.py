@@ -1,0 +1,107 @@
+"""What the commands share: the app, options, errors of one line, the progress bar."""
+
+from __future__ import annotations
+
+import functools
+import importlib.metadata
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from typing import Annotated, Any
+
+import typer
+
+from reenact.animate.pipeline import Progress
+from reenact.core.errors import ReenactError
+
+app = typer.Typer(
+    name="reenact",
+    help="One portrait photo and a driving video: that person, moving. On an ordinary CPU.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+MethodName = Annotated[str, typer.Option(help="name of a method, or the path of a weights folder")]
+Device = Annotated[
+    str, typer.Option(help="auto (OpenVINO, bf16 where this CPU is faster in it), cpu (OpenVINO, fp32), openvino (=auto) or cuda")
+]
+Threads = Annotated[int, typer.Option(help="CPU threads; 0 is automatic")]
+
+
+def one_line_errors(command: Callable[..., None]) -> Callable[..., None]:
+    """A command whose ReenactError becomes one line on stderr and exit code 2; warnings become one line each."""
+
+    @functools.wraps(command)
+    def wrapped(*args: Any, **kwargs: Any) -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            warnings.filterwarnings("always", category=UserWarning, module=r"reenact\..*")
+            warnings.showwarning = lambda message, *_, **__: say(f"warning: {message}")
+            try:
+                command(*args, **kwargs)
+            except ReenactError as error:
+                say(f"error: {error}")
+                raise typer.Exit(2) from None
+
+    return wrapped
+
+
+def say(text: str) -> None:
+    typer.echo(" ".join(text.split()), err=True)
+
+
+@app.callback(invoke_without_command=True)
+def top(
+    version: Annotated[bool, typer.Option("--version", help="print the version and leave")] = False,
+) -> None:
+    """One portrait photo and a driving video: that person, moving. On an ordinary CPU."""
+    if version:
+        typer.echo(f"reenact {importlib.metadata.version('reenact')}")
+        raise typer.Exit
+
+
+@contextmanager
+def progress_bar(task: str = "animating") -> Iterator[Progress | None]:
+    """Frames, frames/s and time left on stderr; nothing where stderr is no terminal."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, ProgressColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+    from rich.text import Text
+
+    class Speed(ProgressColumn):
+        def render(self, task) -> Text:
+            return Text(f"{task.speed:.1f} frames/s" if task.speed else "")
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Speed(), TimeRemainingColumn())
+    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
+        number = bar.add_task(task, total=None)
+        yield lambda done, total: bar.update(number, completed=done, total=total)
+
+
+def seconds(name: str, text: str | None) -> Fraction | None:
+    """'83.5' or '1:23.5' -> seconds."""
+    if text is None:
+        return None
+    try:
+        parts = [Fraction(part) for part in text.split(":")]
+        if len(parts) > 3:
+            raise ValueError
+        return sum((part * 60**power for power, part in enumerate(reversed(parts))), Fraction(0))
+    except (ValueError, ZeroDivisionError):
+        raise ReenactError(f"--{name} {text!r} is no time: write seconds (83.5) or h:mm:ss (0:01:23.5)") from None
+
+
+def rate(text: str | None) -> Fraction | None:
+    if text is None:
+        return None
+    try:
+        return Fraction(text)
+    except (ValueError, ZeroDivisionError):
+        raise ReenactError(f"--fps {text!r} is no rate: write a number (25) or a fraction (30000/1001)") from None

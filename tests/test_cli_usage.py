@@ -1,0 +1,34 @@
+"""What the command line says to a typing error: one line that says what to do, exit code 2."""
+
+from importlib.metadata import version
+
+import pytest
+
+from reenact.cli import run
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["animate", "--nope"], "--nope"),
+        (["animate"], "portrait"),
+        (["animate", "a", "b", "--threads", "many"], "many"),
+        (["no-such-command"], "no-such-command"),
+    ],
+)
+def test_one_line_for_a_wrong_command_line(arguments, words, capsys):
+    assert run(arguments) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith("error: ") and said.err.count("\n") == 1
+    assert words in said.err and "--help" in said.err
+
+
+def test_the_version_is_the_package_s(capsys):
+    assert run(["--version"]) == 0
+    assert capsys.readouterr().out == f"reenact {version('reenact')}\n"
+
+
+def test_no_command_shows_the_help(capsys):
+    assert run([]) == 2
+    assert "animate" in capsys.readouterr().out
