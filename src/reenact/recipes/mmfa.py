@@ -19,7 +19,8 @@ from reenact.faces.points import template
 from reenact.faces.pose import canonical_face
 from reenact.methods.mmfa.config import Config
 from reenact.methods.mmfa.model import Mmfa
-from reenact.methods.mmfa.objective import MOTION_WEIGHTS, RENDER_WEIGHTS, MotionObjective, RenderObjective
+from reenact.methods.mmfa.objective import MOTION_WEIGHTS, RENDER_WEIGHTS, MotionObjective, RenderObjective, gaps
+from reenact.nn.blocks import pool as shrink
 from reenact.train.loop import Schedule, load_average, train
 
 RENDER_PARTS = ("source", "dense_motion", "generator")
@@ -53,22 +54,40 @@ def motion(pool: Pool, folder: Path, schedule: Schedule, start: Path | None = No
     def step() -> dict[str, torch.Tensor]:
         model.train()
         _, rows = sampler.rows(schedule.batch)
-        batch = jitter(sampler.read(rows, 128), random, 128)
+        batch = sampler.flipped(sampler.read(rows, 256))
+        side = model.config.first_view
+        small = jitter({**batch, "image": shrink(batch["image"], side)}, random, side)
         with torch.autocast("cpu", torch.bfloat16):
-            return objective(model, batch)
+            return objective(model, batch, small)
 
     def check(average: nn.Module) -> dict[str, float]:
         validation = _averaged(average, MOTION_PARTS)
         with torch.no_grad():
             rows = np.flatnonzero(np.isin(pool.split, ("val",)))[::10]
-            terms = MotionObjective(validation)(validation, held_out.read(rows, 128))
+            terms = MotionObjective(validation).eval()(validation, held_out.read(rows, 256))
+            batch = held_out.read(rows, 256)
+            found = validation.expression(validation.motion(batch["image"])["expression"])
+            fit = agreement(found, batch["head"] - batch["canonical"])
         return {
             "val_keypoints_px": round(float(terms["keypoints"]) * 128, 3),
             "val_offsets": round(float(terms["offsets"]), 5),
             "val_pose": round(float(terms["pose"]), 4),
+            "val_rough": round(float(terms["rough"]), 4),
+            **fit,
         }
 
     train(folder, trained, step, MOTION_WEIGHTS, schedule, check)
+
+
+def agreement(found: torch.Tensor, truth: torch.Tensor) -> dict[str, float]:
+    """Correlation and slope (1 is best) of the opening of lids and lips and the turn of the irises with the truth's."""
+    found, truth = ((x - x.mean(0)).double() for x in (gaps(found), gaps(truth)))
+    out = {}
+    for name, pairs, axis in (("lids", [0, 1], 1), ("lips", [2], 1), ("corners", [3], 0), ("gaze", [4, 6], 0)):
+        a, b = found[:, pairs, axis].flatten(), truth[:, pairs, axis].flatten()
+        out[f"{name}_r"] = round(float((a * b).sum() / (a.square().sum() * b.square().sum()).sqrt().clamp(min=1e-12)), 3)
+        out[f"{name}_slope"] = round(float((a * b).sum() / b.square().sum().clamp(min=1e-12)), 3)
+    return out
 
 
 def render(pool: Pool, folder: Path, schedule: Schedule, size: int, start: Path | None = None, seed: int = 0) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from reenact.geometry.grid import identity_grid, resize_flow, sample
+from reenact.geometry.rotation import rotation_matrix
 from reenact.methods.mmfa.config import Config
 from reenact.nn.blocks import ConvBlock, Modulation, ResidualBlock, pool, to_flow_size, upsample
 
@@ -18,44 +21,96 @@ HEAD_REACH = 0.15
 """ours: how far beyond its keypoints the head goes on, in half sides"""
 
 
-class MotionEncoder(nn.Module):
-    """A face -> its pose, scale, place, expression code, and the person's canonical keypoints.
+FACE_REACH = 0.58
+"""ours: half the side of the second look, in face heights; the mean face reaches 0.5 above and below its origin"""
+FACE_DEPTH, FACE_DROP = 0.37, 0.02
+"""z of the mean face's middle (canonical face), and how far below it the second look is centred (chins fall open)"""
 
-    image [B,3,S,S] -> pool to 128 -> five strided stages to 4x4 -> 1x1 conv -> one linear layer -> heads.
+
+class Look(nn.Module):
+    """A view -> one feature vector: strided stages down to 4x4, 1x1 convolution, one linear layer."""
+
+    def __init__(self, view: int, widths: tuple[int, ...], squeeze: int, features: int) -> None:
+        super().__init__()
+        stages: list[nn.Module] = [ConvBlock(3, widths[0], 2)]
+        for inputs, outputs in zip(widths[:-1], widths[1:], strict=True):
+            stages += [ConvBlock(inputs, outputs, 2), ResidualBlock(outputs), ResidualBlock(outputs)]
+        self.trunk = nn.Sequential(*stages, nn.Conv2d(widths[-1], squeeze, 1), nn.Flatten())
+        self.neck = nn.Sequential(nn.Linear(squeeze * (view // 2 ** len(widths)) ** 2, features), nn.ReLU(inplace=True))
+
+    def forward(self, view: Float[Tensor, "batch 3 side side"]) -> Float[Tensor, "batch feature"]:
+        return self.neck(self.trunk(view - 0.5)).float()
+
+
+class MotionEncoder(nn.Module):
+    """A face -> its pose, scale, place, expression code, and the person's canonical keypoints, in two looks.
+
+    image --pool to 64--> Look --> head_pose, scale, translation (coarse)
+    image --the face's square, upright, at 128--> Look --> what is left of roll, scale, place; yaw, pitch; expression; canonical
+    The second look sees every face at one place, size and roll, so the expression cannot tell of them (methods.md 3.3),
+    and sees it half as large again as the whole picture at 128 would show it.
     """
 
     def __init__(self, config: Config, template: Float[Tensor, "keypoint 3"]) -> None:
         super().__init__()
         self.config = config
         self.register_buffer("template", template)
-        widths = config.motion_widths
-        stages: list[nn.Module] = [ConvBlock(3, widths[0], 2)]
-        for inputs, outputs in zip(widths[:-1], widths[1:], strict=True):
-            stages += [ConvBlock(inputs, outputs, 2), ResidualBlock(outputs), ResidualBlock(outputs)]
-        self.trunk = nn.Sequential(*stages, nn.Conv2d(widths[-1], 64, 1), nn.Flatten())
-        cells = (config.motion_view // 2 ** len(widths)) ** 2
-        self.neck = nn.Sequential(nn.Linear(64 * cells, 384), nn.ReLU(inplace=True))
-        self.pose = nn.Linear(384, 6)
+        self.first = Look(config.first_view, config.first_widths, 32, 128)
+        self.place = _small(nn.Linear(128, 6))
+        self.second = Look(config.motion_view, config.motion_widths, 64, 384)
+        self.refine = _small(nn.Linear(384, 6))
         self.expression = nn.Linear(384, config.expression_size)
-        self.canonical = nn.Linear(384, 3 * config.mesh_keypoints)
-        for head in (self.pose, self.canonical):
-            nn.init.normal_(head.weight, std=1e-3)
-            nn.init.zeros_(head.bias)
+        self.canonical = _small(nn.Linear(384, 3 * config.mesh_keypoints))
 
     def forward(self, image: Float[Tensor, "batch 3 size size"]) -> dict[str, Tensor]:
         """head_pose [B,3] rad, scale [B,1], translation [B,2], expression [B,E], canonical_keypoints [B,K,3]."""
-        view = pool(image, self.config.motion_view) - 0.5
-        feature = self.neck(self.trunk(view)).float()
-        pose = self.pose(feature)
+        return self.read(image, self.locate(image))
+
+    def locate(self, image: Float[Tensor, "batch 3 size size"]) -> dict[str, Tensor]:
+        """The first look: head_pose, scale, translation, roughly. A picture of 64x64 is looked at as it is."""
+        pose = self.place(self.first(pool(image, self.config.first_view)))
+        return {"head_pose": pose[:, :3], "scale": torch.exp(pose[:, 3:4].clamp(-1, 1)), "translation": pose[:, 4:6]}
+
+    def read(self, image: Float[Tensor, "batch 3 size size"], rough: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """The second look, at the face where `rough` says it is."""
+        return self.describe(sample(image, face_grid(rough, self.config.motion_view)), rough)
+
+    def describe(self, face: Float[Tensor, "batch 3 side side"], rough: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """What the second look's window shows, `rough` having placed it."""
+        feature = self.second(face)
+        fine = self.refine(feature)
         offsets = self.canonical(feature).view(-1, self.config.mesh_keypoints, 3)
-        offsets = F.pad(offsets, (0, 0, 0, self.config.shell_keypoints))
+        roll = rough["head_pose"][:, 2:]
+        step = torch.einsum("bij,bj->bi", upright(roll), fine[:, 4:6])
         return {
-            "head_pose": pose[:, :3],
-            "scale": torch.exp(pose[:, 3:4].clamp(-1, 1)),
-            "translation": pose[:, 4:6],
+            "head_pose": torch.cat([fine[:, :2], roll + fine[:, 2:3]], 1),
+            "scale": rough["scale"] * torch.exp(fine[:, 3:4].clamp(-1, 1)),
+            "translation": rough["translation"] + rough["scale"] * step,
             "expression": self.expression(feature),
-            "canonical_keypoints": self.template + offsets,
+            "canonical_keypoints": self.template + F.pad(offsets, (0, 0, 0, self.config.shell_keypoints)),
         }
+
+
+def _small(layer: nn.Linear) -> nn.Linear:
+    nn.init.normal_(layer.weight, std=1e-3)
+    nn.init.zeros_(layer.bias)
+    return layer
+
+
+def upright(roll: Float[Tensor, "batch 1"]) -> Float[Tensor, "batch 2 2"]:
+    """Rz(roll), its image-plane block."""
+    cosine, sine = torch.cos(roll), torch.sin(roll)
+    return torch.cat([cosine, -sine, sine, cosine], 1).view(-1, 2, 2)
+
+
+def face_grid(pose: Mapping[str, Tensor], side: int) -> Float[Tensor, "batch side side 2"]:
+    """Where in the picture the pixels of an upright, centred face of standard size lie."""
+    middle = pose["translation"].new_tensor([0.0, FACE_DROP, FACE_DEPTH])
+    centre = pose["translation"] + pose["scale"] * (rotation_matrix(pose["head_pose"]) @ middle)[:, :2]
+    # What has no gradient cannot be learned by moving the window: the first look is taught by its own terms.
+    turn, reach = upright(pose["head_pose"][:, 2:]).detach(), (FACE_REACH * pose["scale"]).detach()
+    grid = identity_grid(side, side, pose["scale"]).reshape(1, -1, 2) @ turn.transpose(1, 2)
+    return (centre.detach()[:, None] + reach[:, :, None] * grid).view(-1, side, side, 2)
 
 
 class ExpressionDecoder(nn.Module):
