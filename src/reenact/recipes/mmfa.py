@@ -116,6 +116,7 @@ def render(pool: Pool, folder: Path, schedule: Schedule, size: int, start: Path 
         return {
             "val_l1": round(float((frame - driving["image"]).abs().mean()), 5),
             "val_lpips": round(float(terms["lpips"]), 5),
+            **{f"val_{name}": round(float(terms[name]), 5) for name in ("features", "mesh", "mesh_gaps", "mesh_shapes")},
             "still_l1": round(float((source["image"] - driving["image"]).abs().mean()), 5),
             "still_lpips": round(float(still), 5),
         }

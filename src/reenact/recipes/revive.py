@@ -53,13 +53,13 @@ def revive(path: Path, module: nn.Module, prefix: str, run: Callable[[], object]
     pairs = dict(_normalised(module))
     order = _order(module, run)
     if len(order) != len(convolutions):
-        raise ReenactError(f"{path} has {len(convolutions)} convolutions where this method has {len(order)}: other weights are needed")
+        raise ReenactError(f"{path} has {len(convolutions)} convolutions; this method has {len(order)}: other weights are needed")
     state = {name: _tensor(values[prefix + name]) for name in module.state_dict() if prefix + name in values}
     module.load_state_dict(state, strict=False)
     shift: dict[nn.Module, Tensor] = {}
     for conv, (weight, bias) in zip(order, convolutions, strict=True):
         if weight.shape != tuple(conv.weight.shape):
-            raise ReenactError(f"{path} has a convolution of shape {weight.shape} where this method has {tuple(conv.weight.shape)}")
+            raise ReenactError(f"{path} has a convolution of shape {weight.shape}; this method has {tuple(conv.weight.shape)}")
         conv.weight.data = _tensor(weight)
         if conv.bias is not None:
             conv.bias.data = _tensor(bias)

@@ -11,10 +11,25 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from reenact.core.face_mesh import (
+    LEFT_BROW,
+    LEFT_IRIS,
+    LEFT_LIDS,
+    LID_PAIRS,
+    LIP_PAIRS,
+    LIPS,
+    MOUTH_CORNERS,
+    REGION_SCALE,
+    RIGHT_BROW,
+    RIGHT_IRIS,
+    RIGHT_LIDS,
+)
 from reenact.geometry.grid import identity_grid, sample
+from reenact.geometry.rotation import rotation_matrix
+from reenact.losses.face_mesh import FaceMesh, Region
 from reenact.losses.lpips import LPIPS
-from reenact.methods.mmfa.model import Mmfa, Pose, Tensors, place
-from reenact.methods.mmfa.parts import face_grid
+from reenact.methods.mmfa.model import Mmfa, Pose, Rendered, Tensors, place
+from reenact.methods.mmfa.parts import face_grid, upright
 
 MOTION_WEIGHTS = {
     "keypoints": 20.0,
@@ -27,7 +42,15 @@ MOTION_WEIGHTS = {
     "blendshapes": 4.0,
     "code": 1e-3,
 }
-RENDER_WEIGHTS = {"l1": 4.0, "warped": 1.0, "lpips": 1.0}
+RENDER_WEIGHTS = {
+    "l1": 4.0,
+    "warped": 1.0,
+    "lpips": 1.0,
+    "features": 1.5,
+    "mesh": 8.0,
+    "mesh_gaps": 10.0,
+    "mesh_shapes": 4.0,
+}
 """ours: chosen so that no term is ten times another at the start"""
 
 
@@ -105,24 +128,91 @@ def recoloured(image: Tensor) -> Tensor:
 
 
 class RenderObjective(nn.Module):
-    """Self-reenactment: the source frame, driven by the keypoints of another frame of its clip, is that frame."""
+    """Self-reenactment: the source frame, driven by the keypoints of another frame of its clip, is that frame.
+
+    What of it is expression is also read back: the landmarker's mesh and blendshapes of the picture made, against
+    those of the driving frame, and eyes and mouth compared by themselves, enlarged.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.lpips = LPIPS("alex")
+        self.face_mesh = FaceMesh()
 
     def forward(self, model: Mmfa, source: Tensors, driving: Tensors) -> tuple[dict[str, Tensor], Tensor]:
+        """Driven by the teacher's keypoints."""
         portrait = dict(zip(("fine", "middle", "coarse"), model.source(source["image"]), strict=True))
         poses: list[Pose] = [place(batch["head"], batch) for batch in (source, driving)]
         rendered = model.render_poses(source["image"], portrait, *poses)
+        return self.terms(model, rendered, driving), rendered.frame
+
+    def terms(self, model: Mmfa, rendered: Rendered, driving: Tensors) -> dict[str, Tensor]:
+        """driving: the true picture with the teacher's reading of it."""
         target = driving["image"]
-        weight = 1 + 4 * feature_mask(poses[1], target.shape[-1], model.config.mesh_keypoints)
-        terms = {
+        truth = place(driving["head"], driving)
+        weight = 1 + 4 * feature_mask(truth, target.shape[-1], model.config.mesh_keypoints)
+        windows = feature_windows(driving)
+        made, wanted = (torch.cat([sample(x, grid) for grid in windows]) for x in (rendered.frame, target))
+        return {
             "l1": ((rendered.frame - target).abs() * weight).mean(),
             "warped": (rendered.warped - target).abs().mean(),
             "lpips": self.lpips(rendered.frame, target).mean(),
+            "features": self.lpips(made, wanted).mean(),
+            **self._mesh(rendered.frame, target, truth),
         }
-        return terms, rendered.frame
+
+    def _mesh(self, frame: Tensor, target: Tensor, truth: Pose) -> dict[str, Tensor]:
+        """Mesh points (in half sides of the landmarker's square) and blendshapes of both pictures."""
+        with torch.autocast(frame.device.type, enabled=False):
+            region = _region(truth)
+            with torch.no_grad():
+                wanted = region.inward(self.face_mesh.read(target.float(), region))
+                shapes = self.face_mesh.blendshapes(region.outward(wanted))
+            found = region.inward(self.face_mesh.read(frame.float(), region))
+            weight = found.new_ones(found.shape[1], 1)
+            weight[list(EXPRESSIVE)] = 3
+            gap = [torch.stack([x[:, a] - x[:, b] for a, b in MESH_GAPS], 1)[..., :2] for x in (found, wanted)]
+            return {
+                "mesh": ((found - wanted)[..., :2].abs() * weight).mean(),
+                "mesh_gaps": F.l1_loss(*gap),
+                "mesh_shapes": F.l1_loss(self.face_mesh.blendshapes(region.outward(found)), shapes),
+            }
+
+
+EXPRESSIVE = (*LIPS, *RIGHT_LIDS, *LEFT_LIDS, *RIGHT_IRIS, *LEFT_IRIS, *RIGHT_BROW, *LEFT_BROW)
+MESH_GAPS = (
+    *(pair for eye in LID_PAIRS for pair in eye),
+    *LIP_PAIRS,
+    MOUTH_CORNERS,
+    (468, 33),
+    (468, 133),
+    (473, 263),
+    (473, 362),
+)
+"""Distances that say most of an expression: lids, lips, mouth corners, irises between the corners of their eyes"""
+
+
+def _region(pose: Pose) -> Region:
+    """The landmarker's square around a face whose keypoints are known: the box of the mesh points, turned by the roll."""
+    xy = pose.keypoints[:, :40, :2].detach()
+    low, high = xy.amin(1), xy.amax(1)
+    return Region((low + high) / 2, REGION_SCALE / 2 * (high - low).amax(1), pose.motion["head_pose"][:, 2].detach())
+
+
+WINDOWS = (((-0.18, -0.18, 0.35), 0.15), ((0.18, -0.18, 0.35), 0.15), ((0.0, 0.23, 0.44), 0.22))
+"""Middle, in the mean head's frame, and half side of what is looked at enlarged: both eyes, the mouth (ours)"""
+
+
+def feature_windows(pose: Tensors, side: int = 64) -> list[Tensor]:
+    """[B,side,side,2] for each window: where its pixels lie in the picture."""
+    turn = rotation_matrix(pose["head_pose"])
+    flat = upright(pose["head_pose"][:, 2:])
+    grids = []
+    for middle, reach in WINDOWS:
+        centre = pose["translation"] + pose["scale"] * (turn @ turn.new_tensor(middle))[:, :2]
+        grid = identity_grid(side, side, centre).reshape(1, -1, 2) @ flat.transpose(1, 2)
+        grids.append((centre[:, None] + reach * pose["scale"][:, :, None] * grid).view(-1, side, side, 2))
+    return grids
 
 
 def feature_weight(count: int) -> Tensor:
