@@ -1,0 +1,30 @@
+"""Every size of the method: those of mmfa, so that a comparison shows the papers and not the budgets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Config:
+    method: str = "facevid2vid"
+    size: int = 256
+    """side of the pictures, px"""
+    mesh_keypoints: int = 40
+    """keypoints on the face"""
+    shell_keypoints: int = 7
+    """keypoints around the head, where canonical keypoints know of no person; offsets move them like any other"""
+    motion_view: int = 128
+    """side of the motion encoder's view, px"""
+    motion_widths: tuple[int, ...] = (24, 40, 80, 144, 224)
+    motion_squeeze: int = 80
+    """channels that the linear layer of the motion encoder reads; chosen so that both methods have as many parameters"""
+    source_widths: tuple[int, int, int] = (32, 64, 128)
+    """channels of the source pyramid at 1/2, 1/4, 1/8 of the side"""
+    flow_size: int = 64
+    """side of the dense motion's grid, whatever the picture's"""
+    flow_widths: tuple[int, int, int] = (32, 64, 96)
+
+    @property
+    def keypoints(self) -> int:
+        return self.mesh_keypoints + self.shell_keypoints
