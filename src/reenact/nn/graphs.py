@@ -36,7 +36,7 @@ def keypoint_graphs(model: KeypointMethod) -> list[Graph]:
     """source, motion, and three steps of `render`: the middle one can run in fp32 while its neighbours run in bf16."""
     drawn = ("image", *PYRAMID, *GRIDS, "occlusion", "features", "code")
     return [
-        Graph("source.onnx", "source", "fast", model.source, ("image",), PYRAMID),
+        Graph("source.onnx", "source", "fast", _Source(model), ("image",), PYRAMID),
         Graph("motion.onnx", "motion", "fast", _Motion(model), ("image",), (*MOTION_FIELDS, CANONICAL)),
         Graph("field.onnx", "render", "fast", _Field(model), ("image", *KEYPOINTS), ("correction", "features")),
         Graph("flow.onnx", "render", "exact", _Flow(model), ("correction", *KEYPOINTS), (*GRIDS, "occlusion", "code")),
@@ -44,17 +44,22 @@ def keypoint_graphs(model: KeypointMethod) -> list[Graph]:
     ]
 
 
-class _Motion(nn.Module):
+class _Source(nn.Module):
     def __init__(self, model: KeypointMethod) -> None:
         super().__init__()
         self.model = model
 
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
+        return self.model.source(image)
+
+
+class _Motion(_Source):
+    def forward(self, image: Tensor) -> tuple[Tensor, ...]:
         motion = self.model.motion(image)
         return tuple(motion[name] for name in (*MOTION_FIELDS, CANONICAL))
 
 
-class _Keypoints(_Motion):
+class _Keypoints(_Source):
     def poses(self, values: tuple[Tensor, ...]) -> tuple[Pose, Pose]:
         count = len(MOTION_FIELDS)
         source = dict(zip(MOTION_FIELDS, values[1 : 1 + count], strict=True))
@@ -77,7 +82,7 @@ class _Flow(_Keypoints):
         return *grids(flow, self.model.config.size), occlusion, self.model.code(source, driving)
 
 
-class _Draw(_Motion):
+class _Draw(_Source):
     def forward(self, image: Tensor, *values: Tensor) -> tuple[Tensor, ...]:
         features, levels, (occlusion, motion, code) = values[:3], values[3:7], values[7:]
         return (self.model.generator(image, features, levels, occlusion, motion, code)[0],)

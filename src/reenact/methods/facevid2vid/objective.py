@@ -1,8 +1,8 @@
 """Named, unweighted terms of the two stages that train the method. The loop weighs and sums them.
 
 ours, and unlike the paper: keypoints are learned from the same teacher as mmfa's (mesh points of the free landmarker). Stage
-`motion` trains the motion encoder; stage `render` (losses/self_reenactment.py) trains everything that draws, driven by
-the teacher's keypoints.
+`motion` trains the motion encoder; stage `render`, whose objective is mmfa's, trains everything that draws, driven by the
+teacher's keypoints.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from reenact.losses.self_reenactment import RENDER_WEIGHTS, RenderObjective, feature_weight
 from reenact.methods.facevid2vid.model import FaceVid2Vid
+from reenact.methods.mmfa.objective import RENDER_WEIGHTS, RenderObjective, feature_weight
 from reenact.nn.keypoints import Tensors
 
 __all__ = ["MOTION_WEIGHTS", "RENDER_WEIGHTS", "MotionObjective", "RenderObjective"]
@@ -34,7 +34,7 @@ class MotionObjective(nn.Module):
         offsets, expression = (x.view(-1, model.config.keypoints, 3) for x in (found["expression"], truth.motion["expression"]))
         return {
             "keypoints": F.l1_loss(guess.keypoints[:, :count, :2], truth.keypoints[:, :count, :2]),
-            "offsets": ((offsets - expression).abs() * feature_weight(model.config.keypoints)).mean(),
+            "offsets": ((offsets - expression).abs() * feature_weight(model.config.keypoints).to(offsets)).mean(),
             "canonical": F.l1_loss(found["canonical_keypoints"][:, :count], batch["canonical"][:, :count]),
             "pose": sum(F.l1_loss(found[name], batch[name]) for name in ("head_pose", "translation")),
             "deformation": offsets.abs().mean(),

@@ -2,7 +2,7 @@
 
 ours, and unlike the paper: the plain form learns its keypoints from a teacher (mesh points of the free landmarker), so
 that a CPU's worth of images is enough to move a face. Stage `motion` trains the motion encoder and the expression
-decoder; stage `render` (losses/self_reenactment.py) trains everything that draws, driven by the teacher's keypoints.
+decoder; stage `render` trains everything that draws, driven by the teacher's keypoints.
 """
 
 from __future__ import annotations
@@ -11,13 +11,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from reenact.losses.self_reenactment import RENDER_WEIGHTS, RenderObjective, feature_weight
+from reenact.geometry.grid import identity_grid
+from reenact.losses.lpips import LPIPS
 from reenact.methods.mmfa.model import Mmfa, place
-from reenact.nn.keypoints import Tensors
-
-__all__ = ["MOTION_WEIGHTS", "RENDER_WEIGHTS", "MotionObjective", "RenderObjective"]
+from reenact.nn.keypoint_method import KeypointMethod
+from reenact.nn.keypoints import Pose, Tensors
 
 MOTION_WEIGHTS = {"keypoints": 20.0, "offsets": 60.0, "canonical": 20.0, "pose": 5.0, "blendshapes": 2.0, "code": 1e-3}
+RENDER_WEIGHTS = {"l1": 4.0, "warped": 1.0, "lpips": 1.0}
 """ours: chosen so that no term is ten times another at the start"""
 
 
@@ -43,3 +44,39 @@ class MotionObjective(nn.Module):
             "blendshapes": F.l1_loss(torch.sigmoid(self.blendshapes(found["expression"])), batch["blendshapes"]),
             "code": found["expression"].square().mean(),
         }
+
+
+class RenderObjective(nn.Module):
+    """Self-reenactment: the source frame, driven by the keypoints of another frame of its clip, is that frame."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lpips = LPIPS("alex")
+
+    def forward(self, model: KeypointMethod, source: Tensors, driving: Tensors) -> tuple[dict[str, Tensor], Tensor]:
+        """The terms, and the frames drawn. It serves every method that moves keypoints."""
+        poses: list[Pose] = [model.teacher(batch) for batch in (source, driving)]
+        rendered = model.render_poses(source["image"], model.pyramid(source["image"]), *poses)
+        target = driving["image"]
+        weight = 1 + 4 * feature_mask(poses[1], target.shape[-1], model.config.mesh_keypoints)
+        terms = {
+            "l1": ((rendered.frame - target).abs() * weight).mean(),
+            "warped": (rendered.warped - target).abs().mean(),
+            "lpips": self.lpips(rendered.frame, target).mean(),
+        }
+        return terms, rendered.frame
+
+
+def feature_weight(count: int) -> Tensor:
+    """[count,1]: lips, eyes and brows (the first 26 keypoints) count three times, where expression is read (ours)."""
+    weight = torch.ones(count, 1)
+    weight[:26] = 3
+    return weight
+
+
+def feature_mask(pose: Pose, size: int, count: int) -> Tensor:
+    """[B,1,size,size] in [0, 1]: 1 near eyes, brows and lips (the first 26 keypoints), where looks are decided."""
+    grid = identity_grid(32, 32, pose.keypoints)
+    points = pose.keypoints[:, : min(26, count), None, None, :2].detach()
+    near = torch.exp(-(grid - points).square().sum(-1) / (2 * 0.06**2)).amax(1, keepdim=True)
+    return F.interpolate(near, size=(size, size), mode="bilinear", align_corners=False)
