@@ -22,6 +22,8 @@ class Config:
     motion_view: int = 128
     """side of its second look, at the face, px"""
     motion_widths: tuple[int, ...] = (24, 40, 80, 144, 224)
+    motion_squeeze: int = 64
+    """channels that the linear layer behind it reads"""
     source_widths: tuple[int, int, int] = (32, 64, 128)
     """channels of the source pyramid at 1/2, 1/4, 1/8 of the side"""
     flow_size: int = 64
