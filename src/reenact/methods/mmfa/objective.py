@@ -36,7 +36,7 @@ class MotionObjective(nn.Module):
         guess = place(found["canonical_keypoints"] + offsets, found)
         return {
             "keypoints": F.l1_loss(guess.keypoints[:, :count, :2], truth.keypoints[:, :count, :2]),
-            "offsets": ((offsets - expression)[:, :count].abs() * feature_weight(count)).mean(),
+            "offsets": ((offsets - expression)[:, :count].abs() * feature_weight(count).to(offsets)).mean(),
             "canonical": F.l1_loss(found["canonical_keypoints"][:, :count], batch["canonical"][:, :count]),
             "pose": sum(F.l1_loss(found[name], batch[name]) for name in ("head_pose", "scale", "translation")),
             "blendshapes": F.l1_loss(torch.sigmoid(self.blendshapes(found["expression"])), batch["blendshapes"]),
