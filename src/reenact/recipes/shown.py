@@ -16,7 +16,7 @@ from reenact.geometry.grid import identity_grid
 from reenact.train.config import Tiles
 from reenact.train.grid import dots, flow_colour, grey, picture
 
-DRAWN_COLUMNS = ("source", "driving", "truth", "output", "warped", "flow", "occlusion (black: hidden)")
+DRAWN_COLUMNS = ("source", "driving", "truth", "output", "warped", "flow", "occlusion")
 KEYPOINT_COLUMNS = ("picture", "teacher (green)", "found (red)")
 RENDERED = re.compile(r"m(\d+)_i(\d+)")
 """clips of motion MM on identity III"""
