@@ -48,7 +48,7 @@ class MotionObjective(nn.Module):
         head = found["canonical_keypoints"] + offsets
         return {
             "keypoints": F.l1_loss(place(head, found).keypoints[:, :count, :2], model.teacher(batch).keypoints[:, :count, :2]),
-            "offsets": ((offsets - expression)[:, :count].abs() * feature_weight(count)).mean(),
+            "offsets": ((offsets - expression)[:, :count].abs() * feature_weight(count).to(offsets)).mean(),
             "gaps": F.l1_loss(gaps(offsets), gaps(expression)),
             "gaps_head": F.l1_loss(gaps(head), gaps(batch["head"])),
             "canonical": F.l1_loss(found["canonical_keypoints"][:, :count], batch["canonical"][:, :count]),
