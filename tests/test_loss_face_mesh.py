@@ -9,7 +9,7 @@ from PIL import Image
 
 from reenact.faces.crop import cut, head_crop
 from reenact.faces.landmarker import Face, Landmarker
-from reenact.losses.face_mesh import FaceMesh, Region, face_region
+from reenact.losses.face_mesh import FaceMesh
 from reenact.losses.mesh_consistency import (
     eye_aperture,
     landmark_distance,
@@ -18,6 +18,7 @@ from reenact.losses.mesh_consistency import (
     target_from_picture,
     target_from_points,
 )
+from reenact.losses.regions import Region, face_region
 
 PORTRAIT = "examples/portrait.jpg"
 

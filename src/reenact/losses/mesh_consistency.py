@@ -28,7 +28,8 @@ from reenact.core.face_mesh import (
     RIGHT_IRIS,
     RIGHT_LIDS,
 )
-from reenact.losses.face_mesh import FaceMesh, Region, face_region
+from reenact.losses.face_mesh import FaceMesh
+from reenact.losses.regions import Region, face_region
 
 POINT_WEIGHTS = (
     (LIPS, 5.0),
