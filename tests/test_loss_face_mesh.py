@@ -137,3 +137,13 @@ def test_aperture_and_opening_know_no_size_or_turn():
 
 def test_nothing_of_the_network_trains_or_is_saved(mesh):
     assert not list(mesh.parameters()) and not mesh.state_dict()
+
+
+def test_autocast_moves_no_point(reader, mesh, crop):
+    picture, points = to_tensor(crop), in_unit(reader.detect(crop)[0].landmarks)
+    plain = target_from_picture(mesh, picture, points)
+    with torch.autocast("cpu", torch.bfloat16):
+        cast = target_from_picture(mesh, picture, points)
+        terms = mesh_consistency(mesh, picture, plain)
+    assert (cast.landmarks - plain.landmarks).abs().max() * 128 < 0.01
+    assert max(term.item() for term in terms.values()) < 1e-4

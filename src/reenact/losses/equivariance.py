@@ -30,7 +30,9 @@ class Warp:
 
     def points(self, points: Float[Tensor, "batch n 2"]) -> Float[Tensor, "batch n 2"]:
         """warp(p)"""
-        moved = points @ self.affine[:, :, :2].transpose(1, 2) + self.affine[:, None, :, 2]
+        # Written out: as a matrix product autocast would take it to bf16.
+        column_x, column_y, shift = self.affine[:, None].unbind(-1)
+        moved = points[..., :1] * column_x + points[..., 1:] * column_y + shift
         side = round(self.bend.shape[1] ** 0.5)
         edge = torch.linspace(-1, 1, side, device=points.device, dtype=points.dtype)
         knots = torch.stack(torch.meshgrid(edge, edge, indexing="xy"), -1).view(1, 1, -1, 2)

@@ -37,27 +37,28 @@ class Region:
     angle: Float[Tensor, "batch"]
     """radians, clockwise as seen"""
 
-    def _turn(self) -> Float[Tensor, "batch 2 2"]:
-        cos, sin = torch.cos(self.angle), torch.sin(self.angle)
-        return torch.stack([torch.stack([cos, -sin], -1), torch.stack([sin, cos], -1)], -2)
-
     def inward(self, points: Float[Tensor, "batch n 3"]) -> Float[Tensor, "batch n 3"]:
         """Points of the picture -> the same in [-1, 1] of the square; z in the same unit."""
-        xy = (points[..., :2] - self.centre[:, None]) @ self._turn()
+        xy = _turned(points[..., :2] - self.centre[:, None], -self.angle)
         return torch.cat([xy, points[..., 2:]], -1) / self.half[:, None, None]
 
     def outward(self, points: Float[Tensor, "batch n 3"]) -> Float[Tensor, "batch n 3"]:
         """The inverse of `inward`."""
         points = points * self.half[:, None, None]
-        xy = points[..., :2] @ self._turn().transpose(1, 2) + self.centre[:, None]
-        return torch.cat([xy, points[..., 2:]], -1)
+        return torch.cat([_turned(points[..., :2], self.angle) + self.centre[:, None], points[..., 2:]], -1)
 
     def cut(self, picture: Float[Tensor, "batch 3 height width"], size: int = REGION_SIZE) -> Float[Tensor, "batch 3 size size"]:
-        """The square as size x size pixels, bilinear; black beyond the picture, as the landmarker cuts it."""
+        """The square as size x size pixels, bilinear, float32; black beyond the picture, as the landmarker cuts it."""
         grid = identity_grid(size, size, self.centre).view(1, -1, 2) * self.half[:, None, None]
-        grid = (grid @ self._turn().transpose(1, 2) + self.centre[:, None]).view(-1, size, size, 2)
+        grid = (_turned(grid, self.angle) + self.centre[:, None]).view(-1, size, size, 2)
         inside = (grid.abs() <= 1).all(-1)[:, None]
-        return sample(picture, grid) * inside.to(picture.dtype)
+        return sample(picture.float(), grid) * inside
+
+
+def _turned(xy: Float[Tensor, "batch n 2"], angle: Float[Tensor, "batch"]) -> Float[Tensor, "batch n 2"]:
+    # Written out: as a matrix product autocast would take it to bf16, where coordinates are half a pixel off.
+    cos, sin = torch.cos(angle)[:, None], torch.sin(angle)[:, None]
+    return torch.stack([cos * xy[..., 0] - sin * xy[..., 1], sin * xy[..., 0] + cos * xy[..., 1]], -1)
 
 
 def face_region(landmarks: Float[Tensor, "batch 478 d"]) -> Region:
@@ -95,5 +96,5 @@ def arcface_region(landmarks: Float[Tensor, "batch 478 d"]) -> Region:
     spread = p.square().sum()
     along = (p * q).sum((1, 2)) / spread
     across = (p[:, 0] * q[..., 1] - p[:, 1] * q[..., 0]).sum(1) / spread
-    linear = torch.stack([torch.stack([along, -across], -1), torch.stack([across, along], -1)], -2)
-    return Region(target_mean - linear @ mean, torch.hypot(along, across), torch.atan2(across, along))
+    shift = torch.stack([along * mean[0] - across * mean[1], across * mean[0] + along * mean[1]], -1)
+    return Region(target_mean - shift, torch.hypot(along, across), torch.atan2(across, along))
