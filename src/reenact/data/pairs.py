@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 import numpy as np
@@ -10,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from reenact.data.pool import Pool, mirror_order
+from reenact.faces.blendshapes import BLENDSHAPE_NAMES
 from reenact.geometry.grid import identity_grid, sample
 
 Batch = Mapping[str, Tensor]
@@ -30,6 +32,7 @@ class PairSampler:
             self.people.setdefault(str(pool.identity[row]), {}).setdefault(str(pool.clip[row]), []).append(int(row))
         self.names = sorted(self.people)
         self.mirror = torch.from_numpy(mirror_order())
+        self.mirror_shapes = torch.tensor(mirror_blendshapes())
 
     def rows(self, count: int) -> tuple[np.ndarray, np.ndarray]:
         """Row numbers of sources and of driving frames."""
@@ -45,6 +48,11 @@ class PairSampler:
         gain = torch.from_numpy(self.random.uniform(0.85, 1.15, (count, 3, 1, 1)).astype(np.float32))
         return tuple(self._mirrored(self.read(rows, size), flip, gain) for rows in (source, driving))  # type: ignore[return-value]
 
+    def flipped(self, batch: Batch) -> Batch:
+        """One in two of these mirrored, truth and all."""
+        flip = torch.from_numpy(self.random.random(len(batch["image"])) < 0.5)
+        return self._mirrored(dict(batch), flip, torch.ones(1))
+
     def read(self, rows: np.ndarray, size: int) -> dict[str, Tensor]:
         """These rows as they are."""
         image = torch.from_numpy(self.pool.read(rows)).permute(0, 3, 1, 2).float() / 255
@@ -58,6 +66,7 @@ class PairSampler:
             "image": batch["image"].flip(3),
             "head_pose": batch["head_pose"] * torch.tensor(MIRRORED_POSE),
             "translation": batch["translation"] * torch.tensor([-1.0, 1.0]),
+            "blendshapes": batch["blendshapes"][:, self.mirror_shapes],
             **{name: batch[name][:, self.mirror] * torch.tensor([-1.0, 1, 1]) for name in ("canonical", "head")},
         }
         out = {
@@ -74,6 +83,12 @@ class PairSampler:
         candidates = self.random.choice(frames, 4 if self.random.random() < self.wide else 1)
         pose = self.truth.head_pose
         return source, int(max(candidates, key=lambda row: np.abs(pose[row] - pose[source]).sum()))
+
+
+def mirror_blendshapes() -> list[int]:
+    """For each of the 52, the one that a mirrored picture shows instead."""
+    swap = {"Left": "Right", "Right": "Left"}
+    return [BLENDSHAPE_NAMES.index(re.sub("Left|Right", lambda side: swap[side[0]], name)) for name in BLENDSHAPE_NAMES]
 
 
 def jitter(batch: Batch, random: np.random.Generator, size: int) -> Batch:

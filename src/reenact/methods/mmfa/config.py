@@ -16,9 +16,14 @@ class Config:
     """keypoints around the head, which only follow its pose"""
     expression_size: int = 32
     """length of the expression code"""
+    first_view: int = 64
+    """side of the motion encoder's first look, at the whole picture, px"""
+    first_widths: tuple[int, ...] = (16, 24, 40, 64)
     motion_view: int = 128
-    """side of the motion encoder's view, px"""
+    """side of its second look, at the face, px"""
     motion_widths: tuple[int, ...] = (24, 40, 80, 144, 224)
+    motion_squeeze: int = 64
+    """channels that the linear layer behind it reads"""
     source_widths: tuple[int, int, int] = (32, 64, 128)
     """channels of the source pyramid at 1/2, 1/4, 1/8 of the side"""
     flow_size: int = 64

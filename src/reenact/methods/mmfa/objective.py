@@ -1,8 +1,8 @@
-"""Named, unweighted terms of the two stages that train the method. The loop weighs and sums them.
+"""Named, unweighted terms of the stage that is the method's own. The loop weighs and sums them.
 
 ours, and unlike the paper: the plain form learns its keypoints from a teacher (mesh points of the free landmarker), so
 that a CPU's worth of images is enough to move a face. Stage `motion` trains the motion encoder and the expression
-decoder; stage `render` trains everything that draws, driven by the teacher's keypoints.
+decoder; what draws is trained as in every method that moves keypoints (methods/self_reenactment.py).
 """
 
 from __future__ import annotations
@@ -11,14 +11,21 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from reenact.geometry.grid import identity_grid
-from reenact.losses.lpips import LPIPS
 from reenact.methods.mmfa.model import Mmfa, place
-from reenact.nn.keypoint_method import KeypointMethod
-from reenact.nn.keypoints import Pose, Tensors
+from reenact.methods.reading import POSE, feature_weight, gaps, look_twice
+from reenact.nn.keypoints import Tensors
 
-MOTION_WEIGHTS = {"keypoints": 20.0, "offsets": 60.0, "canonical": 20.0, "pose": 5.0, "blendshapes": 2.0, "code": 1e-3}
-RENDER_WEIGHTS = {"l1": 4.0, "warped": 1.0, "lpips": 1.0}
+MOTION_WEIGHTS = {
+    "keypoints": 20.0,
+    "offsets": 60.0,
+    "gaps": 60.0,
+    "gaps_head": 20.0,
+    "canonical": 20.0,
+    "pose": 5.0,
+    "rough": 6.0,
+    "blendshapes": 4.0,
+    "code": 1e-3,
+}
 """ours: chosen so that no term is ten times another at the start"""
 
 
@@ -29,54 +36,23 @@ class MotionObjective(nn.Module):
         super().__init__()
         self.blendshapes = nn.Linear(model.config.expression_size, 52)
 
-    def forward(self, model: Mmfa, batch: Tensors) -> dict[str, Tensor]:
+    def forward(self, model: Mmfa, batch: Tensors, small: Tensors | None = None) -> dict[str, Tensor]:
+        """batch: pictures and truth; small: as methods.reading.look_twice wants it."""
+        found, rough = look_twice(model.motion, batch, small)
+        return {**self.compare(model, found, batch), "rough": rough}
+
+    def compare(self, model: Mmfa, found: Tensors, batch: Tensors) -> dict[str, Tensor]:
+        """What the second look says of the pictures of `batch`, against the teacher."""
         count = model.config.mesh_keypoints
-        found = model.motion(batch["image"])
-        offsets = model.expression(found["expression"])
-        expression = batch["head"] - batch["canonical"]
-        truth = model.teacher(batch)
-        guess = place(found["canonical_keypoints"] + offsets, found)
+        offsets, expression = model.expression(found["expression"]), batch["head"] - batch["canonical"]
+        head = found["canonical_keypoints"] + offsets
         return {
-            "keypoints": F.l1_loss(guess.keypoints[:, :count, :2], truth.keypoints[:, :count, :2]),
+            "keypoints": F.l1_loss(place(head, found).keypoints[:, :count, :2], model.teacher(batch).keypoints[:, :count, :2]),
             "offsets": ((offsets - expression)[:, :count].abs() * feature_weight(count)).mean(),
+            "gaps": F.l1_loss(gaps(offsets), gaps(expression)),
+            "gaps_head": F.l1_loss(gaps(head), gaps(batch["head"])),
             "canonical": F.l1_loss(found["canonical_keypoints"][:, :count], batch["canonical"][:, :count]),
-            "pose": sum(F.l1_loss(found[name], batch[name]) for name in ("head_pose", "scale", "translation")),
+            "pose": sum(F.l1_loss(found[name], batch[name]) for name in POSE),
             "blendshapes": F.l1_loss(torch.sigmoid(self.blendshapes(found["expression"])), batch["blendshapes"]),
             "code": found["expression"].square().mean(),
         }
-
-
-class RenderObjective(nn.Module):
-    """Self-reenactment: the source frame, driven by the keypoints of another frame of its clip, is that frame."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.lpips = LPIPS("alex")
-
-    def forward(self, model: KeypointMethod, source: Tensors, driving: Tensors) -> tuple[dict[str, Tensor], Tensor]:
-        """The terms, and the frames drawn. It serves every method that moves keypoints."""
-        poses: list[Pose] = [model.teacher(batch) for batch in (source, driving)]
-        rendered = model.render_poses(source["image"], model.pyramid(source["image"]), *poses)
-        target = driving["image"]
-        weight = 1 + 4 * feature_mask(poses[1], target.shape[-1], model.config.mesh_keypoints)
-        terms = {
-            "l1": ((rendered.frame - target).abs() * weight).mean(),
-            "warped": (rendered.warped - target).abs().mean(),
-            "lpips": self.lpips(rendered.frame, target).mean(),
-        }
-        return terms, rendered.frame
-
-
-def feature_weight(count: int) -> Tensor:
-    """[count,1]: lips, eyes and brows (the first 26 keypoints) count three times, where expression is read (ours)."""
-    weight = torch.ones(count, 1)
-    weight[:26] = 3
-    return weight
-
-
-def feature_mask(pose: Pose, size: int, count: int) -> Tensor:
-    """[B,1,size,size] in [0, 1]: 1 near eyes, brows and lips (the first 26 keypoints), where looks are decided."""
-    grid = identity_grid(32, 32, pose.keypoints)
-    points = pose.keypoints[:, : min(26, count), None, None, :2].detach()
-    near = torch.exp(-(grid - points).square().sum(-1) / (2 * 0.06**2)).amax(1, keepdim=True)
-    return F.interpolate(near, size=(size, size), mode="bilinear", align_corners=False)
