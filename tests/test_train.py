@@ -1,58 +1,193 @@
 """The loop: it learns, it resumes where it stopped, it refuses changed settings; pairs and jitter keep the truth true."""
 
+import tempfile
+import threading
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import nn
 
 from reenact.core.errors import ReenactError
-from reenact.data.pairs import PairSampler, jitter
+from reenact.data.batches import Batches
+from reenact.data.pairs import PairSampler, Shake, jitter
 from reenact.data.pool import Pool, mirror_order
 from reenact.faces.pose import canonical_face
 from reenact.geometry.rotation import rotation_matrix
 from reenact.methods.mmfa.model import place
-from reenact.train.loop import Schedule, load_average, train
+from reenact.train.config import Critic, Machine, Schedule, Stage, Task
+from reenact.train.journal import read_log
+from reenact.train.loop import train
+from reenact.train.prefetch import ahead
+from reenact.train.state import load_average, read_average
+from reenact.train.tensors import read_tensors, write_tensors
+from reenact.train.workers import gather
+
+CPU = Machine("cpu", "fp32")
 
 
-def run(folder: Path, images: int, minutes: float = 1e9, stop_at: int = 10**9) -> nn.Linear:
-    """Fits y = 2 x with one weight; a step beyond `stop_at` images is the kill."""
+def run(folder: Path, images: int = 2000, stop_at: int = 10**9, **changes) -> nn.Linear:
+    """Fits y = 2 x with one weight; a batch beyond `stop_at` images is the kill."""
     torch.manual_seed(0)
     model = nn.Linear(1, 1)
-    seen = 0
 
-    def step() -> dict[str, torch.Tensor]:
-        nonlocal seen
-        seen += 4
-        if seen > stop_at:
+    def batches(seen: int, share: slice) -> torch.Tensor:
+        if seen >= stop_at:
             raise KeyboardInterrupt
-        x = torch.linspace(-1, 1, 4)[:, None]
-        return {"square": (model(x) - 2 * x).square().mean()}
+        random = np.random.default_rng(seen)
+        return torch.from_numpy(random.uniform(-1, 1, (4, 1)).astype(np.float32))[share]
 
-    train(folder, model, step, {"square": 1.0}, Schedule(images, 4, 0.02, minutes, warm_up=8, ema=0.9, save_every=200))
+    def objective(x: torch.Tensor) -> tuple[dict, dict]:
+        return {"square": (model(x) - 2 * x).square().mean()}, {}
+
+    schedule = Schedule(images, 4, 0.02, warm_up=8, ema=0.9, save_every=200, log_every=40)
+    stage = Stage("line", run, schedule, {"square": 1.0}, model=None, machine=Machine(device="cpu", precision="fp32"))
+    task = Task(nn.ModuleDict({"line": model}), objective, batches, **changes)
+    train(folder, stage, task, gather(stage.machine))
     return model
+
+
+def curve(folder: Path) -> dict[int, float]:
+    return {line["images"]: line["square"] for line in read_log(folder)}
 
 
 def test_it_learns_and_resumes_after_a_kill(tmp_path: Path):
     with pytest.raises(KeyboardInterrupt):
-        run(tmp_path / "killed", 2000, stop_at=1100)
-    average = nn.Linear(1, 1)
-    assert load_average(tmp_path / "killed", average) == 1000
-    resumed, whole = run(tmp_path / "killed", 2000), run(tmp_path / "whole", 2000)
+        run(tmp_path / "killed", stop_at=1100)
+    assert read_average(tmp_path / "killed")[1] == 1000
+    assert max(curve(tmp_path / "killed")) > 1000
+    resumed, whole = run(tmp_path / "killed"), run(tmp_path / "whole")
     assert torch.allclose(resumed.weight, whole.weight, atol=1e-6), "the kill cost more than the last interval"
     assert abs(float(whole.weight.detach()) - 2) < 0.05
+    assert curve(tmp_path / "killed") == curve(tmp_path / "whole"), "a line of the log is lost, doubled or another"
+
+
+def test_the_log_says_how_fast(tmp_path: Path):
+    run(tmp_path, 200)
+    line = read_log(tmp_path)[-1]
+    assert line["images_per_second"] > 0 and 0 < line["peak_share"] < 1
+
+
+def test_minutes_end_a_call(tmp_path: Path):
+    model = nn.Linear(1, 1)
+    stage = Stage("line", run, Schedule(10**9, 1, 0.1), {"a": 1.0}, model=None)
+    task = Task(nn.ModuleDict({"line": model}), lambda x: ({"a": model(x).mean()}, {}), lambda seen, share: torch.ones(1, 1))
+    train(tmp_path, stage, task, gather(Machine("cpu")), minutes=0.3 / 60)
+    assert 0 < read_average(tmp_path)[1] < 10**9
+
+
+def test_accumulated_steps_are_whole_steps(tmp_path: Path):
+    """Two halves of a batch move the weights as the whole does, and a batch that cannot be shared is refused."""
+    weights = []
+    for parts in (1, 2):
+        torch.manual_seed(0)
+        model = nn.Linear(1, 1)
+        data = torch.randn(400, 4, 1, generator=torch.Generator().manual_seed(1))
+
+        def objective(x: torch.Tensor, model: nn.Linear = model) -> tuple[dict, dict]:
+            return {"square": (model(x) - 2 * x).square().mean()}, {}
+
+        stage = Stage("line", run, Schedule(400, 4, 0.02, accumulate=parts), {"square": 1.0}, None, machine=CPU)
+        task = Task(nn.ModuleDict({"line": model}), objective, lambda seen, share, data=data: data[seen // 4][share])
+        train(tmp_path / str(parts), stage, task, gather(CPU))
+        weights.append(model.weight.detach())
+    assert torch.allclose(*weights, atol=1e-6)
+    stage = replace(stage, schedule=Schedule(400, 4, 0.02, accumulate=3))
+    with pytest.raises(ReenactError, match="take a multiple"):
+        train(tmp_path / "3", stage, task, gather(CPU))
+
+
+def test_the_critic_learns_beside(tmp_path: Path):
+    """A critic that can tell 0 from 3, and a generator of one number that it pulls over; both resume."""
+
+    def pair() -> Task:
+        torch.manual_seed(0)
+        made, judge = nn.Embedding(1, 1), nn.Linear(1, 1)
+
+        def objective(x: torch.Tensor) -> tuple[dict, dict]:
+            fake = made.weight.expand(4, 1)
+            return {"gan": -judge(fake).mean()}, {"fake": fake}
+
+        def judged(shown: dict) -> dict:
+            assert not shown["fake"].requires_grad
+            margin = (1 + judge(shown["fake"])).relu().mean() + (1 - judge(torch.full((4, 1), 3.0))).relu().mean()
+            return {"hinge": margin}
+
+        critic = Critic(judge, judged, {"hinge": 1.0}, 0.05)
+        return Task(nn.ModuleDict({"made": made}), objective, lambda seen, share: torch.zeros(4, 1)[share], critic=critic)
+
+    schedule = Schedule(240, 4, 0.05, warm_up=0, save_every=120, log_every=40)
+    stage = Stage("pair", run, schedule, {"gan": 1.0}, None, machine=CPU)
+    task = pair()
+    before = float(task.trained["made"].weight)
+    train(tmp_path / "whole", stage, task, gather(CPU))
+    assert before < float(task.trained["made"].weight) - 0.5
+    assert all(p.requires_grad for p in task.critic.network.parameters())
+    assert {"gan", "hinge"} <= read_log(tmp_path / "whole")[-1].keys()
 
 
 def test_changed_settings_are_named(tmp_path: Path):
     run(tmp_path, 400)
-    with pytest.raises(ReenactError, match="images = 400"):
+    with pytest.raises(ReenactError, match=r"schedule.images = 400, not 800"):
         run(tmp_path, 800)
+    with pytest.raises(ReenactError, match=r"data.frames = None, not 7"):
+        run(tmp_path, 400, data={"frames": 7})
 
 
 def test_missing_run_says_so(tmp_path: Path):
     with pytest.raises(ReenactError, match="train first"):
         load_average(tmp_path, nn.Linear(1, 1))
+
+
+def test_checkpoints_are_safetensors(tmp_path: Path):
+    from safetensors.torch import load_file
+
+    tensors = {
+        "a": torch.randn(3, 4),
+        "scalar": torch.tensor(2.5),
+        "half": torch.randn(5).bfloat16(),
+        "count": torch.tensor([7]),
+        "none": torch.empty(0, 2),
+        "turned": torch.randn(4, 3).t(),
+    }
+    write_tensors(tmp_path / "x.safetensors", tensors, {"images": "12"})
+    theirs, (ours, about) = load_file(tmp_path / "x.safetensors"), read_tensors(tmp_path / "x.safetensors")
+    assert about == {"images": "12"}
+    for name, tensor in tensors.items():
+        assert torch.equal(theirs[name], tensor) and torch.equal(ours[name], tensor), name
+    assert list(read_tensors(tmp_path / "x.safetensors", ("scal",))[0]) == ["scalar"]
+
+
+@given(st.integers(0, 400))
+def test_a_cut_file_is_refused(length: int):
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "x.safetensors"
+        write_tensors(path, {"a": torch.randn(64)}, {})
+        data = path.read_bytes()
+        path.write_bytes(data[: min(length, len(data) - 1)])
+        with pytest.raises(ReenactError, match="no whole safetensors"):
+            read_tensors(path)
+
+
+def test_prefetched_batches_keep_order_and_errors():
+    def draw(number: int) -> int:
+        if number == 5:
+            raise ValueError("five")
+        return number
+
+    batches = ahead(draw, ((i,) for i in range(9)))
+    assert [next(batches) for _ in range(5)] == list(range(5))
+    with pytest.raises(ValueError, match="five"):
+        next(batches)
+    before = threading.active_count()
+    endless = ahead(lambda: 1, iter(lambda: (), None))
+    next(endless)
+    endless.close()
+    assert threading.active_count() == before, "the thread outlives its iterator"
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +231,7 @@ def test_jitter_moves_truth_and_picture_alike(pool: Pool):
     y, x = torch.meshgrid(*[(torch.arange(256) * 2 + 1) / 256 - 1] * 2, indexing="ij")
     distance = (x - spot[:, 0, None, None]) ** 2 + (y - spot[:, 1, None, None]) ** 2
     batch["image"] = (0.5 * torch.exp(-distance / (2 * 0.03**2)))[:, None].expand(-1, 3, -1, -1)
-    moved = jitter(batch, np.random.default_rng(1), 256)
+    moved = jitter(batch, Shake.draw(np.random.default_rng(1), 8), 256)
     expected = place(moved["head"], moved).keypoints[:, 0, :2]
     peak = moved["image"].mean(1).sub(0.1).clamp(min=0)
     weight = peak / peak.sum((1, 2), keepdim=True)
@@ -104,6 +239,29 @@ def test_jitter_moves_truth_and_picture_alike(pool: Pool):
     inside = expected.abs().amax(1) < 0.85
     assert inside.sum() >= 4
     assert (found - expected)[inside].abs().max() < 0.02
+
+
+def test_batches_are_functions_of_the_images_seen(pool: Pool):
+    """Twice the same; shares of a batch are cuts of it; other images seen, other batch. Mirroring keeps keypoints on dots."""
+    data = Batches(pool, ("train",), 64, torch.device("cpu"), seed=3)
+    whole = slice(0, 8)
+    source, driving = data.pairs(80, 8, whole)
+    again, _ = data.pairs(80, 8, whole)
+    other, _ = data.pairs(88, 8, whole)
+    _, part = data.pairs(80, 8, slice(5, 8))
+    assert torch.equal(source["image"], again["image"]) and not torch.equal(source["image"], other["image"])
+    assert all(torch.equal(value[5:8], part[name]) for name, value in driving.items())
+    single, cut = data.singles(80, 8, whole), data.singles(80, 8, slice(2, 4))
+    assert all(torch.allclose(value[2:4], cut[name], atol=1e-6) for name, value in single.items())
+    assert source["image"].is_contiguous(memory_format=torch.channels_last)
+
+
+def test_resident_frames_are_those_of_the_pool(pool: Pool):
+    """What lies on a GPU is what would have been read, to half a grey level."""
+    data = Batches(pool, ("train",), 64, torch.device("cpu"))
+    read = data.read(np.arange(8))["image"]
+    data.frames = data._resident()
+    assert (data.read(np.arange(8))["image"] - read).abs().max() <= 0.5001 / 255
 
 
 def test_mirror_keeps_the_nose_and_swaps_the_eyes():

@@ -53,7 +53,9 @@ class RenderObjective(nn.Module):
 
     def forward(self, model: KeypointMethod, source: Tensors, driving: Tensors) -> tuple[dict[str, Tensor], Rendered]:
         """Driven by the teacher's keypoints. The terms, and what was drawn."""
-        rendered = model.render_poses(source["image"], model.pyramid(source["image"]), model.teacher(source), model.teacher(driving))
+        rendered = model.render_poses(
+            source["image"], model.pyramid(source["image"]), model.teacher(source), model.teacher(driving)
+        )
         return self.terms(model, rendered, driving), rendered
 
     def joint(

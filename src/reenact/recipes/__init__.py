@@ -1,1 +1,36 @@
-"""One function = one complete run."""
+"""One function = one complete run: it returns the frozen configuration of every stage. To add a recipe, add its line."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from reenact.core.errors import ReenactError
+
+if TYPE_CHECKING:
+    from reenact.train.config import Stage
+
+RECIPES = {
+    "mmfa": "reenact.recipes.mmfa:whole",
+    "mmfa_motion": "reenact.recipes.mmfa:motion",
+    "mmfa_render": "reenact.recipes.mmfa:render",
+    "mmfa_render256": "reenact.recipes.mmfa:render256",
+    "mmfa_joint": "reenact.recipes.mmfa:joint",
+    "mmfa_tiny": "reenact.recipes.mmfa:tiny",
+    "facevid2vid": "reenact.recipes.facevid2vid:whole",
+    "facevid2vid_motion": "reenact.recipes.facevid2vid:motion",
+    "facevid2vid_render": "reenact.recipes.facevid2vid:render",
+    "facevid2vid_render256": "reenact.recipes.facevid2vid:render256",
+    "facevid2vid_joint": "reenact.recipes.facevid2vid:joint",
+    "facevid2vid_tiny": "reenact.recipes.facevid2vid:tiny",
+}
+"""name -> module:function; a name that ends in _tiny makes its own data where none is given"""
+
+
+def recipe(name: str) -> tuple[Stage, ...]:
+    """The stages of a recipe, in their order. Raises ReenactError where there is no such recipe."""
+    if name not in RECIPES:
+        raise ReenactError(f"there is no recipe {name!r}: take one of {', '.join(RECIPES)}")
+    module, function = RECIPES[name].split(":")
+    stages = getattr(import_module(module), function)()
+    return stages if isinstance(stages, tuple) else (stages,)

@@ -1,31 +1,23 @@
-"""The yardstick: its motion encoder by itself; its renderer is mmfa's, trained the same way (and may start from mmfa's).
+"""The yardstick, stage by stage as mmfa is trained, with as many pictures; what draws may start from mmfa's.
 
-python -m reenact.recipes.facevid2vid motion|render POOL RUN [--minutes M] [--size 128|256] [--start RUN] ...
+reenact train facevid2vid|facevid2vid_motion|facevid2vid_render|facevid2vid_joint|facevid2vid_tiny --data POOL --out RUN
 """
 
 from __future__ import annotations
 
-from functools import partial
-from pathlib import Path
+from dataclasses import replace
 
-import numpy as np
 import torch
-from torch import nn
 
-from reenact.data.pairs import PairSampler, jitter
 from reenact.data.pool import Pool
 from reenact.faces.points import template
 from reenact.faces.pose import canonical_face
 from reenact.methods.facevid2vid.config import Config
 from reenact.methods.facevid2vid.model import FaceVid2Vid
 from reenact.methods.facevid2vid.objective import MOTION_WEIGHTS, MotionObjective
-from reenact.recipes import mmfa
-from reenact.recipes.mmfa import RENDER_PARTS, averaged, command, parts
-from reenact.train.loop import Schedule, load_average, train
-
-__all__ = ["MOTION_PARTS", "RENDER_PARTS", "MotionObjective", "build", "motion", "render"]
-
-MOTION_PARTS = ("motion",)
+from reenact.methods.self_reenactment import RENDER_WEIGHTS
+from reenact.recipes.stages import Recipe, joint_task, motion_task, render_task
+from reenact.train.config import Schedule, Stage, Task
 
 
 def build() -> FaceVid2Vid:
@@ -33,48 +25,74 @@ def build() -> FaceVid2Vid:
     return FaceVid2Vid(Config(), torch.from_numpy(template(canonical_face().points)))
 
 
-def motion(pool: Pool, folder: Path, schedule: Schedule, start: Path | None = None, seed: int = 0) -> None:
-    """Stage one: pictures, turned, zoomed and shifted at random, against the teacher's reading."""
-    torch.manual_seed(seed)
-    model = build()
-    objective = MotionObjective(model)
-    trained = parts(model, MOTION_PARTS)
-    trained["probe"] = objective
-    if start is not None:
-        load_average(start, trained)
-    trained.to(memory_format=torch.channels_last)
-    sampler = PairSampler(pool, ("train", "strain", "ptrain"), seed, wide=1.0)
-    held_out = PairSampler(pool, ("val",), seed)
-    random = np.random.default_rng(seed)
-
-    def step() -> dict[str, torch.Tensor]:
-        model.train()
-        _, rows = sampler.rows(schedule.batch)
-        batch = jitter(sampler.read(rows, 128), random, 128)
-        with torch.autocast("cpu", torch.bfloat16):
-            return objective(model, batch)
-
-    def check(average: nn.Module) -> dict[str, float]:
-        validation = averaged(build(), average, MOTION_PARTS)
-        with torch.no_grad():
-            rows = np.flatnonzero(np.isin(pool.split, ("val",)))[::10]
-            terms = objective(validation, held_out.read(rows, 128))
-        return {
-            "val_keypoints_px": round(float(terms["keypoints"]) * 128, 3),
-            "val_offsets": round(float(terms["offsets"]), 5),
-            "val_pose": round(float(terms["pose"]), 4),
-        }
-
-    train(folder, trained, step, MOTION_WEIGHTS, schedule, check)
+METHOD = Recipe(build=build, motion_parts=("motion",), motion_objective=MotionObjective)
 
 
-render = partial(mmfa.render, fresh=build)
-"""Stage two, mmfa's: one frame of a clip moved to another by the teacher's keypoints."""
+def make_motion(stage: Stage, pool: Pool, device: torch.device) -> Task:
+    return motion_task(METHOD, stage, pool, device)
 
 
-def main() -> None:
-    command(__doc__, motion, render)
+def make_render(stage: Stage, pool: Pool, device: torch.device) -> Task:
+    return render_task(METHOD, stage, pool, device)
 
 
-if __name__ == "__main__":
-    main()
+def make_joint(stage: Stage, pool: Pool, device: torch.device) -> Task:
+    return joint_task(METHOD, stage, pool, device)
+
+
+def motion() -> Stage:
+    """Stage one: pictures in two looks, against the teacher's reading."""
+    return Stage(
+        name="motion",
+        task=make_motion,
+        schedule=Schedule(images=100_000, batch=64, learning_rate=8e-4, save_every=8_000),
+        weights=MOTION_WEIGHTS,
+        model=Config(),
+        size=256,
+        splits=("train", "strain", "ptrain"),
+        wide=1.0,
+    )
+
+
+def render() -> Stage:
+    """Stage two: one frame of a clip moved to another by the teacher's keypoints."""
+    return Stage(
+        name="render",
+        task=make_render,
+        schedule=Schedule(images=13_000, batch=16, learning_rate=5e-4, warm_up=1_300, save_every=2_000, log_every=500),
+        weights=RENDER_WEIGHTS,
+        model=Config(),
+    )
+
+
+def render256() -> Stage:
+    """Stage two at full size, from the small one."""
+    schedule = Schedule(images=4_000, batch=8, learning_rate=4e-4, warm_up=400, save_every=480, log_every=80)
+    return replace(render(), name="render256", schedule=schedule, size=256, after=("render",))
+
+
+def joint() -> Stage:
+    """Stage three: everything, driven by what the method itself reads."""
+    weights = {**RENDER_WEIGHTS, **{name: JOINT_SHARE * weight for name, weight in MOTION_WEIGHTS.items() if name != "rough"}}
+    schedule = Schedule(images=2_400, batch=8, learning_rate=1.5e-4, warm_up=240, save_every=480, log_every=80)
+    return replace(render256(), name="joint", task=make_joint, schedule=schedule, weights=weights, after=("motion", "render256"))
+
+
+JOINT_SHARE = 0.5
+"""ours: of the motion stage's weights, in the joint stage"""
+
+
+def whole() -> tuple[Stage, ...]:
+    """motion; render at 128; render at 256; joint."""
+    return motion(), render(), render256(), joint()
+
+
+def tiny() -> tuple[Stage, ...]:
+    """Every stage for 20 steps or fewer, half a minute on a CPU: does it all still run?"""
+    small = Schedule(images=160, batch=8, learning_rate=5e-4, warm_up=16, save_every=80, log_every=8)
+    drawn = replace(small, images=80, batch=4, save_every=40, log_every=4)
+    return (
+        replace(motion(), schedule=small),
+        replace(render(), schedule=drawn, size=64),
+        replace(joint(), schedule=replace(drawn, images=16), size=64, after=("motion", "render")),
+    )

@@ -1,31 +1,25 @@
-"""The plain form of mmfa: its motion encoder by itself, its renderer by itself, on one pool.
+"""The plain form of mmfa: its motion encoder by itself, what draws by itself, then both together, on one pool.
 
-python -m reenact.recipes.mmfa motion|render POOL RUN [--minutes M] [--size 128|256] ...
+reenact train mmfa|mmfa_motion|mmfa_render|mmfa_render256|mmfa_joint|mmfa_tiny --data POOL --out RUN
+
+A stage is one function that returns its configuration, and a task (recipes/stages.py) that makes it.
 """
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Callable
-from pathlib import Path
+from dataclasses import replace
 
-import numpy as np
 import torch
-from torch import nn
 
-from reenact.core.errors import ReenactError
-from reenact.data.pairs import PairSampler, jitter
 from reenact.data.pool import Pool
 from reenact.faces.points import template
 from reenact.faces.pose import canonical_face
 from reenact.methods.mmfa.config import Config
 from reenact.methods.mmfa.model import Mmfa
-from reenact.methods.mmfa.objective import MOTION_WEIGHTS, RENDER_WEIGHTS, MotionObjective, RenderObjective
-from reenact.nn.keypoint_method import KeypointMethod
-from reenact.train.loop import Schedule, load_average, train
-
-RENDER_PARTS = ("source", "dense_motion", "generator")
-MOTION_PARTS = ("motion", "expression")
+from reenact.methods.mmfa.objective import MOTION_WEIGHTS, MotionObjective
+from reenact.methods.self_reenactment import RENDER_WEIGHTS
+from reenact.recipes.stages import Recipe, joint_task, motion_task, render_task
+from reenact.train.config import Schedule, Stage, Task
 
 
 def build() -> Mmfa:
@@ -33,140 +27,74 @@ def build() -> Mmfa:
     return Mmfa(Config(), torch.from_numpy(template(canonical_face().points)))
 
 
-def parts(model: KeypointMethod, names: tuple[str, ...]) -> nn.ModuleDict:
-    """The sub-networks that one stage trains."""
-    return nn.ModuleDict({name: getattr(model, name) for name in names})
+METHOD = Recipe(build=build, motion_parts=("motion", "expression"), motion_objective=MotionObjective)
 
 
-def motion(pool: Pool, folder: Path, schedule: Schedule, start: Path | None = None, seed: int = 0) -> None:
-    """Stage one: pictures, turned and shifted at random, against the teacher's reading."""
-    torch.manual_seed(seed)
-    model = build()
-    objective = MotionObjective(model)
-    trained = parts(model, MOTION_PARTS)
-    trained["probe"] = objective
-    if start is not None:
-        load_average(start, trained)
-    trained.to(memory_format=torch.channels_last)
-    sampler = PairSampler(pool, ("train", "strain", "ptrain"), seed, wide=1.0)
-    held_out = PairSampler(pool, ("val",), seed)
-    random = np.random.default_rng(seed)
-
-    def step() -> dict[str, torch.Tensor]:
-        model.train()
-        _, rows = sampler.rows(schedule.batch)
-        batch = jitter(sampler.read(rows, 128), random, 128)
-        with torch.autocast("cpu", torch.bfloat16):
-            return objective(model, batch)
-
-    def check(average: nn.Module) -> dict[str, float]:
-        validation = averaged(build(), average, MOTION_PARTS)
-        with torch.no_grad():
-            rows = np.flatnonzero(np.isin(pool.split, ("val",)))[::10]
-            terms = MotionObjective(validation)(validation, held_out.read(rows, 128))
-        return {
-            "val_keypoints_px": round(float(terms["keypoints"]) * 128, 3),
-            "val_offsets": round(float(terms["offsets"]), 5),
-            "val_pose": round(float(terms["pose"]), 4),
-        }
-
-    train(folder, trained, step, MOTION_WEIGHTS, schedule, check)
+def make_motion(stage: Stage, pool: Pool, device: torch.device) -> Task:
+    return motion_task(METHOD, stage, pool, device)
 
 
-def render(
-    pool: Pool,
-    folder: Path,
-    schedule: Schedule,
-    size: int,
-    start: Path | None = None,
-    seed: int = 0,
-    fresh: Callable[[], KeypointMethod] = build,
-) -> None:
-    """Stage two: one frame of a clip moved to another by the teacher's keypoints. fresh: what makes the model."""
-    torch.manual_seed(seed)
-    model = fresh()
-    trained = parts(model, RENDER_PARTS)
-    if start is not None:
-        load_average(start, trained)
-    trained.to(memory_format=torch.channels_last)
-    objective = RenderObjective()
-    sampler = PairSampler(pool, ("train", "strain"), seed)
-
-    def step() -> dict[str, torch.Tensor]:
-        model.train()
-        source, driving = sampler.batch(schedule.batch, size)
-        with torch.autocast("cpu", torch.bfloat16):
-            return objective(model, _last(source), _last(driving))[0]
-
-    def check(average: nn.Module) -> dict[str, float]:
-        validation = averaged(fresh(), average, RENDER_PARTS)
-        source, driving = (PairSampler(pool, ("val",), 1).read(rows, size) for rows in validation_rows(pool))
-        with torch.no_grad():
-            terms, frame = objective(validation, source, driving)
-            still = objective.lpips(source["image"], driving["image"]).mean()
-        return {
-            "val_l1": round(float((frame - driving["image"]).abs().mean()), 5),
-            "val_lpips": round(float(terms["lpips"]), 5),
-            "still_l1": round(float((source["image"] - driving["image"]).abs().mean()), 5),
-            "still_lpips": round(float(still), 5),
-        }
-
-    train(folder, trained, step, RENDER_WEIGHTS, schedule, check)
+def make_render(stage: Stage, pool: Pool, device: torch.device) -> Task:
+    return render_task(METHOD, stage, pool, device)
 
 
-def validation_rows(pool: Pool, each: int = 4) -> tuple[np.ndarray, np.ndarray]:
-    """Frame 0 of every validation clip against `each` frames spread over it."""
-    source, driving = [], []
-    for clip in np.unique(pool.clip[pool.split == "val"]):
-        rows = np.flatnonzero(pool.clip == clip)
-        source += [rows[0]] * each
-        driving += list(rows[np.linspace(len(rows) // 5, len(rows) - 1, each).astype(int)])
-    return np.array(source), np.array(driving)
+def make_joint(stage: Stage, pool: Pool, device: torch.device) -> Task:
+    return joint_task(METHOD, stage, pool, device)
 
 
-def averaged(model: KeypointMethod, average: nn.Module, names: tuple[str, ...]) -> KeypointMethod:
-    """`model` for validation, with one stage's averaged weights."""
-    for name in names:
-        getattr(model, name).load_state_dict(average[name].state_dict())
-    return model.eval()
+def motion() -> Stage:
+    """Stage one: pictures in two looks, against the teacher's reading."""
+    return Stage(
+        name="motion",
+        task=make_motion,
+        schedule=Schedule(images=100_000, batch=64, learning_rate=8e-4, save_every=8_000),
+        weights=MOTION_WEIGHTS,
+        model=Config(),
+        size=256,
+        splits=("train", "strain", "ptrain"),
+        wide=1.0,
+    )
 
 
-def _last(batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    return {**batch, "image": batch["image"].contiguous(memory_format=torch.channels_last)}
+def render() -> Stage:
+    """Stage two: one frame of a clip moved to another by the teacher's keypoints."""
+    return Stage(
+        name="render",
+        task=make_render,
+        schedule=Schedule(images=13_000, batch=16, learning_rate=5e-4, warm_up=1_300, save_every=2_000, log_every=500),
+        weights=RENDER_WEIGHTS,
+        model=Config(),
+    )
 
 
-def command(description: str | None, motion: Callable[..., None], render: Callable[..., None]) -> None:
-    """The command line of a recipe with these two stages."""
-    parser = argparse.ArgumentParser(description=description)
-    parser.add_argument("stage", choices=("motion", "render"))
-    parser.add_argument("pool", type=Path)
-    parser.add_argument("run", type=Path)
-    parser.add_argument("--images", type=int, required=True)
-    parser.add_argument("--batch", type=int, default=16)
-    parser.add_argument("--rate", type=float, default=4e-4)
-    parser.add_argument("--minutes", type=float, default=float("inf"))
-    parser.add_argument("--size", type=int, default=128, choices=(128, 256))
-    parser.add_argument("--start", type=Path)
-    parser.add_argument("--threads", type=int, default=0)
-    parser.add_argument("--save-every", type=int, default=4000)
-    given = parser.parse_args()
-    if given.threads:
-        torch.set_num_threads(given.threads)
-    try:
-        pool = Pool.load(given.pool)
-        warm_up = min(Schedule.warm_up, given.images // 10)
-        schedule = Schedule(given.images, given.batch, given.rate, given.minutes, warm_up, save_every=given.save_every)
-        if given.stage == "motion":
-            motion(pool, given.run, schedule, given.start)
-        else:
-            render(pool, given.run, schedule, given.size, given.start)
-    except ReenactError as error:
-        raise SystemExit(f"error: {error}") from None
+def render256() -> Stage:
+    """Stage two at full size, from the small one."""
+    schedule = Schedule(images=4_000, batch=8, learning_rate=4e-4, warm_up=400, save_every=480, log_every=80)
+    return replace(render(), name="render256", schedule=schedule, size=256, after=("render",))
 
 
-def main() -> None:
-    command(__doc__, motion, render)
+def joint() -> Stage:
+    """Stage three: everything, driven by what the method itself reads."""
+    weights = {**RENDER_WEIGHTS, **{name: JOINT_SHARE * weight for name, weight in MOTION_WEIGHTS.items() if name != "rough"}}
+    schedule = Schedule(images=2_400, batch=8, learning_rate=1.5e-4, warm_up=240, save_every=480, log_every=80)
+    return replace(render256(), name="joint", task=make_joint, schedule=schedule, weights=weights, after=("motion", "render256"))
 
 
-if __name__ == "__main__":
-    main()
+JOINT_SHARE = 0.5
+"""ours: of the motion stage's weights, in the joint stage"""
+
+
+def whole() -> tuple[Stage, ...]:
+    """motion; render at 128; render at 256; joint."""
+    return motion(), render(), render256(), joint()
+
+
+def tiny() -> tuple[Stage, ...]:
+    """Every stage for 20 steps or fewer, half a minute on a CPU: does it all still run?"""
+    small = Schedule(images=160, batch=8, learning_rate=5e-4, warm_up=16, save_every=80, log_every=8)
+    drawn = replace(small, images=80, batch=4, save_every=40, log_every=4)
+    return (
+        replace(motion(), schedule=small),
+        replace(render(), schedule=drawn, size=64),
+        replace(joint(), schedule=replace(drawn, images=16), size=64, after=("motion", "render")),
+    )

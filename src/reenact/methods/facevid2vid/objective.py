@@ -1,8 +1,7 @@
-"""Named, unweighted terms of the two stages that train the method. The loop weighs and sums them.
+"""Named, unweighted terms of the stage that is the method's own. The loop weighs and sums them.
 
-ours, and unlike the paper: keypoints are learned from the same teacher as mmfa's (mesh points of the free landmarker). Stage
-`motion` trains the motion encoder; stage `render`, whose objective is mmfa's, trains everything that draws, driven by the
-teacher's keypoints.
+ours, and unlike the paper: keypoints are learned from the same teacher as mmfa's (mesh points of the free landmarker). What
+draws is trained as in every method that moves keypoints (methods/self_reenactment.py).
 """
 
 from __future__ import annotations
@@ -11,12 +10,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from reenact.methods.facevid2vid.model import FaceVid2Vid
-from reenact.methods.mmfa.objective import RENDER_WEIGHTS, RenderObjective, feature_weight
+from reenact.methods.reading import feature_weight, look_twice
 from reenact.nn.keypoints import Tensors
 
-__all__ = ["MOTION_WEIGHTS", "RENDER_WEIGHTS", "MotionObjective", "RenderObjective"]
-
-MOTION_WEIGHTS = {"keypoints": 20.0, "offsets": 20.0, "canonical": 20.0, "pose": 5.0, "deformation": 1.0}
+MOTION_WEIGHTS = {"keypoints": 20.0, "offsets": 20.0, "canonical": 20.0, "pose": 5.0, "rough": 6.0, "deformation": 1.0}
 """ours: chosen so that no term is ten times another at the start. d is larger than mmfa's, for it carries the head's size."""
 
 
@@ -26,9 +23,14 @@ class MotionObjective(nn.Module):
     def __init__(self, model: FaceVid2Vid) -> None:
         super().__init__()
 
-    def forward(self, model: FaceVid2Vid, batch: Tensors) -> dict[str, Tensor]:
+    def forward(self, model: FaceVid2Vid, batch: Tensors, small: Tensors | None = None) -> dict[str, Tensor]:
+        """batch: pictures and truth; small: as methods.reading.look_twice wants it."""
+        found, rough = look_twice(model.motion, batch, small)
+        return {**self.compare(model, found, batch), "rough": rough}
+
+    def compare(self, model: FaceVid2Vid, found: Tensors, batch: Tensors) -> dict[str, Tensor]:
+        """What the second look says of the pictures of `batch`, against the teacher."""
         count = model.config.mesh_keypoints
-        found = model.motion(batch["image"])
         truth = model.teacher(batch)
         guess = model.pose(found["canonical_keypoints"], found)
         offsets, expression = (x.view(-1, model.config.keypoints, 3) for x in (found["expression"], truth.motion["expression"]))

@@ -7,10 +7,11 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from reenact.methods.facevid2vid.config import Config
 from reenact.geometry.rotation import rotation_matrix
+from reenact.methods.facevid2vid.config import Config
 from reenact.nn.look import small
 from reenact.nn.two_looks import FEATURES, TwoLooks
+
 
 class MotionEncoder(TwoLooks):
     """A face -> its pose, place, the offset of every keypoint, and the person's canonical keypoints, in two looks."""

@@ -1,0 +1,77 @@
+"""reenact train"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from reenact.cli.shared import app, one_line_errors, say
+from reenact.core.errors import ReenactError
+
+
+@app.command()
+@one_line_errors
+def train(
+    words: Annotated[list[str], typer.Argument(metavar="RECIPE | pack RECIPE", help="what to train, as mmfa or mmfa_tiny")],
+    data: Annotated[Path | None, typer.Option(help="training pool; *_tiny recipes make their own")] = None,
+    out: Annotated[Path | None, typer.Option(help="folder of the run (or of the parts, for pack)")] = None,
+    images: Annotated[int | None, typer.Option(help="images of the whole run; default: the recipe's")] = None,
+    minutes: Annotated[float, typer.Option(help="stop after so long; the same command goes on later")] = float("inf"),
+    start: Annotated[list[str] | None, typer.Option(help="run or folder of weights to start from; may be repeated")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda")] = "auto",
+    precision: Annotated[str, typer.Option(help="auto, bf16 or fp32")] = "auto",
+    several: Annotated[str, typer.Option(help="how processes that torchrun starts share the work: ddp or fsdp")] = "ddp",
+    compiled: Annotated[bool, typer.Option("--compile", help="torch.compile the network")] = False,
+    threads: Annotated[int, typer.Option(help="CPU threads; 0 is automatic")] = 0,
+) -> None:
+    """Train a recipe, or pack it for a short time on a GPU. To resume, run the same command again."""
+    packing = words[0] == "pack"
+    if len(words) != 1 + packing:
+        raise ReenactError("say one recipe, as in: reenact train mmfa --data POOL --out RUN")
+    if out is None:
+        raise ReenactError("say where to with --out FOLDER")
+    for name, value, allowed in (
+        ("device", device, ("auto", "cpu", "cuda")),
+        ("precision", precision, ("auto", "bf16", "fp32")),
+        ("several", several, ("ddp", "fsdp")),
+    ):
+        if value not in allowed:
+            raise ReenactError(f"--{name} {value!r} is none of {', '.join(allowed)}")
+    try:
+        from reenact.data.pool import Pool
+        from reenact.recipes import recipe
+        from reenact.recipes.run import configured, run
+        from reenact.train.config import Machine
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            raise
+        raise ReenactError("training needs PyTorch: pip install 'reenact[train]'") from None
+    machine = Machine(device, precision, compiled, several, threads)  # type: ignore[arg-type]  # checked above
+    stages = configured(recipe(words[-1]), images, start or (), machine)
+    if packing:
+        from reenact.recipes.pack import pack
+
+        count = pack(words[-1], _given(data), out, images=images, start=start or ())
+        say(f"{out}: {count} parts, and lease.py, which trains from them")
+        return
+    if data is None and words[-1].endswith("_tiny"):
+        from reenact.recipes.tiny import make_pool
+
+        data = out / "pool"
+        make_pool(data)
+    folders = run(stages, Pool.load(_given(data)), out, minutes, _tell)
+    say(f"{', '.join(str(folder / 'index.html') for folder in folders)}: curves and grids")
+
+
+def _given(data: Path | None) -> Path:
+    if data is None:
+        raise ReenactError("say what to train on with --data POOL (made by python -m reenact.data.prepare)")
+    return data
+
+
+def _tell(line: Mapping[str, float]) -> None:
+    figures = " ".join(f"{name}={value:g}" for name, value in line.items() if name != "images")
+    say(f"{line['images']:>9,} images  {figures}")

@@ -1,0 +1,77 @@
+"""Runs a recipe: every stage in its own folder, each from the weights that it names."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from reenact.core.errors import ReenactError
+from reenact.recipes.start import begin, read_start
+from reenact.train.config import Machine, Stage, Task
+from reenact.train.loop import Tell, train
+from reenact.train.state import CHECKPOINT
+from reenact.train.tensors import read_tensors
+from reenact.train.workers import Workers, gather
+
+
+def configured(stages: Sequence[Stage], images: int | None, start: Sequence[str], machine: Machine) -> tuple[Stage, ...]:
+    """The stages with what the command line changes. Raises ReenactError where that makes no sense."""
+    if images is not None:
+        if len(stages) > 1:
+            names = ", ".join(stage.name for stage in stages)
+            raise ReenactError(f"--images is for one stage, and this recipe has several ({names}): name one, as in mmfa_motion")
+        if images < 1:
+            raise ReenactError("--images must be 1 or more")
+        schedule = replace(stages[0].schedule, images=images, warm_up=min(stages[0].schedule.warm_up, images // 10))
+        stages = [replace(stages[0], schedule=schedule)]
+    return tuple(replace(stage, start=(*stage.start, *start), machine=machine) for stage in stages)
+
+
+def folder_of(stage: Stage, stages: Sequence[Stage], out: Path) -> Path:
+    """A recipe of one stage uses the run's folder itself."""
+    return out / stage.name if len(stages) > 1 else out
+
+
+def run(stages: Sequence[Stage], data: Any, out: Path, minutes: float = math.inf, tell: Tell | None = None) -> list[Path]:
+    """Every stage that is not done, in turn, until `minutes` are over; gives the folders. To resume, call it again."""
+    end = time.monotonic() + 60 * minutes
+    workers = gather(stages[0].machine)
+    folders = []
+    try:
+        for stage in stages:
+            folder = folder_of(stage, stages, out)
+            folders.append(folder)
+            if _done(folder, stage):
+                continue
+            if time.monotonic() >= end:
+                break
+            task = make(stage, stages, data, out, workers)
+            train(folder, stage, task, workers, (end - time.monotonic()) / 60, tell)
+    finally:
+        workers.close()
+    return folders
+
+
+def make(stage: Stage, stages: Sequence[Stage], data: Any, out: Path, workers: Workers) -> Task:
+    """A stage's task, seeded, and filled from what it starts from. Raises ReenactError where a start fits nothing."""
+    torch.manual_seed(stage.seed)
+    task = stage.task(stage, data, workers.device)
+    for path in stage.start:
+        if not begin(task.trained, read_start(Path(path))) and len(stages) == 1:
+            raise ReenactError(f"{path} holds none of {', '.join(task.trained)}: start from a run of the same stage")
+    for name in stage.after:
+        earlier = out / name
+        if len(stages) > 1:
+            begin(task.trained, read_start(earlier))
+    return task
+
+
+def _done(folder: Path, stage: Stage) -> bool:
+    path = folder / CHECKPOINT
+    return path.exists() and int(read_tensors(path, ())[1].get("images", 0)) >= stage.schedule.images

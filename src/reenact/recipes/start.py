@@ -1,0 +1,44 @@
+"""Weights that a stage starts from: a run, a folder that a lease brought back, or the ONNX graphs that ship."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module, util
+from pathlib import Path
+
+from torch import Tensor, nn
+
+from reenact.core.errors import ReenactError
+from reenact.train.state import CHECKPOINT, fill, read_average
+from reenact.train.tensors import read_tensors
+
+PARTS = "weights_*.safetensors"
+REVIVE = "reenact.recipes.revive"
+"""module whose read(folder) gives the state of a model out of ONNX graphs, names as in the model's state_dict"""
+
+
+def read_start(path: Path) -> dict[str, Tensor]:
+    """Tensors by name, as in the model (motion.trunk.0.0.weight, ...). Raises ReenactError where there are none."""
+    if (path / CHECKPOINT).exists():
+        return read_average(path)[0]
+    if pieces := sorted(path.glob(PARTS)):
+        return {name: value.float() for piece in pieces for name, value in read_tensors(piece)[0].items()}
+    if list(path.glob("*.onnx")):
+        if util.find_spec(REVIVE) is None:
+            raise ReenactError(f"{path} holds ONNX graphs, which this version cannot train on from: start from a run's folder")
+        return import_module(REVIVE).read(path)
+    raise ReenactError(f"{path} holds no weights to start from: give a run's folder or a folder of weights")
+
+
+def begin(trained: nn.ModuleDict, tensors: Mapping[str, Tensor]) -> list[str]:
+    """Fills every part of which `tensors` hold anything, whole; gives the names of these parts.
+
+    Raises ReenactError where a part fits only partly.
+    """
+    filled = []
+    for name, part in trained.items():
+        own = {key.removeprefix(f"{name}."): value for key, value in tensors.items() if key.startswith(f"{name}.")}
+        if own:
+            fill(part, own)
+            filled.append(name)
+    return filled

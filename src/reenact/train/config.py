@@ -1,0 +1,148 @@
+"""What one stage of training is: a complete, frozen configuration, and the parts that a method's recipe hands to the loop."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from jaxtyping import UInt8
+from torch import Tensor, nn
+
+from reenact.core.errors import ReenactError
+
+Terms = Mapping[str, Tensor]
+"""named, unweighted, scalar losses"""
+Shown = Mapping[str, Tensor]
+"""what a critic is shown of a step: {} where there is none"""
+Tiles = list[UInt8[np.ndarray, "size size 3"]]
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How long and how fast; everything is counted in images."""
+
+    images: int
+    """of the whole run"""
+    batch: int
+    """of one step, over all processes and all parts of an accumulated step"""
+    learning_rate: float
+    warm_up: int = 2_000
+    """over which the rate rises from nothing"""
+    ema: float = 0.999
+    save_every: int = 4_000
+    """between two checkpoints"""
+    log_every: int = 1_000
+    """between two lines of the log"""
+    accumulate: int = 1
+    """parts that a step's batch is worked through in; batch norm sees one part at a time"""
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Where and how a stage runs. May differ between a run and its resumption."""
+
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    precision: Literal["auto", "bf16", "fp32"] = "auto"
+    """of autocast; auto: bf16 on a GPU and on a CPU that has it"""
+    compiled: bool = False
+    """torch.compile, which pays on a GPU"""
+    several: Literal["ddp", "fsdp"] = "ddp"
+    """how several processes share the work: whole copies, or parameters and optimiser in shards"""
+    threads: int = 0
+    """CPU threads; 0 leaves it to PyTorch"""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One run of the loop. A recipe is a function that returns one or several of these."""
+
+    name: str
+    task: Callable[..., Task]
+    """(stage, data, device) -> what the loop needs"""
+    schedule: Schedule
+    weights: Mapping[str, float]
+    """of the objective's terms"""
+    model: Any
+    """the method's own frozen configuration"""
+    size: int = 128
+    """side of the pictures, px"""
+    splits: tuple[str, ...] = ("train", "strain")
+    """parts of the pool that are trained on"""
+    wide: float = 0.5
+    """share of pairs whose poses lie far apart"""
+    seed: int = 0
+    after: tuple[str, ...] = ()
+    """stages of the same recipe whose averaged weights it starts from"""
+    start: tuple[str, ...] = ()
+    """runs or folders of weights that it starts from"""
+    machine: Machine = field(default_factory=Machine)
+
+
+@dataclass(frozen=True)
+class Critic:
+    """A second network that judges the first one's pictures (a discriminator), with its own optimiser."""
+
+    network: nn.Module
+    objective: Callable[[Shown], Terms]
+    """what the first network showed, detached -> the critic's own terms"""
+    weights: Mapping[str, float]
+    learning_rate: float
+
+
+@dataclass(frozen=True)
+class Validation:
+    """What the averaged weights do on people never trained on."""
+
+    figures: Mapping[str, float] = field(default_factory=dict)
+    columns: tuple[str, ...] = ()
+    rows: list[tuple[str, Tiles]] = field(default_factory=list)
+    """caption and pictures, one for each column"""
+
+
+@dataclass(frozen=True)
+class Task:
+    """A stage, made: what the loop steps, feeds and checks."""
+
+    trained: nn.ModuleDict
+    """what the optimiser moves and the checkpoint keeps"""
+    objective: Callable[[Any], tuple[Terms, Shown]]
+    batches: Callable[[int, slice], Any]
+    """(images seen, share of the batch) -> that share. A pure function of both, which is what makes a resumed run go on
+    exactly, and several processes draw one batch between them."""
+    check: Callable[[Mapping[str, Tensor]], Validation] | None = None
+    """averaged weights (the state of `trained`) -> how good they are"""
+    critic: Critic | None = None
+    data: Mapping[str, Any] = field(default_factory=dict)
+    """what is said of the data in config.json, so that a run does not go on with another pool"""
+
+
+def same_settings(path: Path, stage: Stage, data: Mapping[str, Any]) -> None:
+    """Writes config.json, or holds this run to the one that is there: raises ReenactError naming a field that differs."""
+    settings = json.loads(json.dumps(_settings(stage) | {"data": dict(data)}))
+    if not path.exists():
+        part = path.with_name(path.name + ".part")
+        part.write_text(json.dumps(settings, indent=1) + "\n")
+        os.replace(part, path)
+        return
+    before, now = _flat(json.loads(path.read_text())), _flat(settings)
+    for name in sorted(before.keys() | now.keys()):
+        if before.get(name) != now.get(name):
+            then = f"{name} = {before.get(name)}, not {now.get(name)}"
+            raise ReenactError(f"this run was started with {then}: take the old value or another folder")
+
+
+def _settings(stage: Stage) -> dict[str, Any]:
+    settings = asdict(stage)
+    del settings["machine"]
+    return settings | {"task": f"{stage.task.__module__}.{stage.task.__qualname__}"}
+
+
+def _flat(value: Any, name: str = "") -> dict[str, Any]:
+    if not isinstance(value, dict):
+        return {name: value}
+    return {key: leaf for part in value for key, leaf in _flat(value[part], f"{name}.{part}" if name else part).items()}

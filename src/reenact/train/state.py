@@ -1,0 +1,146 @@
+"""All that a run is between two steps: networks, their moving average, optimisers, images seen. One file, replaced whole."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from reenact.core.errors import ReenactError
+from reenact.train.config import Critic, Schedule, Task
+from reenact.train.tensors import read_tensors, write_tensors
+from reenact.train.workers import Workers, laid_out_like, whole
+
+CHECKPOINT = "checkpoint.safetensors"
+BETAS = (0.5, 0.99)
+"""ours; 0.5 as the field's generators have it (methods.md)"""
+
+
+class _Step(nn.Module):
+    """The objective as a module whose parameters are the trained ones: what several processes wrap."""
+
+    def __init__(self, trained: nn.Module, objective: Any) -> None:
+        super().__init__()
+        self.trained = trained
+        self.objective = objective
+
+    def forward(self, batch: Any) -> Any:
+        return self.objective(batch)
+
+
+class Player:
+    """One network and its optimiser: the trained one, or its critic."""
+
+    def __init__(self, trained: nn.Module, objective: Any, learning_rate: float, workers: Workers) -> None:
+        self.trained, self.learning_rate = trained, learning_rate
+        self.module, self.optimiser = workers.share(
+            _Step(trained, objective), lambda m: torch.optim.AdamW(m.parameters(), learning_rate, BETAS, weight_decay=1e-4)
+        )
+
+    def set_rate(self, share: float) -> None:
+        for group in self.optimiser.param_groups:
+            group["lr"] = share * self.learning_rate
+
+    def step(self) -> None:
+        nn.utils.clip_grad_norm_(self.trained.parameters(), 1.0)
+        self.optimiser.step()
+        self.optimiser.zero_grad(set_to_none=True)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Every tensor of both, by name, as they lie."""
+        named = {f"model.{name}": value for name, value in self.trained.state_dict().items()}
+        for number, state in self.optimiser.state_dict()["state"].items():
+            named |= {f"adam.{number}.{name}": value for name, value in state.items()}
+        return named
+
+    def load(self, tensors: Mapping[str, Tensor]) -> None:
+        fill(self.trained, _under("model.", tensors))
+        parameters = list(self.trained.parameters())
+        state: dict[int, dict[str, Tensor]] = {}
+        for name, tensor in _under("adam.", tensors).items():
+            number, field = name.split(".")
+            pattern = parameters[int(number)]
+            state.setdefault(int(number), {})[field] = tensor if field == "step" else laid_out_like(tensor, pattern)
+        self.optimiser.load_state_dict({"state": state, "param_groups": self.optimiser.state_dict()["param_groups"]})
+
+
+class State:
+    """Players, average and progress."""
+
+    def __init__(self, task: Task, schedule: Schedule, workers: Workers) -> None:
+        self.seen = 0
+        self.schedule = schedule
+        self.main = Player(task.trained, task.objective, schedule.learning_rate, workers)
+        critic: Critic | None = task.critic
+        self.critic = critic and Player(critic.network, critic.objective, critic.learning_rate, workers)
+        self.average = {name: value.detach().clone() for name, value in task.trained.state_dict().items()}
+
+    @torch.no_grad()
+    def follow(self) -> None:
+        """The average takes its step; early on it follows more closely, so that it forgets the first weights."""
+        steps = self.seen / self.schedule.batch
+        keep = min(self.schedule.ema, (1 + steps) / (10 + steps))
+        pairs = [(self.average[name], value.detach()) for name, value in self.main.trained.state_dict().items()]
+        floating = [pair for pair in pairs if pair[0].is_floating_point()]
+        torch._foreach_lerp_([mean for mean, _ in floating], [value for _, value in floating], 1 - keep)
+        for mean, value in pairs:
+            if not mean.is_floating_point():
+                mean.copy_(value)
+
+    def averaged(self) -> dict[str, Tensor]:
+        """The averaged weights, whole. Every process must call it."""
+        return {name: whole(value) for name, value in self.average.items()}
+
+    def save(self, folder: Path, first: bool) -> None:
+        """Every process must call it; the first one writes."""
+        tensors = self.main.tensors() | {f"average.{name}": value for name, value in self.average.items()}
+        if self.critic:
+            tensors |= {f"critic.{name}": value for name, value in self.critic.tensors().items()}
+        tensors = {name: whole(value) for name, value in tensors.items()}
+        if first:
+            write_tensors(folder / CHECKPOINT, tensors, {"images": str(self.seen)})
+
+    def load(self, folder: Path) -> None:
+        """Where the run left off; nothing where it has not begun."""
+        if not (folder / CHECKPOINT).exists():
+            return
+        tensors, about = read_tensors(folder / CHECKPOINT)
+        self.main.load(tensors)
+        if self.critic:
+            self.critic.load(_under("critic.", tensors))
+        for name, value in _under("average.", tensors).items():
+            self.average[name].copy_(laid_out_like(value, self.average[name]))
+        self.seen = int(about["images"])
+
+
+def read_average(folder: Path) -> tuple[dict[str, Tensor], int]:
+    """A run's averaged weights and the images it has seen. Raises ReenactError if there are none."""
+    path = folder / CHECKPOINT
+    if not path.exists():
+        raise ReenactError(f"{path} is missing: train first")
+    tensors, about = read_tensors(path, ("average.",))
+    return _under("average.", tensors), int(about["images"])
+
+
+def load_average(folder: Path, module: nn.Module) -> int:
+    """Fills `module` with the run's averaged weights; gives the images seen. Raises ReenactError if there are none."""
+    tensors, seen = read_average(folder)
+    fill(module, tensors)
+    return seen
+
+
+@torch.no_grad()
+def fill(module: nn.Module, tensors: Mapping[str, Tensor]) -> None:
+    """Copies every tensor of `module` out of `tensors`. Raises ReenactError naming one that is missing or of another shape."""
+    for name, value in module.state_dict().items():
+        found = tensors.get(name)
+        if found is None or found.squeeze().shape != value.squeeze().shape:
+            raise ReenactError(f"the checkpoint has no {name} of shape {tuple(value.shape)}: it is another network's")
+        value.copy_(laid_out_like(found.reshape(value.shape), value))
+
+
+def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}

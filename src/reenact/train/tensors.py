@@ -1,0 +1,72 @@
+"""Named tensors in one file, in the safetensors format, written whole or not at all.
+
+The format is 8 bytes of length, a JSON header, and the raw numbers, so it is written here in a few lines: a lent GPU
+machine has PyTorch and NumPy and little else. A test holds these files to the safetensors package.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from reenact.core.errors import ReenactError
+
+_CODES = {
+    torch.float32: "F32",
+    torch.float16: "F16",
+    torch.bfloat16: "BF16",
+    torch.float64: "F64",
+    torch.int64: "I64",
+    torch.int32: "I32",
+    torch.uint8: "U8",
+    torch.bool: "BOOL",
+}
+_TYPES = {code: dtype for dtype, code in _CODES.items()}
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor], about: Mapping[str, str]) -> None:
+    """Replaces `path`: a reader, or a kill at any moment, finds the old file or the new one. about: the file's metadata."""
+    header: dict[str, object] = {"__metadata__": dict(about)}
+    place = 0
+    for name, tensor in tensors.items():
+        end = place + tensor.numel() * tensor.element_size()
+        header[name] = {"dtype": _CODES[tensor.dtype], "shape": list(tensor.shape), "data_offsets": [place, end]}
+        place = end
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    part = path.with_name(path.name + ".part")
+    with open(part, "wb") as file:
+        file.write(len(text).to_bytes(8, "little") + text)
+        for tensor in tensors.values():
+            file.write(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(part, path)
+
+
+def read_tensors(path: Path, prefixes: Iterable[str] = ("",)) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """The tensors whose names begin with one of `prefixes`, and the metadata. Raises ReenactError where it is no such file."""
+    try:
+        with open(path, "rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+            header = json.loads(file.read(length))
+            about = header.pop("__metadata__", {})
+            wanted = {name: entry for name, entry in header.items() if name.startswith(tuple(prefixes))}
+            return {name: _read(file, 8 + length, entry) for name, entry in wanted.items()}, about
+    except (OSError, ValueError, KeyError, TypeError, MemoryError, OverflowError) as error:
+        raise ReenactError(f"{path} is no whole safetensors file ({error}): take another, or delete it") from error
+
+
+def _read(file, start: int, entry: dict) -> Tensor:
+    first, last = entry["data_offsets"]
+    file.seek(start + first)
+    data = bytearray(file.read(last - first))
+    if len(data) != last - first:
+        raise ValueError("it ends early")
+    dtype = _TYPES[entry["dtype"]]
+    return (torch.frombuffer(data, dtype=dtype) if data else torch.empty(0, dtype=dtype)).view(entry["shape"])
