@@ -20,7 +20,6 @@ from reenact.methods.mmfa.model import Mmfa
 from reenact.methods.mmfa.objective import FREE_NATS, MotionObjective, motion_weights
 from reenact.methods.mmfa.projection import RIGID, cross, inverse, without_pose
 from reenact.methods.mmfa.transform import offsets_of, place, transformed
-
 from reenact.recipes.export import export
 from reenact.runtime.onnx_method import OnnxMethod
 
