@@ -33,11 +33,14 @@ class Graph(NamedTuple):
 
 
 def keypoint_graphs(model: KeypointMethod) -> list[Graph]:
-    """source, motion, and three steps of `render`: the middle one can run in fp32 while its neighbours run in bf16."""
+    """source, motion, and three steps of `render`: the middle one can run in fp32 while its neighbours run in bf16.
+
+    motion is exact for its window: a coordinate rounded to bf16 is half a pixel off, and the keypoints would tremble.
+    """
     drawn = ("image", *PYRAMID, *GRIDS, "occlusion", "features", "code")
     return [
         Graph("source.onnx", "source", "fast", _Source(model), ("image",), PYRAMID),
-        Graph("motion.onnx", "motion", "fast", _Motion(model), ("image",), (*MOTION_FIELDS, CANONICAL)),
+        Graph("motion.onnx", "motion", "exact", _Motion(model), ("image",), (*MOTION_FIELDS, CANONICAL)),
         Graph("field.onnx", "render", "fast", _Field(model), ("image", *KEYPOINTS), ("correction", "features")),
         Graph("flow.onnx", "render", "exact", _Flow(model), ("correction", *KEYPOINTS), (*GRIDS, "occlusion", "code")),
         Graph("draw.onnx", "render", "fast", _Draw(model), drawn, ("frame",)),

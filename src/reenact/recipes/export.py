@@ -1,7 +1,6 @@
 """Trained runs -> what ships: ONNX graphs with fp16 weights, and config.json.
 
-python -m reenact.recipes.export OUT [--method mmfa|facevid2vid] --motion RUN... --render RUN...    (runs in the order they were
-trained)
+python -m reenact.recipes.export OUT RUN... [--method mmfa|facevid2vid]
 
 Which graphs there are is the method's own affair (its `graphs()`). They hold 2-D operators only. Weights are stored as fp16
 and widened as a graph is loaded, so that the arithmetic is the run-time's choice (fp32, bf16).
@@ -19,31 +18,36 @@ import numpy as np
 import onnx
 import torch
 from onnx import helper, numpy_helper
-from torch import Tensor
+from torch import Tensor, nn
 
+from reenact.core.errors import ReenactError
 from reenact.nn.graphs import Graph
 from reenact.nn.keypoint_method import KeypointMethod
 from reenact.recipes import facevid2vid, mmfa
-from reenact.train.loop import load_average
+from reenact.recipes.start import begin, images_seen, read_start
 
 OPSET = 18
 SMALL = 64
 """tensors of fewer numbers stay fp32: they cost nothing, and constants among them must stay exact"""
 RECIPES: dict[str, ModuleType] = {"mmfa": mmfa, "facevid2vid": facevid2vid}
-"""each has build, MotionObjective, MOTION_PARTS, RENDER_PARTS"""
+"""each has build"""
 
 
-def load(recipe: ModuleType, motion: list[Path], render: list[Path]) -> tuple[KeypointMethod, dict[str, int]]:
-    """The model with both stages' averaged weights, and the images that each has seen.
+def load(recipe: ModuleType, runs: list[Path]) -> tuple[KeypointMethod, dict[str, int]]:
+    """The model with the averaged weights of these runs, a later run's before an earlier one's, and the images each has seen.
 
-    A stage may have been trained in several runs, each started from the one before: the last one's weights count.
+    Raises ReenactError where a part of the model is in none of them.
     """
     model = recipe.build()
-    seen = {"render": sum(load_average(run, mmfa.parts(model, recipe.RENDER_PARTS)) for run in render)}
-    trained = mmfa.parts(model, recipe.MOTION_PARTS)
-    trained["probe"] = recipe.MotionObjective(model)
-    seen["motion"] = sum(load_average(run, trained) for run in motion)
-    return model.eval(), seen
+    whole = nn.ModuleDict(dict(model.named_children()))
+    missing = set(whole)
+    for run in runs:
+        missing -= set(begin(whole, read_start(run)))
+    if missing:
+        raise ReenactError(
+            f"{', '.join(map(str, runs))} hold no weights for {', '.join(sorted(missing))}: name the runs of every stage"
+        )
+    return model.eval(), {f"{run.parent.name}/{run.name}": images_seen(run) for run in runs}
 
 
 def export(model: KeypointMethod, folder: Path, extra: dict) -> None:
@@ -59,6 +63,7 @@ def export(model: KeypointMethod, folder: Path, extra: dict) -> None:
         with torch.no_grad():
             found = graph.module(*inputs)
         known.update(zip(graph.outputs, found, strict=True))
+    extra = {"motion": next(graph.speed for graph in graphs if graph.verb == "motion"), **extra}
     extra = {"render": [[graph.file, graph.speed] for graph in graphs if graph.verb == "render"], **extra}
     (folder / "config.json").write_text(json.dumps({**asdict(model.config), **extra}, indent=1) + "\n")
 
@@ -92,13 +97,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("out", type=Path)
     parser.add_argument("--method", choices=sorted(RECIPES), default="mmfa")
-    parser.add_argument("--motion", type=Path, nargs="+", required=True)
-    parser.add_argument("--render", type=Path, nargs="+", required=True)
+    parser.add_argument("runs", type=Path, nargs="+", help="folders of the stages, in the order in which they were trained")
     # A regressor that has seen too little answers too small: on training people the true offsets of the lips are 1.2 times,
     # of the cheeks 1.5 times what is read (docs/log.md, 2026-11-21).
     parser.add_argument("--expression-gain", type=float, default=1.0, help="factor on the expression's offsets (1)")
     given = parser.parse_args()
-    model, seen = load(RECIPES[given.method], given.motion, given.render)
+    try:
+        model, seen = load(RECIPES[given.method], given.runs)
+    except ReenactError as error:
+        raise SystemExit(f"error: {error}") from None
     model.amplify(given.expression_gain)
     export(model, given.out, {"images_seen": seen, "expression_gain": given.expression_gain})
 
