@@ -1,6 +1,7 @@
 """The yardstick: its equation, its budget, its export; what it shares with mmfa stays interchangeable."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,20 +12,24 @@ from hypothesis import strategies as st
 from torch.utils.flop_counter import FlopCounterMode
 
 from reenact.animate.transfer import transfer
-from reenact.core.errors import ReenactError
 from reenact.core.types import Motion
 from reenact.data.pool import Pool
 from reenact.faces.pose import canonical_face
 from reenact.geometry.grid import identity_grid
 from reenact.geometry.rotation import rotation_matrix
 from reenact.methods.facevid2vid.model import FaceVid2Vid, place
+from reenact.methods.facevid2vid.objective import MOTION_WEIGHTS
 from reenact.nn.blocks import parameter_count
 from reenact.nn.keypoint_method import KeypointMethod
 from reenact.nn.keypoints import relative_matrix
+from reenact.nn.two_looks import FEATURES
 from reenact.recipes import facevid2vid, mmfa
-from reenact.recipes.export import RECIPES, export, load
+from reenact.recipes.export import export, load
+from reenact.recipes.run import run
+from reenact.recipes.stages import RENDER_PARTS
 from reenact.runtime.onnx_method import OnnxMethod
-from reenact.train.loop import Schedule
+from reenact.train.config import Schedule
+from reenact.train.journal import LOG
 
 TOLERANCE = 2e-3
 """of [0, 1]: PyTorch fp32 against the exported graphs in fp32, whose weights are stored as fp16"""
@@ -39,7 +44,7 @@ def model() -> FaceVid2Vid:
     torch.manual_seed(0)
     made = facevid2vid.build().eval()
     # Fresh heads answer next to nothing; shake them, so that every path counts.
-    for head in (made.dense_motion.head, made.motion.offsets, made.motion.pose):
+    for head in (made.dense_motion.head, made.motion.offsets, made.motion.refine):
         for parameter in head.parameters():
             torch.nn.init.normal_(parameter, std=0.02)
     return made
@@ -163,7 +168,7 @@ def test_the_budget_is_mmfas(image: torch.Tensor):
 def test_mmfas_renderer_fits(model: FaceVid2Vid):
     """Its render weights can start ours; the names of checkpoints on disk stay what they were."""
     other = mmfa.build()
-    for name in facevid2vid.RENDER_PARTS:
+    for name in RENDER_PARTS:
         getattr(facevid2vid.build(), name).load_state_dict(getattr(other, name).state_dict())
     names = set(other.state_dict())
     on_disk = """source.fine.0.0.weight source.coarse.2.norm.running_var dense_motion.log_spread dense_motion.background
@@ -221,18 +226,25 @@ def test_graphs_agree_with_the_module(model: FaceVid2Vid, image: torch.Tensor, e
     assert np.abs(frame - expected).mean() < 0.2 * np.abs(frame - exact[0].permute(1, 2, 0).numpy()).mean()
 
 
-def test_amplify_doubles_every_offset(image: torch.Tensor):
-    for recipe in RECIPES.values():
+def test_amplify_doubles_what_is_expression():
+    """And leaves the head's size, which d carries too, as it is: at scale 1.2 the rigid part of d stays."""
+    for recipe in (facevid2vid, mmfa):
         torch.manual_seed(0)
         made = recipe.build().eval()
-        canonical, motion = made.encode_source(image)["canonical_keypoints"], made.encode_motion(image)
-        bare = made.pose(canonical, {**motion, "expression": torch.zeros_like(motion["expression"])}).keypoints
-        with torch.no_grad():
-            before = made.pose(canonical, motion).keypoints - bare
-            made.amplify(2.0)
-            after = made.pose(canonical, made.encode_motion(image)).keypoints - bare
-        assert before.abs().max() > 0
-        assert torch.allclose(after, 2 * before, atol=1e-6)
+        feature, still = (
+            torch.randn(1, FEATURES),
+            {"head_pose": torch.tensor([[0.2, 0.1, 0.3]]), "translation": torch.zeros(1, 2)},
+        )
+        shapes = []
+        for gain in (1.0, 2.0):
+            made.amplify(gain)
+            with torch.no_grad():
+                found = made.motion.describe(feature, {**still, "scale": torch.tensor([[1.2]])})
+                pose = made.pose(found["canonical_keypoints"], found)
+            size = 1.2 / pose.motion["scale"][0, 0]
+            shapes.append(pose.head / size - found["canonical_keypoints"])
+        assert shapes[0].abs().max() > 1e-3
+        assert torch.allclose(shapes[1], 2 * shapes[0], atol=1e-6)
 
 
 @pytest.fixture(scope="module")
@@ -257,30 +269,20 @@ def pool(tmp_path_factory: pytest.TempPathFactory) -> Pool:
 
 
 def test_a_tiny_training_lowers_the_loss(pool: Pool, tmp_path: Path):
-    schedule = Schedule(64, 4, 1e-3, warm_up=4, save_every=16)
-    facevid2vid.motion(pool, tmp_path / "motion", schedule)
-    lines = [json.loads(line) for line in (tmp_path / "motion" / "log.jsonl").read_text().splitlines()]
-    total = [sum(weight * line[name] for name, weight in facevid2vid.MOTION_WEIGHTS.items()) for line in lines]
+    schedule = Schedule(images=48, batch=4, learning_rate=1e-3, warm_up=4, save_every=24, log_every=12)
+    run([replace(facevid2vid.motion(), schedule=schedule)], pool, tmp_path)
+    lines = [json.loads(line) for line in (tmp_path / LOG).read_text().splitlines()]
+    total = [sum(weight * line[name] for name, weight in MOTION_WEIGHTS.items()) for line in lines if "offsets" in line]
     assert total[-1] < 0.8 * total[0], total
-    assert "val_offsets" in lines[-1]
-
-
-def test_an_unfinished_run_is_named(tmp_path: Path):
-    with pytest.raises(ReenactError, match="train first"):
-        load(facevid2vid, [tmp_path], [tmp_path])
+    assert any("val_offsets" in line for line in lines)
 
 
 @pytest.mark.slow
 def test_from_training_to_a_frame(pool: Pool, tmp_path: Path):
-    """Both stages, the renderer started from mmfa's, then the folder that ships."""
-    schedule = Schedule(24, 4, 1e-3, warm_up=4, save_every=8)
-    facevid2vid.motion(pool, tmp_path / "motion", schedule)
-    mmfa.render(pool, tmp_path / "mmfa", schedule, 128)
-    facevid2vid.render(pool, tmp_path / "render", schedule, 128, tmp_path / "mmfa")
-    lines = [json.loads(line) for line in (tmp_path / "render" / "log.jsonl").read_text().splitlines()]
-    assert lines[-1]["lpips"] < lines[0]["lpips"]
-    made, seen = load(facevid2vid, [tmp_path / "motion"], [tmp_path / "mmfa", tmp_path / "render"])
-    assert seen == {"motion": 24, "render": 48}
+    """Every stage, then the folder that ships."""
+    folders = run(facevid2vid.tiny(), pool, tmp_path / "runs")
+    made, seen = load(facevid2vid, folders)
+    assert len(seen) == len(folders) == 3
     export(made, tmp_path / "weights", {"images_seen": seen})
     method = OnnxMethod(tmp_path / "weights", "cpu")
     portrait = method.encode_source(pool.frames[0][0], cropped=True)

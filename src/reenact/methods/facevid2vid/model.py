@@ -35,9 +35,10 @@ class FaceVid2Vid(KeypointMethod):
 
     @torch.no_grad()
     def amplify(self, gain: float) -> None:
-        """d times `gain`, and so whatever size of the head d carries."""
-        self.motion.offsets.weight *= gain
-        self.motion.offsets.bias *= gain
+        """What d holds besides the head's size, times `gain`."""
+        shown, shape = self.motion.offsets, self.motion.canonical
+        shown.weight.copy_(shape.weight + gain * (shown.weight - shape.weight))
+        shown.bias.copy_(shape.bias + gain * (shown.bias - shape.bias))
 
 
 def place(canonical: Float[Tensor, "batch keypoint 3"], motion: Tensors) -> Pose:

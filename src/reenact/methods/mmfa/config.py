@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
+
+Transform = Literal["mmfa", "liveportrait", "facevid2vid"]
+"""equations of the keypoints: transform.py"""
 
 
 @dataclass(frozen=True)
@@ -29,7 +33,22 @@ class Config:
     flow_size: int = 64
     """side of the dense motion's grid, whatever the picture's"""
     flow_widths: tuple[int, int, int] = (32, 64, 96)
+    transform: Transform = "mmfa"
+    """where the expression's offsets enter; the other two are there to be compared with"""
+    offsets: Literal["free", "without_pose"] = "free"
+    """without_pose: shift, turn and change of size are taken out of the offsets (projection.py)"""
+    code: Literal["plain", "gaussian"] = "plain"
+    """gaussian: the encoder says a mean and a variance, pulled towards the unit Gaussian in training (a VAE)"""
+
+    def __post_init__(self) -> None:
+        if self.offsets == "without_pose" and self.transform != "mmfa":
+            raise ValueError(f"offsets of the transform {self.transform!r} are not in the head's frame: leave them free")
 
     @property
     def keypoints(self) -> int:
         return self.mesh_keypoints + self.shell_keypoints
+
+    @property
+    def moved_keypoints(self) -> int:
+        """Those with offsets: where there is no scale, the offsets carry the head's size, the shell's too."""
+        return self.keypoints if self.transform == "facevid2vid" else self.mesh_keypoints

@@ -6,15 +6,18 @@ x = s R (x_c + d(e)) + t          (methods.md 3.3: the expression lives in the h
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from reenact.geometry.rotation import rotation_matrix
 from reenact.methods.mmfa.config import Config
 from reenact.methods.mmfa.parts import ExpressionDecoder, MotionEncoder
+from reenact.methods.mmfa.projection import without_pose
+from reenact.methods.mmfa.transform import offsets_of, place, transformed
+from reenact.nn.blocks import Keypoints
 from reenact.nn.keypoint_method import KeypointMethod
 from reenact.nn.keypoints import Pose, Tensors
+
+__all__ = ["Mmfa", "place"]
 
 
 class Mmfa(KeypointMethod):
@@ -25,22 +28,23 @@ class Mmfa(KeypointMethod):
         self.expression = ExpressionDecoder(config)
 
     def pose(self, canonical: Float[Tensor, "batch keypoint 3"], motion: Tensors) -> Pose:
-        """x = s R (x_c + d(e)) + t, with t_z = 0."""
-        return place(canonical + self.expression(motion["expression"]), motion)
+        """x = s R (x_c + d(e)) + t, with t_z = 0; or as the config's transform says."""
+        offsets = self.confined(canonical, self.expression(motion["expression"]))
+        return transformed(self.config.transform, canonical, offsets, motion)
 
     def teacher(self, truth: Tensors) -> Pose:
         """The teacher's mesh is x_c + d already; its pose has a scale."""
-        return place(truth["head"], truth)
+        return transformed(self.config.transform, truth["canonical"], offsets_of(self.config.transform, truth), truth)
+
+    def confined(self, canonical: Keypoints, offsets: Keypoints) -> Keypoints:
+        """Offsets, rid of what a pose could do where the config says so."""
+        if self.config.offsets == "free":
+            return offsets
+        count = self.config.mesh_keypoints
+        projected = without_pose(canonical[:, :count], offsets[:, :count])
+        return torch.cat([projected, offsets[:, count:]], 1)
 
     @torch.no_grad()
     def amplify(self, gain: float) -> None:
         """d(e) times `gain`."""
         self.expression.layers[-1].weight *= gain
-
-
-def place(head: Float[Tensor, "batch keypoint 3"], motion: Tensors) -> Pose:
-    """Keypoints in the head's frame -> in the picture."""
-    rotation = rotation_matrix(motion["head_pose"])
-    moved = motion["scale"][:, :, None] * (head @ rotation.transpose(1, 2))
-    shift = F.pad(motion["translation"], (0, 1))
-    return Pose(moved + shift[:, None], head, rotation, motion)

@@ -11,7 +11,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from reenact.methods.mmfa.model import Mmfa, place
+from reenact.losses import gaussian
+from reenact.methods.mmfa.config import Config
+from reenact.methods.mmfa.model import Mmfa
+from reenact.methods.mmfa.transform import offsets_of
 from reenact.methods.reading import POSE, feature_weight, gaps, look_twice
 from reenact.nn.keypoints import Tensors
 
@@ -27,6 +30,17 @@ MOTION_WEIGHTS = {
     "code": 1e-3,
 }
 """ours: chosen so that no term is ten times another at the start"""
+GAUSSIAN_WEIGHTS = {"kl": 1e-3, "collapsed": 0.0}
+"""further terms of a Gaussian code; the second is only for the log"""
+FREE_NATS = 0.05
+"""a dimension of the code is not pulled below this (methods.md 3.3)"""
+WARM_UP = 20_000
+"""ours: pictures over which the pull of the Gaussian grows from nothing"""
+
+
+def motion_weights(config: Config) -> dict[str, float]:
+    """Of the terms that a model of this configuration has."""
+    return MOTION_WEIGHTS | (GAUSSIAN_WEIGHTS if config.code == "gaussian" else {})
 
 
 class MotionObjective(nn.Module):
@@ -35,6 +49,8 @@ class MotionObjective(nn.Module):
     def __init__(self, model: Mmfa) -> None:
         super().__init__()
         self.blendshapes = nn.Linear(model.config.expression_size, 52)
+        if model.config.code == "gaussian":
+            self.register_buffer("pictures", torch.zeros((), dtype=torch.int64))
 
     def forward(self, model: Mmfa, batch: Tensors, small: Tensors | None = None) -> dict[str, Tensor]:
         """batch: pictures and truth; small: as methods.reading.look_twice wants it."""
@@ -43,16 +59,35 @@ class MotionObjective(nn.Module):
 
     def compare(self, model: Mmfa, found: Tensors, batch: Tensors) -> dict[str, Tensor]:
         """What the second look says of the pictures of `batch`, against the teacher."""
-        count = model.config.mesh_keypoints
-        offsets, expression = model.expression(found["expression"]), batch["head"] - batch["canonical"]
-        head = found["canonical_keypoints"] + offsets
-        return {
-            "keypoints": F.l1_loss(place(head, found).keypoints[:, :count, :2], model.teacher(batch).keypoints[:, :count, :2]),
+        count, config = model.config.mesh_keypoints, model.config
+        if config.code == "gaussian":
+            pull = self._pull(found, model.training)
+            if model.training:
+                noise = torch.randn_like(found["expression"])
+                found = {**found, "expression": gaussian.sample(found["expression"], found["log_variance"], noise)}
+        canonical, truth = found["canonical_keypoints"], model.teacher(batch)
+        guess = model.pose(canonical, found)
+        offsets = model.confined(canonical, model.expression(found["expression"]))
+        expression = model.confined(batch["canonical"], offsets_of(config.transform, batch))
+        terms = {
+            "keypoints": F.l1_loss(guess.keypoints[:, :count, :2], truth.keypoints[:, :count, :2]),
             "offsets": ((offsets - expression)[:, :count].abs() * feature_weight(count).to(offsets)).mean(),
             "gaps": F.l1_loss(gaps(offsets), gaps(expression)),
-            "gaps_head": F.l1_loss(gaps(head), gaps(batch["head"])),
-            "canonical": F.l1_loss(found["canonical_keypoints"][:, :count], batch["canonical"][:, :count]),
+            "gaps_head": F.l1_loss(gaps(guess.head), gaps(truth.head)),
+            "canonical": F.l1_loss(canonical[:, :count], batch["canonical"][:, :count]),
             "pose": sum(F.l1_loss(found[name], batch[name]) for name in POSE),
             "blendshapes": F.l1_loss(torch.sigmoid(self.blendshapes(found["expression"])), batch["blendshapes"]),
             "code": found["expression"].square().mean(),
+        }
+        return terms | pull if config.code == "gaussian" else terms
+
+    def _pull(self, found: Tensors, training: bool) -> dict[str, Tensor]:
+        """Towards the unit Gaussian, growing with the pictures seen; and the share of dimensions that say nothing."""
+        if training:
+            self.pictures += len(found["expression"])
+        divergences = gaussian.divergence(found["expression"], found["log_variance"])
+        growth = (self.pictures / WARM_UP).clamp(max=1)
+        return {
+            "kl": growth * gaussian.beyond_free_bits(divergences, FREE_NATS),
+            "collapsed": gaussian.collapsed(divergences).detach(),
         }
