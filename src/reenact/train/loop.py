@@ -164,7 +164,7 @@ class Meter:
         step_operations = self.operations[0] * self.schedule.accumulate
         figures = {
             "images_per_second": round(self.since * self.schedule.batch / seconds, 2),
-            "peak_share": round(step_operations * self.since / seconds / self.peak, 4),
+            "peak_share": float(f"{step_operations * self.since / seconds / self.peak:.3g}"),
         }
         self.restart()
         return figures | {name: float(f"{value:.6g}") for name, value in means.items()}
