@@ -76,7 +76,7 @@ def test_minutes_end_a_call(tmp_path: Path):
     model = nn.Linear(1, 1)
     stage = Stage("line", run, Schedule(10**9, 1, 0.1), {"a": 1.0}, model=None)
     task = Task(nn.ModuleDict({"line": model}), lambda x: ({"a": model(x).mean()}, {}), lambda seen, share: torch.ones(1, 1))
-    train(tmp_path, stage, task, gather(Machine("cpu")), minutes=0.3 / 60)
+    train(tmp_path, stage, task, gather(Machine("cpu")), minutes=0.2 / 60)
     assert 0 < read_average(tmp_path)[1] < 10**9
 
 

@@ -54,7 +54,8 @@ def train(
     saved = logged = state.seen
     batches = ahead(task.batches, _orders(schedule, state.seen, workers))
     try:
-        while state.seen < schedule.images and not workers.late(end, meter.steps):
+        # at least one step a call, so that every call gets further
+        while state.seen < schedule.images and not (meter.steps and workers.late(end, meter.steps)):
             meter.add(step(batches, meter))
             state.seen += schedule.batch
             state.follow()
