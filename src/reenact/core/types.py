@@ -18,7 +18,7 @@ class Motion:
     """What one frame says of a face: all that is ever sent after the portrait.
 
     The keypoints that a method renders from it are x = scale * R(head_pose) (x_c + d(expression)) + translation, in the
-    coordinates of docs/conventions.md.
+    coordinates of docs/conventions.md; a method with another equation says so in its README.
     """
 
     head_pose: Float32[np.ndarray, "3"]

@@ -18,6 +18,8 @@ from reenact.data.pool import Pool
 FIELDS = ("head_pose", "scale", "translation", "canonical", "head", "blendshapes")
 FREE_SHARE = 0.5
 """ours: of the device's free memory, what frames may take; the rest is the network's"""
+SMALL = 64
+"""side of the pictures that a face is first looked for in, px"""
 PORTION = 512
 """frames moved at once"""
 
@@ -44,11 +46,19 @@ class Batches:
         gain = torch.from_numpy(random.uniform(0.85, 1.15, (count, 3, 1, 1)).astype(np.float32))[share].to(self.device)
         return tuple(mirrored(self.read(rows[share]), flip, gain, self.mirror) for rows in (source, driving))  # type: ignore[return-value]
 
-    def singles(self, seen: int, count: int, share: slice) -> Batch:
-        """Frames, each turned, zoomed, shifted and shaded at random (data.pairs.jitter)."""
+    def singles(self, seen: int, count: int, share: slice) -> tuple[Batch, Batch]:
+        """Frames, flipped and shaded at random, with `wobble` [B,7] (six normal numbers and a uniform one, for who shakes
+        windows); and the same at SMALL x SMALL, turned, zoomed and shifted too (data.pairs.jitter)."""
         random = self._at(seen)
         _, rows = self.sampler.rows(count)
-        return jitter(self.read(rows[share]), Shake.draw(random, count).part(share, self.device), self.size)
+        shake = Shake.draw(random, count).part(share, self.device)
+        flip = torch.from_numpy(random.random(count) < 0.5)[share].to(self.device)
+        wobble = np.concatenate([random.standard_normal((count, 6)), random.random((count, 1))], 1).astype(np.float32)
+        batch = mirrored(self.read(rows[share]), flip, shake.brightness, self.mirror)
+        image = torch.where(shake.grey, batch["image"].mean(1, keepdim=True).expand_as(batch["image"]), batch["image"])
+        batch = {**batch, "image": image, "wobble": torch.from_numpy(wobble)[share].to(self.device)}
+        small = {**batch, "image": F.avg_pool2d(image, max(1, self.size // SMALL))}
+        return batch, jitter(small, shake, small["image"].shape[-1])
 
     def read(self, rows: Int64[np.ndarray, "batch"]) -> dict[str, Tensor]:
         """These rows as they are."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
@@ -12,6 +13,7 @@ from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
 from reenact.data.pool import Pool, mirror_order
+from reenact.faces.blendshapes import BLENDSHAPE_NAMES
 from reenact.geometry.grid import identity_grid, sample
 
 Batch = Mapping[str, Tensor]
@@ -74,12 +76,19 @@ def mirrored(batch: Batch, flip: Tensor, gain: Tensor, order: Tensor) -> Batch:
         "head_pose": batch["head_pose"] * turned,
         "translation": batch["translation"] * sign[:2],
         **{name: batch[name][:, order] * sign for name in ("canonical", "head")},
+        "blendshapes": batch["blendshapes"][:, mirror_blendshapes()],
     }
     out = {
         name: torch.where(flip.view(-1, *[1] * (value.dim() - 1)), other.get(name, value), value) for name, value in batch.items()
     }
     out["image"] = (out["image"] * gain).clamp(0, 1)
     return out
+
+
+def mirror_blendshapes() -> list[int]:
+    """For each of the 52, the one that a mirrored picture shows instead."""
+    swap = {"Left": "Right", "Right": "Left"}
+    return [BLENDSHAPE_NAMES.index(re.sub("Left|Right", lambda side: swap[side[0]], name)) for name in BLENDSHAPE_NAMES]
 
 
 @dataclass(frozen=True)

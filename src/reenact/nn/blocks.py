@@ -6,6 +6,9 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+Maps = Float[Tensor, "batch channel row column"]
+Keypoints = Float[Tensor, "batch keypoint 3"]
+
 
 class ConvBlock(nn.Sequential):
     """3x3 (or `kernel`) convolution, batch norm, ReLU."""

@@ -15,7 +15,14 @@ RECIPES = {
     "mmfa_motion": "reenact.recipes.mmfa:motion",
     "mmfa_render": "reenact.recipes.mmfa:render",
     "mmfa_render256": "reenact.recipes.mmfa:render256",
+    "mmfa_joint": "reenact.recipes.mmfa:joint",
     "mmfa_tiny": "reenact.recipes.mmfa:tiny",
+    "facevid2vid": "reenact.recipes.facevid2vid:whole",
+    "facevid2vid_motion": "reenact.recipes.facevid2vid:motion",
+    "facevid2vid_render": "reenact.recipes.facevid2vid:render",
+    "facevid2vid_render256": "reenact.recipes.facevid2vid:render256",
+    "facevid2vid_joint": "reenact.recipes.facevid2vid:joint",
+    "facevid2vid_tiny": "reenact.recipes.facevid2vid:tiny",
 }
 """name -> module:function; a name that ends in _tiny makes its own data where none is given"""
 

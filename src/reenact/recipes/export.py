@@ -1,9 +1,9 @@
 """Trained runs -> what ships: ONNX graphs with fp16 weights, and config.json.
 
-python -m reenact.recipes.export OUT --motion RUN... --render RUN...    (runs in the order they were trained)
+python -m reenact.recipes.export OUT RUN... [--method mmfa|facevid2vid]
 
-The graphs hold 2-D operators only. Weights are stored as fp16 and widened as a graph is loaded, so that the arithmetic is
-the run-time's choice (fp32, bf16).
+Which graphs there are is the method's own affair (its `graphs()`). They hold 2-D operators only. Weights are stored as fp16
+and widened as a graph is loaded, so that the arithmetic is the run-time's choice (fp32, bf16).
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import argparse
 import json
 from dataclasses import asdict
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import onnx
@@ -19,112 +20,61 @@ import torch
 from onnx import helper, numpy_helper
 from torch import Tensor, nn
 
-from reenact.methods.mmfa.model import Mmfa, Pose, relative_matrix
-from reenact.methods.mmfa.parts import grids
-from reenact.recipes.mmfa import MOTION_PARTS, RENDER_PARTS, build, parts
-from reenact.train.loop import load_average
+from reenact.core.errors import ReenactError
+from reenact.nn.graphs import Graph
+from reenact.nn.keypoint_method import KeypointMethod
+from reenact.recipes import facevid2vid, mmfa
+from reenact.recipes.start import begin, images_seen, read_start
 
 OPSET = 18
 SMALL = 64
 """tensors of fewer numbers stay fp32: they cost nothing, and constants among them must stay exact"""
-MOTION_FIELDS = ("head_pose", "scale", "translation", "expression")
-GRIDS = ("grid", "grid_fine", "grid_middle", "grid_coarse")
-RENDER_GRAPHS = [["field.onnx", "fast"], ["flow.onnx", "exact"], ["draw.onnx", "fast"]]
-"""run in this order, outputs feeding inputs of the same name; `exact` always runs in fp32"""
-PORTRAIT_FIELDS = ("canonical_keypoints", "fine", "middle", "coarse")
+RECIPES: dict[str, ModuleType] = {"mmfa": mmfa, "facevid2vid": facevid2vid}
+"""each has build"""
 
 
-class _Source(nn.Module):
-    def __init__(self, model: Mmfa) -> None:
-        super().__init__()
-        self.model = model
+def load(recipe: ModuleType, runs: list[Path]) -> tuple[KeypointMethod, dict[str, int]]:
+    """The model with the averaged weights of these runs, a later run's before an earlier one's, and the images each has seen.
 
-    def forward(self, image: Tensor) -> tuple[Tensor, ...]:
-        return self.model.source(image)
-
-
-class _Motion(_Source):
-    def forward(self, image: Tensor) -> tuple[Tensor, ...]:
-        motion = self.model.motion(image)
-        return tuple(motion[name] for name in (*MOTION_FIELDS, PORTRAIT_FIELDS[0]))
-
-
-class _Keypoints(_Source):
-    """Three steps of `render`, apart so that the middle one can run in fp32 while its neighbours run in bf16."""
-
-    def poses(self, values: tuple[Tensor, ...]) -> tuple[Pose, Pose]:
-        count = len(MOTION_FIELDS)
-        source = dict(zip(MOTION_FIELDS, values[1 : 1 + count], strict=True))
-        driving = dict(zip(MOTION_FIELDS, values[1 + count : 1 + 2 * count], strict=True))
-        return self.model.pose(values[0], source), self.model.pose(values[0], driving)
-
-
-class _Field(_Keypoints):
-    def forward(self, image: Tensor, *values: Tensor) -> tuple[Tensor, ...]:
-        source, driving = self.poses(values)
-        matrix = relative_matrix(source, driving)
-        return self.model.dense_motion(image, source.keypoints, driving.keypoints, matrix)
-
-
-class _Flow(_Keypoints):
-    def forward(self, correction: Tensor, *values: Tensor) -> tuple[Tensor, ...]:
-        source, driving = self.poses(values)
-        matrix = relative_matrix(source, driving)
-        flow, occlusion = self.model.dense_motion.flow(correction, source.keypoints, driving.keypoints, matrix)
-        return *grids(flow, self.model.config.size), occlusion, self.model.code(source, driving)
-
-
-class _Draw(_Source):
-    def forward(self, image: Tensor, *values: Tensor) -> Tensor:
-        features, levels, (occlusion, motion, code) = values[:3], values[3:7], values[7:]
-        return self.model.generator(image, features, levels, occlusion, motion, code)[0]
-
-
-def load(motion: list[Path], render: list[Path]) -> tuple[Mmfa, dict[str, int]]:
-    """The model with both stages' averaged weights, and the images that each has seen.
-
-    A stage may have been trained in several runs, each started from the one before: the last one's weights count.
+    Raises ReenactError where a part of the model is in none of them.
     """
-    model = build()
-    seen = {"render": sum(load_average(run, parts(model, RENDER_PARTS)) for run in render)}
-    trained = parts(model, MOTION_PARTS)
-    trained["probe"] = nn.ModuleDict({"blendshapes": nn.Linear(model.config.expression_size, 52)})
-    seen["motion"] = sum(load_average(run, trained) for run in motion)
-    return model.eval(), seen
+    model = recipe.build()
+    whole = nn.ModuleDict(dict(model.named_children()))
+    missing = set(whole)
+    for run in runs:
+        missing -= set(begin(whole, read_start(run)))
+    if missing:
+        raise ReenactError(
+            f"{', '.join(map(str, runs))} hold no weights for {', '.join(sorted(missing))}: name the runs of every stage"
+        )
+    return model.eval(), {f"{run.parent.name}/{run.name}": images_seen(run) for run in runs}
 
 
-def export(model: Mmfa, folder: Path, extra: dict) -> None:
-    """Writes source.onnx, motion.onnx, the three graphs of `render` and config.json; `extra` is added to the latter."""
+def export(model: KeypointMethod, folder: Path, extra: dict) -> None:
+    """Writes the model's graphs and config.json, which lists the graphs of `render`; `extra` is added to it."""
     folder.mkdir(parents=True, exist_ok=True)
-    image = torch.rand(1, 3, model.config.size, model.config.size)
-    with torch.no_grad():
-        portrait, motion = model.encode_source(image), model.encode_motion(image)
-    _graph(_Source(model), (image,), ["image"], list(PORTRAIT_FIELDS[1:]), folder / "source.onnx")
-    _graph(_Motion(model), (image,), ["image"], [*MOTION_FIELDS, PORTRAIT_FIELDS[0]], folder / "motion.onnx")
-    keypoints = ["canonical_keypoints"]
-    keypoints += [f"{who}_{field}" for who in ("source", "driving") for field in MOTION_FIELDS]
-    values = (portrait["canonical_keypoints"], *motion.values(), *motion.values())
-    field, flow = _Field(model), _Flow(model)
-    with torch.no_grad():
-        correction, features = field(image, *values)
-        *levels, occlusion, code = flow(correction, *values)
-    pyramid = [portrait[name] for name in PORTRAIT_FIELDS[1:]]
-    _graph(field, (image, *values), ["image", *keypoints], ["correction", "features"], folder / "field.onnx")
-    _graph(flow, (correction, *values), ["correction", *keypoints], [*GRIDS, "occlusion", "code"], folder / "flow.onnx")
-    names = ["image", *PORTRAIT_FIELDS[1:], *GRIDS, "occlusion", "features", "code"]
-    _graph(_Draw(model), (image, *pyramid, *levels, occlusion, features, code), names, ["frame"], folder / "draw.onnx")
-    extra = {"render": RENDER_GRAPHS, **extra}
+    known = {"image": torch.rand(1, 3, model.config.size, model.config.size)}
+    graphs = model.graphs()
+    for graph in graphs:
+        # An example of source_scale, driving_scale is whatever motion.onnx gave as scale.
+        names = [name if name in known else name.split("_", 1)[1] for name in graph.inputs]
+        inputs = tuple(known[name] for name in names)
+        _write(graph, inputs, folder / graph.file)
+        with torch.no_grad():
+            found = graph.module(*inputs)
+        known.update(zip(graph.outputs, found, strict=True))
+    extra = {"motion": next(graph.speed for graph in graphs if graph.verb == "motion"), **extra}
+    extra = {"render": [[graph.file, graph.speed] for graph in graphs if graph.verb == "render"], **extra}
     (folder / "config.json").write_text(json.dumps({**asdict(model.config), **extra}, indent=1) + "\n")
 
 
-def _graph(module: nn.Module, inputs: tuple[Tensor, ...], names: list[str], outputs: list[str], path: Path) -> None:
-    torch.onnx.export(
-        module.eval(), inputs, str(path), input_names=names, output_names=outputs, opset_version=OPSET, dynamo=False
-    )
-    graph = onnx.load(path)
-    _halve(graph)
-    onnx.checker.check_model(graph)
-    onnx.save(graph, path)
+def _write(graph: Graph, inputs: tuple[Tensor, ...], path: Path) -> None:
+    names = {"input_names": list(graph.inputs), "output_names": list(graph.outputs)}
+    torch.onnx.export(graph.module.eval(), inputs, str(path), **names, opset_version=OPSET, dynamo=False)
+    model = onnx.load(path)
+    _halve(model)
+    onnx.checker.check_model(model)
+    onnx.save(model, path)
 
 
 def _halve(model: onnx.ModelProto) -> None:
@@ -146,15 +96,17 @@ def _halve(model: onnx.ModelProto) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("out", type=Path)
-    parser.add_argument("--motion", type=Path, nargs="+", required=True)
-    parser.add_argument("--render", type=Path, nargs="+", required=True)
+    parser.add_argument("--method", choices=sorted(RECIPES), default="mmfa")
+    parser.add_argument("runs", type=Path, nargs="+", help="folders of the stages, in the order in which they were trained")
     # A regressor that has seen too little answers too small: on training people the true offsets of the lips are 1.2 times,
     # of the cheeks 1.5 times what is read (docs/log.md, 2026-11-21).
     parser.add_argument("--expression-gain", type=float, default=1.0, help="factor on the expression's offsets (1)")
     given = parser.parse_args()
-    model, seen = load(given.motion, given.render)
-    with torch.no_grad():
-        model.expression.layers[-1].weight *= given.expression_gain
+    try:
+        model, seen = load(RECIPES[given.method], given.runs)
+    except ReenactError as error:
+        raise SystemExit(f"error: {error}") from None
+    model.amplify(given.expression_gain)
     export(model, given.out, {"images_seen": seen, "expression_gain": given.expression_gain})
 
 

@@ -13,27 +13,47 @@ from torch import Tensor, nn
 from reenact.data.batches import Batches
 from reenact.data.pairs import Batch
 from reenact.data.pool import Pool
+from reenact.methods.reading import SHOWN_GAPS, gaps
+from reenact.methods.self_reenactment import RenderObjective
+from reenact.nn.graphs import CANONICAL
+from reenact.nn.keypoint_method import KeypointMethod, Rendered
 from reenact.recipes import shown
 from reenact.train.config import Shown, Stage, Task, Terms, Validation
 from reenact.train.state import fill
 
-CHECKED_AT_ONCE = 64
+CHECKED_TERMS = ("lpips", "features", "mesh", "mesh_gaps", "mesh_shapes")
+CHECKED_AT_ONCE = 32
 """ours: pictures of one validation batch"""
+
+
+RENDER_PARTS = ("source", "dense_motion", "generator")
+"""what draws, in every method that moves keypoints"""
 
 
 @dataclass(frozen=True)
 class Recipe:
     """What a method brings to the shared stages."""
 
-    build: Callable[[], nn.Module]
-    draw: Callable[[Any, Batch, Batch], Any]
-    """(model, source, driving) -> frame, warped, flow, occlusion, driven by the teacher's keypoints"""
-    keypoints: Callable[[Any, Batch], tuple[Tensor, Tensor]]
-    """(model, batch) -> the teacher's keypoints and the encoder's"""
+    build: Callable[[], KeypointMethod]
     motion_parts: tuple[str, ...]
     motion_objective: Callable[[Any], nn.Module]
-    render_parts: tuple[str, ...]
-    render_objective: Callable[[], nn.Module]
+
+
+def draw(model: KeypointMethod, source: Batch, driving: Batch) -> Rendered:
+    """The source frame moved by the teacher's keypoints, with all that the grid shows of the way there."""
+    return model.render_poses(source["image"], model.pyramid(source["image"]), model.teacher(source), model.teacher(driving))
+
+
+def draw_as_read(model: KeypointMethod, source: Batch, driving: Batch) -> Rendered:
+    """The source frame moved by the method's own reading of both pictures, as it will run."""
+    read, portrait = model.encode_motion(source["image"]), model.encode_source(source["image"])
+    return model.render(source["image"], portrait, read, model.encode_motion(driving["image"]))
+
+
+def keypoints(model: KeypointMethod, batch: Batch) -> tuple[Tensor, Tensor]:
+    """The teacher's and the encoder's, of the same pictures."""
+    found = model.motion(batch["image"])
+    return model.teacher(batch).keypoints, model.pose(found["canonical_keypoints"], found).keypoints
 
 
 def parts(model: nn.Module, names: tuple[str, ...]) -> nn.ModuleDict:
@@ -51,8 +71,8 @@ def motion_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device) 
     data = Batches(pool, stage.splits, stage.size, device, stage.seed, stage.wide)
     rows = np.flatnonzero(pool.split == shown.held_out(pool))[::10]
 
-    def compute(batch: Batch) -> tuple[Terms, Shown]:
-        return objective(model, batch), {}
+    def compute(batch: tuple[Batch, Batch]) -> tuple[Terms, Shown]:
+        return objective(model, *batch), {}
 
     def check(average: Mapping[str, Tensor]) -> Validation:
         validation = averaged(method.build().to(device), method.motion_parts, average)
@@ -61,8 +81,10 @@ def motion_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device) 
             "val_keypoints_px": round(terms["keypoints"] * 128, 3),
             "val_offsets": round(terms["offsets"], 5),
             "val_pose": round(terms["pose"], 4),
+            "val_rough": round(terms["rough"], 4),
+            **_agreement(validation, data, rows),
         }
-        return Validation(figures, *shown.keypoint_rows(method.keypoints, validation, data, rows))
+        return Validation(figures, *shown.keypoint_rows(keypoints, validation, data, rows))
 
     batch = stage.schedule.batch
     return Task(trained, compute, lambda seen, share: data.singles(seen, batch, share), check, data=about(pool))
@@ -71,18 +93,46 @@ def motion_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device) 
 def render_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device) -> Task:
     """Stage two: everything that draws, driven by the teacher's keypoints."""
     model = method.build().to(device).train()
-    objective = method.render_objective().to(device)
-    trained = parts(model, method.render_parts).to(memory_format=torch.channels_last)
+    objective = RenderObjective().to(device)
+    trained = parts(model, RENDER_PARTS).to(memory_format=torch.channels_last)
     data = Batches(pool, stage.splits, stage.size, device, stage.seed, stage.wide)
 
     def compute(batch: tuple[Batch, Batch]) -> tuple[Terms, Shown]:
-        terms, frame = objective(model, *batch)
-        return terms, {"fake": frame, "real": batch[1]["image"]}
+        terms, rendered = objective(model, *batch)
+        return terms, {"fake": rendered.frame, "real": batch[1]["image"]}
 
     def check(average: Mapping[str, Tensor]) -> Validation:
-        validation = averaged(method.build().to(device), method.render_parts, average)
-        figures = _render_figures(method, objective, validation, data)
-        return Validation(figures, *shown.drawn_rows(method.draw, validation, data))
+        validation = averaged(method.build().to(device), RENDER_PARTS, average)
+        figures = _render_figures(draw, objective, validation, data)
+        return Validation(figures, *shown.drawn_rows(draw, validation, data))
+
+    batch = stage.schedule.batch
+    return Task(trained, compute, lambda seen, share: data.pairs(seen, batch, share), check, data=about(pool))
+
+
+def joint_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device) -> Task:
+    """Stage three: everything, driven by the method's own reading, so that what is read is taught by what is drawn.
+
+    The motion encoder's batch norms stand still: its batches are small here, and pairs of one clip are alike.
+    """
+    model = method.build().to(device).train()
+    objective, reading = RenderObjective().to(device), method.motion_objective(model).to(device)
+    names = (*RENDER_PARTS, *method.motion_parts)
+    trained = parts(model, names)
+    trained["probe"] = reading
+    trained.to(memory_format=torch.channels_last)
+    data = Batches(pool, stage.splits, stage.size, device, stage.seed, stage.wide)
+
+    def compute(batch: tuple[Batch, Batch]) -> tuple[Terms, Shown]:
+        model.motion.eval()
+        terms, rendered, read = objective.joint(model, *batch)
+        return {**terms, **reading.compare(model, read, batch[1])}, {"fake": rendered.frame, "real": batch[1]["image"]}
+
+    def check(average: Mapping[str, Tensor]) -> Validation:
+        validation = averaged(method.build().to(device), names, average)
+        rows = np.flatnonzero(pool.split == shown.held_out(pool))[::10]
+        figures = _render_figures(draw_as_read, objective, validation, data) | _agreement(validation, data, rows)
+        return Validation(figures, *shown.drawn_rows(draw_as_read, validation, data))
 
     batch = stage.schedule.batch
     return Task(trained, compute, lambda seen, share: data.pairs(seen, batch, share), check, data=about(pool))
@@ -123,15 +173,51 @@ def _means(objective: nn.Module, model: nn.Module, data: Batches, rows: np.ndarr
 
 
 @torch.no_grad()
-def _render_figures(method: Recipe, objective: Any, model: nn.Module, data: Batches) -> dict[str, float]:
-    """L1 and LPIPS (alex) of frames drawn from another frame of their clip, beside those of the still source."""
-    sums = dict.fromkeys(("val_l1", "val_lpips", "still_l1", "still_lpips"), 0.0)
+def _render_figures(draw: Callable, objective: RenderObjective, model: KeypointMethod, data: Batches) -> dict[str, float]:
+    """Means over frames drawn from another frame of their clip: L1, and the objective's terms, beside the still source's."""
+    sums: dict[str, float] = {}
     source_rows, driving_rows = validation_rows(data.pool)
     for first in range(0, len(source_rows), CHECKED_AT_ONCE):
         cut = slice(first, first + CHECKED_AT_ONCE)
         source, driving = data.read(source_rows[cut]), data.read(driving_rows[cut])
-        share, truth = len(source["image"]) / len(source_rows), driving["image"]
-        for name, image in (("val", method.draw(model, source, driving).frame), ("still", source["image"])):
-            sums[f"{name}_l1"] += share * float((image - truth).abs().mean())
-            sums[f"{name}_lpips"] += share * float(objective.lpips(image, truth).mean())
+        rendered, truth = draw(model, source, driving), driving["image"]
+        found = {name: float(value) for name, value in objective.terms(model, rendered, driving).items() if name in CHECKED_TERMS}
+        found["l1"] = float((rendered.frame - truth).abs().mean())
+        still = {
+            "l1": float((source["image"] - truth).abs().mean()),
+            "lpips": float(objective.lpips(source["image"], truth).mean()),
+        }
+        named = {f"val_{name}": value for name, value in found.items()} | {f"still_{name}": x for name, x in still.items()}
+        for name, value in named.items():
+            sums[name] = sums.get(name, 0.0) + value * len(truth) / len(source_rows)
     return {name: round(value, 5) for name, value in sums.items()}
+
+
+@torch.no_grad()
+def _agreement(model: KeypointMethod, data: Batches, rows: np.ndarray) -> dict[str, float]:
+    """Correlation and slope (1 is best) of the opening of lids and lips and the turn of the eyes with the teacher's.
+
+    Read off the keypoints in the head's frame, each person's mean taken out.
+    """
+    pairs: list[list[Tensor]] = [[], []]
+    for first in range(0, len(rows), CHECKED_AT_ONCE):
+        batch = data.read(rows[first : first + CHECKED_AT_ONCE])
+        found = model.motion(batch["image"])
+        for kept, pose in zip(pairs, (model.pose(found[CANONICAL], found), model.teacher(batch)), strict=True):
+            kept.append(gaps(pose.head).double().cpu())
+    _, person = np.unique(data.pool.clip[rows], return_inverse=True)
+    found, truth = (_off_the_mean(torch.cat(kept), person) for kept in pairs)
+    out = {}
+    for name, (which, axis) in SHOWN_GAPS.items():
+        a, b = found[:, which, axis].flatten(), truth[:, which, axis].flatten()
+        product = (a * b).sum()
+        out[f"{name}_r"] = round(float(product / (a.square().sum() * b.square().sum()).sqrt().clamp(min=1e-12)), 3)
+        out[f"{name}_slope"] = round(float(product / b.square().sum().clamp(min=1e-12)), 3)
+    return out
+
+
+def _off_the_mean(values: Tensor, person: np.ndarray) -> Tensor:
+    """What is left of each row when its person's mean is taken out."""
+    member = torch.nn.functional.one_hot(torch.from_numpy(person)).to(values)
+    mean = torch.einsum("np,nkc->pkc", member / member.sum(0), values)
+    return values - mean[torch.from_numpy(person)]

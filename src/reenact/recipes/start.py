@@ -30,6 +30,12 @@ def read_start(path: Path) -> dict[str, Tensor]:
     raise ReenactError(f"{path} holds no weights to start from: give a run's folder or a folder of weights")
 
 
+def images_seen(path: Path) -> int:
+    """How many images a run's weights have seen; 0 for weights that do not say."""
+    checkpoint = path / CHECKPOINT
+    return int(read_tensors(checkpoint, ())[1].get("images", 0)) if checkpoint.exists() else 0
+
+
 def begin(trained: nn.ModuleDict, tensors: Mapping[str, Tensor]) -> list[str]:
     """Fills every part of which `tensors` hold anything, whole; gives the names of these parts.
 

@@ -7,7 +7,8 @@ Contract: source and motion read `image` [1, 3, 256, 256], RGB in [0, 1]; motion
 with a batch axis, and may give more of the person (canonical keypoints), which goes with the source's tensors; render
 reads the source's tensors (and `image`), source_<field> and driving_<field>, and gives `frame`. config.json may list
 the graphs of render ("render": [[file, "fast" | "exact"], ...]): they run in that order, outputs feeding inputs of
-the same name, the exact ones always in fp32; without a list it is render.onnx alone.
+the same name, the exact ones always in fp32; without a list it is render.onnx alone. "motion" says the same of
+motion.onnx.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ class OnnxMethod:
         self.device, self.threads = device, threads
         open_graph = opener(device, threads)
         self._source = open_graph(folder / "source.onnx", "fast")
-        self._motion = open_graph(folder / "motion.onnx", "fast")
+        self._motion = open_graph(folder / "motion.onnx", self.config["motion"])
         self._render = Chain([open_graph(folder / file, speed) for file, speed in self.config["render"]])
         self._held: Portrait | None = None
         self._landmarker: Landmarker | None = None
@@ -119,6 +120,7 @@ def _config(folder: Path) -> dict:
     """config.json, every file that it needs being there. Raises ReenactError otherwise."""
     path = folder / "config.json"
     config = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    config.setdefault("motion", "fast")
     config.setdefault("render", [["render.onnx", "fast"]])
     names = ["config.json", "source.onnx", "motion.onnx", *(file for file, _ in config["render"])]
     missing = [name for name in names if not (folder / name).is_file()]

@@ -1,8 +1,8 @@
-"""Named, unweighted terms of the two stages that train the method. The loop weighs and sums them.
+"""Named, unweighted terms of the stage that is the method's own. The loop weighs and sums them.
 
 ours, and unlike the paper: the plain form learns its keypoints from a teacher (mesh points of the free landmarker), so
 that a CPU's worth of images is enough to move a face. Stage `motion` trains the motion encoder and the expression
-decoder; stage `render` trains everything that draws, driven by the teacher's keypoints.
+decoder; what draws is trained as in every method that moves keypoints (methods/self_reenactment.py).
 """
 
 from __future__ import annotations
@@ -11,13 +11,36 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from reenact.geometry.grid import identity_grid
-from reenact.losses.lpips import LPIPS
-from reenact.methods.mmfa.model import Mmfa, Pose, Tensors, place
+from reenact.losses import gaussian
+from reenact.methods.mmfa.config import Config
+from reenact.methods.mmfa.model import Mmfa
+from reenact.methods.mmfa.transform import offsets_of
+from reenact.methods.reading import POSE, feature_weight, gaps, look_twice
+from reenact.nn.keypoints import Tensors
 
-MOTION_WEIGHTS = {"keypoints": 20.0, "offsets": 60.0, "canonical": 20.0, "pose": 5.0, "blendshapes": 2.0, "code": 1e-3}
-RENDER_WEIGHTS = {"l1": 4.0, "warped": 1.0, "lpips": 1.0}
+MOTION_WEIGHTS = {
+    "keypoints": 20.0,
+    "offsets": 60.0,
+    "gaps": 60.0,
+    "gaps_head": 20.0,
+    "canonical": 20.0,
+    "pose": 5.0,
+    "rough": 6.0,
+    "blendshapes": 4.0,
+    "code": 1e-3,
+}
 """ours: chosen so that no term is ten times another at the start"""
+GAUSSIAN_WEIGHTS = {"kl": 1e-3, "collapsed": 0.0}
+"""further terms of a Gaussian code; the second is only for the log"""
+FREE_NATS = 0.05
+"""a dimension of the code is not pulled below this (methods.md 3.3)"""
+WARM_UP = 20_000
+"""ours: pictures over which the pull of the Gaussian grows from nothing"""
+
+
+def motion_weights(config: Config) -> dict[str, float]:
+    """Of the terms that a model of this configuration has."""
+    return MOTION_WEIGHTS | (GAUSSIAN_WEIGHTS if config.code == "gaussian" else {})
 
 
 class MotionObjective(nn.Module):
@@ -26,55 +49,45 @@ class MotionObjective(nn.Module):
     def __init__(self, model: Mmfa) -> None:
         super().__init__()
         self.blendshapes = nn.Linear(model.config.expression_size, 52)
+        if model.config.code == "gaussian":
+            self.register_buffer("pictures", torch.zeros((), dtype=torch.int64))
 
-    def forward(self, model: Mmfa, batch: Tensors) -> dict[str, Tensor]:
-        count = model.config.mesh_keypoints
-        found = model.motion(batch["image"])
-        offsets = model.expression(found["expression"])
-        expression = batch["head"] - batch["canonical"]
-        truth = place(batch["head"], batch)
-        guess = place(found["canonical_keypoints"] + offsets, found)
-        return {
+    def forward(self, model: Mmfa, batch: Tensors, small: Tensors | None = None) -> dict[str, Tensor]:
+        """batch: pictures and truth; small: as methods.reading.look_twice wants it."""
+        found, rough = look_twice(model.motion, batch, small)
+        return {**self.compare(model, found, batch), "rough": rough}
+
+    def compare(self, model: Mmfa, found: Tensors, batch: Tensors) -> dict[str, Tensor]:
+        """What the second look says of the pictures of `batch`, against the teacher."""
+        count, config = model.config.mesh_keypoints, model.config
+        if config.code == "gaussian":
+            pull = self._pull(found, model.training)
+            if model.training:
+                noise = torch.randn_like(found["expression"])
+                found = {**found, "expression": gaussian.sample(found["expression"], found["log_variance"], noise)}
+        canonical, truth = found["canonical_keypoints"], model.teacher(batch)
+        guess = model.pose(canonical, found)
+        offsets = model.confined(canonical, model.expression(found["expression"]))
+        expression = model.confined(batch["canonical"], offsets_of(config.transform, batch))
+        terms = {
             "keypoints": F.l1_loss(guess.keypoints[:, :count, :2], truth.keypoints[:, :count, :2]),
             "offsets": ((offsets - expression)[:, :count].abs() * feature_weight(count).to(offsets)).mean(),
-            "canonical": F.l1_loss(found["canonical_keypoints"][:, :count], batch["canonical"][:, :count]),
-            "pose": sum(F.l1_loss(found[name], batch[name]) for name in ("head_pose", "scale", "translation")),
+            "gaps": F.l1_loss(gaps(offsets), gaps(expression)),
+            "gaps_head": F.l1_loss(gaps(guess.head), gaps(truth.head)),
+            "canonical": F.l1_loss(canonical[:, :count], batch["canonical"][:, :count]),
+            "pose": sum(F.l1_loss(found[name], batch[name]) for name in POSE),
             "blendshapes": F.l1_loss(torch.sigmoid(self.blendshapes(found["expression"])), batch["blendshapes"]),
             "code": found["expression"].square().mean(),
         }
+        return terms | pull if config.code == "gaussian" else terms
 
-
-class RenderObjective(nn.Module):
-    """Self-reenactment: the source frame, driven by the keypoints of another frame of its clip, is that frame."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.lpips = LPIPS("alex")
-
-    def forward(self, model: Mmfa, source: Tensors, driving: Tensors) -> tuple[dict[str, Tensor], Tensor]:
-        portrait = dict(zip(("fine", "middle", "coarse"), model.source(source["image"]), strict=True))
-        poses: list[Pose] = [place(batch["head"], batch) for batch in (source, driving)]
-        rendered = model.render_poses(source["image"], portrait, *poses)
-        target = driving["image"]
-        weight = 1 + 4 * feature_mask(poses[1], target.shape[-1], model.config.mesh_keypoints)
-        terms = {
-            "l1": ((rendered.frame - target).abs() * weight).mean(),
-            "warped": (rendered.warped - target).abs().mean(),
-            "lpips": self.lpips(rendered.frame, target).mean(),
+    def _pull(self, found: Tensors, training: bool) -> dict[str, Tensor]:
+        """Towards the unit Gaussian, growing with the pictures seen; and the share of dimensions that say nothing."""
+        if training:
+            self.pictures += len(found["expression"])
+        divergences = gaussian.divergence(found["expression"], found["log_variance"])
+        growth = (self.pictures / WARM_UP).clamp(max=1)
+        return {
+            "kl": growth * gaussian.beyond_free_bits(divergences, FREE_NATS),
+            "collapsed": gaussian.collapsed(divergences).detach(),
         }
-        return terms, rendered.frame
-
-
-def feature_weight(count: int) -> Tensor:
-    """[count,1]: lips, eyes and brows (the first 26 keypoints) count three times, where expression is read (ours)."""
-    weight = torch.ones(count, 1)
-    weight[:26] = 3
-    return weight
-
-
-def feature_mask(pose: Pose, size: int, count: int) -> Tensor:
-    """[B,1,size,size] in [0, 1]: 1 near eyes, brows and lips (the first 26 keypoints), where looks are decided."""
-    grid = identity_grid(32, 32, pose.keypoints)
-    points = pose.keypoints[:, : min(26, count), None, None, :2].detach()
-    near = torch.exp(-(grid - points).square().sum(-1) / (2 * 0.06**2)).amax(1, keepdim=True)
-    return F.interpolate(near, size=(size, size), mode="bilinear", align_corners=False)

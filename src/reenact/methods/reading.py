@@ -1,0 +1,60 @@
+"""How every method that moves keypoints is taught to read a face in two looks (nn/two_looks.py)."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from reenact.geometry.grid import sample
+from reenact.nn.two_looks import Tensors, TwoLooks, face_grid
+
+POSE = ("head_pose", "scale", "translation")
+
+GAPS = ((12, 13), (16, 17), (1, 2), (4, 5), (18, 10), (18, 13), (19, 14), (19, 17))
+"""Pairs of keypoints (faces/points.py) whose distance says most: lids, lips, mouth corners, irises in their eyes"""
+
+
+SHOWN_GAPS = {"lids": ([0, 1], 1), "lips": ([2], 1), "corners": ([3], 0), "gaze": ([4, 6], 0)}
+"""What validation says of them: which, along x (0) or y (1)"""
+
+
+def gaps(points: Tensor) -> Tensor:
+    """[B,K,3] -> [B,pair,2]: how far apart, along x and y."""
+    one, other = zip(*GAPS, strict=True)
+    return (points[:, list(one)] - points[:, list(other)])[..., :2]
+
+
+def look_twice(motion: TwoLooks, batch: Tensors, small: Tensors | None) -> tuple[dict[str, Tensor], Tensor]:
+    """What the second look finds in the pictures of `batch`, and by how much the first look was wrong.
+
+    small: in training, the pictures at 64x64, turned, zoomed and shifted, with the pose that goes with them; the second look then learns on windows that are off by as much as the first look's errors, so that it mends them. Left
+    out, the second look stands where the first one says.
+    """
+    rough = motion.locate((small or batch)["image"])
+    wrong = sum(F.l1_loss(rough[name], (small or batch)[name]) for name in POSE)
+    if small is None:
+        return motion.read(batch["image"], rough), wrong
+    window = shaken(batch)
+    view = sample(batch["image"], face_grid(window, motion.face_view))
+    return motion.examine(view, window), wrong
+
+
+def shaken(batch: Tensors) -> dict[str, Tensor]:
+    """The true pose, off by as much as a first look is (ours: up to 6 degrees, 7 % of scale, 4 % of the half side, sigma).
+
+    batch["wobble"]: the random numbers (data.batches.Batches.singles).
+    """
+    wobble = batch["wobble"][:, :6] * batch["wobble"][:, 6:]
+    return {
+        "head_pose": batch["head_pose"] + 0.1 * wobble[:, :3],
+        "scale": batch["scale"] * torch.exp(0.07 * wobble[:, 3:4]),
+        "translation": batch["translation"] + 0.04 * wobble[:, 4:6],
+    }
+
+
+def feature_weight(count: int) -> Tensor:
+    """[count,1]: lips, eyes and brows (the first 26 keypoints) count three times, where expression is read (ours)."""
+    weight = torch.ones(count, 1)
+    weight[:26] = 3
+    return weight

@@ -1,0 +1,135 @@
+"""Named, unweighted terms that train whatever draws, in every method that moves keypoints. The loop weighs and sums them."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from reenact.core.face_mesh import (
+    LEFT_BROW,
+    LEFT_IRIS,
+    LEFT_LIDS,
+    LID_PAIRS,
+    LIP_PAIRS,
+    LIPS,
+    MOUTH_CORNERS,
+    REGION_SCALE,
+    RIGHT_BROW,
+    RIGHT_IRIS,
+    RIGHT_LIDS,
+)
+from reenact.geometry.grid import identity_grid, sample
+from reenact.losses.face_mesh import FaceMesh, Region
+from reenact.losses.lpips import LPIPS
+from reenact.nn.graphs import CANONICAL
+from reenact.nn.keypoint_method import KeypointMethod, Rendered
+from reenact.nn.keypoints import Pose, Tensors
+from reenact.nn.two_looks import window_grid
+
+RENDER_WEIGHTS = {
+    "l1": 4.0,
+    "warped": 1.0,
+    "lpips": 1.0,
+    "features": 1.5,
+    "mesh": 8.0,
+    "mesh_gaps": 10.0,
+    "mesh_shapes": 4.0,
+}
+"""ours: chosen so that no term is ten times another at the start"""
+
+
+class RenderObjective(nn.Module):
+    """Self-reenactment: the source frame, driven by the keypoints of another frame of its clip, is that frame.
+
+    What of it is expression is also read back: the landmarker's mesh and blendshapes of the picture made, against
+    those of the driving frame, and eyes and mouth compared by themselves, enlarged.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lpips = LPIPS("alex")
+        self.face_mesh = FaceMesh()
+
+    def forward(self, model: KeypointMethod, source: Tensors, driving: Tensors) -> tuple[dict[str, Tensor], Rendered]:
+        """Driven by the teacher's keypoints. The terms, and what was drawn."""
+        rendered = model.render_poses(
+            source["image"], model.pyramid(source["image"]), model.teacher(source), model.teacher(driving)
+        )
+        return self.terms(model, rendered, driving), rendered
+
+    def joint(
+        self, model: KeypointMethod, source: Tensors, driving: Tensors
+    ) -> tuple[dict[str, Tensor], Rendered, dict[str, Tensor]]:
+        """Driven by the method's own reading of both pictures, as it will run. The terms, what was drawn, what was read of
+        the driving picture."""
+        count = len(source["image"])
+        both = model.motion(torch.cat([source["image"], driving["image"]]))
+        read = [{name: value[part] for name, value in both.items()} for part in (slice(count), slice(count, None))]
+        poses = [model.pose(read[0][CANONICAL], motion) for motion in read]
+        rendered = model.render_poses(source["image"], model.pyramid(source["image"]), *poses)
+        return self.terms(model, rendered, driving), rendered, read[1]
+
+    def terms(self, model: KeypointMethod, rendered: Rendered, driving: Tensors) -> dict[str, Tensor]:
+        """driving: the true picture with the teacher's reading of it."""
+        target = driving["image"]
+        truth = model.teacher(driving)
+        weight = 1 + 4 * feature_mask(truth, target.shape[-1], model.config.mesh_keypoints)
+        windows = [window_grid(driving, middle, reach, WINDOW_SIDE) for middle, reach in WINDOWS]
+        made, wanted = (torch.cat([sample(x, grid) for grid in windows]) for x in (rendered.frame, target))
+        return {
+            "l1": ((rendered.frame - target).abs() * weight).mean(),
+            "warped": (rendered.warped - target).abs().mean(),
+            "lpips": self.lpips(rendered.frame, target).mean(),
+            "features": self.lpips(made, wanted).mean(),
+            **self._mesh(rendered.frame, target, _region(truth, model.config.mesh_keypoints)),
+        }
+
+    def _mesh(self, frame: Tensor, target: Tensor, region: Region) -> dict[str, Tensor]:
+        """Mesh points (in half sides of the landmarker's square) and blendshapes of both pictures."""
+        with torch.autocast(frame.device.type, enabled=False):
+            with torch.no_grad():
+                wanted = region.inward(self.face_mesh.read(target.float(), region))
+                shapes = self.face_mesh.blendshapes(region.outward(wanted))
+            found = region.inward(self.face_mesh.read(frame.float(), region))
+            weight = found.new_ones(found.shape[1], 1)
+            weight[list(EXPRESSIVE)] = 3
+            gap = [torch.stack([x[:, a] - x[:, b] for a, b in MESH_GAPS], 1)[..., :2] for x in (found, wanted)]
+            return {
+                "mesh": ((found - wanted)[..., :2].abs() * weight).mean(),
+                "mesh_gaps": F.l1_loss(*gap),
+                "mesh_shapes": F.l1_loss(self.face_mesh.blendshapes(region.outward(found)), shapes),
+            }
+
+
+EXPRESSIVE = (*LIPS, *RIGHT_LIDS, *LEFT_LIDS, *RIGHT_IRIS, *LEFT_IRIS, *RIGHT_BROW, *LEFT_BROW)
+MESH_GAPS = (
+    *(pair for eye in LID_PAIRS for pair in eye),
+    *LIP_PAIRS,
+    MOUTH_CORNERS,
+    (468, 33),
+    (468, 133),
+    (473, 263),
+    (473, 362),
+)
+"""Distances that say most of an expression: lids, lips, mouth corners, irises between the corners of their eyes"""
+
+
+def _region(pose: Pose, mesh_keypoints: int) -> Region:
+    """The landmarker's square around a face whose keypoints are known: the box of the mesh points, turned by the roll."""
+    xy = pose.keypoints[:, :mesh_keypoints, :2].detach()
+    low, high = xy.amin(1), xy.amax(1)
+    return Region((low + high) / 2, REGION_SCALE / 2 * (high - low).amax(1), pose.motion["head_pose"][:, 2].detach())
+
+
+WINDOWS = (((-0.18, -0.18, 0.35), 0.15), ((0.18, -0.18, 0.35), 0.15), ((0.0, 0.23, 0.44), 0.22))
+"""Middle, in the mean head's frame, and half side of what is looked at enlarged: both eyes, the mouth (ours)"""
+WINDOW_SIDE = 64
+
+
+def feature_mask(pose: Pose, size: int, count: int) -> Tensor:
+    """[B,1,size,size] in [0, 1]: 1 near eyes, brows and lips (the first 26 keypoints), where looks are decided."""
+    grid = identity_grid(32, 32, pose.keypoints)
+    points = pose.keypoints[:, : min(26, count), None, None, :2].detach()
+    near = torch.exp(-(grid - points).square().sum(-1) / (2 * 0.06**2)).amax(1, keepdim=True)
+    return F.interpolate(near, size=(size, size), mode="bilinear", align_corners=False)

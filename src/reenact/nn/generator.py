@@ -1,0 +1,71 @@
+"""From a flow and the source's features to a frame."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from reenact.geometry.grid import resize_flow, sample
+from reenact.nn.blocks import ConvBlock, Maps, Modulation, ResidualBlock, pool, to_flow_size, upsample
+
+
+class Generator(nn.Module):
+    """Warps the source pyramid and decodes 1/8 -> 1/4 -> 1/2 -> 1; the last step is a pixel shuffle.
+
+    The picture is a blend of the source itself, warped at full size (skin, hair and cloth keep their grain), and of
+    what is generated (mouth, eyes, what the source hides); the blending mask is the network's.
+    """
+
+    def __init__(self, widths: tuple[int, int, int], motion: int, code: int) -> None:
+        """widths: channels of the source pyramid; motion: channels of the motion features; code: length of the code."""
+        super().__init__()
+        fine, middle, coarse = widths
+        self.code = nn.Sequential(nn.Linear(code, 128), nn.ReLU(inplace=True))
+        self.modulate_coarse, self.modulate_middle = Modulation(128, coarse), Modulation(128, middle)
+        self.enter = ConvBlock(coarse + motion, coarse)
+        self.coarse = nn.Sequential(ResidualBlock(coarse), ResidualBlock(coarse))
+        self.to_middle = ConvBlock(coarse, middle)
+        self.middle = nn.Sequential(ConvBlock(2 * middle + motion, middle), ResidualBlock(middle))
+        self.to_fine = ConvBlock(middle, fine)
+        self.fine = nn.Sequential(ConvBlock(2 * fine + 12, fine), ResidualBlock(fine))
+        self.head = nn.Conv2d(fine, 16, 3, padding=1)
+        nn.init.normal_(self.head.weight, std=1e-2)
+        nn.init.zeros_(self.head.bias)
+
+    def forward(
+        self,
+        image: Float[Tensor, "batch 3 size size"],
+        features: tuple[Maps, Maps, Maps],
+        grids: tuple[Tensor, Tensor, Tensor, Tensor],
+        occlusion: Maps,
+        motion: Maps,
+        code: Float[Tensor, "batch code"],
+    ) -> tuple[Float[Tensor, "batch 3 size size"], Float[Tensor, "batch 3 size size"]]:
+        """frame and the warped source, both [0, 1]. grids: the flow at the picture's size and at the features'."""
+        size = image.shape[-1]
+        warped = sample(image, grids[0]).clamp(0, 1)
+        hidden = torch.sigmoid(occlusion[:, :1] + 2)
+        fine, middle, coarse = (
+            sample(level, grid) * to_flow_size(hidden, level.shape[-1]).to(level.dtype)
+            for level, grid in zip(features, grids[1:], strict=True)
+        )
+        code = self.code(code)
+        x = self.enter(torch.cat([coarse, to_flow_size(motion, size // 8)], 1))
+        x = upsample(self.to_middle(self.coarse(self.modulate_coarse(x, code))))
+        x = self.modulate_middle(x, code)
+        x = upsample(self.to_fine(self.middle(torch.cat([x, middle, to_flow_size(motion, size // 4)], 1))))
+        folded = F.pixel_unshuffle(warped - 0.5, 2).to(x.dtype)
+        out = F.pixel_shuffle(self.head(self.fine(torch.cat([x, fine, folded], 1))).float(), 2)
+        keep = torch.sigmoid(out[:, 3:] + to_flow_size(occlusion[:, 1:], size) + 2)
+        return (keep * warped + (1 - keep) * torch.sigmoid(4 * out[:, :3])).clamp(0, 1), warped
+
+
+def grids(flow: Float[Tensor, "batch 64 64 2"], size: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """The flow at 1, 1/2, 1/4 and 1/8 of the picture's side."""
+    levels = []
+    for side in (size, size // 2, size // 4, size // 8):
+        small = side < flow.shape[1]
+        levels.append(pool(flow.permute(0, 3, 1, 2), side).permute(0, 2, 3, 1) if small else resize_flow(flow, side))
+    return tuple(levels)  # type: ignore[return-value]

@@ -1,0 +1,91 @@
+"""A method's verbs as graphs that can be exported: what `recipes.export` writes, without asking which method it has."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from torch import Tensor, nn
+
+from reenact.nn.generator import grids
+from reenact.nn.keypoints import Pose, relative_matrix
+
+if TYPE_CHECKING:
+    from reenact.nn.keypoint_method import KeypointMethod
+
+MOTION_FIELDS = ("head_pose", "scale", "translation", "expression")
+"""the fields of core.types.Motion, in their order"""
+PYRAMID = ("fine", "middle", "coarse")
+CANONICAL = "canonical_keypoints"
+KEYPOINTS = (CANONICAL, *(f"{who}_{field}" for who in ("source", "driving") for field in MOTION_FIELDS))
+GRIDS = ("grid", "grid_fine", "grid_middle", "grid_coarse")
+
+
+class Graph(NamedTuple):
+    """One exported file. Outputs feed the inputs of the same name in later graphs (runtime/onnx_method.py)."""
+
+    file: str
+    verb: Literal["source", "motion", "render"]
+    speed: Literal["fast", "exact"]
+    """`exact` always runs in fp32"""
+    module: nn.Module
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+
+
+def keypoint_graphs(model: KeypointMethod) -> list[Graph]:
+    """source, motion, and three steps of `render`: the middle one can run in fp32 while its neighbours run in bf16.
+
+    motion is exact for its window: a coordinate rounded to bf16 is half a pixel off, and the keypoints would tremble.
+    """
+    drawn = ("image", *PYRAMID, *GRIDS, "occlusion", "features", "code")
+    return [
+        Graph("source.onnx", "source", "fast", _Source(model), ("image",), PYRAMID),
+        Graph("motion.onnx", "motion", "exact", _Motion(model), ("image",), (*MOTION_FIELDS, CANONICAL)),
+        Graph("field.onnx", "render", "fast", _Field(model), ("image", *KEYPOINTS), ("correction", "features")),
+        Graph("flow.onnx", "render", "exact", _Flow(model), ("correction", *KEYPOINTS), (*GRIDS, "occlusion", "code")),
+        Graph("draw.onnx", "render", "fast", _Draw(model), drawn, ("frame",)),
+    ]
+
+
+class _Source(nn.Module):
+    def __init__(self, model: KeypointMethod) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, image: Tensor) -> tuple[Tensor, ...]:
+        return self.model.source(image)
+
+
+class _Motion(_Source):
+    def forward(self, image: Tensor) -> tuple[Tensor, ...]:
+        motion = self.model.motion(image)
+        return tuple(motion[name] for name in (*MOTION_FIELDS, CANONICAL))
+
+
+class _Keypoints(_Source):
+    def poses(self, values: tuple[Tensor, ...]) -> tuple[Pose, Pose]:
+        count = len(MOTION_FIELDS)
+        source = dict(zip(MOTION_FIELDS, values[1 : 1 + count], strict=True))
+        driving = dict(zip(MOTION_FIELDS, values[1 + count :], strict=True))
+        return self.model.pose(values[0], source), self.model.pose(values[0], driving)
+
+
+class _Field(_Keypoints):
+    def forward(self, image: Tensor, *values: Tensor) -> tuple[Tensor, ...]:
+        source, driving = self.poses(values)
+        matrix = relative_matrix(source, driving)
+        return self.model.dense_motion(image, source.keypoints, driving.keypoints, matrix)
+
+
+class _Flow(_Keypoints):
+    def forward(self, correction: Tensor, *values: Tensor) -> tuple[Tensor, ...]:
+        source, driving = self.poses(values)
+        matrix = relative_matrix(source, driving)
+        flow, occlusion = self.model.dense_motion.flow(correction, source.keypoints, driving.keypoints, matrix)
+        return *grids(flow, self.model.config.size), occlusion, self.model.code(source, driving)
+
+
+class _Draw(_Source):
+    def forward(self, image: Tensor, *values: Tensor) -> tuple[Tensor, ...]:
+        features, levels, (occlusion, motion, code) = values[:3], values[3:7], values[7:]
+        return (self.model.generator(image, features, levels, occlusion, motion, code)[0],)

@@ -1,0 +1,102 @@
+"""The three verbs of every method that moves keypoints; how the keypoints come about is the method's own.
+
+source image --SourceEncoder--> pyramid ------------------------------+
+    |--motion network--> x_c, motion --pose--> x_s --+                v
+driving image --motion network--> motion --pose--> x_d --DenseMotion--> flow, occlusion --Generator--> frame
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from reenact.nn.dense_motion import DenseMotion
+from reenact.nn.generator import Generator, grids
+from reenact.nn.graphs import CANONICAL, MOTION_FIELDS, PYRAMID, Graph, keypoint_graphs
+from reenact.nn.keypoints import Pose, Tensors, keypoint_spread, relative_matrix
+from reenact.nn.source_encoder import SourceEncoder
+
+
+class Sizes(Protocol):
+    """What a method's Config must say of the shared parts."""
+
+    size: int
+    mesh_keypoints: int
+    source_widths: tuple[int, int, int]
+    flow_size: int
+    flow_widths: tuple[int, int, int]
+
+
+class Rendered(NamedTuple):
+    frame: Float[Tensor, "batch 3 size size"]
+    warped: Float[Tensor, "batch 3 size size"]
+    flow: Float[Tensor, "batch 64 64 2"]
+    occlusion: Float[Tensor, "batch 2 64 64"]
+
+
+class KeypointMethod(nn.Module):
+    """A subclass gives the motion network, `pose`, `teacher` and `amplify`."""
+
+    def __init__(self, config: Sizes, motion: nn.Module, template: Float[Tensor, "keypoint 3"]) -> None:
+        """motion: picture -> the fields of Motion and canonical_keypoints; template: the mean face's keypoints."""
+        super().__init__()
+        self.config = config
+        self.motion = motion
+        self.source = SourceEncoder(config.source_widths)
+        self.dense_motion = DenseMotion(config.flow_widths, config.flow_size, keypoint_spread(template))
+        shapes_and_poses = 2 * 3 * config.mesh_keypoints + 2 * 3
+        self.generator = Generator(config.source_widths, config.flow_widths[0], shapes_and_poses)
+
+    def pose(self, canonical: Float[Tensor, "batch keypoint 3"], motion: Tensors) -> Pose:
+        """The method's equation: canonical keypoints of the source, a motion -> keypoints in the picture."""
+        raise NotImplementedError
+
+    def teacher(self, truth: Tensors) -> Pose:
+        """The pose that the teacher's reading of a picture amounts to (data.pool.Truth)."""
+        raise NotImplementedError
+
+    def amplify(self, gain: float) -> None:
+        """Multiplies every expression offset by `gain`, for good."""
+        raise NotImplementedError
+
+    def encode_source(self, image: Float[Tensor, "batch 3 size size"]) -> dict[str, Tensor]:
+        """What `render` needs of the source picture ([0, 1]): its pyramid, its canonical keypoints."""
+        return {CANONICAL: self.motion(image)[CANONICAL], **self.pyramid(image)}
+
+    def encode_motion(self, frame: Float[Tensor, "batch 3 size size"]) -> dict[str, Tensor]:
+        """head_pose, scale, translation, expression of a picture in [0, 1] (core/types.py: Motion)."""
+        motion = self.motion(frame)
+        return {name: motion[name] for name in MOTION_FIELDS}
+
+    def render(self, image: Float[Tensor, "batch 3 size size"], portrait: Tensors, source: Tensors, driving: Tensors) -> Rendered:
+        """The source picture moved from its own motion `source` to the motion `driving`."""
+        canonical = portrait[CANONICAL]
+        return self.render_poses(image, portrait, self.pose(canonical, source), self.pose(canonical, driving))
+
+    def render_poses(self, image: Tensor, portrait: Tensors, source: Pose, driving: Pose) -> Rendered:
+        """The source picture moved from one set of keypoints to another."""
+        matrix = relative_matrix(source, driving)
+        correction, features = self.dense_motion(image, source.keypoints, driving.keypoints, matrix)
+        flow, occlusion = self.dense_motion.flow(correction, source.keypoints, driving.keypoints, matrix)
+        pyramid = tuple(portrait[name] for name in PYRAMID)
+        levels = grids(flow, image.shape[-1])
+        frame, warped = self.generator(image, pyramid, levels, occlusion, features, self.code(source, driving))
+        return Rendered(frame, warped, flow, occlusion)
+
+    def pyramid(self, image: Float[Tensor, "batch 3 size size"]) -> dict[str, Tensor]:
+        """The source picture's features: fine, middle, coarse."""
+        return dict(zip(PYRAMID, self.source(image), strict=True))
+
+    def code(self, source: Pose, driving: Pose) -> Float[Tensor, "batch code"]:
+        """What the generator is told of both faces besides the flow: their shape in the head's frame, their pose."""
+        count = self.config.mesh_keypoints
+        shapes = [(pose.head[:, :count] - self.motion.template[:count]).flatten(1) for pose in (driving, source)]
+        # ours: x10 brings offsets of some hundredths of a face's height near unit size
+        return torch.cat([10 * shape for shape in shapes] + [pose.motion["head_pose"] for pose in (driving, source)], 1)
+
+    def graphs(self) -> list[Graph]:
+        """The verbs as they ship (recipes/export.py)."""
+        return keypoint_graphs(self)

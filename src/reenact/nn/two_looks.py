@@ -1,0 +1,109 @@
+"""How every method reads a face: a first look finds it, a second look sees it upright, centred and at one size.
+
+image --pool to 64--> Look --> head_pose, scale, translation (rough)
+image --the face's square, upright, at 128--> Look --> feature, and what is left of roll, scale, place; yaw, pitch
+
+The second look cannot tell of place, size and roll (methods.md 3.3: what is read from it is decoupled from them), and shows
+the face half as large again as the whole picture at 128 would.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from reenact.geometry.grid import identity_grid, sample
+from reenact.geometry.rotation import rotation_matrix
+from reenact.nn.blocks import pool
+from reenact.nn.look import Look, small
+
+FACE_REACH = 0.58
+"""ours: half the side of the second look, in face heights; the mean face reaches 0.5 above and below its origin"""
+FACE_DEPTH, FACE_DROP = 0.37, 0.02
+"""z of the mean face's middle (canonical face), and how far below it the second look is centred (chins fall open)"""
+FEATURES = 384
+"""ours: numbers that the second look says of a face"""
+
+Tensors = Mapping[str, Tensor]
+
+
+class Views(Protocol):
+    """What a method's Config must say of the looks."""
+
+    first_view: int
+    first_widths: tuple[int, ...]
+    motion_view: int
+    motion_widths: tuple[int, ...]
+    motion_squeeze: int
+
+
+class TwoLooks(nn.Module):
+    """A subclass gives `describe`: what its method says of a face."""
+
+    def __init__(self, config: Views) -> None:
+        super().__init__()
+        self.first_view, self.face_view = config.first_view, config.motion_view
+        self.first = Look(config.first_view, config.first_widths, 32, 128)
+        self.place = small(nn.Linear(128, 6))
+        self.second = Look(config.motion_view, config.motion_widths, config.motion_squeeze, FEATURES)
+        self.refine = small(nn.Linear(FEATURES, 6))
+
+    def forward(self, image: Float[Tensor, "batch 3 size size"]) -> dict[str, Tensor]:
+        """A picture in [0, 1] -> what the method says of the face in it."""
+        return self.read(image, self.locate(image))
+
+    def locate(self, image: Float[Tensor, "batch 3 size size"]) -> dict[str, Tensor]:
+        """The first look: head_pose [B,3] rad, scale [B,1], translation [B,2], roughly."""
+        pose = self.place(self.first(pool(image, self.first_view)))
+        return {"head_pose": pose[:, :3], "scale": torch.exp(pose[:, 3:4].clamp(-1, 1)), "translation": pose[:, 4:6]}
+
+    def read(self, image: Float[Tensor, "batch 3 size size"], rough: Tensors) -> dict[str, Tensor]:
+        """The second look, at the face where `rough` says it is."""
+        return self.examine(sample(image, face_grid(rough, self.face_view)), rough)
+
+    def examine(self, face: Float[Tensor, "batch 3 side side"], rough: Tensors) -> dict[str, Tensor]:
+        """What a window of `face_grid` shows, `rough` having placed it."""
+        feature = self.second(face)
+        return self.describe(feature, refined(self.refine(feature), rough))
+
+    def describe(self, feature: Float[Tensor, "batch feature"], pose: dict[str, Tensor]) -> dict[str, Tensor]:
+        """A face's feature and its refined pose -> the fields of Motion and canonical_keypoints."""
+        raise NotImplementedError
+
+
+def refined(change: Float[Tensor, "batch 6"], rough: Tensors) -> dict[str, Tensor]:
+    """yaw and pitch as the second look says; roll, scale and place as the first says, changed by the second."""
+    roll = rough["head_pose"][:, 2:]
+    step = torch.einsum("bij,bj->bi", upright(roll), change[:, 4:6])
+    return {
+        "head_pose": torch.cat([change[:, :2], roll + change[:, 2:3]], 1),
+        "scale": rough["scale"] * torch.exp(change[:, 3:4].clamp(-1, 1)),
+        "translation": rough["translation"] + rough["scale"] * step,
+    }
+
+
+def upright(roll: Float[Tensor, "batch 1"]) -> Float[Tensor, "batch 2 2"]:
+    """Rz(roll), its image-plane block."""
+    cosine, sine = torch.cos(roll), torch.sin(roll)
+    return torch.cat([cosine, -sine, sine, cosine], 1).view(-1, 2, 2)
+
+
+def face_grid(pose: Tensors, side: int) -> Float[Tensor, "batch side side 2"]:
+    """Where in the picture the pixels of an upright, centred face of standard size lie."""
+    return window_grid(pose, (0.0, FACE_DROP, FACE_DEPTH), FACE_REACH, side)
+
+
+def window_grid(pose: Tensors, middle: tuple[float, float, float], reach: float, side: int) -> Float[Tensor, "batch side side 2"]:
+    """Where in the picture the pixels of an upright window lie that is centred on a point of the head's frame.
+
+    reach: half the window's side in face heights. No gradient: what is seen through a window cannot move it.
+    """
+    with torch.no_grad():
+        turn, scale = rotation_matrix(pose["head_pose"]), pose["scale"]
+        centre = pose["translation"] + scale * (turn @ turn.new_tensor(middle))[:, :2]
+        grid = identity_grid(side, side, scale).reshape(1, -1, 2) @ upright(pose["head_pose"][:, 2:]).transpose(1, 2)
+        return (centre[:, None] + reach * scale[:, :, None] * grid).view(-1, side, side, 2)

@@ -1,0 +1,119 @@
+"""Shipped ONNX graphs -> PyTorch modules that can be trained on.
+
+What ships has its batch norms folded into the convolutions. Here they are unfolded again: each norm takes the mean and
+variance that real pictures give behind its convolution, and the scale and shift that undo them, so that the module answers
+as the graph does and goes on from there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+from onnx import numpy_helper
+from torch import Tensor, nn
+
+from reenact.core.errors import ReenactError
+
+
+def constants(path: Path) -> tuple[dict[str, np.ndarray], list[tuple[np.ndarray, np.ndarray | None]]]:
+    """A graph's named weights (widened to fp32, the names that export gave them), and its convolutions' weight and bias in order.
+
+    Raises ReenactError if the file is no ONNX graph.
+    """
+    try:
+        graph = onnx.load(path).graph
+    except Exception as error:
+        raise ReenactError(f"{path} cannot be read as an ONNX graph: give a folder of shipped weights") from error
+    values = {i.name: numpy_helper.to_array(i) for i in graph.initializer}
+    for node in graph.node:
+        if node.op_type == "Cast" and node.input[0] in values:
+            values[node.output[0]] = values[node.input[0]].astype(np.float32)
+        if node.op_type == "Identity" and node.input[0] in values:
+            values[node.output[0]] = values[node.input[0]]
+    convolutions = [
+        (values[node.input[1]], values[node.input[2]] if len(node.input) > 2 else None)
+        for node in graph.node
+        if node.op_type == "Conv"
+    ]
+    return values, convolutions
+
+
+def revive(path: Path, module: nn.Module, prefix: str, run: Callable[[], object]) -> None:
+    """Fills `module` from one graph, in place.
+
+    prefix: the module's name in the graph ("model.generator."). run: calls the module on real pictures, in the order in
+    which the graph was exported; it is called three times.
+    Raises ReenactError when the graph is of another shape.
+    """
+    values, convolutions = constants(path)
+    pairs = dict(_normalised(module))
+    order = _order(module, run)
+    if len(order) != len(convolutions):
+        raise ReenactError(f"{path} has {len(convolutions)} convolutions; this method has {len(order)}: other weights are needed")
+    state = {name: _tensor(values[prefix + name]) for name in module.state_dict() if prefix + name in values}
+    module.load_state_dict(state, strict=False)
+    shift: dict[nn.Module, Tensor] = {}
+    for conv, (weight, bias) in zip(order, convolutions, strict=True):
+        if weight.shape != tuple(conv.weight.shape):
+            raise ReenactError(f"{path} has a convolution of shape {weight.shape}; this method has {tuple(conv.weight.shape)}")
+        conv.weight.data = _tensor(weight)
+        if conv.bias is not None:
+            conv.bias.data = _tensor(bias)
+        else:
+            shift[conv] = _tensor(bias)
+    for conv, norm in pairs.items():
+        _set(norm, torch.zeros_like(shift[conv]), torch.ones_like(shift[conv]) - norm.eps, shift[conv])
+    seen: dict[nn.Module, tuple[Tensor, Tensor]] = {}
+
+    def watch(conv: nn.Module, _: object, output: Tensor) -> None:
+        seen[conv] = output.float().mean((0, 2, 3)), output.float().var((0, 2, 3))
+
+    hooks = [conv.register_forward_hook(watch) for conv in pairs]
+    _quietly(module, run)
+    for hook in hooks:
+        hook.remove()
+    for conv, norm in pairs.items():
+        mean, variance = seen[conv]
+        _set(norm, mean, variance, shift[conv] + mean)
+
+
+def _set(norm: nn.BatchNorm2d, mean: Tensor, variance: Tensor, bias: Tensor) -> None:
+    norm.running_mean.copy_(mean)
+    norm.running_var.copy_(variance)
+    norm.weight.data = torch.sqrt(variance + norm.eps)
+    norm.bias.data = bias.clone()
+
+
+def _order(module: nn.Module, run: Callable[[], object]) -> list[nn.Conv2d]:
+    """The convolutions in the order in which they are called."""
+    called: list[nn.Conv2d] = []
+    hooks = [m.register_forward_hook(lambda conv, *_: called.append(conv)) for m in module.modules() if isinstance(m, nn.Conv2d)]
+    _quietly(module, run)
+    for hook in hooks:
+        hook.remove()
+    return called
+
+
+def _quietly(module: nn.Module, run: Callable[[], object]) -> None:
+    module.eval()
+    with torch.no_grad():
+        run()
+
+
+def _normalised(module: nn.Module) -> Iterator[tuple[nn.Conv2d, nn.BatchNorm2d]]:
+    """Each convolution without a bias, with the norm that follows it."""
+    waiting = None
+    for child in module.modules():
+        if isinstance(child, nn.Conv2d):
+            waiting = child if child.bias is None else None
+        elif isinstance(child, nn.BatchNorm2d) and waiting is not None:
+            yield waiting, child
+            waiting = None
+
+
+def _tensor(value: np.ndarray | None) -> Tensor:
+    return torch.from_numpy(np.array(value, np.float32))
