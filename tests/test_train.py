@@ -30,7 +30,7 @@ from reenact.train.workers import gather
 CPU = Machine("cpu", "fp32")
 
 
-def run(folder: Path, images: int = 2000, stop_at: int = 10**9, **changes) -> nn.Linear:
+def run(folder: Path, images: int = 800, stop_at: int = 10**9, **changes) -> nn.Linear:
     """Fits y = 2 x with one weight; a batch beyond `stop_at` images is the kill."""
     torch.manual_seed(0)
     model = nn.Linear(1, 1)
@@ -44,7 +44,7 @@ def run(folder: Path, images: int = 2000, stop_at: int = 10**9, **changes) -> nn
     def objective(x: torch.Tensor) -> tuple[dict, dict]:
         return {"square": (model(x) - 2 * x).square().mean()}, {}
 
-    schedule = Schedule(images, 4, 0.02, warm_up=8, ema=0.9, save_every=200, log_every=40)
+    schedule = Schedule(images, 4, 0.05, warm_up=8, ema=0.9, save_every=200, log_every=40)
     stage = Stage("line", run, schedule, {"square": 1.0}, model=None, machine=Machine(device="cpu", precision="fp32"))
     task = Task(nn.ModuleDict({"line": model}), objective, batches, **changes)
     train(folder, stage, task, gather(stage.machine))
@@ -57,9 +57,9 @@ def curve(folder: Path) -> dict[int, float]:
 
 def test_it_learns_and_resumes_after_a_kill(tmp_path: Path):
     with pytest.raises(KeyboardInterrupt):
-        run(tmp_path / "killed", stop_at=1100)
-    assert read_average(tmp_path / "killed")[1] == 1000
-    assert max(curve(tmp_path / "killed")) > 1000
+        run(tmp_path / "killed", stop_at=540)
+    assert read_average(tmp_path / "killed")[1] == 400
+    assert max(curve(tmp_path / "killed")) > 400
     resumed, whole = run(tmp_path / "killed"), run(tmp_path / "whole")
     assert torch.allclose(resumed.weight, whole.weight, atol=1e-6), "the kill cost more than the last interval"
     assert abs(float(whole.weight.detach()) - 2) < 0.05
@@ -76,7 +76,7 @@ def test_minutes_end_a_call(tmp_path: Path):
     model = nn.Linear(1, 1)
     stage = Stage("line", run, Schedule(10**9, 1, 0.1), {"a": 1.0}, model=None)
     task = Task(nn.ModuleDict({"line": model}), lambda x: ({"a": model(x).mean()}, {}), lambda seen, share: torch.ones(1, 1))
-    train(tmp_path, stage, task, gather(Machine("cpu")), minutes=0.3 / 60)
+    train(tmp_path, stage, task, gather(Machine("cpu")), minutes=0.2 / 60)
     assert 0 < read_average(tmp_path)[1] < 10**9
 
 
@@ -123,9 +123,9 @@ def test_the_critic_learns_beside(tmp_path: Path):
     schedule = Schedule(240, 4, 0.05, warm_up=0, save_every=120, log_every=40)
     stage = Stage("pair", run, schedule, {"gan": 1.0}, None, machine=CPU)
     task = pair()
-    before = float(task.trained["made"].weight)
+    before = float(task.trained["made"].weight.detach())
     train(tmp_path / "whole", stage, task, gather(CPU))
-    assert before < float(task.trained["made"].weight) - 0.5
+    assert before < float(task.trained["made"].weight.detach()) - 0.5
     assert all(p.requires_grad for p in task.critic.network.parameters())
     assert {"gan", "hinge"} <= read_log(tmp_path / "whole")[-1].keys()
 

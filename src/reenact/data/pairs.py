@@ -69,10 +69,11 @@ class PairSampler:
 def mirrored(batch: Batch, flip: Tensor, gain: Tensor, order: Tensor) -> Batch:
     """Left and right exchanged where `flip` [B] says so, truth and picture alike; colours times `gain` [B,3,1,1]. order:
     data.pool.mirror_order. On the batch's device."""
-    sign = batch["image"].new_tensor([-1.0, 1.0, 1.0])
+    device = batch["image"].device
+    sign, turned = (torch.tensor(values).to(device) for values in ((-1.0, 1.0, 1.0), MIRRORED_POSE))
     other = {
         "image": batch["image"].flip(3),
-        "head_pose": batch["head_pose"] * batch["head_pose"].new_tensor(MIRRORED_POSE),
+        "head_pose": batch["head_pose"] * turned,
         "translation": batch["translation"] * sign[:2],
         **{name: batch[name][:, order] * sign for name in ("canonical", "head")},
         "blendshapes": batch["blendshapes"][:, mirror_blendshapes()],

@@ -54,7 +54,8 @@ def train(
     saved = logged = state.seen
     batches = ahead(task.batches, _orders(schedule, state.seen, workers))
     try:
-        while state.seen < schedule.images and not workers.late(end, meter.steps):
+        # at least one step a call, so that every call gets further
+        while state.seen < schedule.images and not (meter.steps and workers.late(end, meter.steps)):
             meter.add(step(batches, meter))
             state.seen += schedule.batch
             state.follow()
@@ -164,7 +165,7 @@ class Meter:
         step_operations = self.operations[0] * self.schedule.accumulate
         figures = {
             "images_per_second": round(self.since * self.schedule.batch / seconds, 2),
-            "peak_share": round(step_operations * self.since / seconds / self.peak, 4),
+            "peak_share": float(f"{step_operations * self.since / seconds / self.peak:.3g}"),
         }
         self.restart()
         return figures | {name: float(f"{value:.6g}") for name, value in means.items()}

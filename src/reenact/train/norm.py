@@ -4,6 +4,23 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.distributed import all_reduce, get_world_size
+
+
+class _Sum(torch.autograd.Function):
+    """Over the processes; what one process's result weighs, every process's part weighs."""
+
+    @staticmethod
+    def forward(context: object, own: Tensor) -> Tensor:
+        total = own.clone()
+        all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(context: object, gradient: Tensor) -> Tensor:
+        total = gradient.clone()
+        all_reduce(total)
+        return total
 
 
 class ProcessBatchNorm(nn.BatchNorm2d):
@@ -12,12 +29,9 @@ class ProcessBatchNorm(nn.BatchNorm2d):
     def forward(self, x: Tensor) -> Tensor:
         if not self.training:
             return super().forward(x)
-        from torch.distributed import get_world_size
-        from torch.distributed.nn.functional import all_reduce
-
         wide = x.float()
         own = torch.stack([wide.mean((0, 2, 3)), wide.square().mean((0, 2, 3))])
-        mean, square = all_reduce(own) / get_world_size()
+        mean, square = _Sum.apply(own) / get_world_size()
         variance = square - mean.square()
         count = get_world_size() * x.numel() / x.shape[1]
         with torch.no_grad():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -84,8 +84,8 @@ class State:
         steps = self.seen / self.schedule.batch
         keep = min(self.schedule.ema, (1 + steps) / (10 + steps))
         pairs = [(self.average[name], value.detach()) for name, value in self.main.trained.state_dict().items()]
-        floating = [pair for pair in pairs if pair[0].is_floating_point()]
-        torch._foreach_lerp_([mean for mean, _ in floating], [value for _, value in floating], 1 - keep)
+        for group in _alike(pair for pair in pairs if pair[0].is_floating_point()):
+            torch._foreach_lerp_([mean for mean, _ in group], [value for _, value in group], 1 - keep)
         for mean, value in pairs:
             if not mean.is_floating_point():
                 mean.copy_(value)
@@ -114,6 +114,14 @@ class State:
         for name, value in _under("average.", tensors).items():
             self.average[name].copy_(laid_out_like(value, self.average[name]))
         self.seen = int(about["images"])
+
+
+def _alike(pairs: Iterable[tuple[Tensor, Tensor]]) -> list[list[tuple[Tensor, Tensor]]]:
+    """Pairs that one call may work on: sharded ones apart from whole ones."""
+    groups: dict[type, list[tuple[Tensor, Tensor]]] = {}
+    for pair in pairs:
+        groups.setdefault(type(pair[0]), []).append(pair)
+    return list(groups.values())
 
 
 def read_average(folder: Path) -> tuple[dict[str, Tensor], int]:

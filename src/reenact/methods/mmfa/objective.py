@@ -19,12 +19,12 @@ from reenact.methods.reading import POSE, feature_weight, gaps, look_twice
 from reenact.nn.keypoints import Tensors
 
 MOTION_WEIGHTS = {
-    "keypoints": 20.0,
+    "keypoints": 40.0,
     "offsets": 60.0,
     "gaps": 60.0,
     "gaps_head": 20.0,
     "canonical": 20.0,
-    "pose": 5.0,
+    "pose": 15.0,
     "rough": 6.0,
     "blendshapes": 4.0,
     "code": 1e-3,
