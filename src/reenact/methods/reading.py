@@ -35,7 +35,7 @@ def look_twice(motion: TwoLooks, batch: Tensors, small: Tensors | None) -> tuple
     rough = motion.locate((small or batch)["image"])
     wrong = sum(F.l1_loss(rough[name], (small or batch)[name]) for name in POSE)
     if small is None:
-        return motion.read(batch["image"], rough), wrong
+        return motion(batch["image"]), wrong
     window = shaken(batch)
     view = sample(batch["image"], face_grid(window, motion.face_view))
     return motion.examine(view, window), wrong
