@@ -3,9 +3,9 @@
 image --pool to 64--> Look --> head_pose, scale, translation (rough)
 image --the face's square, upright, at 128--> Look --> feature, and what is left of roll, scale, place; yaw, pitch
 
-The second look is taken twice, since a window that is off by much is mended by half: on people never trained on, keypoints
-are 2.8 px off after one, 1.6 after two, 1.3 after three (docs/log.md). It cannot tell of place, size and roll (methods.md 3.3: what is read from it is decoupled from them), and shows
-the face half as large again as the whole picture at 128 would.
+The second look is taken twice: a window that is off by much is mended by half. (On people never trained on, keypoints were
+2.8 px off after one, 1.6 after two, 1.3 after three; docs/log.md.) It cannot tell of place, size and roll (methods.md 3.3:
+what is read from it is decoupled from them), and shows the face half as large again as the whole picture at 128 would.
 """
 
 from __future__ import annotations
