@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float64
 
 from reenact.codec.frame import LARGEST_GAP
-from reenact.codec.packet import Coded, PacketWriter, Point
+from reenact.codec.packet import Coded, PacketWriter
 from reenact.codec.profile import Profile
 from reenact.codec.range_coder import BitWriter
 from reenact.codec.rate import finest_quality

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image as PILImage
 from PIL import UnidentifiedImageError
 
-from reenact.codec.packet import NUMBERS, Coded, Point, open_packet, read_head
+from reenact.codec.packet import NUMBERS, Coded, Opened, Point, open_packet, read_head
 from reenact.codec.profile import LONGEST_CODE, POSE, Profile
 from reenact.core.errors import ReenactError
 from reenact.core.types import Image
@@ -30,6 +30,7 @@ MOST_FRAMES = 1 << 26
 FASTEST = 1000
 """ours: frames a second"""
 LARGEST_PACKET = 1 << 20
+DAMAGED = "the call is damaged: copy the file again"
 CUT = "the call is cut off before its end: copy the file again"
 
 
@@ -127,7 +128,7 @@ def read_packets(data: bytes, at: int) -> Iterator[bytes]:
             size |= (data[at] & 127) << shift
             more, shift, at = data[at] >= 128, shift + 7, at + 1
             if size > LARGEST_PACKET or shift > 28:
-                raise ReenactError("the call is damaged: copy the file again")
+                raise ReenactError(DAMAGED)
         if size == 0:
             return
         if at + size > len(data):
@@ -136,27 +137,33 @@ def read_packets(data: bytes, at: int) -> Iterator[bytes]:
         at += size
 
 
-def read_frames(profile: Profile, header: Header, data: bytes, at: int) -> Iterator[Coded]:
-    """The coded frames of a file from byte `at` on, in order. Raises ReenactError for a file that is damaged or cut off.
+def read_opened(profile: Profile, header: Header, data: bytes, at: int) -> Iterator[tuple[bytes, Opened]]:
+    """The packets of a file from byte `at` on, opened. Raises ReenactError for a file that is damaged or cut off.
 
     A file has no loss, so each packet goes on from the one before it.
     """
     header.check(profile)
     last, point = -1, None
     for packet in read_packets(data, at):
-        opened, number = _next(profile, header.tag, packet, last, point)
+        opened = _next(profile, header.tag, packet, last, point)
         last, point = opened.frames[-1].number, opened.point
-        if header.frames and last >= header.frames:
-            raise ReenactError("the call is damaged: copy the file again")
+        if last >= (header.frames or MOST_FRAMES):
+            raise ReenactError(DAMAGED)
+        yield packet, opened
+
+
+def read_frames(profile: Profile, header: Header, data: bytes, at: int) -> Iterator[Coded]:
+    """The coded frames of a file, in order; otherwise as `read_opened`."""
+    for _, opened in read_opened(profile, header, data, at):
         yield from opened.frames
 
 
-def _next(profile: Profile, tag: int, packet: bytes, last: int, point: Point | None):
+def _next(profile: Profile, tag: int, packet: bytes, last: int, point: Point | None) -> Opened:
     head = read_head(packet)
     number = last + 1 + (head.number - last - 1) % NUMBERS
     if not head.key and number - head.distance != last:
-        raise ReenactError("the call is damaged: copy the file again")
-    return open_packet(profile, tag, packet, number, None if head.key else point), number
+        raise ReenactError(DAMAGED)
+    return open_packet(profile, tag, packet, number, None if head.key else point)
 
 
 def _length(size: int) -> bytes:

@@ -56,7 +56,13 @@ class State:
 
     def copy(self) -> State:
         return State(
-            list(self.values), list(self.before), list(self.residuals), list(self.states), self.quality, self.still, self.predictor
+            list(self.values),
+            list(self.before),
+            list(self.residuals),
+            list(self.states),
+            self.quality,
+            self.still,
+            self.predictor,
         )
 
 

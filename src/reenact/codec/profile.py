@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -46,7 +46,7 @@ class Profile:
     start: tuple[bytes, ...]
     """for each class of qualities, one byte a context: (2 byte + 1) / 512 is the probability of bit 0"""
     identity: bytes = b"\0\0\0\0"
-    """the first four bytes of the SHA-256 of the profile: sender and receiver must have the same"""
+    """four bytes of a hash over profile and motion graph: sender and receiver must have the same"""
 
     @property
     def length(self) -> int:
@@ -112,16 +112,23 @@ def plain_profile(method: str, code: int) -> Profile:
 def read_profile(folder: Path, method: str, code: int) -> Profile:
     """The profile of a weights folder; the plain one where the folder has none. Raises ReenactError for a bad file."""
     path = folder / "codec.json"
+    weights = (folder / "motion.onnx").read_bytes()
     if not path.is_file():
-        return plain_profile(method, code)
+        plain = plain_profile(method, code)
+        return replace(plain, identity=_identity(plain.identity, weights))
     data = path.read_bytes()
     try:
-        profile = _from_json(json.loads(data), hashlib.sha256(data.replace(b"\r\n", b"\n")).digest()[:4])
+        profile = _from_json(json.loads(data), _identity(data.replace(b"\r\n", b"\n"), weights))
     except (ValueError, KeyError, TypeError, np.linalg.LinAlgError):
         raise ReenactError(f"{path} is no codec profile: make it again with python -m reenact.recipes.codec") from None
     if profile.method != method or profile.length != POSE + code:
         raise ReenactError(f"{path} is for other weights: make it again with python -m reenact.recipes.codec")
     return profile
+
+
+def _identity(profile: bytes, weights: bytes) -> bytes:
+    """Of profile and motion graph together: other weights give the same numbers another meaning."""
+    return hashlib.sha256(hashlib.sha256(profile).digest() + hashlib.sha256(weights).digest()).digest()[:4]
 
 
 def _from_json(data: dict[str, Any], identity: bytes) -> Profile:

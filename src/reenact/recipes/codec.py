@@ -1,6 +1,6 @@
 """Makes a method's codec.json: a basis, step sizes and starting probabilities for its motion (docs/bitstream.md).
 
-python -m reenact.recipes.codec CLIPS WEIGHTS [--people 110] [--seconds 5] 
+python -m reenact.recipes.codec CLIPS WEIGHTS [--people 110] [--seconds 5]
 
 CLIPS: a folder of videos, one person each or with CLIPS.jsonl beside it that names them. Run it again for new weights:
 the file is tied to the motion graph. Rate-distortion: where coding is fine, the least distortion at a given rate has
@@ -204,10 +204,12 @@ def main() -> None:
     method = OnnxMethod(given.weights, "cpu", given.threads)
     found = list(gather(method, clip_names(given.clips, given.people), given.seconds))
     profile = make(method, found, given.looked_at)
-    command = f"python -m reenact.recipes.codec clips/train weights/{method.name} --people {len(found)} --seconds {given.seconds:g}"
+    command = (
+        f"python -m reenact.recipes.codec clips/train weights/{method.name} --people {len(found)} --seconds {given.seconds:g}"
+    )
     digest = hashlib.sha256((given.weights / "motion.onnx").read_bytes()).hexdigest()
     data = {**profile.as_json(), "motion_sha256": digest, "command": command}
-    text = json.dumps(data, separators=(",", ":")).replace('],[', '],\n[') + "\n"
+    text = json.dumps(data, separators=(",", ":")).replace("],[", "],\n[") + "\n"
     part = given.weights / ".codec.json.part"
     part.write_text(text, encoding="utf-8")
     os.replace(part, given.weights / "codec.json")
