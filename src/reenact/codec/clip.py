@@ -53,7 +53,7 @@ def encode_clip(
             packets.append(packet)
             writer = PacketWriter(profile, tag, at, after=(writer.last, point), coder=coder())
         writer.add(at, motions[at], ramp=True, dead_zone=dead_zone)
-        longest = min(longest_gap, key_interval - (at - key), len(motions) - 1 - at)
+        longest = min(longest_gap, key_interval - 1 - (at - key), len(motions) - 1 - at)  # no line ends at a key frame
         at += _gap(wanted[at:], np.array(writer.state.values, np.float64), max(1, longest), line_error)
     if writer.frames:
         packets.append(writer.finish()[0])

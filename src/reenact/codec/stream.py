@@ -49,6 +49,7 @@ class Sender:
         self._wait = key_interval
         self._packets = 0
         self._asked = True
+        self._skipped = False
 
     @property
     def frame(self) -> int:
@@ -68,12 +69,29 @@ class Sender:
             self._asked = True
 
     def send(self, motion: Motion | None) -> bytes | None:
-        """The packet of the next frame; None when it is not needed. motion: None where the frame shows no face."""
+        """The packet of the next frame; None when it is not needed. motion: None where the frame shows no face.
+
+        With a rate that even coarse steps exceed, every other moving frame is left out for the receiver to interpolate.
+        """
         self._frame += 1
-        packet = None if motion is None else self._packet(motion)
+        packet = None
+        if motion is not None and self._crowded() and not self._skipped:
+            self._skipped = True
+        elif motion is not None:
+            packet = self._packet(motion)
         if self._control is not None:
             self._control.spent(len(packet or b""))
         return packet
+
+    def skip(self) -> None:
+        """Leaves the next frame out, to be interpolated: a lower frame rate at the sender's own choice."""
+        self._frame += 1
+        self._skipped = True
+        if self._control is not None:
+            self._control.spent(0)
+
+    def _crowded(self) -> bool:
+        return self._control is not None and not self._asked and self._control.crowded(self.quality)
 
     def _packet(self, motion: Motion) -> bytes | None:
         reference = max(self._points, default=None)
@@ -101,7 +119,8 @@ class Sender:
             self._points.clear()
         else:
             writer = PacketWriter(self._profile, self._tag, self._frame, after=(reference, self._points[reference]))
-        writer.add(self._frame, motion, dead_zone=self._dead_zone)
+        writer.add(self._frame, motion, ramp=self._skipped, dead_zone=self._dead_zone)
+        self._skipped = False
         packet, point = writer.finish()
         self._shown = point
         if self._packets % self._spread == 0:
