@@ -27,7 +27,9 @@ from reenact.core.errors import ReenactError
 from reenact.core.types import Motion
 from reenact.runtime.onnx_method import weights_folder
 
-GOLDEN = bytes.fromhex("524e435401060008e6fcb17300007530000003e90000000800000000676f6c64656eee9826d000749eaa692a7b31a69cd0c6840b8a8800f2f9719da2056aff0230f36c835769d3236ef25200")
+GOLDEN = bytes.fromhex(
+    "524e435401060008e6fcb17300007530000003e90000000800000000676f6c64656eee9826d000749eaa692a7b31a69cd0c6840b8a8800f2f9719da2056aff0230f36c835769d3236ef25200"
+)
 GOLDEN_SHA256 = "979678bf0fb67f57db895651b31e0d97779f0a035a685ce5f19a90e5b2aed1b2"
 WEIGHTS = weights_folder() / "mmfa"
 

@@ -100,7 +100,10 @@ def test_long_file_with_lines_stays_near():
     motions = talking(700)
     every = through_file(motions, quality=8, longest_gap=1)
     some = through_file(motions, quality=8, longest_gap=4, line_error=0.5)
-    off = [np.sqrt(np.mean(np.square(PROFILE.coefficients(a, 8) - PROFILE.coefficients(b, 8)))) for a, b in zip(motions, some)]
+    off = [
+        np.sqrt(np.mean(np.square(PROFILE.coefficients(a, 8) - PROFILE.coefficients(b, 8))))
+        for a, b in zip(motions, some, strict=True)
+    ]
     assert len(every) == len(some) == 700
     assert max(off) < 1.2
     assert len(b"".join(encode_clip(PROFILE, TAG, motions, quality=20, longest_gap=4))) < len(
@@ -141,8 +144,10 @@ def test_left_out_frames_are_interpolated():
     assert np.allclose(playout.at(2).vector(), 0.2, atol=0.002)
 
 
-def lossy(seed: int, loss: float, frames: int, *, feedback: int | None = None, **options) -> tuple[list[bool], list[float], Receiver]:
-    """Whether each frame is shown anew, and by how much those that arrive are off, in steps. feedback: frames that a report takes."""
+def lossy(
+    seed: int, loss: float, frames: int, *, feedback: int | None = None, **options
+) -> tuple[list[bool], list[float], Receiver]:
+    """Whether each frame is shown anew; how far those that arrive are off, in steps. feedback: frames that a report takes."""
     random = np.random.default_rng(seed)
     sender, receiver, playout = Sender(PROFILE, TAG, quality=10, **options), Receiver(PROFILE, TAG), Playout()
     shown, off, reports = [], [], {}

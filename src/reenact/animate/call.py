@@ -15,8 +15,8 @@ from reenact.animate.ahead import ahead
 from reenact.animate.pipeline import OutputMode, Progress, Report, crops, placer
 from reenact.animate.transfer import Mode, check_mode, transfer
 from reenact.codec.clip import encode_clip, encode_to_target, play
-from reenact.codec.container import Header, pack_portrait, read_frames, unpack_portrait, write_call
-from reenact.codec.profile import QUALITIES, Profile, read_profile
+from reenact.codec.container import Header, pack_portrait, read_frames, read_opened, unpack_portrait, write_call
+from reenact.codec.profile import POSE, QUALITIES, Profile, read_profile
 from reenact.codec.rate import check_target
 from reenact.core.errors import ReenactError
 from reenact.core.types import Image, Motion
@@ -166,6 +166,12 @@ class Call:
             raise ReenactError(f"{path}: {error}") from None
         return Call(path, header, data, begin)
 
+    def check(self, profile: Profile) -> None:
+        """Reads the whole file once, so that a bad one fails before the work begins. Raises ReenactError."""
+        with self.named():
+            if not sum(len(opened.frames) for _, opened in read_opened(profile, self.header, self.data, self.begin)):
+                raise ReenactError("the call holds no frame: encode it again")
+
     def motions(self, profile: Profile) -> Iterator[Motion]:
         """One motion a frame. Raises ReenactError where the file is damaged, cut off or of other weights."""
         with self.named():
@@ -213,15 +219,14 @@ def decode_file(
     if sound is not None:
         check_readable(sound, "video or sound")
     loaded = load(method or opened.header.method, device, threads)
+    profile = profile_of(loaded, opened.header.length - POSE)
+    opened.check(profile)
     source = loaded.encode_source(photo, face=face)
-    opened.header.check(profile := profile_of(loaded, source.motion.expression.size))
     place = placer(source, output_mode)
     rate, done = opened.header.rate, 0
     began = time.perf_counter()
     motions = opened.motions(profile)
-    reference = next(motions, None)
-    if reference is None:
-        raise ReenactError(f"{call}: the call holds no frame; encode it again")
+    reference = next(motions)
     with VideoWriter(output, rate, audio_from=sound) as writer:
         for driving in chain([reference], motions):
             writer.write(place(loaded.render(source, transfer(source.motion, driving, reference, motion))))

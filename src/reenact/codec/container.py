@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image as PILImage
 from PIL import UnidentifiedImageError
 
-from reenact.codec.packet import NUMBERS, Coded, Opened, Point, open_packet, read_head
+from reenact.codec.packet import LONGEST_SPAN, NUMBERS, Coded, Opened, Point, open_packet, read_head
 from reenact.codec.profile import LONGEST_CODE, POSE, Profile
 from reenact.core.errors import ReenactError
 from reenact.core.types import Image
@@ -150,6 +150,8 @@ def read_opened(profile: Profile, header: Header, data: bytes, at: int) -> Itera
         if last >= (header.frames or MOST_FRAMES):
             raise ReenactError(DAMAGED)
         yield packet, opened
+    if header.frames > last + LONGEST_SPAN:
+        raise ReenactError(DAMAGED)  # a few bytes must not ask for a month of pictures
 
 
 def read_frames(profile: Profile, header: Header, data: bytes, at: int) -> Iterator[Coded]:
