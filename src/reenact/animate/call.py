@@ -11,6 +11,8 @@ from fractions import Fraction
 from itertools import chain
 from pathlib import Path
 
+import numpy as np
+
 from reenact.animate.ahead import ahead
 from reenact.animate.pipeline import OutputMode, Progress, Report, crops, placer
 from reenact.animate.transfer import Mode, check_mode, transfer
@@ -20,7 +22,8 @@ from reenact.codec.profile import POSE, QUALITIES, Profile, read_profile
 from reenact.codec.rate import check_target
 from reenact.core.errors import ReenactError
 from reenact.core.types import Image, Motion
-from reenact.faces.crop import CropTracker
+from reenact.faces.crop import CropTracker, head_crop
+from reenact.faces.landmarker import Landmarker
 from reenact.media.image import check_readable, read_image
 from reenact.media.video import VideoReader, VideoWriter, resample
 from reenact.runtime.onnx_method import OnnxMethod, load
@@ -102,10 +105,11 @@ def encode_file(
     output = _target(Path(output), [Path(driving), *([Path(portrait)] if portrait else [])])
     if fps is not None and not 1 <= fps <= 240:
         raise ReenactError(f"--fps must lie between 1 and 240, not {float(fps):g}")
-    photo = pack_portrait(read_image(portrait)) if portrait else b""
+    photo = read_image(portrait) if portrait else None
     with VideoReader(driving, start, end) as reader:
         rate = fps or reader.rate
         loaded = load(method, device, threads)
+        packed = b"" if photo is None else pack_portrait(head_and_shoulders(photo, loaded.landmarker))
         tracker = CropTracker(loaded.landmarker)
         total = None if reader.frames is None else max(1, round(reader.frames * rate / reader.rate))
         read: list[Motion | None] = []
@@ -116,11 +120,25 @@ def encode_file(
                     progress(len(read), total)
     motions = held(read)
     profile = profile_of(loaded, motions[0].expression.size)
-    header = replace(Header.of(profile, rate), frames=len(motions), portrait=photo)
+    header = replace(Header.of(profile, rate), frames=len(motions), portrait=packed)
     packets = _packets(profile, header, motions, options)
     once, data = len(header.to_bytes()), write_call(header, packets)
     _write(output, data)
     return CallReport(len(read), sum(motion is None for motion in read), rate, once, len(data) - once)
+
+
+def head_and_shoulders(photo: Image, landmarker: Landmarker) -> Image:
+    """The photo within one head's side of its largest face, so that few bytes show much of the face.
+
+    Raises ReenactError where there is none.
+    """
+    faces = landmarker.detect(photo)
+    if not faces:
+        raise ReenactError("no face found in the portrait: choose a photo where one face is seen from the front")
+    place = head_crop(faces[0])
+    left, top = (max(0, round(centre - place.side)) for centre in (place.centre_x, place.centre_y))
+    right, bottom = round(place.centre_x + place.side), round(place.centre_y + place.side)
+    return np.ascontiguousarray(photo[top:bottom, left:right])
 
 
 def held(read: Iterable[Motion | None]) -> list[Motion]:

@@ -139,6 +139,7 @@ class Receiver:
         self._points: dict[int, Point] = {}
         self._parked: dict[int, bytes] = {}
         self._newest: int | None = None
+        self._stuck = 0
         self.damaged = 0
         """packets that were left out because their checksum did not fit"""
         self.undecodable = 0
@@ -146,8 +147,8 @@ class Receiver:
 
     @property
     def waiting(self) -> bool:
-        """Whether packets wait for a lost reference: then `Sender.request_key` (or `report_lost`) is due."""
-        return bool(self._parked) or self._newest is None
+        """Whether the newest packet lacks its reference: then `Sender.request_key` (or `report_lost`) is due."""
+        return self._newest is None or self._stuck > self._newest
 
     def receive(self, packet: bytes) -> list[Coded]:
         """The frames that can be shown now: those of this packet and of packets that waited for it. Often one, or none."""
@@ -185,6 +186,11 @@ class Receiver:
         return list(opened.frames)
 
     def _park(self, number: int, packet: bytes) -> None:
+        if self._newest is not None and abs(number - self._newest) > KEPT:
+            self._stuck = max(self._stuck, self._newest + 1)
+            self.undecodable += 1  # after a long silence, or a damaged number: its reference cannot come any more
+            return
+        self._stuck = max(self._stuck, number)
         self._parked[number] = packet
         if len(self._parked) > PARKED:
             del self._parked[min(self._parked)]
