@@ -148,7 +148,7 @@ def animate_file(
         with VideoWriter(output, rate, audio_from=driving_path, start=start, end=end) as writer:
             loaded = load(method, device, threads)
             portrait = loaded.encode_source(photo, face=face)
-            place = _placer(portrait, output_mode)
+            place = placer(portrait, output_mode)
             driver = Driver(loaded, portrait, motion)
             tracker = CropTracker(loaded.landmarker)
             total = _expected(reader, rate)
@@ -176,7 +176,7 @@ def _expected(reader: VideoReader, rate: Fraction) -> int | None:
     return None if reader.frames is None else max(1, round(reader.frames * rate / reader.rate))
 
 
-def _placer(portrait: Portrait, output_mode: OutputMode) -> Callable[[Image], Image]:
+def placer(portrait: Portrait, output_mode: OutputMode) -> Callable[[Image], Image]:
     """What makes an output frame of a rendered crop."""
     if output_mode == "crop":
         return lambda crop: crop

@@ -69,10 +69,10 @@ def _git(folder: Path, *arguments: str) -> str:
 
 
 def weights_digest(folder: Path) -> str:
-    """SHA-256 over the names and contents of the files in a weights folder, by name; model cards and the like left out."""
+    """SHA-256 over the names and contents of a weights folder's files, by name; model cards and the codec's profile left out."""
     digest = hashlib.sha256()
     for path in sorted(Path(folder).iterdir()):
-        if path.suffix in (".json", ".onnx", ".bin", ".safetensors"):
+        if path.suffix in (".json", ".onnx", ".bin", ".safetensors") and path.name != "codec.json":
             digest.update(path.name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()
 

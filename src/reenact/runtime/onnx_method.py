@@ -36,7 +36,7 @@ class OnnxMethod:
 
     def __init__(self, folder: Path, device: str = "auto", threads: int = 0) -> None:
         """device: auto, cpu, cuda or openvino; threads: 0 is automatic. Raises ReenactError: folder or device bad."""
-        folder = Path(folder)
+        self.folder = folder = Path(folder)
         self.config = _config(folder)
         self.name: str = self.config["method"]
         self.size: int = self.config["size"]

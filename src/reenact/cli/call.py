@@ -1,0 +1,111 @@
+"""reenact encode, reenact decode, reenact inspect"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from reenact.animate.call import QUALITY, Call, CallOptions, decode_file, encode_file, profile_of
+from reenact.cli.shared import Device, MethodName, Threads, app, one_line_errors, progress_bar, rate, say, seconds
+from reenact.codec.stats import Stats, measure
+from reenact.runtime.onnx_method import load
+
+
+@app.command()
+@one_line_errors
+def encode(
+    driving: Annotated[Path, typer.Argument(help="video whose motion is sent")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="call to write")] = Path("call.rnct"),
+    target_kbps: Annotated[float | None, typer.Option(help="kbit/s that the motion may take at most")] = None,
+    quality: Annotated[int, typer.Option(help="without a target: 0 (finest) to 31")] = QUALITY,
+    portrait: Annotated[Path | None, typer.Option(help="photo that travels inside, as AVIF")] = None,
+    key_seconds: Annotated[float, typer.Option(help="time from one key packet to the next")] = 10.0,
+    longest_gap: Annotated[int, typer.Option(help="frames from one that is sent to the next at most; 1 sends all")] = 4,
+    start: Annotated[str | None, typer.Option(help="where in the video to start: seconds or h:mm:ss")] = None,
+    end: Annotated[str | None, typer.Option(help="where in the video to end: seconds or h:mm:ss")] = None,
+    fps: Annotated[str | None, typer.Option(help="frames a second, as 25 or 30000/1001; default: the video's own")] = None,
+    stats: Annotated[bool, typer.Option("--stats", help="also print kbit/s by field")] = False,
+    method: MethodName = "mmfa",
+    device: Device = "auto",
+    threads: Threads = 0,
+) -> None:
+    """Write the motion of a driving video as a call: some kbit/s instead of a video."""
+    options = CallOptions(target_kbps, quality, key_seconds, longest_gap)
+    times = {"start": seconds("start", start), "end": seconds("end", end)}
+    common = {"method": method, "device": device, "threads": threads}
+    with progress_bar("reading") as progress:
+        report = encode_file(driving, out, options, portrait=portrait, fps=rate(fps), progress=progress, **times, **common)
+    if report.frames_without_face:
+        say(f"{report.frames_without_face} of {report.frames} driving frames show no face: the motion was held there")
+    say(f"{out}: {report.frames} frames, {report.kbps:.2f} kbit/s, {report.once} bytes once, {report.stream} bytes of motion")
+    if stats:
+        typer.echo(_table(_stats(Call.open(out), method)))
+
+
+@app.command()
+@one_line_errors
+def decode(
+    first: Annotated[
+        Path, typer.Argument(metavar="[PORTRAIT]", help="photo of the person who is to move; default: the one inside")
+    ],
+    call: Annotated[Path | None, typer.Argument(metavar="CALL", help="file that reenact encode wrote")] = None,
+    out: Annotated[Path, typer.Option("--out", "-o", help="video file to write")] = Path("out.mp4"),
+    motion: Annotated[str, typer.Option(help="relative (the driver's changes) or absolute (the driver's pose)")] = "relative",
+    output: Annotated[str, typer.Option(help="crop (the head, square) or photo (the whole photo)")] = "crop",
+    face: Annotated[int, typer.Option(help="which face of the photo: 1 is the largest")] = 1,
+    sound: Annotated[Path | None, typer.Option(help="file whose sound is laid under the pictures")] = None,
+    method: Annotated[str | None, typer.Option(help="method or weights folder; default: the one the call names")] = None,
+    device: Device = "auto",
+    threads: Threads = 0,
+) -> None:
+    """Animate a portrait with a call."""
+    portrait, file = (None, first) if call is None else (first, call)
+    with progress_bar() as progress:
+        report = decode_file(
+            portrait,
+            file,
+            out,
+            motion=motion,  # type: ignore[arg-type]  # checked inside, in one line
+            output_mode=output,  # type: ignore[arg-type]
+            face=face,
+            sound=sound,
+            method=method,
+            device=device,
+            threads=threads,
+            progress=progress,
+        )
+    speed = report.frames / max(report.seconds, 1e-9)
+    say(f"{out}: {report.frames} frames at {float(report.rate):g} frames/s, made at {speed:.1f} frames/s")
+
+
+@app.command()
+@one_line_errors
+def inspect(
+    call: Annotated[Path, typer.Argument(help="file that reenact encode wrote")],
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
+    method: Annotated[str | None, typer.Option(help="method or weights folder; default: the one the call names")] = None,
+) -> None:
+    """Print what a call holds: frames, packets, kbit/s by field."""
+    found = _stats(Call.open(call), method)
+    typer.echo(json.dumps(found.as_dict(), indent=2) if as_json else _table(found))
+
+
+def _stats(call: Call, method: str | None) -> Stats:
+    loaded = load(method or call.header.method, "cpu", 1)
+    profile = profile_of(loaded, call.header.length - 6)
+    with call.named():
+        return measure(profile, call.header, call.data, call.begin)
+
+
+def _table(stats: Stats) -> str:
+    rows = [
+        ("method", stats.method),
+        ("clip", f"{stats.frames} frames at {stats.rate:g} frames/s, {stats.sent_frames} of them sent"),
+        ("packets", f"{stats.packets}, {stats.key_packets} of them key packets"),
+        ("sent once", f"{stats.once_bytes} bytes, {stats.portrait_bytes} of them the portrait"),
+        *((name, f"{kbps:.3f} kbit/s") for name, kbps in stats.kbps.items()),
+    ]
+    return "\n".join(f"{name:12} {value}" for name, value in rows)
