@@ -12,10 +12,12 @@ the same name, the exact ones always in fp32; without a list it is render.onnx a
 
 from __future__ import annotations
 
+import hashlib
 import json
 import warnings
 from collections.abc import Mapping
 from dataclasses import fields, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -35,7 +37,7 @@ class OnnxMethod:
 
     def __init__(self, folder: Path, device: str = "auto", threads: int = 0) -> None:
         """device: auto, cpu, cuda or openvino; threads: 0 is automatic. Raises ReenactError: folder or device bad."""
-        folder = Path(folder)
+        self.folder = folder = Path(folder)
         self.config = _config(folder)
         self.name: str = self.config["method"]
         self.size: int = self.config["size"]
@@ -46,6 +48,11 @@ class OnnxMethod:
         self._render = Chain([open_graph(folder / file, speed) for file, speed in self.config["render"]])
         self._held: Portrait | None = None
         self._landmarker: Landmarker | None = None
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """16 hex digits of the motion graph's SHA-256: weights with the same give codes that mean the same."""
+        return hashlib.sha256((self.folder / "motion.onnx").read_bytes()).hexdigest()[:16]
 
     @property
     def precision(self) -> str:

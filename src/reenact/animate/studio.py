@@ -1,0 +1,313 @@
+"""From files to files without a driver: one edited picture, a slider swept to and fro, a way between two faces, a recording."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Literal, get_args
+
+import numpy as np
+from jaxtyping import Float32
+
+from reenact.animate.ahead import ahead
+from reenact.animate.driver import expression_map
+from reenact.animate.edit import Ease, Way, check_ease, check_path, eased, edit, interpolate, there_and_back
+from reenact.animate.expression import PRESETS, VALUE_MAX, VALUE_MIN, ExpressionMap, check_blendshapes, preset
+from reenact.animate.parts import ALL_DRIVEN, SOURCE, Parts, compose
+from reenact.animate.pipeline import OutputMode, Progress, check_files, crops, is_take, open_take, placer
+from reenact.animate.takes import Take, check_suffix
+from reenact.animate.transfer import Mode
+from reenact.core.errors import ReenactError
+from reenact.core.types import Image, Motion, Portrait
+from reenact.faces.blendshapes import BLENDSHAPE_NAMES
+from reenact.faces.crop import CropTracker
+from reenact.media.image import check_image_name, read_image, write_image
+from reenact.media.video import VideoReader, VideoWriter
+from reenact.runtime.onnx_method import OnnxMethod, load
+
+FRAMES_MAX = 100_000
+"""ours: more than an hour at 25 frames/s is a slip of the keyboard"""
+SWEPT = ("yaw", "pitch", "roll", "scale", "shift-x", "shift-y")
+"""what can be swept besides the blendshapes and the named expressions"""
+KEEP_PLACE = replace(ALL_DRIVEN, scale=SOURCE, translation=SOURCE)
+"""an interpolation's default: the head stays where the portrait has it"""
+Return = Literal["back", "once"]
+
+
+@dataclass(frozen=True)
+class Edit:
+    """What `reenact edit` has been asked for. Angles in radians; None: as the portrait has it."""
+
+    yaw: float | None = None
+    pitch: float | None = None
+    roll: float | None = None
+    scale: float | None = None
+    shift: tuple[float, float] | None = None
+    expression: str | None = None
+    """a named expression, or the path of a photo or a take (its first frame with a face)"""
+    blendshapes: Mapping[str, float] = field(default_factory=dict)
+    strength: float = 1.0
+    mode: Mode = "relative"
+
+    @property
+    def wants_map(self) -> bool:
+        return bool(self.blendshapes) or self.expression in PRESETS
+
+
+@dataclass(frozen=True)
+class Engine:
+    """Which method runs, and where."""
+
+    method: str = "mmfa"
+    device: str = "auto"
+    threads: int = 0
+
+    def load(self) -> OnnxMethod:
+        return load(self.method, self.device, self.threads)
+
+
+CPU = Engine()
+
+
+def edited(method: OnnxMethod, own: Motion, wanted: Edit) -> Motion:
+    """The portrait's own motion, edited.
+
+    relative: angles, shift, named expressions and blendshapes are added to the portrait's own, a scale multiplies it.
+    absolute: they replace it; a blendshape's own value is then what the map reads of the code (approximate). A photo's or a
+    take's expression is a whole face either way: the code goes `strength` of the way to it. Raises ReenactError.
+    """
+    sliders = {"yaw": wanted.yaw, "pitch": wanted.pitch, "roll": wanted.roll, "scale": wanted.scale, "shift": wanted.shift}
+    moved = edit(own, **sliders, mode=wanted.mode)  # type: ignore[arg-type]
+    map_ = expression_map(method) if wanted.wants_map else None
+    if wanted.expression is not None:
+        if wanted.expression in PRESETS:
+            assert map_ is not None
+            named = wanted.expression
+            code = map_.preset(named) if wanted.mode == "relative" else map_.wearing(moved.expression, named)
+            moved = edit(moved, expression=code, strength=wanted.strength, mode=wanted.mode)
+        else:
+            code = face_motion(method, Path(wanted.expression)).expression
+            moved = edit(moved, expression=code, strength=wanted.strength, mode="absolute")
+    if wanted.blendshapes:
+        assert map_ is not None
+        change = _change(map_, moved, wanted.blendshapes, wanted.mode)
+        moved = edit(moved, expression=change, strength=wanted.strength)
+    return moved
+
+
+def _change(map_: ExpressionMap, motion: Motion, values: Mapping[str, float], mode: Mode) -> Float32[np.ndarray, "code"]:
+    check_blendshapes(values)
+    if mode == "relative":
+        return map_.code(values)
+    own = map_.read(motion.expression)
+    missing = {name: value - float(own[BLENDSHAPE_NAMES.index(name)]) for name, value in values.items()}
+    return map_.code({name: float(np.clip(value, VALUE_MIN, VALUE_MAX)) for name, value in missing.items()})
+
+
+def face_motion(method: OnnxMethod, path: Path, face: int = 1) -> Motion:
+    """The motion of a photo's face, or of a take's first frame with one. Raises ReenactError where there is none."""
+    if not is_take(path):
+        return method.encode_source(read_image(path), face=face).motion
+    take = open_take(path, method)
+    take.check(method.name, method.fingerprint, int(method.config["expression_size"]))
+    return take.motion(int(take.faces.argmax()))
+
+
+def edit_file(
+    portrait: Path, output: Path, wanted: Edit, *, engine: Engine = CPU, output_mode: OutputMode = "photo", face: int = 1
+) -> None:
+    """Writes the edited portrait as .png, .jpg or .webp. Raises ReenactError, in one line, for what the user can mend."""
+    check_image_name(output)
+    check_files([portrait], output, output_mode)
+    photo = read_image(portrait)
+    method = engine.load()
+    source = method.encode_source(photo, face=face)
+    picture = method.render(source, edited(method, source.motion, wanted))
+    write_image(output, placer(source, output_mode)(picture))
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """One slider from `start` to `end`: degrees, a scale, a shift, a blendshape, or a named expression's strength."""
+
+    name: str
+    start: float
+    end: float
+
+    def check(self) -> None:
+        """Raises ReenactError for a slider that is none, or no finite range."""
+        if self.name not in (*SWEPT, *PRESETS):
+            try:
+                check_blendshapes({self.name: 0.0})
+            except ReenactError:
+                names = ", ".join((*SWEPT, *list(PRESETS)[1:]))
+                raise ReenactError(f"--sweep {self.name!r}: choose {names}, or a blendshape such as jawOpen") from None
+        if not np.isfinite([self.start, self.end]).all():
+            raise ReenactError("--sweep wants two finite numbers, as in --sweep yaw -30 30")
+
+    def at(self, share: float, base: Edit) -> Edit:
+        """The edit with the slider `share` of the way along; the others as in `base`."""
+        value = self.start + share * (self.end - self.start)
+        if self.name in ("yaw", "pitch", "roll"):
+            return replace(base, **{self.name: float(np.radians(value))})
+        if self.name == "scale":
+            return replace(base, scale=value)
+        if self.name.startswith("shift-"):
+            x, y = base.shift or (0.0, 0.0)
+            return replace(base, shift=(value, y) if self.name == "shift-x" else (x, value))
+        if self.name in PRESETS:
+            return replace(base, blendshapes={**base.blendshapes, **{k: v * value for k, v in preset(self.name).items()}})
+        return replace(base, blendshapes={**base.blendshapes, self.name: value})
+
+
+@dataclass(frozen=True)
+class Film:
+    """How a film without a driver runs."""
+
+    seconds: float = 4.0
+    fps: Fraction = Fraction(25)
+    ease: Ease = "smooth"
+    return_: Return = "back"
+    """back: there and back, so that it can be looped; once: there"""
+
+    def shares(self) -> list[float]:
+        """How far along each frame is. Raises ReenactError for a film of no frames or too many."""
+        check_ease(self.ease)
+        if self.return_ not in get_args(Return):
+            raise ReenactError(f"unknown return {self.return_!r}: choose one of {', '.join(get_args(Return))}")
+        count = round(self.seconds * self.fps) if np.isfinite(self.seconds) else 0
+        if not 2 <= count <= FRAMES_MAX:
+            raise ReenactError(
+                f"--seconds {self.seconds:g} at {float(self.fps):g} frames/s is no film: give 2 to {FRAMES_MAX} frames"
+            )
+        if self.return_ == "back":
+            return there_and_back(count, self.ease)
+        return [eased(i / (count - 1), self.ease) for i in range(count)]
+
+
+FILM = Film()
+
+
+def sweep_file(
+    portrait: Path,
+    output: Path,
+    sweep: Sweep,
+    base: Edit,
+    film: Film = FILM,
+    *,
+    engine: Engine = CPU,
+    output_mode: OutputMode = "photo",
+    face: int = 1,
+    progress: Progress | None = None,
+) -> int:
+    """Writes a video in which one slider runs from start to end and back; gives the number of frames. Raises ReenactError."""
+    sweep.check()
+    shares = film.shares()
+    check_files([portrait], output, output_mode, film.fps)
+    photo = read_image(portrait)
+    with VideoWriter(output, film.fps) as writer:
+        method = engine.load()
+        source = method.encode_source(photo, face=face)
+        motions = [edited(method, source.motion, sweep.at(share, base)) for share in shares]
+        return _film(writer, method, source, motions, output_mode, progress)
+
+
+def interpolate_file(
+    start: Path,
+    end: Path,
+    output: Path,
+    *,
+    portrait: Path | None = None,
+    path: Way = "lerp",
+    parts: Parts = KEEP_PLACE,
+    film: Film = FILM,
+    engine: Engine = CPU,
+    output_mode: OutputMode = "crop",
+    face: int = 1,
+    progress: Progress | None = None,
+) -> int:
+    """Writes the way from one face to another on one portrait; gives the number of frames.
+
+    start, end: photos or takes (their first frame with a face); portrait: who is drawn, `start` if that is a photo; parts:
+    "driver" is the face on the way, "source" the portrait's own. Raises ReenactError.
+    """
+    check_path(path)
+    shares = film.shares()
+    if portrait is None and is_take(start):
+        raise ReenactError(f"{start} is no photo: name the photo to draw with --portrait")
+    shown = portrait or start
+    check_files([start, end, shown], output, output_mode, film.fps)
+    photo = read_image(shown)
+    with VideoWriter(output, film.fps) as writer:
+        method = engine.load()
+        source = method.encode_source(photo, face=face)
+        ends = [source.motion if given == shown else face_motion(method, given) for given in (start, end)]
+        map_ = expression_map(method) if parts.wants_map else None
+        ways = [interpolate(*ends, share, path) for share in shares]
+        return _film(
+            writer, method, source, [compose(source.motion, way, parts, 1.0, map_) for way in ways], output_mode, progress
+        )
+
+
+def record_file(
+    driving: Path,
+    output: Path,
+    *,
+    engine: Engine = CPU,
+    start: Fraction | None = None,
+    end: Fraction | None = None,
+    progress: Progress | None = None,
+) -> Take:
+    """Reads the motion of a video and writes it as a take, .npz or .json. Raises ReenactError, also where no frame has a face."""
+    check_suffix(output)
+    if not output.parent.is_dir():
+        raise ReenactError(f"{output}: its folder does not exist; make it or choose another output")
+    check_files([driving], output)
+    method = engine.load()
+    with VideoReader(driving, start, end) as reader:
+        take = record(reader, method, progress)
+    take.save(output)
+    return take
+
+
+def record(reader: VideoReader, method: OnnxMethod, progress: Progress | None = None) -> Take:
+    """The motion of every frame, with its time from the first one. Raises ReenactError where no frame has a face."""
+    times: list[Fraction] = []
+    rows: list[np.ndarray | None] = []
+
+    def images() -> Iterator[Image]:
+        for frame in reader:
+            times.append(frame.time)
+            yield frame.image
+
+    with ahead(crops(images(), CropTracker(method.landmarker), method.size)) as ready:
+        for crop in ready:
+            rows.append(None if crop is None else method.encode_motion(crop).vector())
+            if progress:
+                progress(len(rows), reader.frames)
+    seen = [row for row in rows if row is not None]
+    if not seen:
+        raise ReenactError("no face found in any frame of the driving video: choose one that shows a face")
+    faces = np.array([row is not None for row in rows])
+    held = np.maximum.accumulate(np.where(faces, np.arange(len(rows)), int(faces.argmax())))
+    vectors = np.array([rows[i] for i in held], np.float32)
+    origin = times[0]
+    return Take(method.name, method.fingerprint, reader.rate, tuple(time - origin for time in times), vectors, faces)
+
+
+def _film(
+    writer: VideoWriter,
+    method: OnnxMethod,
+    source: Portrait,
+    motions: list[Motion],
+    output_mode: OutputMode,
+    progress: Progress | None,
+) -> int:
+    place = placer(source, output_mode)
+    for done, motion in enumerate(motions, 1):
+        writer.write(place(method.render(source, motion)))
+        if progress:
+            progress(done, len(motions))
+    return len(motions)
