@@ -93,17 +93,17 @@ def _from_csv(path: Path) -> tuple[list[Fraction], list[Row]]:
         return _timecodes(path, [str(row["timecode"]) for row in rows]), rows
     if "time" not in rows[0]:
         raise ReenactError(f"{path}: has no column time (seconds) or Timecode; add one")
-    times = [Fraction(str(_number(path, i, row["time"]))).limit_denominator(1_000_000) for i, row in enumerate(rows)]
+    times = [_exact(_number(path, i, row["time"])) for i, row in enumerate(rows)]
     return _rising(path, times), rows
 
 
 def _timecodes(path: Path, codes: list[str]) -> list[Fraction]:
     """hh:mm:ss:ff.sub -> seconds; the rate of ff is the smallest usual one above every ff seen, in a file of a second or more."""
     try:
-        split = [[Fraction(piece) for piece in code.split(":")] for code in codes]
+        split = [[_exact(piece) for piece in code.split(":")] for code in codes]
         if any(len(pieces) != 4 for pieces in split):
             raise ValueError
-    except (ValueError, ZeroDivisionError):
+    except (ValueError, OverflowError):
         raise ReenactError(f"{path}: a Timecode is not hh:mm:ss:ff; export it from Live Link Face again") from None
     whole = [pieces[0] * 3600 + pieces[1] * 60 + pieces[2] for pieces in split]
     highest = max(pieces[3] for pieces in split)
@@ -120,10 +120,10 @@ def _from_json(path: Path) -> tuple[list[Fraction], list[Row]]:
         if not 0 < len(rows) <= ROWS_MAX:
             raise ValueError
         if "time" in rows[0]:
-            times = [Fraction(str(row["time"])).limit_denominator(1_000_000) for row in rows]
+            times = [_exact(row["time"]) for row in rows]
         else:
-            times = [i / Fraction(str(held["fps"])) for i in range(len(rows))]
-    except (ValueError, KeyError, TypeError, AttributeError, ZeroDivisionError, RecursionError):
+            times = [i / _exact(held["fps"]) for i in range(len(rows))]
+    except (ValueError, KeyError, TypeError, AttributeError, ArithmeticError, RecursionError):
         raise ReenactError(
             f'{path}: write {{"fps": 30, "frames": [{{"jawOpen": 0.2}}, ...]}}, or give each frame a time'
         ) from None
@@ -135,6 +135,11 @@ def _rising(path: Path, times: list[Fraction]) -> list[Fraction]:
         if after <= before:
             raise ReenactError(f"{path}: the time of row {i + 2} is not after the one before; sort or mend the file")
     return times
+
+
+def _exact(number: float | str) -> Fraction:
+    """To the microsecond. Raises ValueError or OverflowError for what is no finite number."""
+    return Fraction(float(number)).limit_denominator(1_000_000)
 
 
 def _number(path: Path, row: int, text: Any) -> float:

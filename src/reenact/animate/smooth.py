@@ -44,6 +44,7 @@ class MotionFilter:
         self._step, self._strength = 1.0 / float(rate), float(strength)
         self._spread = np.maximum(np.asarray(code_spread, np.float64), 1e-6)
         self._last: dict[str, np.ndarray] = {}
+        self._raw: dict[str, np.ndarray] = {}
         self._speed: dict[str, np.ndarray] = {}
 
     def step(self, motion: Motion, frames: int = 1) -> Motion:
@@ -64,9 +65,10 @@ class MotionFilter:
     def _group(self, name: str, value: np.ndarray, seconds: float) -> np.ndarray:
         last = self._last.get(name)
         if last is None:
-            self._last[name], self._speed[name] = value, np.zeros_like(value)
+            self._last[name], self._raw[name], self._speed[name] = value, value, np.zeros_like(value)
             return value
-        change = (value - last) / seconds
+        change = (value - self._raw[name]) / seconds
+        self._raw[name] = value
         self._speed[name] += _weight(SPEED_CUTOFF_HZ, seconds) * (change - self._speed[name])
         speed = float(np.linalg.norm(self._speed[name]))
         if name == "expression":

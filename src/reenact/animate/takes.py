@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -30,6 +31,7 @@ BYTES_MAX = 512_000_000
 POSE_NUMBERS = 6
 """head_pose, scale, translation; the code follows"""
 
+_NUMBER = re.compile(r"[0-9]{1,18}(/[0-9]{1,18}|\.[0-9]{1,18})?")
 _DAMAGE = (
     ValueError, KeyError, TypeError, AttributeError, OSError, EOFError, RecursionError, ArithmeticError,
     NotImplementedError, zipfile.BadZipFile, zlib.error,
@@ -182,9 +184,9 @@ def _checked(head: dict, times: list[str], vectors: np.ndarray, faces: np.ndarra
     if head["schema"] != SCHEMA:
         schema = str(head["schema"])[:60]
         raise ReenactError(f"the take's schema is {schema!r}, this reenact reads {SCHEMA}: record it again or update reenact")
-    seconds = tuple(Fraction(time) for time in times)
+    seconds = tuple(_fraction(time) for time in times)
     reference = head["reference"]
-    rate = Fraction(head["rate"])
+    rate = _fraction(head["rate"])
     good = (
         vectors.ndim == 2
         and vectors.dtype == np.float32
@@ -207,3 +209,10 @@ def _checked(head: dict, times: list[str], vectors: np.ndarray, faces: np.ndarra
             raise ValueError("not a motion")
         neutral = Motion.from_vector(row)
     return Take(str(head["method"]), str(head["weights"]), rate, seconds, vectors, faces, neutral)
+
+
+def _fraction(text: str) -> Fraction:
+    """'1001/30000' or '0.04'. Raises ValueError for anything else: a huge exponent would fill the memory."""
+    if not _NUMBER.fullmatch(text):
+        raise ValueError("not a number")
+    return Fraction(text)
