@@ -119,17 +119,7 @@ class Take:
         try:
             head, times, vectors, faces = _read_npz(path) if path.suffix.lower() == ".npz" else _read_json(path)
             return _checked(head, times, vectors, faces)
-        except (
-            ValueError,
-            KeyError,
-            TypeError,
-            AttributeError,
-            OSError,
-            EOFError,
-            RecursionError,
-            zipfile.BadZipFile,
-            zlib.error,
-        ):
+        except _DAMAGE:
             raise ReenactError(f"{path}: no take, or damaged; make one with: reenact record VIDEO -o take.npz") from None
 
 
