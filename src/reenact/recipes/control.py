@@ -145,7 +145,7 @@ def measure(weights: Path, pool_folder: Path, people: int) -> dict[str, Any]:
     known = [shape["correlation"] for shape in shapes.values() if shape["correlation"] is not None]
     return {
         "protocol": "edits of unseen people's first frames, re-read by the landmarker, less the reading of the unedited output",
-        "command": " ".join(["python -m reenact.recipes.control", *sys.argv[1:]]),
+        "command": f"python -m reenact.recipes.control WEIGHTS POOL --json FILE --people {people}",
         "method": method.name,
         "weights": method.fingerprint,
         "people": len(given),
