@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from functools import cached_property
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -51,9 +52,11 @@ class Edit:
     strength: float = 1.0
     mode: Mode = "relative"
 
-    @property
-    def wants_map(self) -> bool:
-        return bool(self.blendshapes) or self.expression in PRESETS
+    def check(self) -> None:
+        """Raises ReenactError for a blendshape or a named expression that is none, before anything is loaded."""
+        check_blendshapes(self.blendshapes)
+        if self.expression is not None and not Path(self.expression).exists():
+            preset(self.expression)
 
 
 @dataclass(frozen=True)
@@ -71,39 +74,49 @@ class Engine:
 CPU = Engine()
 
 
-def edited(method: OnnxMethod, own: Motion, wanted: Edit) -> Motion:
-    """The portrait's own motion, edited.
+class Editor:
+    """Applies edits with one method; reads its expression map, and files that expressions come from, once."""
 
-    relative: angles, shift, named expressions and blendshapes are added to the portrait's own, a scale multiplies it.
-    absolute: they replace it; a blendshape's own value is then what the map reads of the code (approximate). A photo's or a
-    take's expression is a whole face either way: the code goes `strength` of the way to it. Raises ReenactError.
-    """
-    sliders = {"yaw": wanted.yaw, "pitch": wanted.pitch, "roll": wanted.roll, "scale": wanted.scale, "shift": wanted.shift}
-    moved = edit(own, **sliders, mode=wanted.mode)  # type: ignore[arg-type]
-    map_ = expression_map(method) if wanted.wants_map else None
-    if wanted.expression is not None:
-        if wanted.expression in PRESETS:
-            assert map_ is not None
-            named = wanted.expression
-            code = map_.preset(named) if wanted.mode == "relative" else map_.wearing(moved.expression, named)
+    def __init__(self, method: OnnxMethod) -> None:
+        self._method = method
+        self._codes: dict[str, np.ndarray] = {}
+
+    @cached_property
+    def map(self) -> ExpressionMap:
+        """Raises ReenactError where the weights have none."""
+        return expression_map(self._method)
+
+    def apply(self, own: Motion, wanted: Edit) -> Motion:
+        """The portrait's own motion, edited.
+
+        relative: angles, shift, named expressions and blendshapes are added to the portrait's own, a scale multiplies it.
+        absolute: they replace it; a blendshape's own value is then what the map reads of the code (approximate). A photo's
+        or a take's expression is a whole face either way: the code goes `strength` of the way to it. Raises ReenactError.
+        """
+        sliders = {"yaw": wanted.yaw, "pitch": wanted.pitch, "roll": wanted.roll, "scale": wanted.scale, "shift": wanted.shift}
+        moved = edit(own, **sliders, mode=wanted.mode)  # type: ignore[arg-type]
+        name = wanted.expression
+        if name in PRESETS:
+            code = self.map.preset(name) if wanted.mode == "relative" else self.map.wearing(moved.expression, name)
             moved = edit(moved, expression=code, strength=wanted.strength, mode=wanted.mode)
-        else:
-            code = face_motion(method, Path(wanted.expression)).expression
-            moved = edit(moved, expression=code, strength=wanted.strength, mode="absolute")
-    if wanted.blendshapes:
-        assert map_ is not None
-        change = _change(map_, moved, wanted.blendshapes, wanted.mode)
-        moved = edit(moved, expression=change, strength=wanted.strength)
-    return moved
+        elif name is not None:
+            moved = edit(moved, expression=self._code(name), strength=wanted.strength, mode="absolute")
+        if wanted.blendshapes:
+            moved = edit(moved, expression=self._change(moved, wanted), strength=wanted.strength)
+        return moved
 
+    def _code(self, path: str) -> np.ndarray:
+        if path not in self._codes:
+            self._codes[path] = face_motion(self._method, Path(path)).expression
+        return self._codes[path]
 
-def _change(map_: ExpressionMap, motion: Motion, values: Mapping[str, float], mode: Mode) -> Float32[np.ndarray, "code"]:
-    check_blendshapes(values)
-    if mode == "relative":
-        return map_.code(values)
-    own = map_.read(motion.expression)
-    missing = {name: value - float(own[BLENDSHAPE_NAMES.index(name)]) for name, value in values.items()}
-    return map_.code({name: float(np.clip(value, VALUE_MIN, VALUE_MAX)) for name, value in missing.items()})
+    def _change(self, motion: Motion, wanted: Edit) -> Float32[np.ndarray, "code"]:
+        values = wanted.blendshapes
+        if wanted.mode == "relative":
+            return self.map.code(values)
+        own = self.map.read(motion.expression)
+        missing = {name: value - float(own[BLENDSHAPE_NAMES.index(name)]) for name, value in values.items()}
+        return self.map.code({name: float(np.clip(value, VALUE_MIN, VALUE_MAX)) for name, value in missing.items()})
 
 
 def face_motion(method: OnnxMethod, path: Path, face: int = 1) -> Motion:
@@ -119,12 +132,13 @@ def edit_file(
     portrait: Path, output: Path, wanted: Edit, *, engine: Engine = CPU, output_mode: OutputMode = "photo", face: int = 1
 ) -> None:
     """Writes the edited portrait as .png, .jpg or .webp. Raises ReenactError, in one line, for what the user can mend."""
+    wanted.check()
     check_image_name(output)
     check_files([portrait], output, output_mode)
     photo = read_image(portrait)
     method = engine.load()
     source = method.encode_source(photo, face=face)
-    picture = method.render(source, edited(method, source.motion, wanted))
+    picture = method.render(source, Editor(method).apply(source.motion, wanted))
     write_image(output, placer(source, output_mode)(picture))
 
 
@@ -204,13 +218,15 @@ def sweep_file(
 ) -> int:
     """Writes a video in which one slider runs from start to end and back; gives the number of frames. Raises ReenactError."""
     sweep.check()
+    base.check()
     shares = film.shares()
     check_files([portrait], output, output_mode, film.fps)
     photo = read_image(portrait)
     with VideoWriter(output, film.fps) as writer:
         method = engine.load()
         source = method.encode_source(photo, face=face)
-        motions = [edited(method, source.motion, sweep.at(share, base)) for share in shares]
+        editor = Editor(method)
+        motions = [editor.apply(source.motion, sweep.at(share, base)) for share in shares]
         return _film(writer, method, source, motions, output_mode, progress)
 
 
