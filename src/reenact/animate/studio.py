@@ -1,8 +1,8 @@
-"""From files to files without a driver: one edited picture, a slider swept to and fro, a way between two faces, a recording."""
+"""From files to files without a driver: one edited picture, a slider swept to and fro, a way between two faces."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
@@ -12,20 +12,17 @@ from typing import Literal, get_args
 import numpy as np
 from jaxtyping import Float32
 
-from reenact.animate.ahead import ahead
 from reenact.animate.driver import expression_map
 from reenact.animate.edit import Ease, Way, check_ease, check_path, eased, edit, interpolate, there_and_back
 from reenact.animate.expression import PRESETS, VALUE_MAX, VALUE_MIN, ExpressionMap, check_blendshapes, preset
 from reenact.animate.parts import ALL_DRIVEN, SOURCE, Parts, compose
-from reenact.animate.pipeline import OutputMode, Progress, check_files, crops, is_take, open_take, placer
-from reenact.animate.takes import Take, check_suffix
+from reenact.animate.pipeline import OutputMode, Progress, check_files, is_take, open_take, placer
 from reenact.animate.transfer import Mode
 from reenact.core.errors import ReenactError
-from reenact.core.types import Image, Motion, Portrait
+from reenact.core.types import Motion, Portrait
 from reenact.faces.blendshapes import BLENDSHAPE_NAMES
-from reenact.faces.crop import CropTracker
 from reenact.media.image import check_image_name, read_image, write_image
-from reenact.media.video import VideoReader, VideoWriter
+from reenact.media.video import VideoWriter
 from reenact.runtime.onnx_method import OnnxMethod, load
 
 FRAMES_MAX = 100_000
@@ -265,52 +262,6 @@ def interpolate_file(
         return _film(
             writer, method, source, [compose(source.motion, way, parts, 1.0, map_) for way in ways], output_mode, progress
         )
-
-
-def record_file(
-    driving: Path,
-    output: Path,
-    *,
-    engine: Engine = CPU,
-    start: Fraction | None = None,
-    end: Fraction | None = None,
-    progress: Progress | None = None,
-) -> Take:
-    """Reads the motion of a video and writes it as a take, .npz or .json. Raises ReenactError, also where no frame has a face."""
-    check_suffix(output)
-    if not output.parent.is_dir():
-        raise ReenactError(f"{output}: its folder does not exist; make it or choose another output")
-    check_files([driving], output)
-    method = engine.load()
-    with VideoReader(driving, start, end) as reader:
-        take = record(reader, method, progress)
-    take.save(output)
-    return take
-
-
-def record(reader: VideoReader, method: OnnxMethod, progress: Progress | None = None) -> Take:
-    """The motion of every frame, with its time from the first one. Raises ReenactError where no frame has a face."""
-    times: list[Fraction] = []
-    rows: list[np.ndarray | None] = []
-
-    def images() -> Iterator[Image]:
-        for frame in reader:
-            times.append(frame.time)
-            yield frame.image
-
-    with ahead(crops(images(), CropTracker(method.landmarker), method.size)) as ready:
-        for crop in ready:
-            rows.append(None if crop is None else method.encode_motion(crop).vector())
-            if progress:
-                progress(len(rows), reader.frames)
-    seen = [row for row in rows if row is not None]
-    if not seen:
-        raise ReenactError("no face found in any frame of the driving video: choose one that shows a face")
-    faces = np.array([row is not None for row in rows])
-    held = np.maximum.accumulate(np.where(faces, np.arange(len(rows)), int(faces.argmax())))
-    vectors = np.array([rows[i] for i in held], np.float32)
-    origin = times[0]
-    return Take(method.name, method.fingerprint, reader.rate, tuple(time - origin for time in times), vectors, faces)
 
 
 def _film(

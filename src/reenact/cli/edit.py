@@ -12,7 +12,8 @@ import typer
 
 from reenact.animate.expression import PRESETS
 from reenact.animate.parts import parse_parts
-from reenact.animate.studio import Edit, Engine, Film, Sweep, edit_file, interpolate_file, record_file, sweep_file
+from reenact.animate.record import record_file
+from reenact.animate.studio import Edit, Engine, Film, Sweep, edit_file, interpolate_file, sweep_file
 from reenact.cli.shared import Device, MethodName, Threads, app, one_line_errors, progress_bar, rate, say, seconds
 from reenact.core.errors import ReenactError
 
