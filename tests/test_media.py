@@ -14,7 +14,7 @@ from PIL import Image as PILImage
 
 from media_clips import RATE, frame_image, index_of, make_clip, make_sound, sound_of, sound_span
 from reenact.core.errors import ReenactError
-from reenact.media.image import read_image, write_png
+from reenact.media.image import read_image, write_image
 from reenact.media.video import VideoFrame, VideoReader, VideoWriter, resample
 
 
@@ -287,10 +287,10 @@ def test_exif_turns_the_photo(tmp_path: Path) -> None:
 
 def test_png_round_trip_and_unwritable(tmp_path: Path) -> None:
     image = frame_image(7)
-    write_png(tmp_path / "a.png", image)
+    write_image(tmp_path / "a.png", image)
     assert np.array_equal(read_image(tmp_path / "a.png"), image)
     with pytest.raises(ReenactError):
-        write_png(tmp_path / "none" / "a.png", image)
+        write_image(tmp_path / "none" / "a.png", image)
     assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
 
 

@@ -7,7 +7,10 @@ for frame in reenact.animate(portrait, "driving.mp4", method=method):
 """
 
 # `animate` the function hides `animate` the folder here on purpose; `from reenact.animate.x import y` works all the same.
+from reenact.animate.edit import edit, interpolate
+from reenact.animate.parts import Parts
 from reenact.animate.pipeline import Report, animate, animate_file
+from reenact.animate.takes import Take
 from reenact.animate.transfer import transfer
 from reenact.core.errors import ReenactError
 from reenact.core.types import Image, Method, Motion, Placement, Portrait
@@ -18,12 +21,16 @@ __all__ = [
     "Image",
     "Method",
     "Motion",
+    "Parts",
     "Placement",
     "Portrait",
     "ReenactError",
     "Report",
+    "Take",
     "animate",
     "animate_file",
+    "edit",
+    "interpolate",
     "load",
     "read_image",
     "transfer",

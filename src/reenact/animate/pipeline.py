@@ -1,6 +1,6 @@
 """The one path from a driving video to the portrait, moved; files and live run it alike.
 
-frames -> track, cut -> encode_motion -> transfer -> render -> (paste into the photo) -> encode
+frames -> track, cut -> encode_motion -> smooth -> transfer -> render -> (paste into the photo) -> encode
 """
 
 from __future__ import annotations
@@ -16,12 +16,17 @@ import numpy as np
 from PIL import Image as PILImage
 
 from reenact.animate.ahead import ahead
-from reenact.animate.transfer import Mode, check_mode, transfer
+from reenact.animate.arkit import is_coefficients, read_coefficients
+from reenact.animate.driver import Control, Driver, expression_map
+from reenact.animate.parts import ALL_DRIVEN, Parts
+from reenact.animate.takes import SUFFIXES as TAKE_SUFFIXES
+from reenact.animate.takes import Take
+from reenact.animate.transfer import Mode
 from reenact.core.errors import ReenactError
-from reenact.core.types import Image, Method, Motion, Portrait
+from reenact.core.types import Image, Method, Portrait
 from reenact.faces.crop import CropTracker, cut, paste, soft_mask
 from reenact.faces.landmarker import Landmarker
-from reenact.media.image import read_image
+from reenact.media.image import check_readable, read_image
 from reenact.media.video import VideoReader, VideoWriter, resample
 from reenact.runtime.onnx_method import load
 
@@ -46,67 +51,69 @@ class Report:
     """wall time of the per-frame path, start-up left out"""
 
 
-class Driver:
-    """Follows a driver crop by crop. The first crop is the reference; without a face the last picture is held."""
-
-    def __init__(self, method: Method, portrait: Portrait, mode: Mode) -> None:
-        check_mode(mode)
-        self._method, self._portrait, self._mode = method, portrait, mode
-        self._reference: Motion | None = None
-        self._last: Image | None = None
-        self.frames = 0
-        self.missing = 0
-
-    def step(self, crop: Image | None) -> Image:
-        """The portrait for the next driving crop; None: that frame shows no face. size x size RGB."""
-        self.frames += 1
-        if crop is None:
-            self.missing += 1
-            if self._last is None:
-                self._last = self._method.render(self._portrait, self._portrait.motion)
-            return self._last
-        driving = self._method.encode_motion(crop)
-        if self._reference is None:
-            self._reference = driving
-        motion = transfer(self._portrait.motion, driving, self._reference, self._mode)
-        self._last = self._method.render(self._portrait, motion)
-        return self._last
-
-    def check(self) -> None:
-        """Raises ReenactError when not one of the frames so far showed a face."""
-        if self.frames and self.missing == self.frames:
-            raise ReenactError("no face found in any frame of the driving video: choose one that shows a face")
-
-
 def animate(
     portrait: Portrait,
-    driving: str | Path | Iterable[Image],
+    driving: str | Path | Take | Iterable[Image],
     *,
     method: Method | None = None,
     motion: Mode = "relative",
+    parts: Parts = ALL_DRIVEN,
+    strength: float = 1.0,
+    smooth: float = 1.0,
+    rate: Fraction | None = None,
 ) -> Iterator[Image]:
     """The portrait, moved as `driving` moves: one size x size RGB picture a driving frame, as it comes.
 
-    driving: a video file, or any pictures (a list, a camera). method: what encoded the portrait; without it, the method of
-    that name is loaded anew. A frame without a face repeats the last picture; ReenactError at the end if none had one.
+    driving: a video file, a take (or its file, or one of blendshapes), or any pictures (a list, a camera). method: what
+    encoded the portrait; without it, the method of that name is loaded anew. parts, strength: whose motion, and how much
+    of it (parts.py). smooth: of the temporal filter, 0 is off; rate: frames a second of pictures for it (default 25).
+    A frame without a face repeats the last picture; ReenactError at the end if none had one.
     """
-    check_mode(motion)
+    control = Control(motion, parts, strength, smooth)
+    control.check()
     chosen = load(portrait.method) if method is None else method
-    driver = Driver(chosen, portrait, motion)
-    return _from_file(driver, chosen.size, driving) if isinstance(driving, str | Path) else _live(driver, chosen, driving)
+    if isinstance(driving, Take) or (isinstance(driving, str | Path) and is_take(driving)):
+        return _from_take(chosen, portrait, control, driving)
+    if isinstance(driving, str | Path):
+        return _from_file(chosen, portrait, control, driving)
+    return _live(chosen, portrait, control, driving, rate or Fraction(25))
 
 
-def _live(driver: Driver, method: Method, images: Iterable[Image]) -> Iterator[Image]:
+def _live(method: Method, portrait: Portrait, control: Control, images: Iterable[Image], rate: Fraction) -> Iterator[Image]:
+    driver = Driver(method, portrait, control, rate)
     yield from map(driver.step, crops(images, CropTracker(Landmarker()), method.size))
     driver.check()
 
 
-def _from_file(driver: Driver, size: int, path: str | Path) -> Iterator[Image]:
+def _from_file(method: Method, portrait: Portrait, control: Control, path: str | Path) -> Iterator[Image]:
     with VideoReader(path) as reader:
+        driver = Driver(method, portrait, control, reader.rate)
         tracker = CropTracker(Landmarker())
-        with ahead(crops((frame.image for frame in reader), tracker, size)) as ready:
+        with ahead(crops((frame.image for frame in reader), tracker, method.size)) as ready:
             yield from map(driver.step, ready)
     driver.check()
+
+
+def _from_take(method: Method, portrait: Portrait, control: Control, given: str | Path | Take) -> Iterator[Image]:
+    take = given if isinstance(given, Take) else open_take(given, method)
+    take.check(method.name, getattr(method, "fingerprint", ""), portrait.motion.expression.size)
+    driver = Driver(method, portrait, control, take.rate, take.reference)
+    yield from map(driver.follow, take.frames())
+
+
+def is_take(path: str | Path) -> bool:
+    """Whether the file's name says motion or blendshapes rather than a video."""
+    return Path(path).suffix.lower() in (*TAKE_SUFFIXES, ".csv")
+
+
+def open_take(path: str | Path, method: Method) -> Take:
+    """A take from its file, or from one of blendshapes (arkit.py) through the method's expression map.
+
+    Raises ReenactError for what can be neither.
+    """
+    if is_coefficients(Path(path)):
+        return read_coefficients(path, expression_map(method))
+    return Take.load(path)
 
 
 def crops(images: Iterable[Image], tracker: CropTracker, size: int) -> Iterator[Image | None]:
@@ -122,6 +129,9 @@ def animate_file(
     output: str | Path,
     *,
     motion: Mode = "relative",
+    parts: Parts = ALL_DRIVEN,
+    strength: float = 1.0,
+    smooth: float = 1.0,
     output_mode: OutputMode = "crop",
     face: int = 1,
     start: Fraction | None = None,
@@ -135,37 +145,63 @@ def animate_file(
 ) -> Report:
     """Animate a photo with a video file and write a video file with the driver's sound. Memory stays flat.
 
-    face: which face of the photo, 1 is the largest; start, end: seconds of the driving video; fps: the output's rate, by
-    default the driving video's; seed: for methods that draw random numbers (no shipped one does). The output appears when
-    it is whole. Raises ReenactError, in one line, for whatever the user can mend.
+    driving_path may also be a take or a file of blendshapes (no sound then). motion, parts, strength, smooth: as in
+    `animate`. face: which face of the photo, 1 is the largest; start, end: seconds of the driving video; fps: the output's
+    rate, by default the driving video's; seed: for methods that draw random numbers (no shipped one does). The output
+    appears when it is whole. Raises ReenactError, in one line, for whatever the user can mend.
     """
-    check_mode(motion)
-    _check_files(Path(portrait_path), Path(driving_path), Path(output), output_mode, fps)
+    control = Control(motion, parts, strength, smooth)
+    control.check()
+    check_files([Path(portrait_path), Path(driving_path)], Path(output), output_mode, fps)
     del seed  # no shipped method draws random numbers
     photo = read_image(portrait_path)
+    if is_take(driving_path):
+        check_readable(driving_path, "video or a take")
+        loaded = load(method, device, threads)
+        take = open_take(driving_path, loaded)
+        take.check(loaded.name, loaded.fingerprint, int(loaded.config["expression_size"]))
+        rate = fps or take.rate
+        motions = list(take.frames(rate, start, end))
+        with VideoWriter(output, rate) as writer:
+            portrait = loaded.encode_source(photo, face=face)
+            driver = Driver(loaded, portrait, control, rate, take.reference)
+            pictures = map(driver.follow, motions)
+            return _write(writer, driver, placer(portrait, output_mode), pictures, len(motions), progress)
     with VideoReader(driving_path, start, end) as reader:
         rate = fps or reader.rate
         with VideoWriter(output, rate, audio_from=driving_path, start=start, end=end) as writer:
             loaded = load(method, device, threads)
             portrait = loaded.encode_source(photo, face=face)
-            place = placer(portrait, output_mode)
-            driver = Driver(loaded, portrait, motion)
+            driver = Driver(loaded, portrait, control, rate)
             tracker = CropTracker(loaded.landmarker)
-            total = _expected(reader, rate)
-            began = time.perf_counter()
             with ahead(crops((f.image for f in resample(reader, rate)), tracker, loaded.size)) as ready:
-                for crop in ready:
-                    writer.write(place(driver.step(crop)))
-                    if progress:
-                        progress(driver.frames, total)
-            driver.check()
-    return Report(driver.frames, driver.missing, rate, time.perf_counter() - began)
+                pictures = map(driver.step, ready)
+                return _write(writer, driver, placer(portrait, output_mode), pictures, _expected(reader, rate), progress)
 
 
-def _check_files(portrait: Path, driving: Path, output: Path, output_mode: str, fps: Fraction | None) -> None:
+def _write(
+    writer: VideoWriter,
+    driver: Driver,
+    place: Callable[[Image], Image],
+    pictures: Iterable[Image],
+    total: int | None,
+    progress: Progress | None,
+) -> Report:
+    """Everything that the driver draws, written."""
+    began = time.perf_counter()
+    for picture in pictures:
+        writer.write(place(picture))
+        if progress:
+            progress(driver.frames, total)
+    driver.check()
+    return Report(driver.frames, driver.missing, writer.rate, time.perf_counter() - began)
+
+
+def check_files(inputs: Iterable[Path], output: Path, output_mode: str = "crop", fps: Fraction | None = None) -> None:
+    """Raises ReenactError for an unknown output mode, an output that is also an input, or a rate out of 1..240."""
     if output_mode not in get_args(OutputMode):
         raise ReenactError(f"unknown output {output_mode!r}: choose one of {', '.join(get_args(OutputMode))}")
-    if output.resolve() in (portrait.resolve(), driving.resolve()):
+    if output.resolve() in [path.resolve() for path in inputs]:
         raise ReenactError(f"{output} is also an input: give the output another name")
     if fps is not None and not 1 <= fps <= 240:
         raise ReenactError(f"--fps must lie between 1 and 240, not {float(fps):g}")

@@ -1,4 +1,4 @@
-"""Whose pose, whose expression: from the driver's motion to the portrait's. Pure functions on `Motion`, NumPy only."""
+"""From the driver's motion to the portrait's. Pure functions on `Motion`, NumPy only."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from typing import Literal, get_args
 
 import numpy as np
 
+from reenact.animate.expression import ExpressionMap
+from reenact.animate.parts import ALL_DRIVEN, Parts, compose
 from reenact.core.errors import ReenactError
 from reenact.core.types import Motion
 from reenact.geometry.rotation import euler_angles, rotation_matrix
@@ -19,24 +21,34 @@ def check_mode(mode: str) -> None:
         raise ReenactError(f"unknown motion {mode!r}: choose one of {', '.join(get_args(Mode))}")
 
 
-def transfer(source: Motion, driving: Motion, reference: Motion | None, mode: Mode) -> Motion:
+def transfer(
+    source: Motion,
+    driving: Motion,
+    reference: Motion | None,
+    mode: Mode,
+    parts: Parts = ALL_DRIVEN,
+    strength: float = 1.0,
+    expressions: ExpressionMap | None = None,
+) -> Motion:
     """The motion that the portrait takes on.
 
     relative: what changed in the driver since `reference` is added to the portrait's own motion, so that
     driving == reference leaves the portrait as it is; needs a reference.
     absolute: the driver's motion as it is: both crops are normalised alike, so scale and translation mean the same.
+    parts, strength, expressions: which of it, and how much of that (parts.py: compose).
     """
     check_mode(mode)
     if mode == "absolute":
-        return driving
+        return compose(source, driving, parts, strength, expressions)
     if reference is None:
         raise ValueError("relative motion needs a reference")
-    return Motion(
+    moved = Motion(
         head_pose=_turned(source.head_pose, driving.head_pose, reference.head_pose),
         scale=(source.scale * driving.scale / reference.scale).astype(np.float32),
         translation=(source.translation + driving.translation - reference.translation).astype(np.float32),
         expression=(source.expression + driving.expression - reference.expression).astype(np.float32),
     )
+    return compose(source, moved, parts, strength, expressions)
 
 
 def _turned(source: np.ndarray, driving: np.ndarray, reference: np.ndarray) -> np.ndarray:

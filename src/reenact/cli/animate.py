@@ -7,7 +7,9 @@ from typing import Annotated
 
 import typer
 
+from reenact.animate.parts import NAMES, locked, parse_parts
 from reenact.animate.pipeline import Report, animate_file
+from reenact.animate.smooth import delay_ms
 from reenact.cli.shared import Device, MethodName, Threads, app, one_line_errors, progress_bar, rate, say, seconds
 
 
@@ -15,9 +17,25 @@ from reenact.cli.shared import Device, MethodName, Threads, app, one_line_errors
 @one_line_errors
 def animate(
     portrait: Annotated[Path, typer.Argument(help="photo of the person who is to move")],
-    driving: Annotated[Path, typer.Argument(help="video whose motion and sound are taken")],
+    driving: Annotated[
+        Path, typer.Argument(help="video whose motion and sound are taken; or a take, or blendshapes (.csv, .json)")
+    ],
     out: Annotated[Path, typer.Option("--out", "-o", help="video file to write")] = Path("out.mp4"),
     motion: Annotated[str, typer.Option(help="relative (the driver's changes) or absolute (the driver's pose)")] = "relative",
+    parts: Annotated[
+        str,
+        typer.Option(
+            help="part by part from driver, source, driver*FACTOR or a constant, as pose=source,mouth=driver*1.3,scale=1.0;"
+            f" parts: {', '.join(NAMES)}"
+        ),
+    ] = "",
+    lock: Annotated[
+        list[str] | None, typer.Option(help="hold a part as the portrait has it, as --lock scale; may be repeated")
+    ] = None,
+    strength: Annotated[float, typer.Option(help="how much of the driver's motion: 1 is all of it, 0 none, 3 at most")] = 1.0,
+    smooth: Annotated[
+        float, typer.Option(help=f"filter against trembling; 1 delays slow movements by {delay_ms():.0f} ms at most, 0 is off")
+    ] = 1.0,
     output: Annotated[str, typer.Option(help="crop (the head, square) or photo (the whole photo)")] = "crop",
     face: Annotated[int, typer.Option(help="which face of the photo: 1 is the largest")] = 1,
     start: Annotated[str | None, typer.Option(help="where in the video to start: seconds or h:mm:ss")] = None,
@@ -36,6 +54,9 @@ def animate(
             driving,
             out,
             motion=motion,  # type: ignore[arg-type]  # checked inside, in one line
+            parts=locked(parse_parts(parts), lock or ()),
+            strength=strength,
+            smooth=smooth,
             output_mode=output,  # type: ignore[arg-type]
             face=face,
             fps=rate(fps),

@@ -47,3 +47,27 @@ def euler_angles(rotation: Array) -> Array:
     pitch = xp.arctan2(rotation[..., 2, 1], rotation[..., 2, 2])
     roll = xp.arctan2(rotation[..., 1, 0], rotation[..., 0, 0])
     return xp.stack([yaw, pitch, roll], -1)
+
+
+def partial_turn(rotation: np.ndarray, share: float) -> np.ndarray:
+    """[3, 3] NumPy rotation -> the turn about the same axis by `share` of its angle: 0 is no turn, 1 all, 2 twice as far.
+
+    Of the two axes of a half turn one is picked; the share 1 gives the rotation back all the same.
+    """
+    matrix = np.asarray(rotation, np.float64)
+    skew = np.array([matrix[2, 1] - matrix[1, 2], matrix[0, 2] - matrix[2, 0], matrix[1, 0] - matrix[0, 1]]) / 2
+    sine, cosine = float(np.linalg.norm(skew)), (float(np.trace(matrix)) - 1) / 2
+    angle = float(np.arctan2(sine, cosine))
+    if sine > 1e-6:
+        axis = skew / sine
+    elif cosine > 0:
+        return np.eye(3)
+    else:
+        # Half a turn: R = 2 a a^T - 1, so the longest column of R + 1 lies along the axis.
+        columns = matrix + np.eye(3)
+        axis = columns[:, np.linalg.norm(columns, axis=0).argmax()]
+        axis = axis / np.linalg.norm(axis)
+    x, y, z = axis
+    cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
+    part = angle * share
+    return np.eye(3) + np.sin(part) * cross + (1 - np.cos(part)) * (cross @ cross)

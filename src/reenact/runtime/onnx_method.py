@@ -13,10 +13,12 @@ motion.onnx.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import warnings
 from collections.abc import Mapping
 from dataclasses import fields, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -47,6 +49,11 @@ class OnnxMethod:
         self._render = Chain([open_graph(folder / file, speed) for file, speed in self.config["render"]])
         self._held: Portrait | None = None
         self._landmarker: Landmarker | None = None
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """16 hex digits of the motion graph's SHA-256: weights with the same give codes that mean the same."""
+        return hashlib.sha256((self.folder / "motion.onnx").read_bytes()).hexdigest()[:16]
 
     @property
     def precision(self) -> str:

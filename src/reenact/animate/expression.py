@@ -1,0 +1,175 @@
+"""Between blendshapes and a method's expression code: sliders, named expressions, eyes apart from mouth.
+
+The map is linear and measured (recipes/expression_map.py): over frames of real people both sides are read, each person's
+mean is taken out of both, and each side is regressed on the other. It lies beside the weights that it was measured for.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import warnings
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+import numpy as np
+from jaxtyping import Float32
+
+from reenact.core.errors import ReenactError
+from reenact.faces.blendshapes import BLENDSHAPE_NAMES
+
+FILE = "expression_map.json"
+SCHEMA = "reenact.expression_map/1"
+VALUE_MIN, VALUE_MAX = -2.0, 2.0
+"""ours: blendshapes run over 0..1; twice that leaves room for what the method shows too weakly"""
+SPREAD_MIN = 0.002
+"""ours: the free landmarker reads cheekSquint and noseSneer as 0 always, cheekPuff and jawForward as hardly more"""
+
+Region = Literal["eyes", "mouth"]
+REGION_PREFIXES: dict[str, tuple[str, ...]] = {"eyes": ("eye",), "mouth": ("mouth", "jaw", "cheekPuff")}
+"""which blendshapes are a region's, by how their names begin; brows, cheeks and nose belong to neither"""
+
+
+def _both(**values: float) -> dict[str, float]:
+    """The same value on the person's left and right."""
+    return {f"{name}{side}": value for name, value in values.items() for side in ("Left", "Right")}
+
+
+PRESETS: dict[str, dict[str, float]] = {
+    "neutral": {},
+    "smile": _both(mouthSmile=0.8, eyeSquint=0.3),
+    "frown": {**_both(mouthFrown=0.5, browDown=0.6), "mouthShrugLower": 0.4},
+    "surprise": {**_both(browOuterUp=0.7, eyeWide=0.4), "browInnerUp": 0.8, "jawOpen": 0.35},
+    "anger": _both(browDown=0.9, eyeSquint=0.4, mouthPress=0.4),
+    "blink": _both(eyeBlink=1.0),
+    "wink_left": {"eyeBlinkLeft": 1.0},
+    "wink_right": {"eyeBlinkRight": 1.0},
+    "jaw_open": {"jawOpen": 0.7},
+    "pucker": {"mouthPucker": 0.9},
+    "brows_up": {**_both(browOuterUp=0.8), "browInnerUp": 0.8},
+}
+"""ours: expressions by name, as blendshapes; left and right are the person's own"""
+
+
+@dataclass(frozen=True)
+class ExpressionMap:
+    """Two regressions, one each way; a blendshape without variance in the data has a row of (nearly) zeros."""
+
+    to_code: Float32[np.ndarray, "52 code"]
+    """change of the code for a change of one in each blendshape"""
+    from_code: Float32[np.ndarray, "code 52"]
+    """change of the blendshapes for a change of the code"""
+    offset: Float32[np.ndarray, "52"]
+    """the blendshapes that the code 0 stands for: own reading = offset + code @ from_code"""
+    neutral: Float32[np.ndarray, "code"]
+    """the code of the data's mean person at rest: where all blendshapes are 0"""
+    code_spread: Float32[np.ndarray, "code"]
+    """standard deviation of the code within a person"""
+    spread: Float32[np.ndarray, "52"]
+    """standard deviation of each blendshape within a person; what never moved could not be learned"""
+    method: str = ""
+    weights: str = ""
+    """fingerprint of the weights that it was measured on"""
+
+    def code(self, values: Mapping[str, float]) -> Float32[np.ndarray, "code"]:
+        """The change of the code for these blendshapes; warns of those that never moved in the data and so do nothing.
+
+        Raises ReenactError for an unknown name or a value out of -2..2.
+        """
+        check_blendshapes(values)
+        if dead := [name for name in values if self.spread[BLENDSHAPE_NAMES.index(name)] < SPREAD_MIN]:
+            warnings.warn(f"{', '.join(dead)}: never moved in the data that the weights saw, so nothing will move", stacklevel=2)
+        row = np.array([values.get(name, 0.0) for name in BLENDSHAPE_NAMES], np.float32)
+        return row @ self.to_code
+
+    def preset(self, name: str) -> Float32[np.ndarray, "code"]:
+        """The change of the code for a named expression. Raises ReenactError for a name that is none."""
+        return self.code(preset(name))
+
+    def wearing(self, code: Float32[np.ndarray, "code"], name: str) -> Float32[np.ndarray, "code"]:
+        """The code with its own expression (as the map reads it) exchanged for a named one; what is the person's stays."""
+        return (code - self.read(code) @ self.to_code + self.preset(name)).astype(np.float32)
+
+    def read(self, code: Float32[np.ndarray, "*n code"]) -> Float32[np.ndarray, "*n 52"]:
+        """About which blendshapes the code stands for; right on average over people, not for each."""
+        return (self.offset + code @ self.from_code).astype(np.float32)
+
+    def region(self, region: Region) -> Float32[np.ndarray, "code code"]:
+        """A matrix P: change @ P is the part of a change of the code that is the eyes' (the mouth's) doing.
+
+        Approximate: the change is read as blendshapes, the region's are kept and written back. What no blendshape
+        explains, and what moves with both regions, stays with the rest of the face.
+        """
+        chosen = region_blendshapes(region)
+        return (self.from_code[:, chosen] @ self.to_code[chosen]).astype(np.float32)
+
+    def save(self, folder: Path) -> Path:
+        """Writes the map into a weights folder, whole or not at all; gives its path."""
+        path = Path(folder) / FILE
+        matrices = {name: np.round(value, 5).tolist() for name, value in asdict(self).items() if isinstance(value, np.ndarray)}
+        text = json.dumps(
+            {"schema": SCHEMA, "method": self.method, "weights": self.weights, "blendshapes": list(BLENDSHAPE_NAMES), **matrices}
+        )
+        part = path.with_name(f".{path.name}.part")
+        part.write_text(text.replace("], ", "],\n") + "\n", encoding="utf-8")
+        os.replace(part, path)
+        return path
+
+    @staticmethod
+    def load(folder: Path, size: int, weights: str = "") -> ExpressionMap:
+        """The map of a weights folder whose code has `size` numbers and whose fingerprint is `weights` ('' is not checked).
+
+        Raises ReenactError where there is none or it is another one's.
+        """
+        path = Path(folder) / FILE
+        remedy = f"make it with: python -m reenact.recipes.expression_map {folder} POOL"
+        if not path.is_file():
+            raise ReenactError(f"{folder} has no {FILE}, which blendshapes, named expressions, eyes and mouth need; {remedy}")
+        try:
+            held = json.loads(path.read_text(encoding="utf-8"))
+            shapes = {
+                "to_code": (52, size),
+                "from_code": (size, 52),
+                "offset": (52,),
+                "neutral": (size,),
+                "code_spread": (size,),
+                "spread": (52,),
+            }
+            arrays = {name: np.array(held[name], np.float32).reshape(shape) for name, shape in shapes.items()}
+            good = held["schema"] == SCHEMA and all(np.isfinite(array).all() for array in arrays.values())
+        except (ValueError, KeyError, TypeError):
+            good = False
+        if not good or held.get("blendshapes") != list(BLENDSHAPE_NAMES):
+            raise ReenactError(f"{path} is no expression map for these weights; {remedy}")
+        if weights and held["weights"] and held["weights"] != weights:
+            raise ReenactError(f"{path} was measured on other weights; {remedy}")
+        return ExpressionMap(**arrays, method=str(held["method"]), weights=str(held["weights"]))
+
+
+def region_blendshapes(region: Region) -> list[int]:
+    """Indices into `BLENDSHAPE_NAMES`."""
+    if region not in get_args(Region):
+        raise ValueError(f"unknown region {region!r}")
+    return [i for i, name in enumerate(BLENDSHAPE_NAMES) if name.startswith(REGION_PREFIXES[region])]
+
+
+def preset(name: str) -> dict[str, float]:
+    """A named expression's blendshapes. Raises ReenactError for a name that is none."""
+    if name not in PRESETS:
+        raise ReenactError(f"unknown expression {name!r}: choose one of {', '.join(PRESETS)}, or give a file")
+    return dict(PRESETS[name])
+
+
+def check_blendshapes(values: Mapping[str, float]) -> None:
+    """Raises ReenactError for a name that is no blendshape of ours or a value out of -2..2."""
+    for name, value in values.items():
+        if name == "tongueOut":
+            raise ReenactError("tongueOut cannot be set: the tongue is not among the 51 blendshapes that are read; leave it out")
+        if name not in BLENDSHAPE_NAMES[1:]:
+            near = [known for known in BLENDSHAPE_NAMES[1:] if known.lower().startswith(name.lower()[:4])]
+            hint = f" (perhaps {', '.join(near[:4])})" if near else ""
+            raise ReenactError(f"unknown blendshape {name!r}{hint}: write an ARKit name such as jawOpen")
+        if not VALUE_MIN <= value <= VALUE_MAX:
+            raise ReenactError(f"{name}={value:g}: a blendshape must lie between {VALUE_MIN:g} and {VALUE_MAX:g}")

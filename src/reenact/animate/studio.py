@@ -1,0 +1,280 @@
+"""From files to files without a driver: one edited picture, a slider swept to and fro, a way between two faces."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from functools import cached_property
+from pathlib import Path
+from typing import Literal, get_args
+
+import numpy as np
+from jaxtyping import Float32
+
+from reenact.animate.driver import expression_map
+from reenact.animate.edit import Ease, Way, check_ease, check_path, eased, edit, interpolate, there_and_back
+from reenact.animate.expression import PRESETS, VALUE_MAX, VALUE_MIN, ExpressionMap, check_blendshapes, preset
+from reenact.animate.parts import ALL_DRIVEN, SOURCE, Parts, compose
+from reenact.animate.pipeline import OutputMode, Progress, check_files, is_take, open_take, placer
+from reenact.animate.transfer import Mode
+from reenact.core.errors import ReenactError
+from reenact.core.types import Motion, Portrait
+from reenact.faces.blendshapes import BLENDSHAPE_NAMES
+from reenact.media.image import check_image_name, read_image, write_image
+from reenact.media.video import VideoWriter
+from reenact.runtime.onnx_method import OnnxMethod, load
+
+FRAMES_MAX = 100_000
+"""ours: more than an hour at 25 frames/s is a slip of the keyboard"""
+SWEPT = ("yaw", "pitch", "roll", "scale", "shift-x", "shift-y")
+"""what can be swept besides the blendshapes and the named expressions"""
+KEEP_PLACE = replace(ALL_DRIVEN, scale=SOURCE, translation=SOURCE)
+"""an interpolation's default: the head stays where the portrait has it"""
+Return = Literal["back", "once"]
+
+
+@dataclass(frozen=True)
+class Edit:
+    """What `reenact edit` has been asked for. Angles in radians; None: as the portrait has it."""
+
+    yaw: float | None = None
+    pitch: float | None = None
+    roll: float | None = None
+    scale: float | None = None
+    shift: tuple[float, float] | None = None
+    expression: str | None = None
+    """a named expression, or the path of a photo or a take (its first frame with a face)"""
+    blendshapes: Mapping[str, float] = field(default_factory=dict)
+    strength: float = 1.0
+    mode: Mode = "relative"
+
+    def check(self) -> None:
+        """Raises ReenactError for a blendshape or a named expression that is none, before anything is loaded."""
+        check_blendshapes(self.blendshapes)
+        if self.expression is not None and not Path(self.expression).exists():
+            preset(self.expression)
+
+
+@dataclass(frozen=True)
+class Engine:
+    """Which method runs, and where."""
+
+    method: str = "mmfa"
+    device: str = "auto"
+    threads: int = 0
+
+    def load(self) -> OnnxMethod:
+        return load(self.method, self.device, self.threads)
+
+
+CPU = Engine()
+
+
+class Editor:
+    """Applies edits with one method; reads its expression map, and files that expressions come from, once."""
+
+    def __init__(self, method: OnnxMethod) -> None:
+        self._method = method
+        self._codes: dict[str, np.ndarray] = {}
+
+    @cached_property
+    def map(self) -> ExpressionMap:
+        """Raises ReenactError where the weights have none."""
+        return expression_map(self._method)
+
+    def apply(self, own: Motion, wanted: Edit) -> Motion:
+        """The portrait's own motion, edited.
+
+        relative: angles, shift, named expressions and blendshapes are added to the portrait's own, a scale multiplies it.
+        absolute: they replace it; a blendshape's own value is then what the map reads of the code (approximate). A photo's
+        or a take's expression is a whole face either way: the code goes `strength` of the way to it. Raises ReenactError.
+        """
+        sliders = {"yaw": wanted.yaw, "pitch": wanted.pitch, "roll": wanted.roll, "scale": wanted.scale, "shift": wanted.shift}
+        moved = edit(own, **sliders, mode=wanted.mode)  # type: ignore[arg-type]
+        name = wanted.expression
+        if name in PRESETS:
+            code = self.map.preset(name) if wanted.mode == "relative" else self.map.wearing(moved.expression, name)
+            moved = edit(moved, expression=code, strength=wanted.strength, mode=wanted.mode)
+        elif name is not None:
+            moved = edit(moved, expression=self._code(name), strength=wanted.strength, mode="absolute")
+        if wanted.blendshapes:
+            moved = edit(moved, expression=self._change(moved, wanted), strength=wanted.strength)
+        return moved
+
+    def _code(self, path: str) -> np.ndarray:
+        if path not in self._codes:
+            self._codes[path] = face_motion(self._method, Path(path)).expression
+        return self._codes[path]
+
+    def _change(self, motion: Motion, wanted: Edit) -> Float32[np.ndarray, "code"]:
+        values = wanted.blendshapes
+        if wanted.mode == "relative":
+            return self.map.code(values)
+        own = self.map.read(motion.expression)
+        missing = {name: value - float(own[BLENDSHAPE_NAMES.index(name)]) for name, value in values.items()}
+        return self.map.code({name: float(np.clip(value, VALUE_MIN, VALUE_MAX)) for name, value in missing.items()})
+
+
+def face_motion(method: OnnxMethod, path: Path, face: int = 1) -> Motion:
+    """The motion of a photo's face, or of a take's first frame with one. Raises ReenactError where there is none."""
+    if not is_take(path):
+        return method.encode_source(read_image(path), face=face).motion
+    take = open_take(path, method)
+    take.check(method.name, method.fingerprint, int(method.config["expression_size"]))
+    return take.motion(int(take.faces.argmax()))
+
+
+def edit_file(
+    portrait: Path, output: Path, wanted: Edit, *, engine: Engine = CPU, output_mode: OutputMode = "photo", face: int = 1
+) -> None:
+    """Writes the edited portrait as .png, .jpg or .webp. Raises ReenactError, in one line, for what the user can mend."""
+    wanted.check()
+    check_image_name(output)
+    check_files([portrait], output, output_mode)
+    photo = read_image(portrait)
+    method = engine.load()
+    source = method.encode_source(photo, face=face)
+    picture = method.render(source, Editor(method).apply(source.motion, wanted))
+    write_image(output, placer(source, output_mode)(picture))
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """One slider from `start` to `end`: degrees, a scale, a shift, a blendshape, or a named expression's strength."""
+
+    name: str
+    start: float
+    end: float
+
+    def check(self) -> None:
+        """Raises ReenactError for a slider that is none, or no finite range."""
+        if self.name not in (*SWEPT, *PRESETS):
+            try:
+                check_blendshapes({self.name: 0.0})
+            except ReenactError:
+                names = ", ".join((*SWEPT, *list(PRESETS)[1:]))
+                raise ReenactError(f"--sweep {self.name!r}: choose {names}, or a blendshape such as jawOpen") from None
+        if not np.isfinite([self.start, self.end]).all():
+            raise ReenactError("--sweep wants two finite numbers, as in --sweep yaw -30 30")
+
+    def at(self, share: float, base: Edit) -> Edit:
+        """The edit with the slider `share` of the way along; the others as in `base`."""
+        value = self.start + share * (self.end - self.start)
+        if self.name in ("yaw", "pitch", "roll"):
+            return replace(base, **{self.name: float(np.radians(value))})
+        if self.name == "scale":
+            return replace(base, scale=value)
+        if self.name.startswith("shift-"):
+            x, y = base.shift or (0.0, 0.0)
+            return replace(base, shift=(value, y) if self.name == "shift-x" else (x, value))
+        if self.name in PRESETS:
+            return replace(base, blendshapes={**base.blendshapes, **{k: v * value for k, v in preset(self.name).items()}})
+        return replace(base, blendshapes={**base.blendshapes, self.name: value})
+
+
+@dataclass(frozen=True)
+class Film:
+    """How a film without a driver runs."""
+
+    seconds: float = 4.0
+    fps: Fraction = Fraction(25)
+    ease: Ease = "smooth"
+    return_: Return = "back"
+    """back: there and back, so that it can be looped; once: there"""
+
+    def shares(self) -> list[float]:
+        """How far along each frame is. Raises ReenactError for a film of no frames or too many."""
+        check_ease(self.ease)
+        if self.return_ not in get_args(Return):
+            raise ReenactError(f"unknown return {self.return_!r}: choose one of {', '.join(get_args(Return))}")
+        count = round(self.seconds * self.fps) if np.isfinite(self.seconds) else 0
+        if not 2 <= count <= FRAMES_MAX:
+            raise ReenactError(
+                f"--seconds {self.seconds:g} at {float(self.fps):g} frames/s is no film: give 2 to {FRAMES_MAX} frames"
+            )
+        if self.return_ == "back":
+            return there_and_back(count, self.ease)
+        return [eased(i / (count - 1), self.ease) for i in range(count)]
+
+
+FILM = Film()
+
+
+def sweep_file(
+    portrait: Path,
+    output: Path,
+    sweep: Sweep,
+    base: Edit,
+    film: Film = FILM,
+    *,
+    engine: Engine = CPU,
+    output_mode: OutputMode = "photo",
+    face: int = 1,
+    progress: Progress | None = None,
+) -> int:
+    """Writes a video in which one slider runs from start to end and back; gives the number of frames. Raises ReenactError."""
+    sweep.check()
+    base.check()
+    shares = film.shares()
+    check_files([portrait], output, output_mode, film.fps)
+    photo = read_image(portrait)
+    with VideoWriter(output, film.fps) as writer:
+        method = engine.load()
+        source = method.encode_source(photo, face=face)
+        editor = Editor(method)
+        motions = [editor.apply(source.motion, sweep.at(share, base)) for share in shares]
+        return _film(writer, method, source, motions, output_mode, progress)
+
+
+def interpolate_file(
+    start: Path,
+    end: Path,
+    output: Path,
+    *,
+    portrait: Path | None = None,
+    path: Way = "lerp",
+    parts: Parts = KEEP_PLACE,
+    film: Film = FILM,
+    engine: Engine = CPU,
+    output_mode: OutputMode = "crop",
+    face: int = 1,
+    progress: Progress | None = None,
+) -> int:
+    """Writes the way from one face to another on one portrait; gives the number of frames.
+
+    start, end: photos or takes (their first frame with a face); portrait: who is drawn, `start` if that is a photo; parts:
+    "driver" is the face on the way, "source" the portrait's own. Raises ReenactError.
+    """
+    check_path(path)
+    shares = film.shares()
+    if portrait is None and is_take(start):
+        raise ReenactError(f"{start} is no photo: name the photo to draw with --portrait")
+    shown = portrait or start
+    check_files([start, end, shown], output, output_mode, film.fps)
+    photo = read_image(shown)
+    with VideoWriter(output, film.fps) as writer:
+        method = engine.load()
+        source = method.encode_source(photo, face=face)
+        ends = [source.motion if given == shown else face_motion(method, given) for given in (start, end)]
+        map_ = expression_map(method) if parts.wants_map else None
+        ways = [interpolate(*ends, share, path) for share in shares]
+        return _film(
+            writer, method, source, [compose(source.motion, way, parts, 1.0, map_) for way in ways], output_mode, progress
+        )
+
+
+def _film(
+    writer: VideoWriter,
+    method: OnnxMethod,
+    source: Portrait,
+    motions: list[Motion],
+    output_mode: OutputMode,
+    progress: Progress | None,
+) -> int:
+    place = placer(source, output_mode)
+    for done, motion in enumerate(motions, 1):
+        writer.write(place(method.render(source, motion)))
+        if progress:
+            progress(done, len(motions))
+    return len(motions)

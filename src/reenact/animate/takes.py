@@ -1,0 +1,208 @@
+"""Motion kept: recorded once from any driver, saved as a plain file, replayed on anyone.
+
+A take is a .npz (arrays and one line of JSON; never pickle) or a .json that a person can read; both hold the same and are
+described in docs/editing.md. Its codes belong to one method and one set of weights.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import zipfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float32
+
+from reenact.core.errors import ReenactError
+from reenact.core.types import Motion
+from reenact.media.image import check_readable
+
+SCHEMA = "reenact.take/1"
+SUFFIXES = (".npz", ".json")
+BYTES_MAX = 512_000_000
+"""ours: a take of a day at 25 frames/s has 330 MB; more is damage or malice"""
+POSE_NUMBERS = 6
+"""head_pose, scale, translation; the code follows"""
+
+_NUMBER = re.compile(r"[0-9]{1,18}(/[0-9]{1,18}|\.[0-9]{1,18})?")
+_DAMAGE = (
+    ValueError, KeyError, TypeError, AttributeError, OSError, EOFError, RecursionError, ArithmeticError,
+    NotImplementedError, zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
+"""what json, zipfile and NumPy raise for files that are none of theirs"""
+
+
+@dataclass(frozen=True)
+class Take:
+    """A driver's motion over time."""
+
+    method: str
+    """name of the method whose encoder read it"""
+    weights: str
+    """fingerprint of its weights; '' where it does not matter"""
+    rate: Fraction
+    """frames a second, on average"""
+    times: tuple[Fraction, ...]
+    """seconds from the first picture of the driver"""
+    vectors: Float32[np.ndarray, "n 6+code"]
+    """one `Motion.vector()` a frame"""
+    faces: np.ndarray
+    """[n] bool: whether the frame showed a face; where not, the row before is repeated"""
+    reference: Motion | None = None
+    """the driver's neutral; None: the first frame with a face"""
+
+    def __len__(self) -> int:
+        return len(self.times)
+
+    def motion(self, index: int) -> Motion:
+        """The motion of one frame."""
+        return Motion.from_vector(self.vectors[index])
+
+    def frames(
+        self, rate: Fraction | None = None, start: Fraction | None = None, end: Fraction | None = None
+    ) -> Iterator[Motion | None]:
+        """The motions with start <= time < end at a constant rate (default: the take's); each slot shows the nearest frame.
+
+        None: that frame shows no face. Raises ReenactError when there is no frame in the range.
+        """
+        step, begin = 1 / (rate or self.rate), start or Fraction(0)
+        last = self.times[-1] + 1 / self.rate
+        stop = last if end is None else min(end, last)
+        if begin < 0 or begin >= stop:
+            raise ReenactError(f"no frame between --start and --end (the take lasts {float(last):.2f} s); change them")
+        times = np.array([float(time) for time in self.times])
+        count = max(1, round((stop - begin) / step))
+        for slot in range(count):
+            index = int(np.abs(times - float(begin + slot * step)).argmin())
+            yield self.motion(index) if self.faces[index] else None
+
+    def check(self, method: str, weights: str, code: int) -> None:
+        """Raises ReenactError where another method or other weights made it, or its code has another length than `code`."""
+        if self.method != method:
+            raise ReenactError(
+                f"the take was recorded with {self.method}, not {method}: use --method {self.method} or record it again"
+            )
+        if (self.weights and weights and self.weights != weights) or self.vectors.shape[1] != POSE_NUMBERS + code:
+            raise ReenactError(f"the take was recorded with other weights of {method}: record it again from its video")
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Writes .npz or .json, by the name's ending, whole or not at all. Raises ReenactError where that cannot be."""
+        path = Path(path)
+        check_suffix(path)
+        part = path.with_name(f".{path.name}.part")
+        try:
+            with open(part, "wb") as file:
+                if path.suffix.lower() == ".npz":
+                    _write_npz(file, self)
+                else:
+                    file.write(_as_json(self).encode())
+            os.replace(part, path)
+        except OSError as error:
+            raise ReenactError(f"{path}: cannot be written ({error.strerror or error}); choose another output") from None
+        finally:
+            part.unlink(missing_ok=True)
+
+    @staticmethod
+    def load(path: str | os.PathLike[str]) -> Take:
+        """Reads .npz or .json. Raises ReenactError for what is missing, damaged, too large or of another schema."""
+        path = check_readable(path, "take")
+        check_suffix(path)
+        if path.stat().st_size > BYTES_MAX:
+            raise ReenactError(f"{path}: too large for a take; give one of less than {BYTES_MAX // 1_000_000} MB")
+        try:
+            head, times, vectors, faces = _read_npz(path) if path.suffix.lower() == ".npz" else _read_json(path)
+            return _checked(head, times, vectors, faces)
+        except _DAMAGE:
+            raise ReenactError(f"{path}: no take, or damaged; make one with: reenact record VIDEO -o take.npz") from None
+
+
+def check_suffix(path: Path) -> None:
+    """Raises ReenactError unless the name ends in .npz or .json."""
+    if path.suffix.lower() not in SUFFIXES:
+        raise ReenactError(f"{path}: a take's name must end in .npz or .json")
+
+
+def single(motion: Motion, method: str, weights: str) -> Take:
+    """One motion as a take of one frame."""
+    return Take(method, weights, Fraction(25), (Fraction(0),), motion.vector()[None], np.array([True]))
+
+
+def _head(take: Take) -> dict[str, Any]:
+    reference = None if take.reference is None else [float(x) for x in take.reference.vector()]
+    head = {"schema": SCHEMA, "method": take.method, "weights": take.weights, "rate": str(take.rate), "reference": reference}
+    return {**head, "fields": ["yaw", "pitch", "roll", "scale", "x", "y", "expression..."]}
+
+
+def _write_npz(file: Any, take: Take) -> None:
+    times = np.array([str(time) for time in take.times])
+    np.savez_compressed(file, head=np.array(json.dumps(_head(take))), times=times, motions=take.vectors, faces=take.faces)
+
+
+def _as_json(take: Take) -> str:
+    rows = [
+        json.dumps({"time": str(time), "face": bool(face), "motion": [float(f"{x:.7g}") for x in row]})
+        for time, face, row in zip(take.times, take.faces, take.vectors, strict=True)
+    ]
+    head = json.dumps(_head(take))
+    return f'{head[:-1]}, "frames": [\n' + ",\n".join(rows) + "\n]}\n"
+
+
+def _read_npz(path: Path) -> tuple[dict, list[str], np.ndarray, np.ndarray]:
+    with zipfile.ZipFile(path) as archive:
+        if sum(entry.file_size for entry in archive.infolist()) > BYTES_MAX:
+            raise ValueError("too large")
+    with np.load(path, allow_pickle=False) as arrays:
+        head = json.loads(str(arrays["head"]))
+        return head, [str(time) for time in arrays["times"]], arrays["motions"], arrays["faces"]
+
+
+def _read_json(path: Path) -> tuple[dict, list[str], np.ndarray, np.ndarray]:
+    held = json.loads(path.read_text(encoding="utf-8"))
+    frames = held.get("frames", ()) if held.get("schema") == SCHEMA else ()
+    rows = np.array([frame["motion"] for frame in frames], np.float32)
+    return held, [frame["time"] for frame in frames], rows, np.array([frame["face"] for frame in frames], bool)
+
+
+def _checked(head: dict, times: list[str], vectors: np.ndarray, faces: np.ndarray) -> Take:
+    if head["schema"] != SCHEMA:
+        schema = str(head["schema"])[:60]
+        raise ReenactError(f"the take's schema is {schema!r}, this reenact reads {SCHEMA}: record it again or update reenact")
+    seconds = tuple(_fraction(time) for time in times)
+    reference = head["reference"]
+    rate = _fraction(head["rate"])
+    good = (
+        vectors.ndim == 2
+        and vectors.dtype == np.float32
+        and vectors.shape[1] > POSE_NUMBERS
+        and faces.dtype == bool
+        and 0 < len(seconds) == len(vectors) == len(faces)
+        and np.isfinite(vectors).all()
+        and (vectors[:, 3] > 0).all()
+        and faces.any()
+        and Fraction(1, 10) <= rate <= 1000
+        and seconds[0] >= 0
+        and all(a < b for a, b in zip(seconds, seconds[1:], strict=False))
+    )
+    if not good:
+        raise ValueError("not a take")
+    neutral = None
+    if reference is not None:
+        row = np.array(reference, np.float32)
+        if row.shape != vectors.shape[1:] or not np.isfinite(row).all() or row[3] <= 0:
+            raise ValueError("not a motion")
+        neutral = Motion.from_vector(row)
+    return Take(str(head["method"]), str(head["weights"]), rate, seconds, vectors, faces, neutral)
+
+
+def _fraction(text: str) -> Fraction:
+    """'1001/30000' or '0.04'. Raises ValueError for anything else: a huge exponent would fill the memory."""
+    if not _NUMBER.fullmatch(text):
+        raise ValueError("not a number")
+    return Fraction(text)

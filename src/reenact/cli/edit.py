@@ -1,0 +1,168 @@
+"""reenact edit, reenact interpolate, reenact record"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from fractions import Fraction
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+
+from reenact.animate.expression import PRESETS
+from reenact.animate.parts import parse_parts
+from reenact.animate.record import record_file
+from reenact.animate.studio import Edit, Engine, Film, Sweep, edit_file, interpolate_file, sweep_file
+from reenact.cli.shared import Device, MethodName, Threads, app, one_line_errors, progress_bar, rate, say, seconds
+from reenact.core.errors import ReenactError
+
+Degrees = float | None
+Output = Annotated[str, typer.Option(help="photo (the whole photo) or crop (the head, square)")]
+Face = Annotated[int, typer.Option(help="which face of the photo: 1 is the largest")]
+Fps = Annotated[str, typer.Option(help="frames a second, as 25 or 30000/1001")]
+EaseName = Annotated[str, typer.Option(help="smooth (slow at both ends) or linear")]
+ReturnName = Annotated[str, typer.Option("--return", help="back (there and back) or once (there only)")]
+DEFAULT_PARTS = "scale=source,translation=source"
+
+
+@app.command()
+@one_line_errors
+def edit(
+    given: Annotated[
+        list[str], typer.Argument(metavar="PORTRAIT [NAME=VALUE]...", help="the photo; more blendshapes after --set NAME=VALUE")
+    ],
+    out: Annotated[Path | None, typer.Option("--out", "-o", help=".png, .jpg, .webp; with --sweep .mp4")] = None,
+    yaw: Annotated[Degrees, typer.Option(help="degrees, more: the nose to the picture's right")] = None,
+    pitch: Annotated[Degrees, typer.Option(help="degrees, more: the nose up")] = None,
+    roll: Annotated[Degrees, typer.Option(help="degrees, more: clockwise as seen")] = None,
+    scale: Annotated[float | None, typer.Option(help="size of the head: 1.1 is a tenth larger")] = None,
+    shift: Annotated[
+        tuple[float, float] | None, typer.Option(metavar="X Y", help="right and down, in halves of the crop's side")
+    ] = None,
+    expression: Annotated[str | None, typer.Option(help=f"{', '.join(PRESETS)}; or a photo or a take to copy it from")] = None,
+    strength: Annotated[float, typer.Option(help="of the expression and the blendshapes: 1 is all, 0 none")] = 1.0,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="NAME=VALUE ...", help="blendshapes, as jawOpen=0.6")
+    ] = None,
+    absolute: Annotated[bool, typer.Option("--absolute", help="replace the portrait's own instead of adding to it")] = False,
+    sweep: Annotated[
+        tuple[str, float, float] | None,
+        typer.Option(metavar="NAME FROM TO", help="a video: yaw, scale, jawOpen, smile, ... from one value to another and back"),
+    ] = None,
+    length: Annotated[float, typer.Option("--seconds", help="length of the sweep")] = 4.0,
+    fps: Fps = "25",
+    ease: EaseName = "smooth",
+    return_: ReturnName = "back",
+    output: Output = "photo",
+    face: Face = 1,
+    method: MethodName = "mmfa",
+    device: Device = "auto",
+    threads: Threads = 0,
+) -> None:
+    """Edit a portrait: turn the head, size, place, expression. Relative to the portrait's own unless --absolute."""
+    photo, more = _photo(given)
+    wanted = Edit(
+        *(None if angle is None else float(np.radians(angle)) for angle in (yaw, pitch, roll)),
+        scale,
+        shift,
+        expression,
+        _blendshapes([*(settings or []), *more]),
+        strength,
+        "absolute" if absolute else "relative",
+    )
+    common = {"engine": Engine(method, device, threads), "output_mode": output, "face": face}
+    if sweep is None:
+        target = out or Path("out.png")
+        edit_file(photo, target, wanted, **common)  # type: ignore[arg-type]  # output is checked inside
+        say(f"{target}: written")
+        return
+    target = out or Path("out.mp4")
+    film = _film(length, fps, ease, return_)
+    with progress_bar("sweeping") as progress:
+        frames = sweep_file(photo, target, Sweep(*sweep), wanted, film, progress=progress, **common)  # type: ignore[arg-type]
+    say(f"{target}: {frames} frames at {float(film.fps):g} frames/s")
+
+
+@app.command()
+@one_line_errors
+def interpolate(
+    start: Annotated[Path, typer.Argument(metavar="A", help="photo or take: the face to start from")],
+    end: Annotated[Path, typer.Argument(metavar="B", help="photo or take: the face to go to")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="video file to write")] = Path("out.mp4"),
+    portrait: Annotated[Path | None, typer.Option(help="photo of who is drawn; default: A")] = None,
+    path: Annotated[str, typer.Option(help="of the expression code: lerp (a line) or slerp (an arc about neutral)")] = "lerp",
+    parts: Annotated[
+        str, typer.Option(help="what is taken from A and B (driver) and what stays (source); see animate")
+    ] = DEFAULT_PARTS,
+    length: Annotated[float, typer.Option("--seconds", help="length of the video")] = 4.0,
+    fps: Fps = "25",
+    ease: EaseName = "smooth",
+    return_: ReturnName = "back",
+    output: Output = "crop",
+    face: Face = 1,
+    method: MethodName = "mmfa",
+    device: Device = "auto",
+    threads: Threads = 0,
+) -> None:
+    """The way between two expressions and poses, on one portrait, as a video."""
+    film = _film(length, fps, ease, return_)
+    with progress_bar("interpolating") as progress:
+        frames = interpolate_file(
+            start,
+            end,
+            out,
+            portrait=portrait,
+            path=path,  # type: ignore[arg-type]  # checked inside, in one line
+            parts=parse_parts(parts),
+            film=film,
+            engine=Engine(method, device, threads),
+            output_mode=output,  # type: ignore[arg-type]
+            face=face,
+            progress=progress,
+        )
+    say(f"{out}: {frames} frames at {float(film.fps):g} frames/s")
+
+
+@app.command()
+@one_line_errors
+def record(
+    driving: Annotated[Path, typer.Argument(help="video whose motion is kept")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="take to write: .npz or .json")] = Path("take.npz"),
+    start: Annotated[str | None, typer.Option(help="where in the video to start: seconds or h:mm:ss")] = None,
+    end: Annotated[str | None, typer.Option(help="where in the video to end: seconds or h:mm:ss")] = None,
+    method: MethodName = "mmfa",
+    device: Device = "auto",
+    threads: Threads = 0,
+) -> None:
+    """Keep a driver's motion as a small file; `reenact animate PORTRAIT take.npz` replays it on anyone."""
+    span = {"start": seconds("start", start), "end": seconds("end", end)}
+    with progress_bar("recording") as progress:
+        take = record_file(driving, out, engine=Engine(method, device, threads), progress=progress, **span)
+    missing = len(take) - int(take.faces.sum())
+    if missing:
+        say(f"{missing} of {len(take)} frames show no face: the motion is held there")
+    say(f"{out}: {len(take)} frames at {float(take.rate):g} frames/s, {out.stat().st_size / 1000:.0f} kB")
+
+
+def _photo(given: Iterable[str]) -> tuple[Path, list[str]]:
+    """The photo among the arguments, and the NAME=VALUE ones that followed a --set."""
+    photos = [item for item in given if "=" not in item or Path(item).exists()]
+    if len(photos) != 1:
+        raise ReenactError(f"give one photo, not {len(photos)}, and blendshapes as NAME=VALUE")
+    return Path(photos[0]), [item for item in given if item != photos[0]]
+
+
+def _blendshapes(items: Iterable[str]) -> dict[str, float]:
+    values: dict[str, float] = {}
+    for item in items:
+        name, _, value = item.partition("=")
+        try:
+            values[name] = float(value)
+        except ValueError:
+            raise ReenactError(f"--set {item!r}: write NAME=VALUE, as in jawOpen=0.6") from None
+    return values
+
+
+def _film(length: float, fps: str, ease: str, return_: str) -> Film:
+    return Film(length, rate(fps) or Fraction(25), ease, return_)  # type: ignore[arg-type]  # checked inside

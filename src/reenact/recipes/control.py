@@ -1,0 +1,177 @@
+"""Asks the method for angles, scales and blendshapes, and re-reads from its output what has arrived.
+
+python -m reenact.recipes.control src/reenact/weights/mmfa POOL --json results/mmfa_control.json [--people 3]
+
+Portraits are the first frames of people that the weights were not trained on (the pool's val clips). What the free landmarker
+reads of the output, less what it reads of the same portrait drawn unedited, is what has arrived.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from reenact.animate.driver import expression_map
+from reenact.animate.edit import edit
+from reenact.animate.expression import SPREAD_MIN
+from reenact.core.errors import ReenactError
+from reenact.core.types import Image, Motion, Portrait
+from reenact.data.pool import Pool
+from reenact.faces.blendshapes import BLENDSHAPE_NAMES
+from reenact.faces.landmarker import Landmarker
+from reenact.faces.pose import fit_head
+from reenact.runtime.onnx_method import OnnxMethod
+
+ANGLES = {"yaw": (-40, -30, -20, -10, 10, 20, 30, 40), "pitch": (-20, -10, 10, 20), "roll": (-30, -15, 15, 30)}
+"""degrees asked for, on top of the portrait's own"""
+SCALES = (0.8, 0.9, 1.1, 1.25)
+VALUES = (0.5, 1.0)
+"""of each blendshape, on top of the portrait's own"""
+
+Reading = tuple[np.ndarray, float, np.ndarray]
+"""head pose in degrees, scale, blendshapes"""
+
+
+class Reader:
+    """What the landmarker reads of a picture; None where it finds no face."""
+
+    def __init__(self) -> None:
+        self._landmarker = Landmarker(1)
+
+    def read(self, image: Image) -> Reading | None:
+        faces = self._landmarker.detect(image)
+        if not faces:
+            return None
+        face = self._landmarker.track(image, faces[0]) or faces[0]
+        fit = fit_head(face.landmarks)
+        return np.degrees(fit.head_pose), float(fit.scale), self._landmarker.blendshapes(face).reshape(-1)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A portrait, and what is read of it drawn unedited."""
+
+    portrait: Portrait
+    unedited: Reading
+
+    @property
+    def motion(self) -> Motion:
+        return self.portrait.motion
+
+
+def subjects(pool: Pool, method: OnnxMethod, reader: Reader, people: int) -> list[Subject]:
+    """The first frame of one clip of each of `people` people of the pool's val split. Raises ReenactError without any."""
+    rows = np.flatnonzero(pool.split == "val")
+    firsts = {pool.identity[row]: row for row in rows[::-1]}
+    chosen = np.array(sorted(firsts.values())[:people], np.int64)
+    if not len(chosen):
+        raise ReenactError("the pool has no val split: make one with python -m reenact.data.prepare")
+    drawn = [method.encode_source(image, cropped=True) for image in pool.read(chosen)]
+    read = [(portrait, reader.read(method.render(portrait, portrait.motion))) for portrait in drawn]
+    return [Subject(portrait, reading) for portrait, reading in read if reading is not None]
+
+
+def poses(method: OnnxMethod, reader: Reader, given: list[Subject]) -> dict[str, Any]:
+    """For each angle and scale asked for: what arrived (mean over people), and how far the blendshapes moved with it."""
+    asked: list[tuple[str, float, dict[str, float]]] = [
+        (name, float(value), {name: float(np.radians(value))}) for name, values in ANGLES.items() for value in values
+    ]
+    asked += [("scale", value, {"scale": value}) for value in SCALES]
+    out: dict[str, Any] = {}
+    for name, value, change in asked:
+        found = list(_differences(method, reader, given, [edit(p.motion, **change) for p in given]))  # type: ignore[arg-type]
+        index = list(ANGLES).index(name) if name in ANGLES else None
+        arrived = [ratio if index is None else float(angle[index]) for angle, ratio, _ in found]
+        shape = [float(np.abs(shape).mean()) for _, _, shape in found]
+        key = f"{name} {value:+g}" if name in ANGLES else f"{name} {value:g}"
+        out[key] = {
+            "arrived": round(float(np.mean(arrived)), 3) if arrived else None,
+            "mean_error": round(float(np.mean(np.abs(np.array(arrived) - value))), 3) if arrived else None,
+            "blendshapes_moved": round(float(np.mean(shape)), 4) if shape else None,
+            "faces_found": len(found),
+        }
+    return out
+
+
+def blendshapes(method: OnnxMethod, reader: Reader, given: list[Subject]) -> dict[str, Any]:
+    """For each blendshape: correlation and slope of what arrived on what was asked for, and what else moved most."""
+    map_ = expression_map(method)
+    out: dict[str, Any] = {}
+    for number, name in enumerate(BLENDSHAPE_NAMES[1:], 1):
+        if map_.spread[number] < SPREAD_MIN:
+            out[name] = {"correlation": None, "note": "never moves in the data"}
+            continue
+        asked, arrived = [0.0] * len(given), [np.zeros(52)] * len(given)
+        for value in VALUES:
+            moved = [edit(p.motion, expression=map_.code({name: value})) for p in given]
+            for _, _, change in _differences(method, reader, given, moved):
+                asked.append(value)
+                arrived.append(change)
+        x, y = np.array(asked), np.array(arrived)
+        slopes = x @ y / (x @ x)
+        own = y[:, number]
+        other = max((i for i in range(1, 52) if i != number), key=lambda i: abs(slopes[i]))
+        correlation = float(np.corrcoef(x, own)[0, 1]) if own.std() > 1e-6 else 0.0
+        out[name] = {
+            "correlation": round(correlation, 3),
+            "slope": round(float(slopes[number]), 3),
+            "most_moved_other": {BLENDSHAPE_NAMES[other]: round(float(slopes[other]), 3)},
+        }
+    return out
+
+
+def _differences(method: OnnxMethod, reader: Reader, given: list[Subject], moved: list[Motion]) -> Iterator[Reading]:
+    """Angles' and blendshapes' differences and the scales' ratio, for the people whose face is found in the picture."""
+    for subject, motion in zip(given, moved, strict=True):
+        after = reader.read(method.render(subject.portrait, motion))
+        if after is not None:
+            before = subject.unedited
+            yield after[0] - before[0], after[1] / before[1], after[2] - before[2]
+
+
+def measure(weights: Path, pool_folder: Path, people: int) -> dict[str, Any]:
+    """The whole run. Raises ReenactError for a pool or weights that cannot be used."""
+    method, reader = OnnxMethod(weights, "cpu", 1), Reader()
+    given = subjects(Pool.load(pool_folder), method, reader, people)
+    shapes = blendshapes(method, reader, given)
+    known = [shape["correlation"] for shape in shapes.values() if shape["correlation"] is not None]
+    return {
+        "protocol": "edits of unseen people's first frames, re-read by the landmarker, less the reading of the unedited output",
+        "command": f"python -m reenact.recipes.control WEIGHTS POOL --json FILE --people {people}",
+        "method": method.name,
+        "weights": method.fingerprint,
+        "people": len(given),
+        "values_asked": list(VALUES),
+        "mean_correlation": round(float(np.mean(known)), 3),
+        "poses": poses(method, reader, given),
+        "blendshapes": shapes,
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("weights", type=Path)
+    parser.add_argument("pool", type=Path)
+    parser.add_argument("--json", type=Path, required=True)
+    parser.add_argument("--people", type=int, default=3)
+    given = parser.parse_args()
+    try:
+        found = measure(given.weights, given.pool, given.people)
+    except ReenactError as error:
+        raise SystemExit(f"error: {error}") from None
+    part = given.json.with_name(f".{given.json.name}.part")
+    part.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    os.replace(part, given.json)
+    sys.stdout.write(f"{given.json}: mean correlation {found['mean_correlation']}\n")
+
+
+if __name__ == "__main__":
+    main()

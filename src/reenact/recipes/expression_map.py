@@ -1,0 +1,128 @@
+"""Measures how a method's expression code and the 52 blendshapes depend on each other, and writes it beside the weights.
+
+python -m reenact.recipes.expression_map src/reenact/weights/mmfa POOL [--every 2]
+
+POOL: made by `python -m reenact.data.prepare` (frames and what the landmarker reads of them). Run it again whenever the
+motion encoder changes. Prints how well the map does on people that it was not fitted on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float, Float32
+
+from reenact.animate.expression import ExpressionMap
+from reenact.core.errors import ReenactError
+from reenact.data.pool import Pool
+from reenact.faces.blendshapes import BLENDSHAPE_NAMES
+from reenact.runtime.onnx_method import OnnxMethod
+
+RIDGES = (1e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2)
+"""ours: tried in turn; the one that does best on held-out people is kept"""
+TRAIN, HELD_OUT = ("train", "strain"), ("val", "sval")
+CHUNK = 512
+
+
+@dataclass(frozen=True)
+class Fit:
+    """The map, and what it explains on held-out people (their means taken out)."""
+
+    map: ExpressionMap
+    ridge: float
+    code_explained: float
+    """share of the code's variance that the blendshapes explain"""
+    blendshapes_explained: Float32[np.ndarray, "52"]
+    """share of each blendshape's variance that the code explains; nan where it does not vary"""
+
+
+def read_codes(method: OnnxMethod, pool: Pool, rows: np.ndarray) -> Float32[np.ndarray, "n code"]:
+    """The expression code of each of these frames of the pool."""
+    codes = []
+    for begin in range(0, len(rows), CHUNK):
+        codes += [method.encode_motion(frame).expression for frame in pool.read(rows[begin : begin + CHUNK])]
+    return np.array(codes, np.float32)
+
+
+def fit(
+    codes: Float[np.ndarray, "n code"],
+    blendshapes: Float[np.ndarray, "n 52"],
+    person: np.ndarray,
+    held_out: np.ndarray,
+    method: str = "",
+    weights: str = "",
+) -> Fit:
+    """Ridge regression both ways, each person's mean taken out. person: [n] labels; held_out: [n] whether only to score on."""
+    if held_out.all() or not held_out.any():
+        raise ReenactError("frames of people to fit on and of others to score on are both wanted: give a pool with both")
+    code, shape = _centred(codes, person), _centred(blendshapes, person)
+    seen, unseen = ~held_out, held_out
+    scored = [(_explained(code[unseen], shape[unseen] @ _ridge(shape[seen], code[seen], r)).mean(), r) for r in RIDGES]
+    ridge = max(scored)[1]
+    to_code, from_code = _ridge(shape[seen], code[seen], ridge), _ridge(code[seen], shape[seen], ridge * code[seen].var())
+    offset = blendshapes[seen].mean(0) - codes[seen].mean(0) @ from_code
+    spread = shape[seen].std(0).astype(np.float32)
+    neutral = codes[seen].mean(0) - blendshapes[seen].mean(0) @ to_code
+    arrays = (np.asarray(array, np.float32) for array in (to_code, from_code, offset, neutral, code[seen].std(0), spread))
+    made = ExpressionMap(*arrays, method=method, weights=weights)
+    total = 1 - np.square(code[unseen] - shape[unseen] @ to_code).sum() / np.square(code[unseen]).sum()
+    return Fit(made, ridge, float(total), _explained(shape[unseen], code[unseen] @ from_code))
+
+
+def _centred(rows: np.ndarray, person: np.ndarray) -> np.ndarray:
+    """Each row less its person's mean."""
+    _, group = np.unique(person, return_inverse=True)
+    total = np.stack([np.bincount(group, column) for column in np.asarray(rows, np.float64).T], -1)
+    return rows - (total / np.bincount(group)[:, None])[group]
+
+
+def _ridge(left: np.ndarray, right: np.ndarray, ridge: float) -> np.ndarray:
+    gram = left.T @ left + ridge * len(left) * np.eye(left.shape[1])
+    return np.linalg.solve(gram, left.T @ right)
+
+
+def _explained(truth: np.ndarray, guess: np.ndarray) -> np.ndarray:
+    """1 - residual variance / variance, for each column; nan without variance."""
+    variance = np.square(truth).mean(0)
+    residual = np.square(truth - guess).mean(0)
+    return np.where(variance > 1e-8, 1 - residual / np.maximum(variance, 1e-8), np.nan).astype(np.float32)
+
+
+def measure(weights: Path, pool_folder: Path, every: int = 2, threads: int = 1) -> Fit:
+    """The whole run: reads every `every`-th frame of the pool's clips, fits, writes the map into `weights`."""
+    method = OnnxMethod(weights, "cpu", threads)
+    pool = Pool.load(pool_folder)
+    rows = np.flatnonzero(np.isin(pool.split, TRAIN + HELD_OUT))[::every]
+    codes = read_codes(method, pool, rows)
+    held_out = np.isin(pool.split[rows], HELD_OUT)
+    found = fit(codes, pool.blendshapes[rows], pool.clip[rows], held_out, method.name, method.fingerprint)
+    found.map.save(weights)
+    return found
+
+
+def report(found: Fit) -> str:
+    """What was found, for people to read."""
+    lines = [f"ridge {found.ridge:g}; blendshapes explain {found.code_explained:.2f} of the code's variance (held-out people)"]
+    order = np.argsort(-np.nan_to_num(found.blendshapes_explained, nan=-9))
+    lines += [f"{BLENDSHAPE_NAMES[i]:20s} {found.blendshapes_explained[i]:6.2f}  spread {found.map.spread[i]:.4f}" for i in order]
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("weights", type=Path)
+    parser.add_argument("pool", type=Path)
+    parser.add_argument("--every", type=int, default=2)
+    given = parser.parse_args()
+    try:
+        sys.stdout.write(report(measure(given.weights, given.pool, given.every)))
+    except ReenactError as error:
+        raise SystemExit(f"error: {error}") from None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,149 @@
+"""edit, interpolate, record and takes as drivers, from the command line, on the fake method (fake_method.py)."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import Result
+from PIL import Image as PILImage
+from typer.testing import CliRunner
+
+import reenact
+from clips import face, moving_face, read_clip, scenery, write_clip
+from fake_method import write_fake_method
+from motions import small_map
+from reenact.animate.pipeline import animate_file
+from reenact.animate.takes import Take
+from reenact.cli import app
+
+
+@pytest.fixture(scope="module")
+def here(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("edit")
+    PILImage.fromarray(face()).save(folder / "face.png")
+    PILImage.fromarray(face() // 2).save(folder / "dark.png")
+    write_clip(folder / "clip.mp4", moving_face(4))
+    write_clip(folder / "nobody.mp4", [scenery()] * 3)
+    fake = write_fake_method(folder / "fake")
+    small_map(3).save(fake)
+    return folder
+
+
+def run(here: Path, *arguments: str, out: str = "out.png") -> Result:
+    """The command with the fake method on the CPU; {here} stands for the folder."""
+    filled = [argument.format(here=here) for argument in arguments]
+    return CliRunner().invoke(
+        app, [*filled, "--out", str(here / out), "--method", str(here / "fake"), "--device", "cpu"], catch_exceptions=False
+    )
+
+
+def picture(here: Path, name: str = "out.png") -> np.ndarray:
+    return reenact.read_image(here / name).astype(int)
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg", "webp"])
+def test_an_edited_picture_in_each_format(here: Path, suffix: str):
+    assert run(here, "edit", "{here}/face.png", "--yaw", "-5", "--output", "crop", out=f"e.{suffix}").exit_code == 0
+    with PILImage.open(here / f"e.{suffix}") as made:
+        assert made.size == (256, 256) and made.format.lower() == suffix.replace("jpg", "jpeg")
+
+
+def test_blendshapes_after_one_set_reach_the_code(here: Path):
+    """The fake draws its first code number as red (jawOpen), its second as green (blinks)."""
+    assert run(here, "edit", "{here}/face.png", "--output", "crop").exit_code == 0
+    plain = picture(here)
+    made = run(
+        here, "edit", "{here}/face.png", "--output", "crop", "--set", "jawOpen=-0.1", "eyeBlinkLeft=-0.1", "--strength", "0.5"
+    )
+    assert made.exit_code == 0, made.stderr
+    change = np.median(plain - picture(here), axis=(0, 1))
+    np.testing.assert_allclose(change, [0.05 * 255, 0.025 * 255, 0], atol=1.01)
+
+
+def test_an_expression_from_a_photo(here: Path):
+    assert run(here, "edit", "{here}/face.png", "--output", "crop", "--expression", "{here}/dark.png").exit_code == 0
+    assert picture(here).mean() < 0.75 * face().mean()
+
+
+def test_a_sweep_goes_there_and_back(here: Path):
+    made = run(here, "edit", "{here}/face.png", "--sweep", "jawOpen", "-0.4", "0", "--seconds", "0.4", "--fps", "20", out="s.mp4")
+    assert made.exit_code == 0, made.stderr
+    frames, rate, size = read_clip(here / "s.mp4")
+    assert (frames, rate, size) == (8, 20, (256, 256))
+
+
+def test_an_interpolation_between_two_photos_and_from_takes(here: Path):
+    common = ("--portrait", "{here}/face.png", "--seconds", "0.2", "--path", "slerp")
+    made = run(here, "interpolate", "{here}/face.png", "{here}/dark.png", *common, out="i.mp4")
+    assert made.exit_code == 0, made.stderr
+    assert read_clip(here / "i.mp4")[0] == 5
+    assert run(here, "record", "{here}/clip.mp4", out="t.npz").exit_code == 0
+    assert run(here, "interpolate", "{here}/t.npz", "{here}/dark.png", *common, out="i2.mp4").exit_code == 0
+    assert "--portrait" in run(here, "interpolate", "{here}/t.npz", "{here}/dark.png", out="i3.mp4").stderr
+
+
+@pytest.mark.parametrize("suffix", ["npz", "json"])
+def test_a_recorded_take_drives_as_its_video_does(here: Path, suffix: str):
+    assert run(here, "record", "{here}/clip.mp4", out=f"t.{suffix}").exit_code == 0
+    take = Take.load(here / f"t.{suffix}")
+    assert (len(take), take.rate, take.times[1], take.method) == (4, 25, Fraction(1, 25), "fake")
+    method = reenact.load(str(here / "fake"), "cpu")
+    portrait = method.encode_source(reenact.read_image(here / "face.png"))
+    direct = np.array(list(reenact.animate(portrait, here / "clip.mp4", method=method)), int)
+    replayed = np.array(list(reenact.animate(portrait, here / f"t.{suffix}", method=method)), int)
+    assert np.abs(direct - replayed).max() <= 1
+    assert np.abs(direct[1] - direct[0]).max() > 0
+
+
+def test_a_take_and_blendshapes_become_videos(here: Path):
+    assert run(here, "record", "{here}/clip.mp4", out="t.npz").exit_code == 0
+    report = animate_file(
+        here / "face.png", here / "t.npz", here / "a.mp4", method=str(here / "fake"), device="cpu", fps=Fraction(50)
+    )
+    assert (report.frames, report.rate) == (8, 50) and read_clip(here / "a.mp4")[0] == 8
+    (here / "shapes.csv").write_text("time,jawOpen\n0,0\n0.04,-0.2\n0.08,-0.4\n")
+    assert run(here, "animate", "{here}/face.png", "{here}/shapes.csv", "--smooth", "0", out="b.mp4").exit_code == 0
+    assert read_clip(here / "b.mp4")[:2] == (3, 25)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "out", "words"),
+    [
+        (["edit", "{here}/face.png", "{here}/dark.png"], "o.png", "one photo"),
+        (["edit", "{here}/face.png", "--set", "jawOpen"], "o.png", "NAME=VALUE"),
+        (["edit", "{here}/face.png", "--set", "jawWide=1"], "o.png", "jawOpen"),
+        (["edit", "{here}/face.png", "--yaw", "120"], "o.png", "yaw"),
+        (["edit", "{here}/face.png", "--expression", "joyless"], "o.png", "joyless"),
+        (["edit", "{here}/face.png"], "o.gif", ".png"),
+        (["edit", "{here}/face.png"], "face.png", "input"),
+        (["edit", "{here}/face.png", "--sweep", "nose", "0", "1"], "o.mp4", "nose"),
+        (["edit", "{here}/face.png", "--sweep", "yaw", "0", "1", "--seconds", "0"], "o.mp4", "--seconds"),
+        (["edit", "{here}/face.png", "--sweep", "yaw", "0", "1"], "o.png", ".mp4"),
+        (["interpolate", "{here}/face.png", "{here}/dark.png", "--path", "spline"], "o.mp4", "slerp"),
+        (["interpolate", "{here}/face.png", "{here}/dark.png", "--ease", "bouncy"], "o.mp4", "smooth"),
+        (["record", "{here}/nobody.mp4"], "o.npz", "no face"),
+        (["record", "{here}/clip.mp4"], "o.pkl", ".npz"),
+        (["animate", "{here}/face.png", "{here}/none.npz"], "o.mp4", "no such file"),
+        (["animate", "{here}/face.png", "{here}/clip.mp4", "--parts", "nose=driver"], "o.mp4", "nose"),
+        (["animate", "{here}/face.png", "{here}/clip.mp4", "--lock", "size"], "o.mp4", "size"),
+        (["animate", "{here}/face.png", "{here}/clip.mp4", "--strength", "9"], "o.mp4", "strength"),
+        (["animate", "{here}/face.png", "{here}/clip.mp4", "--smooth", "-1"], "o.mp4", "smooth"),
+    ],
+)
+def test_what_cannot_be_done_is_one_line_and_no_file(here: Path, arguments: list[str], out: str, words: str):
+    before = {path.name: path.stat().st_mtime_ns for path in here.iterdir()}
+    done = run(here, *arguments, out=out)
+    assert done.exit_code == 2
+    assert done.stderr.startswith("error: ") and done.stderr.count("\n") == 1 and words in done.stderr
+    assert {path.name: path.stat().st_mtime_ns for path in here.iterdir()} == before
+
+
+def test_a_take_of_other_weights_is_refused(here: Path):
+    assert run(here, "record", "{here}/clip.mp4", out="t.npz").exit_code == 0
+    take = Take.load(here / "t.npz")
+    Take("sfd", "", take.rate, take.times, take.vectors, take.faces).save(here / "other.npz")
+    done = run(here, "animate", "{here}/face.png", "{here}/other.npz", out="o.mp4")
+    assert done.exit_code == 2 and "sfd" in done.stderr and not (here / "o.mp4").exists()

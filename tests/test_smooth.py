@@ -1,0 +1,75 @@
+"""The temporal filter does what it states: less trembling when still, no more delay than said when moving."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from motions import STILL
+from reenact.animate.smooth import MotionFilter, delay_ms
+from reenact.core.errors import ReenactError
+from reenact.core.types import Motion
+
+RATES = (Fraction(25), Fraction(30000, 1001), Fraction(60))
+NOISE = np.float32([0.0025, 0.0025, 0.0025, 0.002, 0.0015, 0.0015, 0.03, 0.03, 0.03, 0.03])
+"""what the shipped encoder makes of a still photo under sensor noise (code in units of its spread)"""
+
+
+def run(rows: np.ndarray, rate: Fraction, strength: float = 1.0) -> np.ndarray:
+    smooth = MotionFilter(rate, strength)
+    return np.array([smooth.step(Motion.from_vector(row)).vector() for row in rows])
+
+
+@pytest.mark.parametrize("rate", RATES)
+def test_a_still_head_trembles_at_most_six_tenths_as_much(rate):
+    noise = np.random.default_rng(1).normal(size=(600, 10)) * NOISE
+    rows = (STILL.vector() + noise).astype(np.float32)
+    left = run(rows, rate)[50:].std(0) / rows[50:].std(0)
+    assert (left < 0.6).all(), left
+    assert (run(rows, rate, 2.0)[50:].std(0) / rows[50:].std(0) < 0.45).all()
+
+
+@pytest.mark.parametrize("rate", RATES)
+@pytest.mark.parametrize("speed", [0.1, 1.0, 5.0])
+def test_a_ramp_is_late_by_no_more_than_stated(rate, speed):
+    """speed: in unit speeds of each group (smooth.py: UNIT_SPEED)."""
+    seconds = np.arange(80) / float(rate)
+    rows = np.repeat(STILL.vector()[None], len(seconds), 0)
+    rows[:, 0] = 0.25 * speed * seconds / 2
+    rows[:, 4] = 0.15 * speed * seconds / 8
+    rows[:, 6:] = (1.0 * speed * seconds)[:, None]
+    made = run(rows, rate)
+    for column, slope in ((0, 0.125 * speed), (4, 0.15 * speed / 8), (6, speed)):
+        late = 1000 * (rows[40:, column] - made[40:, column]) / slope
+        assert (late <= delay_ms() * 1.02).all() and (late > -1).all()
+    late = 1000 * (rows[-1, 6] - made[-1, 6]) / speed
+    assert late == pytest.approx(delay_ms() / (1 + speed), rel=0.1)
+
+
+def test_a_blink_still_closes():
+    rows = np.repeat(STILL.vector()[None], 40, 0)
+    rows[20:24, 6:8] = [[2, 2], [4, 4], [4, 4], [2, 2]]  # a tenth of a second shut, in units of the code's spread
+    assert run(rows, Fraction(25))[:, 6].max() > 0.85 * 4
+
+
+def test_off_is_exact_and_the_first_frame_too():
+    rows = np.random.default_rng(2).normal(size=(5, 10)).astype(np.float32)
+    rows[:, 3] = 1.2
+    np.testing.assert_array_equal(run(rows, Fraction(25), 0.0), rows)
+    np.testing.assert_allclose(run(rows, Fraction(25))[0], rows[0], rtol=1e-6)
+
+
+def test_a_gap_counts_as_time():
+    after = STILL.replace(head_pose=np.float32([0.3, 0, 0]))
+    angles = []
+    for frames in (1, 25):
+        smooth = MotionFilter(25)
+        smooth.step(STILL)
+        angles.append(float(smooth.step(after, frames).head_pose[0]))
+    assert angles[0] < angles[1] and angles[1] > 0.9 * 0.3
+
+
+@pytest.mark.parametrize("strength", [-1.0, 99.0, float("nan")])
+def test_a_bad_strength_is_one_line(strength):
+    with pytest.raises(ReenactError, match="--smooth"):
+        MotionFilter(25, strength)
