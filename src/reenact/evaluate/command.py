@@ -16,6 +16,7 @@ from reenact.core.errors import ReenactError
 from reenact.evaluate import control, distribution, results
 from reenact.evaluate.contact import WorstFrame, write_pictures
 from reenact.evaluate.contenders import Contender, contenders, load_methods, start_all
+from reenact.evaluate.control_table import control_table
 from reenact.evaluate.curves import write_curves
 from reenact.evaluate.identity import ASSET as IDENTITY_ASSET
 from reenact.evaluate.identity import LABEL as IDENTITY_LABEL
@@ -33,7 +34,7 @@ SIDE = 256
 PROTOCOL_TEXT = {
     "self": "self-reenactment: frame 0 of a clip is the source, the clip drives it and is the truth",
     "cross": "cross-identity: another person's clip drives the source; no truth, motion figures are against the driver",
-    "synth": "rendered pairs: identity A's frame 0 is the source, identity B's clip drives it, A's clip of the same motion is the truth",
+    "synth": "rendered pairs: source is frame 0 of identity A, B's clip of the same motion drives it, A's clip is the truth",
     "large-pose": "self-reenactment, driving frames more than 30 degrees of yaw from the source; FID's truth is those frames",
     "control": "one field of the portrait's own motion is changed; the output is read again, against the unchanged rendering",
 }
@@ -76,9 +77,7 @@ def evaluate(options: Options, command: list[str], progress: Progress | None = N
     chosen = contenders(options.methods)
     items: list[Item] | list[Shot]
     items, work = _control(options, chosen) if options.protocol == "control" else _protocol(options, chosen)
-    parts = Parts(
-        options.out, [asdict(replace(options, workers=1)), [asdict(c) for c in chosen], [asdict(item) for item in items]]
-    )
+    parts = Parts(options.out, [asdict(entry) for entry in (replace(options, workers=1), *chosen, *items)])
     began = time.perf_counter()
     finished = sum(parts.done(index) for index in range(len(items)))
     outcomes = [outcome for _, outcome in run_all(parts, len(items), work, options.workers, progress)]
@@ -220,30 +219,3 @@ def _pictures(folder: Path, names: list[str], outcomes: list[Outcome], order: li
     if worst:
         write_pictures(folder, worst, order)
     write_curves(folder, {name: outcome.series for name, outcome in zip(names, outcomes, strict=True) if outcome.series})
-
-
-CONTROL_COLUMNS = {
-    "arrival": ("arrived %", ".0f", 100.0),
-    "error": ("error", ".3f", 1.0),
-    "leak_degrees": ("leak deg", ".2f", 1.0),
-    "leak_shift": ("leak shift %", ".2f", 1.0),
-    "leak_scale": ("leak scale %", ".2f", 1.0),
-    "leak_expression": ("leak exp", ".4f", 1.0),
-    "csim_sface": ("CSIM (SFace)", ".3f", 1.0),
-    "csim_arcface": ("CSIM (ArcFace)", ".3f", 1.0),
-    "detection_rate": ("found", ".3f", 1.0),
-}
-
-
-def control_table(mean: dict[str, dict[str, Any]]) -> str:
-    """One row a contender and request."""
-    keys = [key for key in CONTROL_COLUMNS if any(key in figures for figures in mean.values())]
-    lines = [["method", "asked", *(CONTROL_COLUMNS[key][0] for key in keys)]]
-    for name, figures in mean.items():
-        cells = []
-        for key in keys:
-            _, form, factor = CONTROL_COLUMNS[key]
-            value = figures.get(key)
-            cells.append("-" if value is None else format(value * factor, form))
-        lines.append([*name.split("/", 1), *cells])
-    return results.markdown(lines)

@@ -78,13 +78,14 @@ def _path(points: Sequence[tuple[float, float]], colour: str) -> str:
 
 def _frame(title: str, x_label: str, y_label: str) -> str:
     right, low = WIDTH - RIGHT, HEIGHT - BOTTOM
+    middle = (TOP + low) / 2
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" '
         f'font-family="sans-serif" font-size="11" fill="#333" role="img"><title>{escape(title)}</title>'
         f'<text x="{LEFT}" y="16" font-weight="bold">{escape(title)}</text>'
         f'<path d="M{LEFT} {TOP}V{low}H{right}" fill="none" stroke="#777"/>'
         f'<text x="{(LEFT + right) / 2}" y="{HEIGHT - 6}" text-anchor="middle">{escape(x_label)}</text>'
-        f'<text x="12" y="{(TOP + low) / 2}" text-anchor="middle" transform="rotate(-90 12 {(TOP + low) / 2})">{escape(y_label)}</text>'
+        f'<text x="12" y="{middle}" text-anchor="middle" transform="rotate(-90 12 {middle})">{escape(y_label)}</text>'
     )
 
 

@@ -26,7 +26,7 @@ METRICS: dict[str, tuple[str, str, str]] = {
     "fid": (
         "FID",
         ".1f",
-        "Inception of 2015, fid-helper weights, against the true frames (cross: the drivers'); see fid_frames; lower is better",
+        "Inception of 2015 (fid-helper weights), fid_frames frames against the true (cross: driving) ones; lower is better",
     ),
     "kid": ("KID", ".4f", "the same features, cubic kernel, unbiased; lower is better"),
     "akd_mesh": ("AKD-mesh", ".2f", "mean distance of 468 mesh points, px at 256; lower is better"),
@@ -46,13 +46,13 @@ METRICS: dict[str, tuple[str, str, str]] = {
     "csim_sface": (
         "CSIM (SFace)",
         ".3f",
-        "cosine with the source's embedding; higher is better; 1 by construction for the still source",
+        "cosine with the source's embedding, 1 for the still source; higher is better",
     ),
     "csim_arcface": ("CSIM (ArcFace)", ".3f", "the same, ArcFace w600k_mbf (evaluation only); higher is better"),
     "jitter_ratio": (
         "jitter",
         ".2f",
-        "mean second difference of the mesh over the truth's (cross: the driver's) own; 1 is as steady",
+        "second difference of the mesh over the truth's (cross: the driver's) own; 1 is as steady",
     ),
     "background": ("background", ".4f", "mean |difference| from the source outside heads and shoulders; lower is better"),
     "seam": ("seam", ".4f", "the same in the outer ring of 1/32 of the side, shoulders included; lower is better"),
