@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fake_method import write_fake_method
 
+from fake_method import write_fake_method
 from reenact.cli import run
 from reenact.core.errors import ReenactError
 from reenact.core.types import Motion, Portrait
@@ -142,7 +142,7 @@ def test_self_items_name_an_empty_folder_and_an_unmatched_pattern(tmp_path):
 
 def test_a_moved_portrait_by_itself(tmp_path):
     clip = write_clip(tmp_path / "clip.mp4", [0, 6, 12])
-    scorer = Scorer(("alex",), ("sface",), full=False)
+    scorer = Scorer(("alex",), ("sface",), threads=1, full=False)
     item = Item("clip", Shot(clip), clip, clip, first=False)
     outcome = run_item(item, {"still": still, "mesh_warp": mesh_warp}, scorer, 256, every=1)
     figures = {name: tally.report() for name, tally in outcome.tallies.items()}
@@ -181,12 +181,14 @@ class Shifter:
 
 def test_control_finds_what_arrives_and_what_does_not():
     asked = (control.Request("shift_x", 0.125), control.Request("yaw", 30.0))
-    outcome = control.run_control(crop(), None, {"shifter": Shifter()}, FaceReader(emotion=False), asked)
+    outcome = control.run_control(crop(), None, {"shifter": Shifter()}, FaceReader(emotion=False, threads=1), asked)
     shift, yaw = (outcome.tallies[f"shifter/{request.name}"].report() for request in asked)
     assert shift["arrival"] == pytest.approx(1.0, abs=0.1) and shift["leak_degrees"] < 1.5
     assert yaw["arrival"] == 0 and yaw["error"] == 30 and yaw["csim_sface"] > 0.99
     with pytest.raises(ReenactError, match="no face"):
-        control.run_control(np.zeros((256, 256, 3), np.uint8), None, {"shifter": Shifter()}, FaceReader(emotion=False), asked)
+        control.run_control(
+            np.zeros((256, 256, 3), np.uint8), None, {"shifter": Shifter()}, FaceReader(emotion=False, threads=1), asked
+        )
 
 
 def test_relative_motion_starts_at_the_first_frame():
@@ -247,7 +249,19 @@ def test_the_command_on_a_weights_folder_by_control(tmp_path, capsys):
     (tmp_path / "data").mkdir()
     write_png(tmp_path / "data" / "a.png", crop())
     folder = write_fake_method(tmp_path / "fake")
-    line = ["evaluate", "--data", str(tmp_path / "data"), "--protocol", "control", "--method", str(folder), "--device", "cpu"]
+    line = [
+        "evaluate",
+        "--data",
+        str(tmp_path / "data"),
+        "--protocol",
+        "control",
+        "--method",
+        str(folder),
+        "--device",
+        "cpu",
+        "--threads",
+        "1",
+    ]
     assert run([*line, "-o", str(tmp_path / "out.json")]) == 0
     assert "yaw+30" in capsys.readouterr().out
     report = json.loads((tmp_path / "out.json").read_text())
