@@ -18,7 +18,8 @@ def line_chart(title: str, lines: Mapping[str, Line], x_label: str = "", y_label
     points = [(x, y) for line in lines.values() for x, y in line if y is not None]
     if not points:
         raise ValueError("a chart wants a point or more")
-    x_low, x_high = _range([x for x, _ in points])
+    x_low, x_high = min(x for x, _ in points), max(x for x, _ in points)
+    x_high += x_low == x_high  # one point: any width will do
     y_low, y_high = _range([y for _, y in points])
 
     def place(x: float, y: float) -> tuple[float, float]:

@@ -24,6 +24,11 @@ from reenact.media.image import read_image
 FLOORS = ("still", "mesh_warp")
 FREE_FOR_FLOORS = frozenset({"csim_sface", "csim_arcface", "background", "seam", "jitter_ratio", "detection_rate"})
 """figures in which standing still wins by construction: no method is marked for losing to a floor in them"""
+MOTION = frozenset(
+    "akd_mesh akd_68 ard apd aed_exp au_agreement au_overlap gaze blink_correlation mouth_correlation emotion emotion_l2 "
+    "jitter_ratio".split()
+)
+"""figures of the second table"""
 PICTURE_WIDTH = 1100
 
 STYLE = """
@@ -109,18 +114,25 @@ def _section(path: Path, report: Mapping[str, Any]) -> str:
 
 
 def _table(mean: Mapping[str, Mapping[str, Any]]) -> str:
+    """Two tables that fit a page: the picture and who it is; motion and expression."""
     keys = [key for key in METRICS if any(figures.get(key) is not None for figures in mean.values())]
+    groups = [[key for key in keys if key not in MOTION], [key for key in keys if key in MOTION]]
+    meaning = "".join(f"<li><b>{escape(METRICS[key][0])}</b>: {escape(METRICS[key][2])}</li>" for key in keys)
+    tables = "\n".join(_group(mean, group, number == 0) for number, group in enumerate(groups) if group)
+    return f"{tables}<details><summary>what the columns mean</summary><ul>{meaning}</ul></details>"
+
+
+def _group(mean: Mapping[str, Mapping[str, Any]], keys: Sequence[str], counted: bool) -> str:
+    """One table. counted: with the numbers of frames."""
     header = "".join(f'<th title="{escape(METRICS[key][2])}">{escape(METRICS[key][0])}</th>' for key in keys)
-    lines = [f"<tr><th></th>{header}<th>frames</th><th>FID frames</th></tr>"]
+    lines = [f"<tr><th></th>{header}{'<th>frames</th><th>FID frames</th>' if counted else ''}</tr>"]
     winners = {key: best({n: f[key] for n, f in mean.items() if n not in FLOORS and f.get(key) is not None}, key) for key in keys}
     for name, figures in mean.items():
         cells = "".join(_cell(name, key, mean, winners[key]) for key in keys)
         style = ' class="floor"' if name in FLOORS else ""
-        counts = f"<td>{figures.get('frames', '-')}</td><td>{figures.get('fid_frames', '-')}</td>"
+        counts = f"<td>{figures.get('frames', '-')}</td><td>{figures.get('fid_frames', '-')}</td>" if counted else ""
         lines.append(f"<tr{style}><td>{escape(name)}</td>{cells}{counts}</tr>")
-    meaning = "".join(f"<li><b>{escape(METRICS[key][0])}</b>: {escape(METRICS[key][2])}</li>" for key in keys)
-    table = '<div class="scroll"><table>' + "\n".join(lines) + "</table></div>"
-    return f"{table}<details><summary>what the columns mean</summary><ul>{meaning}</ul></details>"
+    return '<div class="scroll"><table>' + "\n".join(lines) + "</table></div>"
 
 
 def _cell(name: str, key: str, mean: Mapping[str, Mapping[str, Any]], winner: str | None) -> str:
