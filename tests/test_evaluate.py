@@ -63,6 +63,8 @@ def test_ms_ssim_of_flat_pictures_is_its_last_luminance_term():
     assert metrics.ms_ssim(flat / 2, flat) == pytest.approx(luminance**0.1333, abs=1e-4)
     noise = np.random.default_rng(0).random((192, 192, 3)).astype(np.float32)
     assert metrics.ms_ssim(noise, noise) == pytest.approx(1.0, abs=1e-5)
+    both = metrics.ssim_and_ms_ssim(noise, noise[::-1])
+    assert both == (metrics.ssim(noise, noise[::-1]), metrics.ms_ssim(noise, noise[::-1]))
     assert metrics.ms_ssim(noise, 1 - noise) == 0.0, "anti-correlated: a negative base has no real power"
     with pytest.raises(ValueError, match="176 px"):
         metrics.ms_ssim(noise[:160], noise[:160])

@@ -68,17 +68,24 @@ def ms_ssim(picture: Picture, target: Picture) -> float:
 
     A negative mean at a scale counts as 0, as its power is not real. Raises ValueError below 176 px (11 x 2^4).
     """
+    return ssim_and_ms_ssim(picture, target)[1]
+
+
+def ssim_and_ms_ssim(picture: Picture, target: Picture) -> tuple[float, float]:
+    """`ssim` and `ms_ssim` in one go: the first scale is the same. Raises ValueError as `ms_ssim`."""
     _check(picture, target)
     if min(picture.shape[:2]) < SSIM_WINDOW * 2 ** (len(MS_SSIM_POWERS) - 1):
         raise ValueError(f"MS-SSIM wants sides of {SSIM_WINDOW * 2 ** (len(MS_SSIM_POWERS) - 1)} px or more")
-    channels = np.ones(picture.shape[2])
+    single, channels = 0.0, np.ones(picture.shape[2])
     for scale, power in enumerate(MS_SSIM_POWERS):
         luminance, structure = _ssim_maps(picture, target)
+        if scale == 0:
+            single = float((luminance * structure).mean())
         last = scale == len(MS_SSIM_POWERS) - 1
         found = (luminance * structure if last else structure).mean((1, 2), dtype=np.float64)
         channels *= np.maximum(found, 0.0) ** power
         picture, target = _halved(picture), _halved(target)
-    return float(channels.mean())
+    return single, float(channels.mean())
 
 
 def akd_mesh(points: Float[np.ndarray, "n 2"], target: Float[np.ndarray, "n 2"], side: float = AKD_SIDE) -> float:

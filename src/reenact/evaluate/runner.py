@@ -139,8 +139,8 @@ class ItemRun:
         exact = truth.astype(np.float32) / 255.0
         for name, image in pictures.items():
             picture = image.astype(np.float32) / 255.0
-            for metric in (metrics.l1, metrics.psnr, metrics.ssim, metrics.ms_ssim):
-                figures[name][metric.__name__] = metric(picture, exact)
+            figures[name].update(l1=metrics.l1(picture, exact), psnr=metrics.psnr(picture, exact))
+            figures[name]["ssim"], figures[name]["ms_ssim"] = metrics.ssim_and_ms_ssim(picture, exact)
         for net, network in self._scorer.lpips.items():
             if net != "vgg" or heavy:
                 for name, value in zip(pictures, network.distances(list(pictures.values()), truth), strict=True):
