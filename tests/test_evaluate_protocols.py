@@ -338,3 +338,14 @@ def test_json_of_lists_on_one_line(tmp_path):
     results.write_json(tmp_path / "x.json", value)
     text = (tmp_path / "x.json").read_text()
     assert json.loads(text) == value and '[1, "a", null]' in text
+
+
+def test_a_missing_pytorch_is_one_line(tmp_path, monkeypatch):
+    from reenact.evaluate import networks
+
+    def build():
+        raise ModuleNotFoundError("No module named 'torch'", name="torch")
+
+    monkeypatch.setenv("REENACT_CACHE", str(tmp_path))
+    with pytest.raises(ReenactError, match=r"torch is not installed: pip install 'reenact\[eval\]'"):
+        networks._compiled("lpips_alex", "lpips_alexnet.ckpt", build, 1)

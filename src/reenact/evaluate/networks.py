@@ -17,6 +17,7 @@ from jaxtyping import Float32
 from PIL import Image as PILImage
 
 from reenact.core.assets import ASSETS, cache_dir, fetch
+from reenact.core.errors import ReenactError
 from reenact.core.inference import cpu_options
 from reenact.core.types import Image
 
@@ -98,7 +99,11 @@ def _compiled(name: str, asset: str, build: Callable[[], Any], threads: int) -> 
 
     path = cache_dir() / f"{name}.{ASSETS[asset].sha256[:12]}.{CONVERTER}.xml"
     if not path.exists() or not path.with_suffix(".bin").exists():
-        _save(build(), path)
+        try:
+            model = build()
+        except ImportError as error:
+            raise ReenactError(f"{error.name} is not installed: pip install 'reenact[eval]'") from None
+        _save(model, path)
     core = openvino.Core()
     request = core.compile_model(core.read_model(path), "CPU", cpu_options(threads)).create_infer_request()
 
