@@ -1,8 +1,7 @@
-"""Known values and a failing case for each metric; the floors; a whole run on the example clip."""
+"""Known values and a failing case for each metric of pictures and points; the floors."""
 
 from __future__ import annotations
 
-import json
 import pickle
 from pathlib import Path
 
@@ -10,16 +9,11 @@ import numpy as np
 import pytest
 
 from reenact.core.errors import ReenactError
-from reenact.evaluate import metrics, results
+from reenact.evaluate import metrics
 from reenact.evaluate.floors import border_points, mesh_warp, piecewise_affine, ring_triangles, still
 from reenact.evaluate.identity import REFERENCE, five_points, similarity
-from reenact.evaluate.runner import Scorer, Tally, find_clips, run_self
 from reenact.faces.pose import canonical_face
 from reenact.geometry.rotation import rotation_matrix
-from reenact.media.image import read_image
-from reenact.media.video import VideoWriter
-
-PORTRAIT = Path(__file__).parent.parent / "examples" / "portrait.jpg"
 
 
 @pytest.fixture
@@ -61,6 +55,53 @@ def test_ssim_agrees_with_plain_filtering(picture):
     upper = (2 * mx * my + 1e-4) * (2 * (mean(x * y) - mx * my) + 9e-4)
     lower = (mx**2 + my**2 + 1e-4) * (mean(x * x) - mx**2 + mean(y * y) - my**2 + 9e-4)
     assert metrics.ssim(picture, other) == pytest.approx((upper / lower).mean(), abs=1e-5)
+
+
+def test_ms_ssim_of_flat_pictures_is_its_last_luminance_term():
+    flat = np.full((192, 192, 3), 0.5, np.float32)
+    luminance = (2 * 0.25 * 0.5 + 1e-4) / (0.25**2 + 0.5**2 + 1e-4)
+    assert metrics.ms_ssim(flat / 2, flat) == pytest.approx(luminance**0.1333, abs=1e-4)
+    noise = np.random.default_rng(0).random((192, 192, 3)).astype(np.float32)
+    assert metrics.ms_ssim(noise, noise) == pytest.approx(1.0, abs=1e-5)
+    both = metrics.ssim_and_ms_ssim(noise, noise[::-1])
+    assert both == (metrics.ssim(noise, noise[::-1]), metrics.ms_ssim(noise, noise[::-1]))
+    assert metrics.ms_ssim(noise, 1 - noise) == 0.0, "anti-correlated: a negative base has no real power"
+    with pytest.raises(ValueError, match="176 px"):
+        metrics.ms_ssim(noise[:160], noise[:160])
+
+
+def test_akd_68_counts_the_subset_only():
+    points = np.random.default_rng(0).random((478, 2)) * 256
+    moved = points.copy()
+    moved[metrics.IBUG_68] += [3, 4]
+    assert len(set(metrics.IBUG_68)) == 68
+    assert metrics.akd_68(points, moved) == pytest.approx(5.0)
+    assert metrics.akd_mesh(points, moved) == pytest.approx(5 * 68 / 468)
+    with pytest.raises(ValueError, match="468"):
+        metrics.akd_68(points[:68], moved[:68])
+
+
+def test_the_68_points_lie_as_ibug_has_them():
+    face = canonical_face().points[metrics.IBUG_68]
+    left_to_right = [slice(0, 17), slice(17, 27)]  # jaw, brows
+    assert all((np.diff(face[part, 0]) > -0.02).all() for part in left_to_right), "the jaw turns in a little above the ears"
+    assert face[8, 1] == face[:, 1].max(), "the chin is lowest"
+    np.testing.assert_allclose(face[[36, 48], 0], -face[[45, 54], 0], atol=1e-3)
+    assert face[36:48, 1].max() < face[30, 1] < face[48:, 1].min(), "eyes above the nose tip above the lips"
+
+
+def test_apd_and_aed_id():
+    pose = np.array([3.1, 0.1, 0, 0.2, -0.1, 0.0])
+    assert metrics.apd(pose, pose + [0.3, 0, 0, 0, 0, 0.3]) == pytest.approx(0.1)
+    turned = pose.copy()
+    turned[0] = -3.1
+    assert metrics.apd(pose, turned) == pytest.approx((2 * np.pi - 6.2) / 6), "the short way round"
+    with pytest.raises(ValueError, match="one shape"):
+        metrics.apd(pose, pose[:3])
+    assert metrics.aed_id(np.array([2.0, 0]), np.array([0, 5.0])) == pytest.approx(2**0.5)
+    assert metrics.aed_id(np.array([2.0, 1]), np.array([4, 2.0])) == pytest.approx(0.0, abs=1e-7)
+    with pytest.raises(ValueError, match="length 0"):
+        metrics.aed_id(np.zeros(2), np.ones(2))
 
 
 def test_akd_mesh():
@@ -149,46 +190,3 @@ def test_floors_without_a_face_stay_still():
     source, driving = np.zeros((64, 64, 3), np.uint8), np.full((64, 64, 3), 9, np.uint8)
     assert still(source, None)(driving, None) is source
     assert mesh_warp(source, None)(driving, None) is source
-
-
-def test_failures_are_counted():
-    tally = Tally(frames=4, target_faces=3, found_faces=1)
-    tally.add({"akd_mesh": 2.0})
-    other = Tally(frames=1, target_faces=1, found_faces=1)
-    other.add({"akd_mesh": 4.0})
-    tally.merge(other)
-    report = tally.report()
-    assert report["akd_mesh"] == 3.0 and report["detection_rate"] == 0.5 and report["frames"] == 5
-    assert "0.500" in results.table({"x": report})
-    assert Tally(frames=1).report()["detection_rate"] is None
-
-
-def test_self_reenactment_of_a_moved_portrait(tmp_path):
-    pytest.importorskip("torch")
-    photo = read_image(PORTRAIT)
-    side = min(photo.shape[:2])
-    with VideoWriter(tmp_path / "clip.mp4", 25) as video:
-        for step in range(3):
-            square = np.roll(photo[:side, :side], 12 * step * side // 512, axis=1)
-            video.write(np.ascontiguousarray(square[:: side // 256, :: side // 256][:256, :256]))
-    with VideoWriter(tmp_path / "wide.mp4", 25) as video:
-        video.write(np.zeros((64, 128, 3), np.uint8))
-    scorer = Scorer(("alex",))
-    found = run_self([tmp_path / "clip.mp4"], {"still": still, "mesh_warp": mesh_warp}, scorer, every=1)
-    figures = {name: tally.report() for name, tally in found.mean().items()}
-    assert figures["still"]["frames"] == 2 and figures["still"]["detection_rate"] == 1.0
-    assert 6 < figures["still"]["akd_mesh"] < 12  # 6 px, then 12
-    assert figures["mesh_warp"]["akd_mesh"] < 1.5
-    assert figures["mesh_warp"]["lpips_alex"] < figures["still"]["lpips_alex"]
-    assert figures["still"]["csim_source"] > 0.99
-    results.write_json(tmp_path / "out" / "x.json", figures)
-    assert json.loads((tmp_path / "out" / "x.json").read_text())["still"]["frames"] == 2
-    short = run_self([tmp_path / "clip.mp4"], {"still": still}, scorer, every=50)
-    assert short.clips["clip.mp4"]["still"].frames == 1, "a clip shorter than the interval is scored at its end"
-    with pytest.raises(ReenactError, match="square"):
-        run_self([tmp_path / "wide.mp4"], {"still": still}, scorer, every=1)
-
-
-def test_a_folder_without_clips_is_named(tmp_path):
-    with pytest.raises(ReenactError, match="no video"):
-        find_clips(tmp_path)

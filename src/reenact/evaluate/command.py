@@ -1,70 +1,221 @@
-"""`reenact evaluate`: the whole run, from arguments to the results file and the table."""
+"""`reenact evaluate`: the whole run, from options to the results file and the table."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import time
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
+import numpy as np
+
+from reenact.animate.transfer import Mode, check_mode
 from reenact.core.errors import ReenactError
-from reenact.evaluate import results
-from reenact.evaluate.floors import Starter, mesh_warp, of_method, still
+from reenact.evaluate import control, distribution, results
+from reenact.evaluate.contact import WorstFrame, write_pictures
+from reenact.evaluate.contenders import Contender, contenders, load_methods, start_all
+from reenact.evaluate.control_table import control_table
+from reenact.evaluate.curves import write_curves
 from reenact.evaluate.identity import ASSET as IDENTITY_ASSET
-from reenact.evaluate.lpips import ASSET as LPIPS_ASSET
-from reenact.evaluate.lpips import Net
-from reenact.evaluate.runner import Scorer, find_clips, run_self
+from reenact.evaluate.identity import LABEL as IDENTITY_LABEL
+from reenact.evaluate.identity import IdentityNet
+from reenact.evaluate.networks import EMOTION_ASSET, INCEPTION_ASSET, LPIPS_ASSET, Net
+from reenact.evaluate.protocols import PROTOCOLS, Item, cross_items, large_pose_items, self_items, synth_items
+from reenact.evaluate.readings import FaceReader
+from reenact.evaluate.runner import Outcome, Scorer, run_item
+from reenact.evaluate.session import Parts, Progress, Work, run_all
+from reenact.evaluate.shots import Shot
+from reenact.evaluate.tally import Tally
+from reenact.faces.landmarker import Landmarker
+
+SIDE = 256
+PROTOCOL_TEXT = {
+    "self": "self-reenactment: frame 0 of a clip is the source, the clip drives it and is the truth",
+    "cross": "cross-identity: another person's clip drives the source; no truth, motion figures are against the driver",
+    "synth": "rendered pairs: source is frame 0 of identity A, B's clip of the same motion drives it, A's clip is the truth",
+    "large-pose": "self-reenactment, driving frames more than 30 degrees of yaw from the source; FID's truth is those frames",
+    "control": "one field of the portrait's own motion is changed; the output is read again, against the unchanged rendering",
+}
 
 
 @dataclass(frozen=True)
 class Options:
     """What the user may choose."""
 
-    clips: Path
-    """a folder of square head crops"""
+    methods: tuple[str, ...]
+    """floors, names of methods, weights folders"""
+    data: Path
+    protocol: str
     out: Path
     """the results file, JSON"""
-    every: int = 10
+    pairs: Path | None = None
+    """cross: a list of pairs"""
+    donors: Path | None = None
+    """control: pictures or clips whose expressions are put on"""
+    only: str | None = None
+    """patterns of clip names, as *_i05?,m2*; the others are left out"""
+    every: int = 1
     """score every n-th frame"""
-    weights: Path | None = None
-    """a weights folder; without it the floors alone are run"""
+    motion: Mode = "absolute"
     nets: tuple[Net, ...] = ("alex",)
-    """of LPIPS; vgg takes ten times as long as alex"""
-    device: str = "auto"
+    """of LPIPS"""
+    identities: tuple[IdentityNet, ...] = ("sface",)
+    """of CSIM and AED-id"""
+    pictures: Path | None = None
+    """a folder for contact sheets and curves"""
+    workers: int = 1
+    """processes"""
     threads: int = 0
+    device: str = "auto"
 
 
-def evaluate(options: Options, command: list[str], progress: Callable[[str], None] = lambda line: None) -> str:
-    """Runs the self-reenactment protocol, writes the JSON and gives the table. Raises ReenactError for bad input."""
-    clips = find_clips(options.clips)
+def evaluate(options: Options, command: list[str], progress: Progress | None = None) -> str:
+    """Runs the protocol, writes the JSON (and pictures) and gives the table. Raises ReenactError for bad input."""
+    _check(options)
+    chosen = contenders(options.methods)
+    items: list[Item] | list[Shot]
+    items, work = _control(options, chosen) if options.protocol == "control" else _protocol(options, chosen)
+    parts = Parts(options.out, [asdict(entry) for entry in (replace(options, workers=1), *chosen, *items)])
+    began = time.perf_counter()
+    finished = sum(parts.done(index) for index in range(len(items)))
+    outcomes = [outcome for _, outcome in run_all(parts, len(items), work, options.workers, progress)]
+    seconds = time.perf_counter() - began
+    names = [item.name if isinstance(item, Item) else item.path.name for item in items]
+    report = _report(options, chosen, command, names, outcomes)
+    if not finished:
+        report["scored_frames_per_second"] = round(sum(t.frames for o in outcomes for t in o.tallies.values()) / seconds, 2)
+    results.write_json(options.out, report)
+    if options.pictures is not None:
+        _pictures(options.pictures, names, outcomes, list(outcomes[0].tallies))
+    parts.remove()
+    return control_table(report["mean"]) if options.protocol == "control" else results.table(report["mean"])
+
+
+def _check(options: Options) -> None:
+    if options.protocol not in PROTOCOLS:
+        raise ReenactError(f"unknown protocol {options.protocol!r}: choose one of {', '.join(PROTOCOLS)}")
     if options.out.is_dir():
         raise ReenactError(f"{options.out} is a folder: give the name of a .json file")
-    starters: dict[str, Starter] = {"still": still, "mesh_warp": mesh_warp}
-    about: dict[str, Any] = {}
-    if options.weights is not None:
-        name, starters_method, about = _method(options)
-        starters[name] = starters_method
-    found = run_self(clips, starters, Scorer(options.nets, options.threads), options.every, progress)
-    mean = {name: tally.report() for name, tally in found.mean().items()}
-    networks = ["face_landmarker.task", IDENTITY_ASSET, *(LPIPS_ASSET[net] for net in options.nets)]
+    if not options.data.is_dir():
+        raise ReenactError(f"{options.data}: no such folder; give --data the folder of clips")
+    for name, given, known in (
+        ("--lpips", options.nets, get_args(Net)),
+        ("--identity", options.identities, get_args(IdentityNet)),
+    ):
+        if not given or set(given) - set(known):
+            raise ReenactError(f"{name} {','.join(given)}: choose of {', '.join(known)}")
+    if options.every < 1:
+        raise ReenactError(f"--every {options.every}: must be 1 or more")
+    if options.pairs is not None and options.protocol != "cross":
+        raise ReenactError("--pairs belongs to --protocol cross: leave one of them out")
+    check_mode(options.motion)
+
+
+def _protocol(options: Options, chosen: tuple[Contender, ...]) -> tuple[list[Item], Any]:
+    """The items, and what sets up a process for them."""
+    if options.protocol == "self":
+        items = self_items(options.data, options.only)
+    elif options.protocol == "cross":
+        items = cross_items(options.data, options.only, options.pairs)
+    elif options.protocol == "synth":
+        items = synth_items(options.data, options.only)
+    else:
+        items = large_pose_items(options.data, options.only, SIDE, Landmarker(options.threads))
+    if not items:
+        raise ReenactError(f"--only {options.only} leaves nothing: change the pattern")
+    return items, partial(_set_up, options, chosen, items)
+
+
+def _set_up(options: Options, chosen: tuple[Contender, ...], items: list[Item]) -> Work:
+    threads = options.threads or (1 if options.workers > 1 else 0)
+    starters, size = start_all(chosen, options.device, threads, options.motion)
+    scorer = Scorer(options.nets, options.identities, threads)
+    return lambda index: run_item(items[index], starters, scorer, size, options.every)
+
+
+def _control(options: Options, chosen: tuple[Contender, ...]) -> tuple[list[Shot], Any]:
+    if not any(contender.method for contender in chosen):
+        raise ReenactError("floors have nothing to control: give --method a method's name or a weights folder")
+    shots = [shot for shot in control.control_shots(options.data) if options.only is None or shot.path.match(options.only)]
+    if not shots:
+        raise ReenactError(f"--only {options.only} leaves nothing: change the pattern")
+    return shots, partial(_set_up_control, options, chosen, shots)
+
+
+def _set_up_control(options: Options, chosen: tuple[Contender, ...], shots: list[Shot]) -> Work:
+    threads = options.threads or (1 if options.workers > 1 else 0)
+    methods = load_methods(chosen, options.device, threads)
+    size = next(iter(methods.values())).size
+    reader = FaceReader(options.identities, emotion=False, threads=threads)
+    donors = control.donor_shots(options.data, options.donors)
+    shift = 0 if options.donors else 1  # by default the next portrait's
+
+    def work(index: int) -> Outcome:
+        donor = control.strongest_frame(donors[(index + shift) % len(donors)], size, reader)
+        return control.run_control(shots[index].read(size, reader.landmarker), donor, methods, reader)
+
+    return work
+
+
+def _report(
+    options: Options, chosen: tuple[Contender, ...], command: list[str], names: list[str], outcomes: list[Outcome]
+) -> dict[str, Any]:
+    networks = ["face_landmarker.task", *(IDENTITY_ASSET[net] for net in options.identities)]
+    if options.protocol != "control":
+        networks += [EMOTION_ASSET, INCEPTION_ASSET, *(LPIPS_ASSET[net] for net in options.nets)]
+    mean = {name: tally.report() for name, tally in _merged(outcomes).items()}
+    for name, figures in _distances(outcomes).items():
+        mean[name].update(figures)
+    weights = {contender.name: contender.weights_sha256 for contender in chosen if contender.weights_sha256}
     report = {
-        "protocol": f"self-reenactment: source is frame 0, every {options.every}th frame after it, motion absolute",
-        **results.provenance(command, options.weights, networks),
-        **about,
-        "metrics": {key: ": ".join((label, text)) for key, (label, _, text) in results.METRICS.items()},
-        "scored_frames_per_second": round(found.frames_per_second, 2),
+        "protocol": options.protocol,
+        "about": f"{PROTOCOL_TEXT[options.protocol]}; every {options.every}. frame, motion {options.motion}",
+        **results.provenance(command, weights, networks),
+        "device": options.device,
+        "networks": {f"csim_{net}": IDENTITY_LABEL[net] for net in options.identities},
+        "items": len(names),
         "mean": mean,
-        "clips": {clip: {name: t.report() for name, t in tallies.items()} for clip, tallies in found.clips.items()},
     }
-    results.write_json(options.out, report)
-    return results.table(mean)
+    if options.protocol == "control":
+        return report
+    report["metrics"] = {key: f"{label}: {text}" for key, (label, _, text) in results.METRICS.items()}
+    clips = {name: {c: t.report() for c, t in outcome.tallies.items()} for name, outcome in zip(names, outcomes, strict=True)}
+    return {**report, "clips": results.rows(clips)}
 
 
-def _method(options: Options) -> tuple[str, Starter, dict[str, Any]]:
-    """The contender's name, itself, and what the results say of it."""
-    from reenact.runtime.onnx_method import OnnxMethod
+def _merged(outcomes: Iterable[Outcome]) -> dict[str, Tally]:
+    out: dict[str, Tally] = {}
+    for outcome in outcomes:
+        for name, tally in outcome.tallies.items():
+            out.setdefault(name, Tally()).merge(tally)
+    return out
 
-    method = OnnxMethod(options.weights, options.device, options.threads)
-    about = {"method": method.name, "device": options.device, "precision": method.precision}
-    return method.name, of_method(method, partial(method.encode_source, cropped=True)), about
+
+def _distances(outcomes: list[Outcome]) -> dict[str, dict[str, float | int]]:
+    """FID and KID of each contender over the whole set, with the number of frames behind them."""
+    rows: dict[str, list[np.ndarray]] = {}
+    for outcome in outcomes:
+        for name, features in outcome.features.items():
+            rows.setdefault(name, []).extend(features)
+    reference = rows.pop("", [])
+    if len(reference) < distribution.FID_MIN:
+        return {}
+    truth = np.stack(reference)
+    found = {name: np.stack(features) for name, features in rows.items()}
+    return {
+        name: {
+            "fid": round(distribution.fid(features, truth), 3),
+            "kid": round(distribution.kid(features, truth), 5),
+            "fid_frames": len(features),
+        }
+        for name, features in found.items()
+    }
+
+
+def _pictures(folder: Path, names: list[str], outcomes: list[Outcome], order: list[str]) -> None:
+    worst: dict[str, WorstFrame] = {name: o.worst for name, o in zip(names, outcomes, strict=True) if o.worst is not None}
+    if worst:
+        write_pictures(folder, worst, order)
+    write_curves(folder, {name: outcome.series for name, outcome in zip(names, outcomes, strict=True) if outcome.series})

@@ -13,10 +13,12 @@ from jaxtyping import Float, Int
 from PIL import Image as PILImage
 from PIL import ImageDraw
 
-from reenact.core.types import Image, Method, Portrait
+from reenact.animate.transfer import Mode, transfer
+from reenact.core.types import Image, Method, Motion, Portrait
 from reenact.evaluate.metrics import MESH_POINTS
 from reenact.evaluate.readings import Reading
 from reenact.faces.pose import canonical_face
+from reenact.runtime.onnx_method import OnnxMethod
 
 Driver = Callable[[Image, Reading | None], Image]
 Starter = Callable[[Image, Reading | None], Driver]
@@ -55,17 +57,30 @@ def mesh_warp(source: Image, reading: Reading | None) -> Driver:
     return drive
 
 
-def of_method(method: Method, encode_crop: Callable[[Image], Portrait]) -> Starter:
-    """A method by its three verbs; motion absolute: each driving frame's motion as it is.
+def of_method(method: Method, mode: Mode = "absolute") -> Starter:
+    """A method by its three verbs.
 
-    encode_crop: the first verb for a ready size x size crop (`encode_source`, or the runtime's with cropped=True).
+    mode: as `animate.transfer` has it; for relative motion the first driving frame that is given is the reference.
     """
 
     def start(source: Image, reading: Reading | None) -> Driver:
-        portrait = encode_crop(source)
-        return lambda driving, driving_reading: method.render(portrait, method.encode_motion(driving))
+        portrait = encode_crop(method, source)
+        reference: Motion | None = None
+
+        def drive(driving: Image, driving_reading: Reading | None) -> Image:
+            nonlocal reference
+            motion = method.encode_motion(driving)
+            reference = reference or motion
+            return method.render(portrait, transfer(portrait.motion, motion, reference, mode))
+
+        return drive
 
     return start
+
+
+def encode_crop(method: Method, source: Image) -> Portrait:
+    """The first verb for a ready size x size crop: a runtime's method looks for a head unless it is told."""
+    return method.encode_source(source, cropped=True) if isinstance(method, OnnxMethod) else method.encode_source(source)
 
 
 def border_points(side: int) -> Float[np.ndarray, "n 2"]:

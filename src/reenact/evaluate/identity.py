@@ -1,10 +1,13 @@
-"""CSIM (w600k_mbf): is it still the same person?
+"""CSIM: is it still the same person?
 
-The network is ArcFace's MobileFaceNet trained on WebFace600K (insightface; non-commercial research, so for evaluation
-only and fetched on first use). Figures of papers are mostly of ArcFace's ResNets: compare within one table only.
+Two networks. SFace (OpenCV's zoo, Apache-2.0) is free; our own training may use it as a loss, and then its CSIM flatters.
+ArcFace's MobileFaceNet trained on WebFace600K (insightface's w600k_mbf; non-commercial research, so for evaluation only and
+fetched on first use) never trains anything here. Figures of papers are mostly of ArcFace's ResNets: compare within one table.
 """
 
 from __future__ import annotations
+
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Float, Float32
@@ -14,8 +17,11 @@ from reenact.core.assets import fetch
 from reenact.core.inference import cpu_options
 from reenact.core.types import Image
 
-ASSET = "arcface_w600k_mbf.onnx"
-CSIM_NAME = "CSIM (w600k_mbf)"
+IdentityNet = Literal["sface", "arcface"]
+ASSET: dict[IdentityNet, str] = {"sface": "sface.onnx", "arcface": "arcface_w600k_mbf.onnx"}
+LABEL: dict[IdentityNet, str] = {"sface": "SFace", "arcface": "ArcFace w600k_mbf"}
+# what is taken from and what divides a value of 0..255; both networks read RGB
+_INPUT: dict[IdentityNet, tuple[float, float]] = {"sface": (0.0, 1.0), "arcface": (127.5, 127.5)}
 SIDE = 112
 # insightface's reference points in a 112 x 112 crop: right eye, left eye (of the person), nose tip, mouth corners.
 REFERENCE = np.array([[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]])
@@ -26,20 +32,21 @@ _GROUPS = ((33, 133, 159, 145), (362, 263, 386, 374), (1,), (61,), (291,))
 class IdentityNetwork:
     """Embeds faces on one CPU device. Not thread-safe."""
 
-    def __init__(self, threads: int = 0) -> None:
+    def __init__(self, net: IdentityNet = "sface", threads: int = 0) -> None:
         """threads: 0 leaves it to OpenVINO. Raises ReenactError when the network is not to be had."""
         import openvino
 
         core = openvino.Core()
         options = cpu_options(threads)
-        model = core.read_model(fetch(ASSET))
+        model = core.read_model(fetch(ASSET[net]))
         model.reshape([1, 3, SIDE, SIDE])
+        self._shift, self._scale = _INPUT[net]
         self._request = core.compile_model(model, "CPU", options).create_infer_request()
 
-    def embed(self, image: Image, landmarks: Float32[np.ndarray, "478 3"]) -> Float32[np.ndarray, "512"]:
-        """The embedding of the face with these landmarks (px of the image), not normalised."""
+    def embed(self, image: Image, landmarks: Float32[np.ndarray, "478 3"]) -> Float32[np.ndarray, "n"]:
+        """The embedding of the face with these landmarks (px of the image), not normalised: SFace 128, ArcFace 512 numbers."""
         crop = np.asarray(align(image, landmarks), np.float32)
-        data = ((crop - 127.5) / 127.5).transpose(2, 0, 1)[None]
+        data = ((crop - self._shift) / self._scale).transpose(2, 0, 1)[None]
         self._request.infer([np.ascontiguousarray(data)])
         return np.array(self._request.output_tensors[0].data[0])
 

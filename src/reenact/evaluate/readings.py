@@ -1,4 +1,4 @@
-"""What the free landmarker reads of a frame, and how far two readings are apart."""
+"""What the networks read of a face, and how far two readings are apart."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ import numpy as np
 from jaxtyping import Float32
 
 from reenact.core.types import Image
-from reenact.evaluate import metrics
-from reenact.evaluate.identity import IdentityNetwork
-from reenact.faces.landmarker import Landmarker
-from reenact.faces.pose import fit_head
+from reenact.evaluate import expression, metrics
+from reenact.evaluate.identity import IdentityNet, IdentityNetwork
+from reenact.evaluate.networks import Emotion, face_box
+from reenact.faces.landmarker import Face, Landmarker
+from reenact.faces.pose import HeadFit, fit_head
 
 
 @dataclass(frozen=True)
@@ -22,45 +23,84 @@ class Reading:
     """x right, y down in px; z towards the camera in the same unit"""
     blendshapes: Float32[np.ndarray, "52"]
     """0..1"""
-    head_pose: Float32[np.ndarray, "3"]
-    """yaw, pitch, roll in radians"""
-    embedding: Float32[np.ndarray, "512"]
-    """of the identity network"""
+    fit: HeadFit
+    """where the head is, in px"""
+    identity: dict[IdentityNet, Float32[np.ndarray, "n"]]
+    """embeddings, not normalised"""
+    emotion: Float32[np.ndarray, "1024"] | None
+    """embedding, not normalised; None if it was not asked for"""
+
+    @property
+    def head(self) -> Float32[np.ndarray, "478 3"]:
+        """The landmarks with the pose taken out."""
+        return self.fit.unpose(self.landmarks)
+
+    def pose(self, side: int) -> Float32[np.ndarray, "6"]:
+        """yaw, pitch, roll (radians), x, y in [-1, 1] of a picture of this side, log of the scale (1: half as high)."""
+        place = (np.asarray(self.fit.translation[:2]) + 0.5) * 2 / side - 1
+        return np.float32([*self.fit.head_pose, *place, np.log(float(self.fit.scale) * 2 / side)])
 
 
 class FaceReader:
     """Reads each frame by itself, so that a failure in one frame cannot hide in the track of the frame before."""
 
-    def __init__(self, threads: int = 0) -> None:
+    def __init__(self, identities: tuple[IdentityNet, ...] = ("sface",), emotion: bool = True, threads: int = 0) -> None:
         """threads: 0 is automatic. Raises ReenactError when a network is not to be had."""
-        self._landmarker = Landmarker(threads)
-        self._identity = IdentityNetwork(threads)
+        self.landmarker = Landmarker(threads)
+        self._identity = {net: IdentityNetwork(net, threads) for net in identities}
+        self._emotion = Emotion(threads) if emotion else None
 
-    def read(self, image: Image) -> Reading | None:
+    def find(self, image: Image) -> Face | None:
         """The largest face; None where there is none.
 
         The detector finds the region; the landmarks found there give a better region, in which they are read once more.
         """
-        faces = self._landmarker.detect(image)
-        if not faces:
+        faces = self.landmarker.detect(image)
+        return (self.landmarker.track(image, faces[0]) or faces[0]) if faces else None
+
+    def read(self, image: Image) -> Reading | None:
+        """Everything of the largest face; None where there is none."""
+        face = self.find(image)
+        if face is None:
             return None
-        face = self._landmarker.track(image, faces[0]) or faces[0]
+        embedded = self._emotion.embed([face_box(image, face.landmarks)])[0][0] if self._emotion else None
         return Reading(
             landmarks=face.landmarks,
-            blendshapes=self._landmarker.blendshapes(face).reshape(-1),
-            head_pose=fit_head(face.landmarks).head_pose,
-            embedding=self._identity.embed(image, face.landmarks),
+            blendshapes=self.landmarker.blendshapes(face).reshape(-1),
+            fit=fit_head(face.landmarks),
+            identity={net: network.embed(image, face.landmarks) for net, network in self._identity.items()},
+            emotion=embedded,
         )
 
 
-def compare(reading: Reading, target: Reading, source: Reading | None, side: int) -> dict[str, float]:
-    """The face figures of one frame. side: of the picture, px. csim_source is missing where the source has no face."""
+def compare_motion(reading: Reading, wanted: Reading, side: int) -> dict[str, float | None]:
+    """Pose and expression of one frame against the truth's, or the driver's. side: of the picture, px."""
     figures = {
-        "akd_mesh": metrics.akd_mesh(reading.landmarks, target.landmarks, side),
-        "aed_exp": metrics.aed_exp(reading.blendshapes, target.blendshapes),
-        "ard": metrics.ard(reading.head_pose, target.head_pose),
-        "csim_target": metrics.cosine(reading.embedding, target.embedding),
+        "aed_exp": metrics.aed_exp(reading.blendshapes, wanted.blendshapes),
+        "ard": metrics.ard(reading.fit.head_pose, wanted.fit.head_pose),
+        "apd": metrics.apd(reading.pose(side), wanted.pose(side)),
+        "au_agreement": expression.au_agreement(reading.blendshapes, wanted.blendshapes),
+        "au_overlap": expression.au_overlap(reading.blendshapes, wanted.blendshapes),
     }
-    if source is not None:
-        figures["csim_source"] = metrics.cosine(reading.embedding, source.embedding)
+    if expression.eyes_open(wanted.blendshapes):
+        figures["gaze"] = expression.gaze_error(reading.head, wanted.head)
+    if reading.emotion is not None and wanted.emotion is not None:
+        figures["emotion"] = 1.0 - metrics.cosine(reading.emotion, wanted.emotion)
+        figures["emotion_l2"] = float(np.linalg.norm(reading.emotion - wanted.emotion))
     return figures
+
+
+def compare_truth(reading: Reading, truth: Reading, side: int) -> dict[str, float]:
+    """What can be said only where the truth shows the same person."""
+    figures = {
+        "akd_mesh": metrics.akd_mesh(reading.landmarks, truth.landmarks, side),
+        "akd_68": metrics.akd_68(reading.landmarks, truth.landmarks, side),
+    }
+    for net, embedding in reading.identity.items():
+        figures[f"aed_id_{net}"] = metrics.aed_id(embedding, truth.identity[net])
+    return figures
+
+
+def compare_identity(reading: Reading, source: Reading) -> dict[str, float]:
+    """CSIM with the source, by each network."""
+    return {f"csim_{net}": metrics.cosine(found, source.identity[net]) for net, found in reading.identity.items()}

@@ -1,174 +1,272 @@
-"""Self-reenactment: frame 0 of a clip is the source, every n-th frame after it drives and is the truth.
+"""One item of a protocol: the source is encoded once, each driving frame drives every contender, the figures are summed.
 
-    clip --PyAV--> frame --starters--> pictures --metrics, reader--> figures of the frame --> mean of the clip, of the set
+    clips --PyAV--> driving frame, truth --starters--> pictures --metrics, networks--> figures of the frame --> tallies
 
-Streams: one frame is held at a time. Frame 0 itself is not scored, since every contender has it for nothing.
+Streams: one frame is held at a time. Every n-th driving frame is scored; the two after it are only traced (landmarks), since
+jitter wants three frames in a row.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections import deque
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from itertools import repeat
 
 import numpy as np
+from jaxtyping import Float32
 
 from reenact.core.errors import ReenactError
 from reenact.core.types import Image
-from reenact.evaluate import metrics
+from reenact.evaluate import expression, metrics, steadiness
+from reenact.evaluate.contact import WorstFrame, strip
 from reenact.evaluate.floors import Driver, Starter
-from reenact.evaluate.lpips import Net, Perceptual
-from reenact.evaluate.readings import FaceReader, Reading, compare
-from reenact.media.video import VideoReader
+from reenact.evaluate.identity import IdentityNet
+from reenact.evaluate.networks import Inception, Net, Perceptual
+from reenact.evaluate.protocols import Item
+from reenact.evaluate.readings import FaceReader, Reading, compare_identity, compare_motion, compare_truth
+from reenact.evaluate.shots import frames
+from reenact.evaluate.tally import Tally
+from reenact.faces.pose import fit_head
 
-SUFFIXES = (".mp4", ".mov", ".mkv", ".webm")
+HEAVY_SPACING = 5
+"""ours: Inception and LPIPS-VGG read frames at least so many apart; nearer ones say little new and cost most of the time"""
 
 
 @dataclass
-class Tally:
-    """Sums over frames. A figure that a frame cannot have (no face) is not summed, but the frame is counted."""
+class Outcome:
+    """What an item gave, by contender."""
 
-    frames: int = 0
-    target_faces: int = 0
-    """frames whose truth has a face: only these can have face figures"""
-    found_faces: int = 0
-    """of these, the ones where the generated frame has one too"""
-    sums: dict[str, float] = field(default_factory=dict)
-    counts: dict[str, int] = field(default_factory=dict)
-
-    def add(self, figures: Mapping[str, float]) -> None:
-        """One frame's figures (or some of them)."""
-        for name, value in figures.items():
-            self.sums[name] = self.sums.get(name, 0.0) + value
-            self.counts[name] = self.counts.get(name, 0) + 1
-
-    def merge(self, other: Tally) -> None:
-        """All of another clip's frames."""
-        self.frames += other.frames
-        self.target_faces += other.target_faces
-        self.found_faces += other.found_faces
-        for name, value in other.sums.items():
-            self.sums[name] = self.sums.get(name, 0.0) + value
-            self.counts[name] = self.counts.get(name, 0) + other.counts[name]
-
-    def report(self) -> dict[str, float | int | None]:
-        """Means over the frames that have the figure, the detection rate, and the counts behind them."""
-        rate = self.found_faces / self.target_faces if self.target_faces else None
-        means = {name: round(total / self.counts[name], 5) for name, total in self.sums.items()}
-        counts = {"frames": self.frames, "target_faces": self.target_faces, "found_faces": self.found_faces}
-        return {**means, "detection_rate": None if rate is None else round(rate, 5), **counts}
-
-
-@dataclass(frozen=True)
-class SelfResult:
-    """What `run_self` found."""
-
-    clips: dict[str, dict[str, Tally]]
-    """clip's file name -> contender's name -> its figures"""
-    frames_per_second: float
-    """scored frames (of every contender) a second of the whole run, the source's reading among it"""
-
-    def mean(self) -> dict[str, Tally]:
-        """Over all frames of all clips, contender by contender."""
-        out: dict[str, Tally] = {}
-        for contenders in self.clips.values():
-            for name, tally in contenders.items():
-                out.setdefault(name, Tally()).merge(tally)
-        return out
+    tallies: dict[str, Tally]
+    series: dict[str, dict[str, list[float | None]]] = field(default_factory=dict)
+    """contender -> figure -> one value a scored frame, for curves"""
+    features: dict[str, list[Float32[np.ndarray, "2048"]]] = field(default_factory=dict)
+    """contender -> Inception's; under "" those of the truth, or of the driver"""
+    worst: WorstFrame | None = None
+    """of the last contender"""
 
 
 class Scorer:
     """The networks of the figures, loaded once."""
 
-    def __init__(self, nets: tuple[Net, ...] = ("alex",), threads: int = 0) -> None:
-        """nets: of LPIPS; threads: 0 is automatic. Raises ReenactError when a network is not to be had."""
-        self.reader = FaceReader(threads)
-        self._lpips = {f"lpips_{net}": Perceptual(net, threads) for net in nets}
-
-    def score(
+    def __init__(
         self,
-        pictures: Mapping[str, Image],
-        target: Image,
-        reading: Reading | None,
-        source: Reading | None,
-        tallies: dict[str, Tally],
+        nets: tuple[Net, ...] = ("alex",),
+        identities: tuple[IdentityNet, ...] = ("sface",),
+        threads: int = 0,
+        *,
+        full: bool = True,
     ) -> None:
-        """Adds one frame's figures of each contender to its tally. reading, source: of the target and of frame 0."""
-        truth = target.astype(np.float32) / 255.0
-        distances = {name: net.distances(list(pictures.values()), target) for name, net in self._lpips.items()}
-        for i, (name, image) in enumerate(pictures.items()):
-            tally, picture = tallies[name], image.astype(np.float32) / 255.0
-            tally.frames += 1
-            tally.add({metric.__name__: metric(picture, truth) for metric in (metrics.l1, metrics.psnr, metrics.ssim)})
-            tally.add({net: values[i] for net, values in distances.items()})
-            if reading is None:
-                continue
+        """nets: of LPIPS; full: also FID's network and the emotion network; threads: 0 is automatic.
+
+        Raises ReenactError when a network is not to be had.
+        """
+        self.reader = FaceReader(identities, full, threads)
+        self.lpips = {net: Perceptual(net, threads) for net in nets}
+        self.inception = Inception(threads) if full else None
+
+
+class ItemRun:
+    """The state of one item while it runs."""
+
+    def __init__(self, item: Item, starters: Mapping[str, Starter], scorer: Scorer, size: int, every: int) -> None:
+        """Reads the source and starts every contender. Raises ReenactError for an unreadable source."""
+        self._item, self._scorer, self._size = item, scorer, size
+        self._heavy_step = max(1, -(-HEAVY_SPACING // every)) if item.frames is None else 1
+        self.source = item.source.read(size, scorer.reader.landmarker)
+        self._source_reading = scorer.reader.read(self.source)
+        self._source_picture = self.source.astype(np.float32) / 255.0
+        self.drivers: dict[str, Driver] = {name: start(self.source, self._source_reading) for name, start in starters.items()}
+        self.outcome = Outcome({name: Tally() for name in starters}, {name: {} for name in starters})
+        self._traces: dict[str, deque] = {name: deque(maxlen=3) for name in ("", *starters)}
+        self._blinks: dict[str, list[tuple[float, float, float, float]]] = {name: [] for name in starters}
+        self._scored = 0
+
+    def prime(self, driving: Image) -> None:
+        """The driver's first frame, which relative motion refers to; nothing is scored."""
+        reading = self._scorer.reader.read(driving)
+        for drive in self.drivers.values():
+            drive(driving, reading)
+
+    def score(self, index: int, driving: Image, truth: Image | None) -> None:
+        """One frame: every figure of every contender. truth: None where nobody knows it."""
+        reader = self._scorer.reader
+        driving_reading = reader.read(driving)
+        wanted = driving_reading if truth is None or truth is driving else reader.read(truth)
+        pictures = {name: drive(driving, driving_reading) for name, drive in self.drivers.items()}
+        heavy = self._scored % self._heavy_step == 0
+        figures = self._picture_figures(pictures, truth, heavy)
+        readings = {name: reader.read(image) for name, image in pictures.items()}
+        for name, image in pictures.items():
+            figures[name].update(self._still_figures(image, readings[name], wanted))
+            self._count(name, readings[name], wanted, truth is not None, figures[name])
+        if heavy and self._scorer.inception is not None:
+            self._keep_features(pictures, driving if truth is None else truth)
+        self._trace(index, {"": wanted, **readings})
+        self._keep_series(figures)
+        self._keep_worst(index, driving, truth, pictures, figures)
+        self._scored += 1
+
+    def trace(self, index: int, driving: Image, truth: Image | None) -> None:
+        """One frame between scored ones: landmarks only."""
+        find = self._scorer.reader.find
+        face = find(driving)
+        wanted = face if truth is None or truth is driving else find(truth)
+        given = None if face is None else _landmarks_only(face)
+        found = {name: find(drive(driving, given)) for name, drive in self.drivers.items()}
+        self._trace(index, {"": wanted, **found})
+
+    def finish(self) -> Outcome:
+        """Figures of the whole clip are added. Raises ReenactError where no frame was scored."""
+        if not self._scored:
+            raise ReenactError(f"{self._item.driving}: no frame to score beside the source: give clips of two frames or more")
+        for name, rows in self._blinks.items():
+            blink, wanted_blink, mouth, wanted_mouth = (list(column) for column in zip(*rows, strict=True)) if rows else ([],) * 4
+            self.outcome.tallies[name].add(
+                {
+                    "blink_correlation": expression.correlation(blink, wanted_blink),
+                    "mouth_correlation": expression.correlation(mouth, wanted_mouth),
+                }
+            )
+        return self.outcome
+
+    def _picture_figures(
+        self, pictures: Mapping[str, Image], truth: Image | None, heavy: bool
+    ) -> dict[str, dict[str, float | None]]:
+        figures: dict[str, dict[str, float | None]] = {name: {} for name in pictures}
+        if truth is None:
+            return figures
+        exact = truth.astype(np.float32) / 255.0
+        for name, image in pictures.items():
+            picture = image.astype(np.float32) / 255.0
+            figures[name].update(l1=metrics.l1(picture, exact), psnr=metrics.psnr(picture, exact))
+            figures[name]["ssim"], figures[name]["ms_ssim"] = metrics.ssim_and_ms_ssim(picture, exact)
+        for net, network in self._scorer.lpips.items():
+            if net != "vgg" or heavy:
+                for name, value in zip(pictures, network.distances(list(pictures.values()), truth), strict=True):
+                    figures[name][f"lpips_{net}"] = value
+        return figures
+
+    def _still_figures(self, image: Image, found: Reading | None, wanted: Reading | None) -> dict[str, float | None]:
+        picture = image.astype(np.float32) / 255.0
+        meshes = [reading.landmarks for reading in (self._source_reading, found, wanted) if reading is not None]
+        mask = steadiness.background_mask(self._size, *meshes)
+        return {
+            "background": steadiness.background_change(picture, self._source_picture, mask),
+            "seam": steadiness.seam_change(picture, self._source_picture),
+        }
+
+    def _count(
+        self, name: str, found: Reading | None, wanted: Reading | None, same_person: bool, figures: dict[str, float | None]
+    ) -> None:
+        tally = self.outcome.tallies[name]
+        tally.frames += 1
+        if wanted is not None:
             tally.target_faces += 1
-            found = self.reader.read(image)
             if found is not None:
                 tally.found_faces += 1
-                tally.add(compare(found, reading, source, target.shape[0]))
+                figures.update(self._face_figures(name, found, wanted, same_person))
+        tally.add(figures)
+
+    def _face_figures(self, name: str, found: Reading, wanted: Reading, same_person: bool) -> dict[str, float | None]:
+        self._blinks[name].append(
+            (
+                expression.blink(found.blendshapes),
+                expression.blink(wanted.blendshapes),
+                expression.mouth_opening(found.landmarks),
+                expression.mouth_opening(wanted.landmarks),
+            )
+        )
+        figures = compare_motion(found, wanted, self._size)
+        if same_person:
+            figures.update(compare_truth(found, wanted, self._size))
+        if self._source_reading is not None:
+            figures.update(compare_identity(found, self._source_reading))
+        return figures
+
+    def _trace(self, index: int, faces: Mapping[str, object]) -> None:
+        """Jitter of the three last frames, if they are neighbours and all show a face."""
+        for name, face in faces.items():
+            self._traces[name].append((index, None if face is None else face.landmarks))  # type: ignore[attr-defined]
+        bends = {name: _bend(list(self._traces[name]), index) for name in faces}
+        if bends[""] is None:
+            return
+        for name, tally in self.outcome.tallies.items():
+            if bends[name] is not None:
+                tally.add({"jitter": bends[name], "jitter_driver": bends[""]})
+
+    def _keep_features(self, pictures: Mapping[str, Image], reference: Image) -> None:
+        assert self._scorer.inception is not None
+        rows = self._scorer.inception.features([reference, *pictures.values()])
+        for name, row in zip(("", *pictures), rows, strict=True):
+            self.outcome.features.setdefault(name, []).append(row)
+
+    def _keep_series(self, figures: Mapping[str, Mapping[str, float | None]]) -> None:
+        for name, values in figures.items():
+            for key in ("lpips_alex", "aed_exp", "ard"):
+                value = values.get(key)
+                self.outcome.series[name].setdefault(key, []).append(None if value is None else round(float(value), 4))
+
+    def _keep_worst(self, index, driving, truth, pictures, figures) -> None:
+        """The last contender's worst frame: by LPIPS, without truth by the identity that is lost and the expression."""
+        name = list(pictures)[-1]
+        values = figures[name]
+        badness = values.get("lpips_alex")
+        if badness is None:
+            badness = 2.0 if "aed_exp" not in values else float(values["aed_exp"])
+        worst = self.outcome.worst
+        if worst is None or badness > worst.badness:
+            shown = [self.source, driving, *([truth] if truth is not None and truth is not driving else []), *pictures.values()]
+            self.outcome.worst = WorstFrame(float(badness), index, name, strip(shown))
 
 
-def find_clips(folder: Path) -> list[Path]:
-    """The videos of a folder, by name. Raises ReenactError where there are none."""
-    clips = sorted(path for path in Path(folder).glob("*") if path.suffix.lower() in SUFFIXES)
-    if not clips:
-        raise ReenactError(f"{folder}: no video in this folder; give one with {', '.join(SUFFIXES)} files")
-    return clips
-
-
-def run_self(
-    clips: list[Path],
-    starters: Mapping[str, Starter],
-    scorer: Scorer,
-    every: int,
-    progress: Callable[[str], None] = lambda line: None,
-) -> SelfResult:
-    """Self-reenactment of each clip by each contender. progress: is told a line after each clip.
-
-    Raises ReenactError for a clip that cannot be read, has another size than square, or has no frame to score.
-    """
+def run_item(item: Item, starters: Mapping[str, Starter], scorer: Scorer, size: int, every: int) -> Outcome:
+    """All frames of an item. Raises ReenactError for what cannot be read or has no frame to score."""
     if every < 1:
         raise ReenactError(f"--every {every}: must be 1 or more")
-    out: dict[str, dict[str, Tally]] = {}
-    began, scored = time.perf_counter(), 0
-    for clip in clips:
-        out[clip.name] = run_clip(clip, starters, scorer, every)
-        scored += sum(tally.frames for tally in out[clip.name].values())
-        progress(f"{clip.name}: {len(out)} of {len(clips)} clips, {scored / (time.perf_counter() - began):.1f} frames/s")
-    return SelfResult(out, scored / (time.perf_counter() - began))
-
-
-def run_clip(clip: Path, starters: Mapping[str, Starter], scorer: Scorer, every: int) -> dict[str, Tally]:
-    """One clip: contender's name -> its figures. Raises ReenactError as `run_self`."""
-    tallies = {name: Tally() for name in starters}
-    drivers: dict[str, Driver] = {}
-    source: Reading | None = None
-
-    def score(frame: Image) -> None:
-        reading = scorer.reader.read(frame)
-        pictures = {name: drive(frame, reading) for name, drive in drivers.items()}
-        scorer.score(pictures, frame, reading, source, tallies)
-
-    index, frame = -1, None
-    for index, frame in enumerate(_frames(clip)):
-        if index == 0:
-            source = scorer.reader.read(frame)
-            drivers = {name: start(frame, source) for name, start in starters.items()}
+    run = ItemRun(item, starters, scorer, size, every)
+    wanted = None if item.frames is None else set(item.frames[::every])
+    if wanted is not None and item.truth is not None:
+        run.prime(run.source)
+    last: tuple[int, Image, Image | None] | None = None
+    scored = False
+    for index, (driving, truth) in enumerate(_frame_pairs(item, size)):
+        last = (index, driving, truth)
+        if wanted is not None:
+            if index == 0 and item.truth is None and 0 not in wanted:
+                run.prime(driving)
+            if index in wanted:
+                run.score(*last)
+        elif index == 0 and not item.first:
+            run.prime(driving)
         elif index % every == 0:
-            score(frame)
-    if frame is None or index == 0:
-        raise ReenactError(f"{clip}: no frame to score beside the source: give clips of two frames or more")
-    if index < every:
-        score(frame)  # a clip shorter than the interval is scored at its end
-    return tallies
+            run.score(*last)
+            scored = True
+        elif index % every in (1, 2) and scored:
+            run.trace(*last)
+    if wanted is None and not scored and last is not None and last[0] > 0:
+        run.score(*last)  # a clip shorter than the interval is scored at its end
+    return run.finish()
 
 
-def _frames(clip: Path) -> Iterator[Image]:
-    with VideoReader(clip) as video:
-        if video.width != video.height:
-            raise ReenactError(f"{clip}: a square head crop is wanted, not {video.width} x {video.height}; crop it first")
-        for frame in video:
-            yield frame.image
+def _frame_pairs(item: Item, size: int) -> Iterator[tuple[Image, Image | None]]:
+    """Driving frame and truth; ends with the shorter clip."""
+    driving = frames(item.driving, size)
+    if item.truth is None:
+        yield from zip(driving, repeat(None))
+    elif item.truth == item.driving:
+        yield from ((image, image) for image in driving)
+    else:
+        yield from zip(driving, frames(item.truth, size), strict=False)
+
+
+def _bend(trace: list, index: int) -> float | None:
+    """Acceleration of the points over three neighbouring frames, px of a head 128 px high."""
+    if [entry[0] for entry in trace] != [index - 2, index - 1, index] or any(entry[1] is None for entry in trace):
+        return None
+    first, middle, final = (entry[1] for entry in trace)
+    return steadiness.acceleration(first, middle, final, 2 * float(fit_head(middle).scale))
+
+
+def _landmarks_only(face) -> Reading:
+    return Reading(face.landmarks, np.zeros(52, np.float32), fit_head(face.landmarks), {}, None)

@@ -1,0 +1,79 @@
+"""reenact evaluate"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from reenact.cli.shared import Device, Threads, app, one_line_errors, progress_bar, say
+from reenact.core.errors import ReenactError
+
+
+@app.command()
+@one_line_errors
+def evaluate(
+    data: Annotated[Path, typer.Option(help="folder of clips (self, synth, large-pose), portraits (control), or both (cross)")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="results file, JSON")],
+    protocol: Annotated[str, typer.Option(help="self, cross, synth, large-pose or control")] = "self",
+    method: Annotated[
+        list[str] | None, typer.Option(help="still, mesh_warp, a method or a weights folder; several, or with commas")
+    ] = None,
+    pairs: Annotated[Path | None, typer.Option(help="cross: CSV with source,driving")] = None,
+    donors: Annotated[Path | None, typer.Option(help="control: folder of pictures or clips whose expressions are put on")] = None,
+    only: Annotated[str | None, typer.Option(help="patterns of clip names, with commas: m2[0-3]_*,*_i05?")] = None,
+    every: Annotated[int, typer.Option(help="score every n-th frame")] = 1,
+    motion: Annotated[str, typer.Option(help="absolute (the driver's pose) or relative (the driver's changes)")] = "absolute",
+    lpips: Annotated[list[str] | None, typer.Option(help="alex, vgg: networks of LPIPS; several, or with commas")] = None,
+    identity: Annotated[
+        list[str] | None, typer.Option(help="sface (free), arcface (evaluation only): networks of CSIM and AED-id")
+    ] = None,
+    pictures: Annotated[Path | None, typer.Option(help="folder for contact sheets and curves")] = None,
+    workers: Annotated[int, typer.Option(help="processes, each of one thread; two on two cores is fastest")] = 1,
+    device: Device = "auto",
+    threads: Threads = 0,
+) -> None:
+    """Measure methods and two floors on a folder of clips or portraits."""
+    command = _command()
+    options = command.Options(
+        methods=_split(method, ["still", "mesh_warp", "mmfa"]),
+        data=data,
+        protocol=protocol,
+        out=out,
+        pairs=pairs,
+        donors=donors,
+        only=only,
+        every=every,
+        motion=motion,  # type: ignore[arg-type]  # checked inside, in one line
+        nets=_split(lpips, ["alex"]),  # type: ignore[arg-type]
+        identities=_split(identity, ["sface"]),  # type: ignore[arg-type]
+        pictures=pictures,
+        workers=workers,
+        threads=threads,
+        device=device,
+    )
+    with progress_bar("evaluating", unit="items") as bar:
+        typer.echo(command.evaluate(options, ["reenact", *shortened(sys.argv[1:])], bar or _say_progress))
+
+
+def _command():
+    try:
+        from reenact.evaluate import command
+    except ImportError as error:
+        raise ReenactError(f"{error.name} is not installed: pip install 'reenact[eval]'") from None
+    return command
+
+
+def _split(given: list[str] | None, default: list[str]) -> tuple[str, ...]:
+    return tuple(part for text in given or default for part in text.split(",") if part)
+
+
+def _say_progress(done: int, total: int | None) -> None:
+    say(f"{done} of {total} items")
+
+
+def shortened(arguments: list[str]) -> list[str]:
+    """The arguments as the results file keeps them: of a whole path the last two parts, since results are shared."""
+    return ["/".join(Path(text).parts[-2:]) if Path(text).is_absolute() else text for text in arguments]

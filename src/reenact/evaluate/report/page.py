@@ -1,0 +1,281 @@
+"""The page: one section a results file, the claims, the published figures; nothing is fetched when it is opened."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import math
+import os
+from collections.abc import Mapping, Sequence
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from PIL import Image as PILImage
+
+from reenact.core.errors import ReenactError
+from reenact.evaluate.control_table import CONTROL_COLUMNS
+from reenact.evaluate.curves import line_chart
+from reenact.evaluate.report.published import CLAIMS, PUBLISHED, Claim
+from reenact.evaluate.results import LOWER_IS_BETTER, METRICS
+from reenact.media.image import read_image
+
+FLOORS = ("still", "mesh_warp")
+FREE_FOR_FLOORS = frozenset({"csim_sface", "csim_arcface", "background", "seam", "jitter_ratio", "detection_rate"})
+"""figures in which standing still wins by construction: no method is marked for losing to a floor in them"""
+MOTION = frozenset(
+    "akd_mesh akd_68 ard apd aed_exp au_agreement au_overlap gaze blink_correlation mouth_correlation emotion emotion_l2 "
+    "jitter_ratio".split()
+)
+"""figures of the second table"""
+PICTURE_WIDTH = 1100
+
+STYLE = """
+body{font:15px/1.5 system-ui,sans-serif;color:#222;max-width:1180px;margin:2em auto;padding:0 1em}
+h1{font-size:1.6em}h2{font-size:1.25em;margin-top:2.2em;border-bottom:2px solid #ddd;padding-bottom:.2em}h3{font-size:1.05em}
+.scroll{overflow-x:auto}table{border-collapse:collapse;font-size:13px;font-variant-numeric:tabular-nums;margin:.6em 0}
+th,td{padding:.3em .6em;border-bottom:1px solid #e3e3e3;text-align:right;white-space:nowrap}
+th{background:#f4f4f2;vertical-align:bottom}th:first-child,td:first-child,.text td,.text th{text-align:left}
+.text td{white-space:normal}.floor td{color:#777}.best{font-weight:700}.under{background:#fbe6e3}.note{color:#666;font-size:13px}
+.foreign{background:#f6f3ea;border-left:4px solid #c9b26b;padding:.4em 1em}svg,img{max-width:100%;height:auto;margin:.3em 0}
+details{margin:.5em 0}code{background:#f2f2f0;padding:0 .25em;overflow-wrap:anywhere}
+"""
+TITLES = {
+    "self": "Self-reenactment",
+    "cross": "Cross-identity",
+    "synth": "Rendered pairs: cross-identity with the exact truth",
+    "large-pose": "Large pose",
+    "control": "Control and disentanglement",
+}
+
+
+def write_report(results: Sequence[Path], out: Path, baseline: str, pictures: Sequence[Path] = ()) -> None:
+    """Results files -> one self-contained page. pictures: contact sheets to embed (they may show real people).
+
+    Raises ReenactError for a file that is no results file, or a page that cannot be written.
+    """
+    loaded = [(path, read_results(path)) for path in results]
+    order = {protocol: number for number, protocol in enumerate(TITLES)}
+    loaded.sort(key=lambda entry: order.get(entry[1]["protocol"], len(order)))
+    body = [_head(len(loaded)), *(_section(path, report) for path, report in loaded)]
+    body += [_claims([report for _, report in loaded], baseline), _published(), *(_picture(path) for path in pictures)]
+    page = f'<!doctype html><html lang="en"><meta charset="utf-8"><title>reenact: evaluation</title><style>{STYLE}</style>'
+    part = out.with_name(f".{out.name}.part")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        part.write_text(page + "\n".join(body) + "</html>\n", encoding="utf-8")
+        os.replace(part, out)
+    except OSError as error:
+        raise ReenactError(f"{out}: cannot be written ({error.strerror}); choose another output") from None
+
+
+def read_results(path: Path) -> dict[str, Any]:
+    """A file of `reenact evaluate`. Raises ReenactError for anything else."""
+    try:
+        report = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ReenactError(f"{path}: cannot be read as results ({error}); give files of reenact evaluate") from None
+    if not isinstance(report, dict) or not isinstance(report.get("mean"), dict) or report.get("protocol") not in TITLES:
+        raise ReenactError(f"{path}: not a results file of this version; run reenact evaluate again")
+    return report
+
+
+def gain(value: float, base: float) -> float:
+    """Relative change in percent; negative is less than the base. Raises ValueError for a base of 0."""
+    if base == 0:
+        raise ValueError("a base of 0 has no relative change")
+    return (value - base) / abs(base) * 100
+
+
+def best(figures: Mapping[str, float], key: str) -> str | None:
+    """Whose figure of this key is best; None without figures. Jitter is best where it is nearest to the truth's."""
+    if not figures:
+        return None
+    if key == "jitter_ratio":
+        return min(figures, key=lambda name: abs(math.log(max(figures[name], 1e-6))))
+    return (min if key in LOWER_IS_BETTER else max)(figures, key=figures.__getitem__)
+
+
+def _head(count: int) -> str:
+    return (
+        f'<h1>reenact: evaluation</h1><p class="note">{count} results files. Bold: the best method (floors aside). '
+        "Shaded: a method that is worse than the better of the two floors, <i>still</i> (the source as it is) and "
+        "<i>mesh_warp</i> (the source's face mesh laid on the driver's). What every column means, with its network, stands in "
+        "docs/evaluation.md and under each table.</p>"
+    )
+
+
+def _section(path: Path, report: Mapping[str, Any]) -> str:
+    control = report["protocol"] == "control"
+    parts = [f"<h2>{TITLES[report['protocol']]}</h2>", f"<p>{escape(report.get('about', ''))}</p>"]
+    parts.append(_control(report["mean"]) if control else _table(report["mean"]) + _clip_chart(report))
+    return "\n".join([*parts, _provenance(path, report)])
+
+
+def _table(mean: Mapping[str, Mapping[str, Any]]) -> str:
+    """Two tables that fit a page: the picture and who it is; motion and expression."""
+    keys = [key for key in METRICS if any(figures.get(key) is not None for figures in mean.values())]
+    groups = [[key for key in keys if key not in MOTION], [key for key in keys if key in MOTION]]
+    meaning = "".join(f"<li><b>{escape(METRICS[key][0])}</b>: {escape(METRICS[key][2])}</li>" for key in keys)
+    tables = "\n".join(_group(mean, group, number == 0) for number, group in enumerate(groups) if group)
+    return f"{tables}<details><summary>what the columns mean</summary><ul>{meaning}</ul></details>"
+
+
+def _group(mean: Mapping[str, Mapping[str, Any]], keys: Sequence[str], counted: bool) -> str:
+    """One table. counted: with the numbers of frames."""
+    header = "".join(f'<th title="{escape(METRICS[key][2])}">{escape(METRICS[key][0])}</th>' for key in keys)
+    lines = [f"<tr><th></th>{header}{'<th>frames</th><th>FID frames</th>' if counted else ''}</tr>"]
+    winners = {key: best({n: f[key] for n, f in mean.items() if n not in FLOORS and f.get(key) is not None}, key) for key in keys}
+    for name, figures in mean.items():
+        cells = "".join(_cell(name, key, mean, winners[key]) for key in keys)
+        style = ' class="floor"' if name in FLOORS else ""
+        counts = f"<td>{figures.get('frames', '-')}</td><td>{figures.get('fid_frames', '-')}</td>" if counted else ""
+        lines.append(f"<tr{style}><td>{escape(name)}</td>{cells}{counts}</tr>")
+    return '<div class="scroll"><table>' + "\n".join(lines) + "</table></div>"
+
+
+def _cell(name: str, key: str, mean: Mapping[str, Mapping[str, Any]], winner: str | None) -> str:
+    value = mean[name].get(key)
+    if value is None:
+        return "<td>-</td>"
+    classes = ["best"] if name == winner else []
+    floors = {floor: mean[floor][key] for floor in FLOORS if floor in mean and mean[floor].get(key) is not None}
+    if name not in FLOORS and floors and key not in FREE_FOR_FLOORS and best({**floors, name: value}, key) != name:
+        classes.append("under")
+    style = f' class="{" ".join(classes)}"' if classes else ""
+    return f"<td{style}>{format(value, METRICS[key][1])}</td>"
+
+
+def _clip_chart(report: Mapping[str, Any]) -> str:
+    """The main figure clip by clip, the clips in the order of the best method's: where does it fail?"""
+    clips = report.get("clips", {})
+    columns, rows = clips.get("columns", []), clips.get("rows", [])
+    key = next((key for key in ("lpips_alex", "aed_exp") if key in columns), None)
+    if key is None or not rows:
+        return ""
+    place = columns.index(key)
+    table: dict[str, dict[str, float | None]] = {}
+    for row in rows:
+        table.setdefault(row[1], {})[row[0]] = row[place]
+    last = table[list(table)[-1]]
+    order = sorted(last, key=lambda clip: (last[clip] is None, last[clip] or 0.0))
+    lines = {name: [(float(i), values.get(clip)) for i, clip in enumerate(order)] for name, values in table.items()}
+    if all(y is None for line in lines.values() for _, y in line):
+        return ""
+    title = f"{METRICS[key][0]} clip by clip, sorted by {list(table)[-1]}"
+    return line_chart(title, lines, "clip", METRICS[key][0])
+
+
+def _control(mean: Mapping[str, Mapping[str, Any]]) -> str:
+    keys = [key for key in CONTROL_COLUMNS if any(figures.get(key) is not None for figures in mean.values())]
+    lines = ["<tr><th>method</th><th>asked</th>" + "".join(f"<th>{escape(CONTROL_COLUMNS[k][0])}</th>" for k in keys) + "</tr>"]
+    for name, figures in mean.items():
+        cells = []
+        for key in keys:
+            value, (_, form, factor) = figures.get(key), CONTROL_COLUMNS[key]
+            cells.append("<td>-</td>" if value is None else f"<td>{format(value * factor, form)}</td>")
+        method, _, asked = name.partition("/")
+        lines.append(f"<tr><td>{escape(method)}</td><td>{escape(asked)}</td>{''.join(cells)}</tr>")
+    table = f'<div class="scroll"><table>{"".join(lines)}</table></div>'
+    note = (
+        '<p class="note">Arrived: share of the asked change that the output shows, read by the landmarker (expression: '
+        "projection of the blendshapes' change on the donor's). Error: degrees, halves of the side, or log scale. Leak: what "
+        "else moved: mean of the other angles, percent of the crop's side, percent of the scale, mean blendshape change.</p>"
+    )
+    return table + note + _yaw_charts(mean)
+
+
+def _yaw_charts(mean: Mapping[str, Mapping[str, Any]]) -> str:
+    curves: dict[str, dict[str, list[tuple[float, float]]]] = {}
+    for name, figures in mean.items():
+        method, _, asked = name.partition("/")
+        if asked == "base":
+            point = {**figures, "arrived": 0.0, "asked": 0.0}
+        elif asked.startswith("yaw") and figures.get("arrived") is not None:
+            point = dict(figures)
+        else:
+            continue
+        for key in ("arrived", "csim_sface", "csim_arcface"):
+            if point.get(key) is not None:
+                curves.setdefault(key, {}).setdefault(method, []).append((point["asked"], point[key]))
+    titles = {
+        "arrived": "Yaw: asked and arrived, degrees",
+        "csim_sface": "CSIM (SFace) against yaw",
+        "csim_arcface": "CSIM (ArcFace) against yaw",
+    }
+    charts = [
+        line_chart(titles[key], {m: sorted(line) for m, line in lines.items()}, "asked yaw, degrees", key)
+        for key, lines in curves.items()
+    ]
+    return "".join(charts)
+
+
+def _claims(reports: Sequence[Mapping[str, Any]], baseline: str) -> str:
+    rows = "".join(_claim_row(claim, reports, baseline) for claim in CLAIMS)
+    return (
+        f"<h2>What the papers claim, and ours</h2><p>Relative change against <b>{escape(baseline)}</b> in the same table. "
+        "The papers' networks and data are others than ours; equal bandwidth is not checked here.</p>"
+        '<table class="text"><tr><th>method</th><th>paper</th><th>claim</th><th>claimed</th><th>ours</th></tr>'
+        f"{rows}</table>"
+    )
+
+
+def _claim_row(claim: Claim, reports: Sequence[Mapping[str, Any]], baseline: str) -> str:
+    found = []
+    for report in reports:
+        mean = report["mean"]
+        if report["protocol"] != claim.protocol or claim.method not in mean or baseline not in mean:
+            continue
+        for key in claim.figures:
+            value, base = mean[claim.method].get(key), mean[baseline].get(key)
+            if value is not None and base:
+                found.append(f"{METRICS[key][0]} {gain(value, base):+.1f} %")
+    claimed = "-" if claim.percent is None else f"{claim.percent:+g} %"
+    ours = "; ".join(found) or f"not measured: no {claim.protocol} results with both {claim.method} and {baseline}"
+    cells = (claim.method, claim.paper, claim.text, claimed, ours)
+    return "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>"
+
+
+def _published() -> str:
+    rows = "".join(
+        f"<tr><td>{escape(p.test)}</td><td>{escape(p.figures)}</td><td>{escape(p.source)}</td></tr>" for p in PUBLISHED
+    )
+    return (
+        '<h2>Published figures of peers</h2><div class="foreign"><p><b>Not measured here.</b> Other data, crops, networks and '
+        "protocols: not comparable with the tables above.</p>"
+        f'<table class="text"><tr><th>test</th><th>figures</th><th>source</th></tr>{rows}</table></div>'
+    )
+
+
+def _provenance(path: Path, report: Mapping[str, Any]) -> str:
+    keys = (
+        "command",
+        "date",
+        "commit",
+        "items",
+        "device",
+        "scored_frames_per_second",
+        "weights_sha256",
+        "networks_sha256",
+        "hardware",
+        "versions",
+    )
+    lines = "".join(f"<li>{key}: <code>{escape(_plain(report[key]))}</code></li>" for key in keys if report.get(key) is not None)
+    return f"<details><summary>where this comes from: {escape(path.name)}</summary><ul>{lines}</ul></details>"
+
+
+def _plain(value: Any) -> str:
+    return ", ".join(f"{key} {_plain(entry)}" for key, entry in value.items()) if isinstance(value, Mapping) else str(value)
+
+
+def _picture(path: Path) -> str:
+    picture = PILImage.fromarray(read_image(path))
+    if picture.width > PICTURE_WIDTH:
+        picture = picture.resize(
+            (PICTURE_WIDTH, round(picture.height * PICTURE_WIDTH / picture.width)), PILImage.Resampling.LANCZOS
+        )
+    data = io.BytesIO()
+    picture.save(data, "JPEG", quality=85)
+    text = base64.b64encode(data.getvalue()).decode()
+    return f'<h2>{escape(path.parent.name)}/{escape(path.name)}</h2><img alt="" src="data:image/jpeg;base64,{text}">'

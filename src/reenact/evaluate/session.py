@@ -1,0 +1,143 @@
+"""A long run in small parts: several processes, and what is done stays done.
+
+Each item's outcome lies in a side folder (`OUT.parts`) as soon as it is whole. The same command goes on where it stopped;
+another command (other clips, methods, weights or options) starts anew. The folder goes when the results are written.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import suppress
+from dataclasses import asdict
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from reenact.core.errors import ReenactError
+from reenact.evaluate.contact import WorstFrame
+from reenact.evaluate.runner import Outcome
+from reenact.evaluate.tally import Tally
+
+Progress = Callable[[int, int | None], None]
+Work = Callable[[int], Outcome]
+
+
+class Parts:
+    """The side folder of one results file."""
+
+    def __init__(self, out: Path, fingerprint: Any) -> None:
+        """fingerprint: whatever the outcomes depend on, as JSON. Raises ReenactError where the folder cannot be made."""
+        self.folder = out.with_name(f"{out.name}.parts")
+        mark = hashlib.sha256(json.dumps(fingerprint, sort_keys=True, default=str).encode()).hexdigest()
+        try:
+            if (self.folder / "run").exists() and (self.folder / "run").read_text() != mark:
+                shutil.rmtree(self.folder)
+            self.folder.mkdir(parents=True, exist_ok=True)
+            (self.folder / "run").write_text(mark)
+        except OSError as error:
+            raise ReenactError(f"{self.folder}: cannot be written ({error.strerror}); choose another --out") from None
+
+    def done(self, index: int) -> bool:
+        """Whether this item needs no run any more."""
+        return (self.folder / f"{index:05d}.json").exists()
+
+    def save(self, index: int, outcome: Outcome) -> None:
+        """An item's outcome, whole or not at all; the JSON comes last."""
+        arrays = {f"features:{name}": np.stack(rows) for name, rows in outcome.features.items()}
+        record: dict[str, Any] = {
+            "tallies": {name: tally.as_dict() for name, tally in outcome.tallies.items()},
+            "series": outcome.series,
+        }
+        if outcome.worst is not None:
+            record["worst"] = {key: value for key, value in asdict(outcome.worst).items() if key != "picture"}
+            arrays["picture"] = outcome.worst.picture
+        part = self.folder / f"{index:05d}.{os.getpid()}.part"
+        with part.open("wb") as handle:
+            np.savez(handle, **arrays)
+        os.replace(part, self.folder / f"{index:05d}.npz")
+        part.write_text(json.dumps(record))
+        os.replace(part, self.folder / f"{index:05d}.json")
+
+    def load(self, index: int) -> Outcome:
+        """What `save` was given."""
+        record = json.loads((self.folder / f"{index:05d}.json").read_text())
+        with np.load(self.folder / f"{index:05d}.npz", allow_pickle=False) as arrays:
+            marked = [key for key in arrays if key.startswith("features:")]
+            features = {key.removeprefix("features:"): list(arrays[key]) for key in marked}
+            worst = WorstFrame(picture=arrays["picture"], **record["worst"]) if "worst" in record else None
+        tallies = {name: Tally.from_dict(values) for name, values in record["tallies"].items()}
+        return Outcome(tallies, record["series"], features, worst)
+
+    def remove(self) -> None:
+        """The results are written: nothing to go on with."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def run_all(
+    parts: Parts, count: int, setup: Callable[[], Work], workers: int, progress: Progress | None = None
+) -> Iterator[tuple[int, Outcome]]:
+    """Every item's outcome, in order, from the side folder or by running it.
+
+    setup: makes what runs an item; called once a process, so with workers > 1 it must be picklable. Raises what it raises.
+    """
+    todo = [index for index in range(count) if not parts.done(index)]
+    finished = count - len(todo)
+    if workers < 1:
+        raise ReenactError(f"--workers {workers}: must be 1 or more")
+    if progress:
+        progress(finished, count)
+    for _ in _finished(parts, todo, setup, min(workers, len(todo))):
+        finished += 1
+        if progress:
+            progress(finished, count)
+    for index in range(count):
+        yield index, parts.load(index)
+
+
+def _finished(parts: Parts, todo: Sequence[int], setup: Callable[[], Work], workers: int) -> Iterator[int]:
+    if workers <= 1:
+        work = setup() if todo else None
+        for index in todo:
+            parts.save(index, work(index))  # type: ignore[misc]
+            yield index
+        return
+    # Each process takes the next item and sets up its networks once.
+    context = get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_Worker.start, initargs=(setup, parts)) as pool:
+        futures = [pool.submit(_Worker.run, index) for index in todo]
+        try:
+            for future in as_completed(futures):
+                yield future.result()
+        except BaseException:
+            with suppress(Exception):
+                pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+class _Worker:
+    """What a process of the pool keeps between items."""
+
+    work: Work | None = None
+    setup: Callable[[], Work] | None = None
+    parts: Parts | None = None
+
+    @classmethod
+    def start(cls, setup: Callable[[], Work], parts: Parts) -> None:
+        cls.setup, cls.parts = staticmethod(setup), parts  # type: ignore[assignment]
+
+    @classmethod
+    def run(cls, index: int) -> int:
+        # Set up here and not in `start`: an error in a pool's initializer reaches nobody.
+        assert cls.setup is not None and cls.parts is not None
+        if cls.work is None:
+            cls.work = staticmethod(cls.setup())  # type: ignore[assignment]
+        assert cls.work is not None
+        cls.parts.save(index, cls.work(index))
+        return index
