@@ -86,7 +86,7 @@ def draw_backdrop(random: np.random.Generator, size: int = 256) -> UInt8[np.ndar
     picture = picture * (1 + random.normal(0, 0.3) * x + random.normal(0, 0.3) * y)[..., None]
     image = PILImage.fromarray((np.clip(picture, 0, 1) * 255).astype(np.uint8))
     blur = size / 256 * (random.uniform(0.5, 2.0) if kind in ("wall", "cloth") else np.exp(random.uniform(0.2, 2.2)))
-    noisy = np.asarray(image.filter(ImageFilter.GaussianBlur(blur))) + random.normal(0, 1.2, (size, size, 1))
+    noisy = np.asarray(image.filter(ImageFilter.GaussianBlur(float(blur)))) + random.normal(0, 1.2, (size, size, 1))
     return np.clip(noisy, 0, 255).astype(np.uint8)
 
 
