@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 
 import numpy as np
@@ -12,13 +12,17 @@ from jaxtyping import Float32, Int64
 from reenact.data.synth import textures
 from reenact.data.synth.head import HeadModel
 from reenact.data.synth.identity import Genes, Look, draw_look, draw_shape
+from reenact.data.synth.landmarks import HeadFrame, head_frame
 from reenact.data.synth.mesh import Part, incidence
 from reenact.data.synth.posing import Rig
 from reenact.data.synth.textures import Texture
-from reenact.data.synth.truth_points import HeadFrame, head_frame
 
 BODY_SCALE = ((5399, 11998, 0), (791, 881, 1), (962, 5320, 2))
 """two base mesh vertices and an axis: their distance scales the offsets of what the person wears"""
+
+
+FRINGE = 7.78
+"""dm: the height on the mean head, above the brows, below which no hair hangs before the face"""
 
 
 class Kind(IntEnum):
@@ -48,7 +52,7 @@ class Piece:
     seat: Float32[np.ndarray, "corners 3"]
     """the same corner on the mean head: where noise and masks are looked up"""
     masks: Float32[np.ndarray, "corners 2"]
-    """beard and scalp, 0..1"""
+    """of skin: beard and scalp, 0..1; of hair: how far below the forehead it hangs before the face, dm, and 0"""
     material: Mapping[str, float | tuple[float, ...]]
     """uniforms of the shader"""
 
@@ -77,20 +81,19 @@ def make_avatar(head: HeadModel, seed: int, number: int) -> Avatar:
     base = draw_shape(head, genes, random)
     look = draw_look(head, genes, random)
     builder = _Builder(head, base)
-    _add_face(builder, look, random)
+    _add_face(builder, look)
     _add_worn(builder, look, random)
-    skin_points = builder.rest[0]
-    return Avatar(genes, look, builder.rig(), builder.pieces, head_frame(head, skin_points))
+    return Avatar(genes, look, builder.rig(), builder.pieces, head_frame(builder.rest[0]))
 
 
-def mean_avatar(head: HeadModel) -> Avatar:
-    """The mesh between all people, in a plain look: what tables are measured on."""
-    random = np.random.default_rng(0)
-    genes = Genes(0.5, 0.3, np.full(3, 1 / 3), 0.0, 0.0)
-    look = draw_look(head, genes, random)
-    builder = _Builder(head, head.mesh.vertices)
-    _add_face(builder, look, random)
-    return Avatar(genes, look, builder.rig(), builder.pieces, head_frame(head, builder.rest[0]))
+def shape_only_avatar(head: HeadModel, seed: int) -> Avatar:
+    """A person without hair and clothes: what the table of landmarks is measured on."""
+    random = np.random.default_rng([seed, 0])
+    genes = Genes.draw(random)
+    builder = _Builder(head, draw_shape(head, genes, random))
+    look = replace(draw_look(head, genes, random), hair="bald", stubble=0.0)
+    _add_face(builder, look)
+    return Avatar(genes, look, builder.rig(), builder.pieces, head_frame(builder.rest[0]))
 
 
 @dataclass
@@ -115,7 +118,11 @@ class _Builder:
         if kind is Kind.HAIR:
             bones = _hanging(bones, seat)
         vertex = part.vertex + self.count
-        masks = _skin_masks(self.head, seat) if kind is Kind.SKIN else np.zeros((len(seat), 2), np.float32)
+        masks = np.zeros((len(seat), 2), np.float32)
+        if kind is Kind.SKIN:
+            masks = _skin_masks(self.head, seat)
+        elif kind is Kind.HAIR:
+            masks[:, 0] = _before_face(seat)
         if kind is Kind.STRAND:
             shadow = np.zeros((0, 3), np.int64)
         if kind is Kind.EYE:
@@ -142,7 +149,7 @@ class _Builder:
             triangles,
             incidence(triangles, self.count),
             self.head.joints(self.base),
-            head_frame(self.head, self.head.skin.place(self.head.mesh.vertices)).rotation,
+            head_frame(self.head.skin.place(self.head.mesh.vertices)).rotation,
         )
 
     def _scale(self) -> np.ndarray:
@@ -150,7 +157,7 @@ class _Builder:
         return np.array([abs(self.base[a, k] - self.base[b, k]) / abs(mean[a, k] - mean[b, k]) for a, b, k in BODY_SCALE])
 
 
-def _add_face(builder: _Builder, look: Look, random: np.random.Generator) -> None:
+def _add_face(builder: _Builder, look: Look) -> None:
     head, folder = builder.head, builder.head.folder / "proxies"
     skins = {path.name: path for path in (head.folder / "skins").glob("*/textures/*.png")}
     skin = textures.mix(*(textures.read_texture(skins[name]) for name in look.skins), look.skin_mix)
@@ -160,7 +167,8 @@ def _add_face(builder: _Builder, look: Look, random: np.random.Generator) -> Non
         freckles=look.freckles, stubble=(*(look.hair_colour * 0.8 + 0.01), look.stubble),
         scalp=0.0 if look.hair == "bald" else (0.55 if look.hair != "shaved" else 0.85),
     )  # fmt: skip
-    eye = textures.whiten_eyes(textures.read_texture(folder / f"eyes/HighPolyEyes/textures/{look.eyes}_eye.png"))
+    eye = textures.read_texture(folder / f"eyes/HighPolyEyes/textures/{look.eyes}_eye.png")
+    eye = textures.eye_texture(eye, look.eyes == "brown")
     builder.add("eyes", Kind.EYE, head.proxy("eyes", "HighPolyEyes", smooth=True), eye, rough=0.3)
     teeth = textures.read_texture(folder / f"teeth/{look.teeth}/textures/teeth.png")
     white = tuple(np.array([0.95, 0.9, 0.8]) * look.tooth_white)
@@ -196,12 +204,19 @@ def _hanging(bones: np.ndarray, seat: np.ndarray) -> np.ndarray:
     return (bones * (1 - below) + np.float32([0, 0, 0, 0, 1]) * below).astype(np.float32)
 
 
+def _before_face(seat: np.ndarray) -> np.ndarray:
+    """How far a hair vertex hangs before the face below the brows' height, dm; negative where it does not."""
+    x, y, z = seat.T
+    aside = np.maximum(np.abs(x) - 0.52, (0.75 - z) * 0.5)
+    return np.minimum(FRINGE - y, -aside)
+
+
 def _skin_masks(head: HeadModel, seat: np.ndarray) -> Float32[np.ndarray, "n 2"]:
     """Where a beard grows, and where hair does, on the mean head."""
     mouth = head.mesh.vertices[head.mesh.group("helper-upper-teeth")].mean(0)
     x, y, z = (seat - [0, mouth[1] - 0.05, mouth[2]]).T
     lips = _ramp(np.hypot(x / 0.34, y / 0.15), 1.0, 1.35)
-    beard = _ramp(y, 0.42, 0.12) * _ramp(y, -1.15, -0.75) * _ramp(np.abs(x), 0.95, 0.65) * _ramp(z, -1.3, -0.8) * lips
+    beard = _ramp(y, 0.28, -0.02) * _ramp(y, -1.15, -0.75) * _ramp(np.abs(x), 0.95, 0.65) * _ramp(z, -1.3, -0.8) * lips
     front = _ramp(seat[:, 2], 0.2, 1.0)
     hairline = 6.75 + 1.30 * front
     scalp = _ramp(seat[:, 1] + 0.25 * np.abs(seat[:, 0]) * front, hairline, hairline + 0.25) * _ramp(seat[:, 2], 1.3, 0.9)

@@ -35,9 +35,9 @@ DARK_SHARES = (0.34, 0.28, 0.20, 0.08, 0.03, 0.01, 0.02, 0.03, 0.01)
 MIXED_SHARES = (0.08, 0.16, 0.22, 0.20, 0.12, 0.08, 0.05, 0.06, 0.03)
 EYE_COLOURS = ("brown", "brownlight", "blue", "green", "grey", "lightblue", "bluegreen", "deepblue")
 EYE_SHARES = (0.30, 0.20, 0.15, 0.12, 0.08, 0.06, 0.05, 0.04)
-SHORT_HAIR = {"short01": 3, "short02": 3, "short04": 3, "short03": 0.4, "shaved": 3, "bald": 1}
-LONG_HAIR = {"bob01": 3, "long01": 3, "ponytail01": 3, "Braid01": 3, "short01": 1, "bob02": 0.5}
-"""names and how often; short03 and bob02 hang over an eye, so they are rare"""
+SHORT_HAIR = {"short01": 3, "short02": 3, "short04": 3, "short03": 1.5, "shaved": 2.5, "bald": 1}
+LONG_HAIR = {"bob01": 2, "long01": 3, "ponytail01": 3, "Braid01": 3, "short01": 1, "bob02": 1.5}
+"""names and how often"""
 
 
 @dataclass(frozen=True)

@@ -55,7 +55,7 @@ class Stage:
     def _arrays(self, renderer: Renderer, piece: Piece, first: int) -> None:
         make, own = renderer.context.vertex_array, self._owned.append
         index = renderer.context.buffer((piece.triangles + first).astype(np.int32).tobytes())
-        still_all, still_uv = (self._still, "2f 3f 2f", "uv", "seat", "masks"), (self._still, "2f 20x", "uv")
+        still_all, still_uv = (self._still, "2f 3f 2f", "uv", "seat", "masks"), (self._still, "2f 12x 2f", "uv", "masks")
         body = make(renderer.programs["head"], [(self._moving, "3f 3f", "position", "normal"), still_all], index)
         place = (self._moving, "3f 12x", "position")
         surface = make(renderer.programs["surface"], [place, (self._other, "3f", "other"), still_uv], index)

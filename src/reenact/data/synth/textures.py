@@ -42,8 +42,12 @@ def bleed(texture: Texture) -> Texture:
     return out
 
 
-def whiten_eyes(texture: Texture) -> Texture:
-    """The white of the eye nearly neutral and light; iris and veins stay."""
+BROWN_IRIS = ((1.0, 0.62, 0.36), 0.55)
+"""ours: the colour of a brown iris, sRGB, and its share; the files' own brown is nearly red"""
+
+
+def eye_texture(texture: Texture, brown: bool) -> Texture:
+    """The white of the eye nearly neutral and light, veins kept; brown irises less red."""
     height, width = texture.shape[:2]
     y, x = np.mgrid[0:height, 0:width] / np.array([height, width]).reshape(2, 1, 1)
     distance = np.min([np.hypot(x - cx, y - cy) for cx, cy in IRISES], axis=0)
@@ -51,8 +55,11 @@ def whiten_eyes(texture: Texture) -> Texture:
     colour = texture[..., :3] / 255.0
     grey = colour.mean(-1, keepdims=True)
     white = np.clip((grey + 0.45 * (colour - grey)) * 1.22, 0, 0.97)
+    if brown:
+        hue, share = BROWN_IRIS
+        colour = (1 - share) * colour * [0.8, 1, 1] + share * 1.7 * grey * np.array(hue)
     out = texture.copy()
-    out[..., :3] = (255 * (colour * (1 - outside) + white * outside)).astype(np.uint8)
+    out[..., :3] = (255 * np.clip(colour * (1 - outside) + white * outside, 0, 1)).astype(np.uint8)
     return out
 
 

@@ -58,6 +58,7 @@ void main() {
     float alpha = 1.;
     if (kind == HAIR) {  // sharpened coverage: one pixel wide whatever the mip level
         alpha = clamp((texel_.a - .42) / max(fwidth(texel_.a), .06) + .5, 0., 1.);
+        alpha *= 1. - smoothstep(-.06, .03, M.x + .05 * (noise(R * vec3(40., 4., 40.)) - .5));
         if (alpha < .02) discard;
     } else if (kind == STRAND) {
         alpha = texel_.a * strength;
