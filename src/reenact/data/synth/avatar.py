@@ -25,6 +25,10 @@ FRINGE = 7.78
 """dm: the height on the mean head, above the brows, below which no hair hangs before the face"""
 
 
+HAIRLINE = ((-0.4, 0.0, 0.45, 0.65, 0.85, 1.1), (6.55, 6.75, 7.0, 7.4, 7.75, 8.02))
+"""dm: z and y of the hairline on the mean head, from the nape to the forehead"""
+
+
 class Kind(IntEnum):
     """How a part is shaded (shaders/head.frag)."""
 
@@ -217,9 +221,10 @@ def _skin_masks(head: HeadModel, seat: np.ndarray) -> Float32[np.ndarray, "n 2"]
     x, y, z = (seat - [0, mouth[1] - 0.05, mouth[2]]).T
     lips = _ramp(np.hypot(x / 0.34, y / 0.15), 1.0, 1.35)
     beard = _ramp(y, 0.28, -0.02) * _ramp(y, -1.15, -0.75) * _ramp(np.abs(x), 0.95, 0.65) * _ramp(z, -1.3, -0.8) * lips
-    front = _ramp(seat[:, 2], 0.2, 1.0)
-    hairline = 6.75 + 1.30 * front
-    scalp = _ramp(seat[:, 1] + 0.25 * np.abs(seat[:, 0]) * front, hairline, hairline + 0.25) * _ramp(seat[:, 2], 1.3, 0.9)
+    x, y, z = seat.T
+    hairline = np.interp(z, *HAIRLINE)
+    ear = _ramp(np.abs(x), 0.70, 0.76) * _ramp(z, -0.2, 0.0) * _ramp(z, 0.8, 0.6) * _ramp(y, 7.6, 7.45)
+    scalp = _ramp(y, hairline - 0.06, hairline + 0.12) * (1 - ear)
     return np.stack([beard, scalp], 1).astype(np.float32)
 
 

@@ -59,7 +59,8 @@ void main() {
     if (kind == HAIR) {  // sharpened coverage: one pixel wide whatever the mip level
         alpha = clamp((texel_.a - .42) / max(fwidth(texel_.a), .06) + .5, 0., 1.);
         alpha *= 1. - smoothstep(-.06, .03, M.x + .05 * (noise(R * vec3(40., 4., 40.)) - .5));
-        if (alpha < .02) discard;
+        ivec2 at = ivec2(gl_FragCoord.xy) & 1;  // as much of the four samples of a pixel as alpha says
+        if (alpha <= .125 + .25 * float(at.x ^ at.y) + .5 * float(at.y)) discard;
     } else if (kind == STRAND) {
         alpha = texel_.a * strength;
         if (alpha < .02) discard;
@@ -87,6 +88,7 @@ void main() {
             vec3 wrap = vec3(.34, .16, .10);
             w = clamp((vec3(nl) + wrap) / ((1. + wrap) * (1. + wrap)), 0., 1.) * pow(vec3(v), vec3(.72, .95, 1.));
         } else if (kind == HAIR) w = vec3(clamp(nl * .6 + .4, 0., 1.)) * v;
+        else if (kind == MOUTH) { v = mix(v, 1., .5); w = vec3(clamp(nl * .7 + .3, 0., 1.)) * v; }
         else if (kind == EYE) { v = mix(v, 1., .45); w = vec3(clamp(nl * .75 + .25, 0., 1.)) * v; }
         diffuse += w * lamp_colour[i];
         if (kind == HAIR) {
@@ -100,7 +102,7 @@ void main() {
     vec3 around = max(ambient[0] + ambient[1] * n.x + ambient[2] * n.y + ambient[3] * n.z, vec3(0));
     if (kind == EYE) around *= 1.15;
     if (kind == MOUTH) {  // the deeper in the mouth, the darker
-        float open = smoothstep(mouth_front - .75, mouth_front + .05, R.z);
+        float open = smoothstep(mouth_front - .7, mouth_front, R.z);
         diffuse *= mix(.25, 1., open); around *= mix(.1, .8, open); gloss *= open * .5;
     }
     vec3 c = base * (diffuse + around) + gloss;
