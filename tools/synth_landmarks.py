@@ -4,24 +4,22 @@ Reads bald heads of many shapes and lights, frontal, with the landmarker, and ta
 nearest on the average of all. Run once, when the skin's mesh changes: python tools/synth_landmarks.py > table.txt
 """
 
+import sys
+
 import numpy as np
 
 from reenact.data.synth.avatar import shape_only_avatar
 from reenact.data.synth.camera import aim
 from reenact.data.synth.head import HeadModel
 from reenact.data.synth.light import draw_backdrop, draw_lighting
-from reenact.data.synth.posing import Pose
 from reenact.data.synth.render import Renderer, Stage
 from reenact.faces.landmarker import Landmarker
 
 HEADS, SIZE, MIDDLE, UNIT = 24, 512, (0.0, 7.0, 1.0), 0.62
-FACE_DEPTH = 0.55
-"""dm: nothing of the face lies farther back than this behind the foremost point... of the ears"""
 
 
 def main() -> None:
     head, renderer, landmarker = HeadModel.load(), Renderer(SIZE), Landmarker(1)
-    still = Pose(np.zeros(52, np.float32), np.zeros(3, np.float32), np.zeros(2, np.float32), np.zeros(3, np.float32))
     camera = aim(np.array(MIDDLE), UNIT, np.zeros(2), 9.0, SIZE)
     total = None
     for number in range(HEADS):
@@ -42,7 +40,7 @@ def main() -> None:
         hidden = skin[:, 2] > surface[row, column, 2] + 0.06
         gap = ((faces[0].landmarks[:468, None, :2] - skin[None, :, :2]) ** 2).sum(-1) + 1e4 * hidden[None]
         total = np.minimum(gap, 2e3) if total is None else total + np.minimum(gap, 2e3)
-    print(*total.argmin(1))
+    sys.stdout.write(" ".join(map(str, total.argmin(1))) + "\n")
 
 
 if __name__ == "__main__":

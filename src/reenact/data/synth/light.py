@@ -57,7 +57,9 @@ def _lighting(placed: np.ndarray, fill: float, tint: float, random: np.random.Ge
     warm = tint + random.normal(0, 0.12 if colourful else 0.03, len(placed))
     colours = strength[:, None] * np.exp(np.stack([warm, np.zeros(len(warm)), -1.3 * warm], 1))
     cool = np.exp(np.array([-0.5, 0, 0.65]) * (tint + random.normal(0, 0.04)))
-    ambient = fill * np.stack([cool, cool * random.normal(0, 0.15), cool * random.uniform(0.2, 0.6), cool * random.uniform(0, 0.3)])
+    ambient = fill * np.stack(
+        [cool, cool * random.normal(0, 0.15), cool * random.uniform(0.2, 0.6), cool * random.uniform(0, 0.3)]
+    )
     faces = np.array([[0, 0.15, 1], [0.6, 0.1, 0.8], [-0.6, 0.1, 0.8]])
     faces = faces / np.linalg.norm(faces, axis=1, keepdims=True)
     lamps = np.einsum("lf,lc->fc", np.maximum(directions @ faces.T, 0), colours)

@@ -41,9 +41,7 @@ class Subdivision:
     uv_quads: Int64[np.ndarray, "faces 4"]
 
 
-def make_part(
-    matrix: sp.csr_matrix, offset: np.ndarray | None, uv: np.ndarray, faces: list[Face], uv_faces: list[Face]
-) -> Part:
+def make_part(matrix: sp.csr_matrix, offset: np.ndarray | None, uv: np.ndarray, faces: list[Face], uv_faces: list[Face]) -> Part:
     """A part out of polygons; vertices that no face uses are dropped."""
     pairs = np.stack([_triangles(faces), _triangles(uv_faces)], -1).reshape(-1, 2)
     corners, triangles = np.unique(pairs, axis=0, return_inverse=True)

@@ -158,7 +158,10 @@ def _speech(random: np.random.Generator, steps: int) -> np.ndarray:
         if random.random() < 0.08:
             at += random.uniform(6, 18)
             continue
-        for shape, length in ((random.choice(CONSONANTS), random.uniform(1.5, 3)), (random.choice(VOWELS), random.uniform(2.5, 5))):
+        for shape, length in (
+            (random.choice(CONSONANTS), random.uniform(1.5, 3)),
+            (random.choice(VOWELS), random.uniform(2.5, 5)),
+        ):
             for name, weight in VISEMES[str(shape)].items():
                 rows, value = slice(int(at), int(at + length + 1)), weight * loud * random.uniform(0.8, 1.2)
                 for column in _index(name):

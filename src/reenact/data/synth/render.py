@@ -256,5 +256,3 @@ def _lamp_camera(direction: np.ndarray, centre: np.ndarray) -> np.ndarray:
     out[2, :3] /= -2
     out[:3, 3] = -out[:3, :3] @ centre
     return out
-
-

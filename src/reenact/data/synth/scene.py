@@ -13,7 +13,9 @@ from reenact.data.synth.camera import FLIP, Camera, aim
 from reenact.data.synth.landmarks import LANDMARKS
 from reenact.data.synth.light import Lighting, draw_backdrop, draw_lighting
 from reenact.data.synth.motion import Motion
+from reenact.data.synth.posing import Pose
 from reenact.data.synth.render import Renderer, Stage
+from reenact.geometry.rotation import rotation_matrix
 
 POINT_STEP = 50
 """every so many skin vertices one is tracked"""
@@ -127,14 +129,15 @@ class Scene:
         projected[:, 2] = (middle - projected[:, 2]) * self.camera.pixels_per_unit(middle)
         return projected
 
-    def _place(self, pose) -> tuple[Float32[np.ndarray, "1 1"], Float32[np.ndarray, "1 2"]]:
-        """Scale and translation of docs/conventions.md: where the canonical face's origin is carried, and how large."""
-        matrix = self.avatar.rig.bone_matrices(pose)[3]
-        origin = matrix[:, :3] @ (FLIP @ self.avatar.frame.origin) + matrix[:, 3]
-        x, y, depth = self.camera.project(origin)
+    def _place(self, pose: Pose) -> tuple[Float32[np.ndarray, "1 1"], Float32[np.ndarray, "1 2"]]:
+        """Scale and translation of docs/conventions.md, told at the depth of the middle of the face."""
+        frame, matrix = self.avatar.frame, self.avatar.rig.bone_matrices(pose)[3]
+        middle = frame.scale * frame.rotation @ frame.middle + frame.origin
+        x, y, depth = self.camera.project(matrix[:, :3] @ (FLIP @ middle) + matrix[:, 3])
         half = self.recipe.size / 2
-        scale = self.avatar.frame.scale * self.camera.pixels_per_unit(depth) / half
-        return np.float32([[scale]]), np.float32([[x / half - 1, y / half - 1]])
+        scale = frame.scale * self.camera.pixels_per_unit(depth) / half
+        shift = scale * (rotation_matrix(pose.head_pose.astype(np.float64)) @ frame.middle)[:2]
+        return np.float32([[scale]]), np.float32([[x / half - 1, y / half - 1]] - shift)
 
 
 def visible(points: Float32[np.ndarray, "n 3"], depth: Float32[np.ndarray, "size size"]) -> Bool[np.ndarray, "n"]:
