@@ -1,4 +1,4 @@
-"""reenact data synth"""
+"""reenact data synth, reenact data takes"""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from reenact.cli.data import data_app
-from reenact.cli.shared import one_line_errors, progress_bar, rate, say
+from reenact.cli.shared import Threads, one_line_errors, progress_bar, rate, say
+from reenact.core.errors import ReenactError
 
 
 @data_app.command()
@@ -38,3 +39,26 @@ def synth(
     with progress_bar("rendering clips") as progress:
         done = synthesize(order, workers, progress)
     say(f"{out}: {done.rendered} clips rendered, {done.frames} frames ({done.before} done before)")
+
+
+@data_app.command()
+@one_line_errors
+def takes(
+    videos: Annotated[list[Path], typer.Argument(help="videos of people who speak")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="folder for the .npz files")] = Path("takes"),
+    threads: Threads = 0,
+) -> None:
+    """Track faces: coefficients and head pose over time, for `reenact data synth --coefficients`."""
+    from reenact.data.synth.takes import write_take
+    from reenact.faces.landmarker import Landmarker
+
+    landmarker, failed = Landmarker(threads), []
+    for video in videos:
+        try:
+            write_take(video, out, landmarker)
+        except ReenactError as error:
+            say(f"left out: {error}")
+            failed.append(video)
+    if len(failed) == len(videos):
+        raise ReenactError(f"{out}: no take was written; give videos that show a face")
+    say(f"{out}: {len(videos) - len(failed)} takes ({len(failed)} left out)")

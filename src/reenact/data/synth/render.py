@@ -27,6 +27,8 @@ TEETH_FRONT = 1.45
 """dm: z of the front teeth on the mean head"""
 CUT = 0.42
 """alpha from which hair counts as there, in shadows and surfaces"""
+STAGES = {Kind.SKIN: (0,), Kind.MOUTH: (0,), Kind.EYE: (0, 1), Kind.HAIR: (0,), Kind.STRAND: (1,), Kind.CLOTH: (0,)}
+"""when each kind is drawn: 0 what is opaque, 1 what is blended over it"""
 USUAL = {
     "tint": (1.0, 1.0, 1.0), "gamma": 1.0, "grain": 0.0, "rough": 0.5, "bump": 0.0, "freckles": 0.0, "scalp": 0.0, "grey": 0.3,
     "strength": 1.0, "stubble": (0.0, 0.0, 0.0, 0.0),
@@ -57,7 +59,10 @@ class Stage:
         make, own = renderer.context.vertex_array, self._owned.append
         index = renderer.context.buffer((piece.triangles + first).astype(np.int32).tobytes())
         still_all, still_uv = (self._still, "2f 3f 2f", "uv", "seat", "masks"), (self._still, "2f 12x 2f", "uv", "masks")
-        body = make(renderer.programs["head"], [(self._moving, "3f 3f", "position", "normal"), still_all], index)
+        content = [(self._moving, "3f 3f", "position", "normal"), still_all]
+        bodies = {
+            stage: make(renderer.bodies[piece.kind, stage], content, index, skip_errors=True) for stage in STAGES[piece.kind]
+        }
         place = (self._moving, "3f 12x", "position")
         surface = make(renderer.programs["surface"], [place, (self._other, "3f", "other"), still_uv], index)
         shadow = None
@@ -66,9 +71,9 @@ class Stage:
             shadow = make(renderer.programs["shadow"], [place, still_uv], coarse)
             own(coarse)
             own(shadow)
-        for thing in (index, body, surface):
+        for thing in (index, surface, *bodies.values()):
             own(thing)
-        self.bodies.append(body)
+        self.bodies.append(bodies)
         self.shadows.append(shadow)
         self.surfaces.append(surface)
 
@@ -96,7 +101,12 @@ class Renderer:
         self.context = open_context(threads)
         self.size = size
         self._gl = moderngl
-        names = ("head", "shadow", "backdrop", "surface")
+        body, names = _shader("head.frag"), ("shadow", "backdrop", "surface")
+        self.bodies = {
+            (kind, stage): self.context.program(_shader("head.vert"), _constants(body, KIND=kind, STAGE=stage))
+            for kind, stages in STAGES.items()
+            for stage in stages
+        }
         self.programs = {name: self.context.program(_shader(f"{name}.vert"), _shader(f"{name}.frag")) for name in names}
         context, square, fine = self.context, (size, size), (size * OVERSAMPLE, size * OVERSAMPLE)
         self._picture = context.framebuffer([context.renderbuffer(fine, 4)], context.depth_renderbuffer(fine))
@@ -198,35 +208,43 @@ class Renderer:
         return np.array(cameras, np.float32)
 
     def _set_light(self, camera: Camera, lighting: Lighting, lamp_cameras: np.ndarray) -> None:
-        program = self.programs["head"]
-        _set(program, "camera", camera.matrix.T)
-        _set(program, "eye", camera.eye)
-        _set(program, "lamp", lighting.directions)
-        _set(program, "lamp_colour", lighting.colours)
-        _set(program, "lamp_camera", lamp_cameras.transpose(0, 2, 1))
-        _set(program, "ambient", lighting.ambient)
-        _set(program, "texel", 1 / (2 * SHADOW_SIZE))
-        _set(program, "mouth_front", TEETH_FRONT)
+        values = {
+            "camera": camera.matrix.T,
+            "eye": camera.eye,
+            "lamp": lighting.directions,
+            "lamp_colour": lighting.colours,
+            "lamp_camera": lamp_cameras.transpose(0, 2, 1),
+            "ambient": lighting.ambient,
+            "texel": 1 / (2 * SHADOW_SIZE),
+            "mouth_front": TEETH_FRONT,
+        }
         self._shadow_map.use(1)
-        program["shadows"].value, program["picture"].value = 1, 0
+        for program in self.bodies.values():
+            for name, value in values.items():
+                _set(program, name, value)
+            for unit, name in enumerate(("picture", "shadows")):
+                if name in program:
+                    program[name].value = unit
 
     def _draw(self, stage: Stage, number: int) -> None:
         """Stage 0: what is opaque, and hair by coverage; stage 1: the eyes' gloss, brows and lashes, blended."""
-        program = self.programs["head"]
-        program["stage"].value = number
         drawn = zip(stage.avatar.pieces, stage.textures, stage.bodies, strict=True)
-        for piece, texture, body in reversed(list(drawn)):  # what hides the skin first: hidden pixels are not shaded
-            if piece.kind is not Kind.EYE and (piece.kind is Kind.STRAND) != (number == 1):
-                continue
-            program["kind"].value = int(piece.kind)
-            for name, value in {**USUAL, **piece.material}.items():
-                _set(program, name, value)
-            texture.use(0)
-            body.render()
+        for piece, texture, bodies in reversed(list(drawn)):  # what hides the skin first: hidden pixels are not shaded
+            if number in bodies:
+                for name, value in {**USUAL, **piece.material}.items():
+                    _set(self.bodies[piece.kind, number], name, value)
+                texture.use(0)
+                bodies[number].render()
 
 
 def _shader(name: str) -> str:
     return (files("reenact.data.synth") / "shaders" / name).read_text(encoding="utf-8")
+
+
+def _constants(shader: str, **values: int) -> str:
+    """The shader with these names defined, after its #version line."""
+    first, _, rest = shader.partition("\n")
+    return "\n".join([first, *(f"#define {name} {int(value)}" for name, value in values.items()), rest])
 
 
 def _texture(context: Any, picture: UInt8[np.ndarray, "h w 4"]) -> Any:

@@ -1,7 +1,8 @@
 #version 330
-// One shader for all parts; `kind` is avatar.Kind. Linear light, tone-mapped and gamma-encoded at the end.
+// Compiled once for each kind of part and stage (constants KIND and STAGE are put in by render.py): Mesa's software renderer
+// runs both sides of every branch that it cannot decide. Linear light, tone-mapped and gamma-encoded at the end.
 in vec3 P, N, R; in vec2 T, M;
-uniform int kind, stage;            // stage 0: what is opaque; 1: what is blended over it
+const int kind = KIND, stage = STAGE;  // avatar.Kind; stage 0: what is opaque; 1: what is blended over it
 uniform sampler2D picture;
 uniform vec3 tint; uniform float gamma, grain, rough, bump, freckles, scalp, grey, strength, mouth_front; uniform vec4 stubble;
 uniform vec3 eye;
@@ -78,8 +79,11 @@ void main() {
     vec3 diffuse = vec3(0), gloss = vec3(0);
     vec3 smooth_n = normalize(N);
     float nv = max(dot(n, view), .05);
-    vec3 strand = normalize(vec3(.02, -1, -.55));
-    strand = normalize(strand - n * dot(strand, n) + n * .25 * (noise(R * 9.) - .5));
+    vec3 strand = vec3(0);
+    if (kind == HAIR) {
+        strand = normalize(vec3(.02, -1, -.55));
+        strand = normalize(strand - n * dot(strand, n) + n * .25 * (noise(R * 9.) - .5));
+    }
     for (int i = 0; i < 3; i++) {
         vec3 L = lamp[i], H = normalize(L + view);
         float nl = dot(n, L), v = lit(i, smooth_n), nh = max(dot(n, H), 0.), fresnel = pow(1. - max(dot(L, H), 0.), 5.);
