@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from clips import moving_face, scenery, write_clip
 from reenact.cli import run
 from reenact.core.errors import ReenactError
 from reenact.data.synth import assets, command, context
@@ -16,7 +17,9 @@ from reenact.data.synth.command import Order, synthesize
 from reenact.data.synth.mesh import catmull_clark
 from reenact.data.synth.motion import LARGEST_GAZE, LARGEST_TURN, draw_motion
 from reenact.data.synth.posing import power
+from reenact.data.synth.takes import write_take
 from reenact.faces.blendshapes import BLENDSHAPE_NAMES
+from reenact.faces.landmarker import Landmarker
 from reenact.geometry.rotation import euler_angles, rotation_matrix
 
 RATE = Fraction(25, 2)
@@ -107,6 +110,17 @@ def test_bad_takes_are_refused_before_rendering(tmp_path: Path, arrays: dict):
     np.savez(tmp_path / "take.npz", **arrays)
     with pytest.raises(ReenactError, match="take.npz.*blendshapes"):
         synthesize(Order(tmp_path / "out", 1, 2, coefficients=tmp_path))
+
+
+def test_take_of_a_video_is_its_longest_stretch_with_a_face(tmp_path: Path):
+    frames = [scenery(128, 128)] * 2 + moving_face(9, 128) + [scenery(128, 128)]
+    path = write_take(write_clip(tmp_path / "talk.mp4", frames), tmp_path / "takes", Landmarker(1))
+    with np.load(path) as take:
+        assert take["blendshapes"].shape == (9, 52) and take["head_pose"].shape == (9, 3) and take["fps"] == 25
+    assert len(draw_motion(0, 1, 20, RATE, [path])) == 20
+    with pytest.raises(ReenactError, match="empty.mp4.*face"):
+        write_take(write_clip(tmp_path / "empty.mp4", [scenery(128, 128)] * 9), tmp_path / "takes", Landmarker(1))
+    assert [file.name for file in (tmp_path / "takes").iterdir()] == ["talk.npz"]
 
 
 def test_motions_take_turns_among_the_people():

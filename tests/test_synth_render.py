@@ -155,6 +155,15 @@ def test_clips_share_a_motion_and_are_not_made_twice(studio: Studio, tmp_path: P
     assert {path: path.stat().st_mtime_ns for path in stamps} == stamps
 
 
+@pytest.mark.slow
+def test_several_processes_render_the_same(studio: Studio, tmp_path: Path):
+    orders = [Order(tmp_path / name, 2, 1, frames=2, size=64) for name in ("one", "two")]
+    assert [synthesize(order, workers).rendered for order, workers in zip(orders, (1, 2), strict=True)] == [2, 2]
+    for path in (tmp_path / "one").glob("*.npz"):
+        one, two = np.load(path), np.load(tmp_path / "two" / path.name)
+        np.testing.assert_array_equal(one["landmarks"], two["landmarks"])
+
+
 def test_stopped_half_way_leaves_nothing(studio: Studio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     truth = Scene.truth
 

@@ -6,6 +6,7 @@ import multiprocessing
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -138,6 +139,8 @@ def _in_processes(order: Order, takes: list[Path], batches: list[list[Recipe]], 
         try:
             for job in as_completed(jobs):
                 yield job.result()
+        except BrokenProcessPool:
+            raise ReenactError("a worker process was killed, perhaps for memory: run it again with fewer --workers") from None
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
