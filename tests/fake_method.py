@@ -38,9 +38,7 @@ def _source() -> onnx.GraphProto:
 def _motion() -> onnx.GraphProto:
     constants = {"head_pose": [0.1, -0.2, 0.05], "scale": [1.1], "translation": [0.02, -0.03]}
     nodes = [
-        helper.make_node(
-            "Constant", [], [name], value=numpy_helper.from_array(np.array([value], np.float32), f"{name}_value")
-        )
+        helper.make_node("Constant", [], [name], value=numpy_helper.from_array(np.array([value], np.float32), f"{name}_value"))
         for name, value in constants.items()
     ]
     nodes.append(helper.make_node("ReduceMean", ["image"], ["expression"], axes=[2, 3], keepdims=0))
