@@ -22,8 +22,8 @@ Task = tuple[Any, ...]
 def crew(work: Work, tasks: Sequence[Task], lost: Callable[[Task], Any], workers: int, ray: str | None) -> Iterator[Any]:
     """work(*task) of every task, in the order in which they are done.
 
-    workers: at a time. ray: None, `local`, or a cluster's address. lost(task): the result of a task whose process died TRIES times.
-    What `work` raises ends it all. Raises ReenactError where Ray is wanted and not there.
+    workers: at a time. ray: None, `local`, or a cluster's address. lost(task): the result of a task whose process died TRIES
+    times. What `work` raises ends it all. Raises ReenactError where Ray is wanted and not there.
     """
     if workers < 1:
         raise ReenactError("--workers must be 1 or more")

@@ -12,7 +12,8 @@ SAMPLED = 8
 
 
 def sharpness(image: Image, landmarks: Float32[np.ndarray, "478 3"]) -> float:
-    """Mean absolute Laplacian of the luma inside the face's box, in levels of 255: below 2 is blurred, above 5 is crisp at 256x256."""
+    """Mean absolute Laplacian of the luma inside the face's box, in levels of 255: below 2 is blurred, above 5 is crisp at
+    256x256."""
     height, width = image.shape[:2]
     low, high = landmarks[:, :2].min(0), landmarks[:, :2].max(0)
     left, top = np.clip(low.astype(int), 0, [width - 3, height - 3])
@@ -29,8 +30,8 @@ def clip_figures(
 ) -> dict[str, float]:
     """images: at most a few of the clip's frames, spread evenly. native_px: side of the crop in the source.
 
-    sharpness; face_px: median longer side of the face in the source, px; yaw_range, pitch_range, roll_range: degrees from the 5th to the
-    95th percentile; turn_speed: degrees a second; expression: mean standard deviation of the blendshapes, 0..1.
+    sharpness; face_px: median longer side of the face in the source, px; yaw_range, pitch_range, roll_range: degrees from the
+    5th to the 95th percentile; turn_speed: degrees a second; expression: mean standard deviation of the blendshapes, 0..1.
     """
     landmarks, pose, time = truth["landmarks"], np.degrees(truth["head_pose"]), truth["time"]
     size = images[0].shape[0]

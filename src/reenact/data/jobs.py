@@ -1,4 +1,5 @@
-"""What one source file asks for, and the settings that all of a data set shares. Adapters (data/sources) make jobs; data/work.py does them."""
+"""What one source file asks for, and the settings that all of a data set shares. Adapters (data/sources) make jobs;
+data/work.py does them."""
 
 from __future__ import annotations
 
@@ -7,8 +8,8 @@ from fractions import Fraction
 from typing import Literal
 
 Kind = Literal["shots", "crop", "box", "photo", "images"]
-"""shots: an uncut video, to be searched for steady faces. crop: a video that is a head crop already. box: a part of a video with a known
-crop. photo: one picture, cropped if it is larger than its head. images: a clip as a list of head crops."""
+"""shots: an uncut video, to be searched for steady faces. crop: a video that is a head crop already. box: a part of a video
+with a known crop. photo: one picture, cropped if it is larger than its head. images: a clip as a list of head crops."""
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,9 @@
 """`reenact data prepare`: a folder of videos and photos -> a data set of shards (data/shards.py), with a report.
 
-Every job (data/jobs.py) is done by the same function (data/work.py), in this process, in several, or on Ray, and leaves one small shard in
-OUT/parts. This process alone joins them to shards of some 256 MB in OUT/shards and then removes them. What is done is what an index in
-either folder says is done, so a kill at any moment costs the jobs that were under way, no more, and no clip is ever there twice.
+Every job (data/jobs.py) is done by the same function (data/work.py), in this process, in several, or on Ray, and leaves one
+small shard in OUT/parts. This process alone joins them to shards of some 256 MB in OUT/shards and then removes them. What is
+done is what an index in either folder says is done, so a kill at any moment costs the jobs that were under way, no more, and no
+clip is ever there twice.
 
 OUT/dataset.json   the settings; another run must have the same
 OUT/shards/        the data
@@ -64,9 +65,10 @@ def prepare(
 ) -> Summary:
     """Brings OUT up to what SOURCE holds.
 
-    workers: processes on this machine, or tasks at a time on Ray. ray: the address of a Ray cluster whose machines all see SOURCE and OUT
-    under the same paths, or `local`. tell: is given one line for every file that failed. progress: jobs done, jobs in all.
-    Raises ReenactError for a bad source or list, other settings than before, a full disk, or when no clip at all came out.
+    workers: processes on this machine, or tasks at a time on Ray. ray: the address of a Ray cluster whose machines all see
+    SOURCE and OUT under the same paths, or `local`. tell: is given one line for every file that failed. progress: jobs done,
+    jobs in all. Raises ReenactError for a bad source or list, other settings than before, a full disk, or when no clip at all
+    came out.
     """
     settings = settings or Settings()
     layout, jobs = find_jobs(source.absolute(), layout)
@@ -206,5 +208,3 @@ def _report(out: Path, source: Path, layout: str, jobs: list[Job], done_before: 
     if not summary.clips:
         raise ReenactError(f"not one clip came out of {source}: {out / 'report.json'} says why for each of {len(jobs)} files")
     return summary
-
-

@@ -68,7 +68,8 @@ class Shards:
         return decode(_read(entry.shard, *entry.frames_at[number]))
 
     def order(self, seed: int, epoch: int = 0, select: Callable[[ClipInfo], bool] | None = None) -> list[str]:
-        """Every clip that `select` takes once: shards shuffled, then the clips within each. The same for the same seed and epoch."""
+        """Every clip that `select` takes once: shards shuffled, then the clips within each. The same for the same seed and
+        epoch."""
         random = np.random.default_rng((seed, epoch))
         by_shard: dict[Path, list[str]] = {}
         for key, entry in self.entries.items():

@@ -12,8 +12,8 @@ from reenact.core.errors import ReenactError
 from reenact.faces.blendshapes import BLENDSHAPE_NAMES
 
 Form = Literal["ours", "prototype"]
-"""ours: pose is yaw, pitch, roll, gaze yaw, pitch, as in docs/conventions.md. prototype: ../shared/data/synth_pairs has pitch (down
-positive), yaw, roll (anticlockwise) and the same for gaze; checked against the landmarker: correlation -.89, .98, -.96."""
+"""ours: pose is yaw, pitch, roll, gaze yaw, pitch, as in docs/conventions.md. prototype: ../shared/data/synth_pairs has pitch
+(down positive), yaw, roll (anticlockwise) and the same for gaze; checked against the landmarker: correlation -.89, .98, -.96."""
 POINTS_SIDE = 256
 """px of the picture that tracked points are given in, unless the file has a `size`"""
 
@@ -21,8 +21,8 @@ POINTS_SIDE = 256
 def read_truth(
     path: Path, times: Float[np.ndarray, "n"], rate: float, size: int, form: Form = "ours"
 ) -> dict[str, Float32[np.ndarray, "n ..."]]:
-    """exact_blendshapes [N,52] in the order of BLENDSHAPE_NAMES, exact_pose [N,3], gaze [N,2] (yaw, pitch), rad, points [N,P,2] px of a
-    picture of `size`, point_ids [P], of the frames at `times` seconds of a clip of `rate` frames a second.
+    """exact_blendshapes [N,52] in the order of BLENDSHAPE_NAMES, exact_pose [N,3], gaze [N,2] (yaw, pitch), rad, points [N,P,2]
+    px of a picture of `size`, point_ids [P], of the frames at `times` seconds of a clip of `rate` frames a second.
 
     Raises ReenactError when the file is damaged or does not cover the clip.
     """
@@ -41,7 +41,9 @@ def read_truth(
             truth["points"] = arrays["points"].astype(np.float32)[rows] * unit
             truth["point_ids"] = arrays["point_ids"]
     except (OSError, ValueError, KeyError, IndexError, EOFError) as error:
-        raise ReenactError(f"{path}: is no truth for the clip beside it ({type(error).__name__}: {error}); render it again") from None
+        raise ReenactError(
+            f"{path}: is no truth for the clip beside it ({type(error).__name__}: {error}); render it again"
+        ) from None
     return truth
 
 

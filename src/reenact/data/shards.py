@@ -8,13 +8,14 @@ for the index is renamed into place last. The tar is a WebDataset: one clip is o
     <key>.000000.jpg    frames, in order
     ...
 
-and the index holds, for every clip, ClipInfo and the byte ranges of truth and frames. So a clip, or a frame, is one `pread` away, the
-`webdataset` library, DALI and plain `tar x` read the same files, and tars can be joined without touching a frame.
+and the index holds, for every clip, ClipInfo and the byte ranges of truth and frames. So a clip, or a frame, is one `pread`
+away, the `webdataset` library, DALI and plain `tar x` read the same files, and tars can be joined without touching a frame.
 
-Why so (measured, docs/data.md). WebDataset's library streams but cannot seek, and its writer leaves torn shards behind; LMDB and HDF5 do
-not stream; Parquet reads whole row groups. Tar plus index does all of it, in a page of code on the standard library.
-Frames are JPEG at quality 92, 4:2:0: 14 kB and 43 dB at 256x256, decoded in 0.4 ms (Pillow) or 0.2 ms (simplejpeg). WebP saves 13 to 40 per
-cent of the bytes at the same fidelity but takes three times as long to decode; a video codec takes ten times less room but no seeking.
+Why so (measured, docs/data.md). WebDataset's library streams but cannot seek, and its writer leaves torn shards behind; LMDB
+and HDF5 do not stream; Parquet reads whole row groups. Tar plus index does all of it, in a page of code on the standard library.
+Frames are JPEG at quality 92, 4:2:0: 14 kB and 43 dB at 256x256, decoded in 0.4 ms (Pillow) or 0.2 ms (simplejpeg). WebP saves
+13 to 40 per cent of the bytes at the same fidelity but takes three times as long to decode; a video codec takes ten times less
+room but no seeking.
 """
 
 from __future__ import annotations
@@ -80,9 +81,9 @@ class Clip:
     info: ClipInfo
     encoded: list[bytes]
     truth: Mapping[str, np.ndarray]
-    """N rows each. Always: time f8 (seconds in the source file), landmarks f4 [N,478,3] (px of the picture, z towards the camera),
-    blendshapes f4 [N,52], head_pose f4 [N,3] (yaw, pitch, roll, rad), all as the landmarker reads them. Rendered clips also:
-    exact_blendshapes [N,52], exact_pose [N,3], gaze [N,2] (yaw, pitch, rad), points [N,P,2] px, point_ids [P]."""
+    """N rows each. Always: time f8 (seconds in the source file), landmarks f4 [N,478,3] (px of the picture, z towards the
+    camera), blendshapes f4 [N,52], head_pose f4 [N,3] (yaw, pitch, roll, rad), all as the landmarker reads them. Rendered clips
+    also: exact_blendshapes [N,52], exact_pose [N,3], gaze [N,2] (yaw, pitch, rad), points [N,P,2] px, point_ids [P]."""
 
     def image(self, number: int) -> Image:
         """Frame `number`, decoded."""
@@ -138,7 +139,7 @@ class ShardWriter:
         self.path, self._part = path, _part(path)
         self._clips: list[dict[str, Any]] = []
         with disk(path):
-            self._file = open(self._part, "wb")
+            self._file = open(self._part, "wb")  # noqa: SIM115  (closed in __exit__)
         self.bytes = 0
         self.notes: dict[str, Any] = {}
         """anything else that the index is to hold, JSON"""

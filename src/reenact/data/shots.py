@@ -1,4 +1,5 @@
-"""An uncut video -> shots with one steady face and one fixed crop each; whatever else happens in it is dropped, with its reason."""
+"""An uncut video -> shots with one steady face and one fixed crop each; whatever else happens in it is dropped, with its
+reason."""
 
 from __future__ import annotations
 
@@ -18,8 +19,8 @@ from reenact.media.video import VideoFrame
 THUMB = 24
 """ours: side of the pictures that cuts are sought in"""
 CUT_LEVEL = 18.0
-"""ours: mean difference of two thumbnails, of 255, from which a cut is possible. Measured on the 349 training clips, which have none,
-and on 300 joints of two of them: docs/data.md"""
+"""ours: mean difference of two thumbnails, of 255, from which a cut is possible. Measured on the 349 training clips, which have
+none, and on 300 joints of two of them: docs/data.md"""
 CUT_RATIO = 3.0
 """ours: and by which it must exceed the busiest of the last frames, so that a shaking camera is no cut"""
 LOOK_EVERY = 5
@@ -76,7 +77,8 @@ def thumbnail(image: Image) -> np.ndarray:
 
 
 def find_shots(frames: Iterable[VideoFrame], landmarker: Landmarker, settings: Settings) -> Iterator[Shot]:
-    """Runs of frames with a face, ended by a cut, by the face's loss or leap, or by `max_seconds`. Holds landmarks, not pictures."""
+    """Runs of frames with a face, ended by a cut, by the face's loss or leap, or by `max_seconds`. Holds landmarks, not
+    pictures."""
     cuts, shot, empty = CutDetector(), Shot(), 0
     for frame in frames:
         if cuts.update(frame.image) and shot.faces:

@@ -1,5 +1,5 @@
-"""One job, done: the same function on one machine and on a cluster. Its clips end up in one small shard of their own, complete or not at
-all, which data/prepare.py joins to larger ones; what went wrong goes into the record and never further."""
+"""One job, done: the same function on one machine and on a cluster. Its clips end up in one small shard of their own, complete
+or not at all, which data/prepare.py joins to larger ones; what went wrong goes into the record and never further."""
 
 from __future__ import annotations
 
@@ -120,7 +120,9 @@ def _cropped(job: Job, settings: Settings, stride: int) -> Iterator[tuple[float,
         left, top, right, bottom = _box(job, width, height)
         box = (max(0, left), max(0, top), min(width, right), min(height, bottom))
         if box[2] - box[0] < 8 or box[3] - box[1] < 8:
-            raise ReenactError(f"{job.path}: the box {job.box} of its list lies outside its {width}x{height} picture; mend the list")
+            raise ReenactError(
+                f"{job.path}: the box {job.box} of its list lies outside its {width}x{height} picture; mend the list"
+            )
         yield float(frame.time), _scaled(frame.image, box, settings.size), max(box[2] - box[0], box[3] - box[1])
 
 
@@ -152,7 +154,8 @@ def _whole(job: Job, settings: Settings, pictures: Iterable[tuple[float, Image, 
     encoded, images, times, faces = [], [], [], []
     problem: ReenactError | None = None
     try:
-        for moment, image, native in pictures:
+        for moment, image, side in pictures:
+            native = side
             image = _scaled(image, (0, 0, image.shape[1], image.shape[0]), settings.size)
             face = (landmarker.track(image, face) if face else None) or next(iter(landmarker.detect(image)), None)
             if face is not None:
@@ -188,7 +191,8 @@ def _photo(job: Job, settings: Settings) -> Iterator[Clip]:
 
 
 def _shots(job: Job, settings: Settings, stride: int, dropped: Counter) -> Iterator[Clip]:
-    """Two passes, a shot at a time: the first finds the face in every frame, the second cuts the crop. Memory is one shot's crops."""
+    """Two passes, a shot at a time: the first finds the face in every frame, the second cuts the crop. Memory is one shot's
+    crops."""
     number = 0
     for shot in find_shots(_frames(job, stride, job.start, job.end), _landmarker(), settings):
         place = fixed_crop(shot, settings)

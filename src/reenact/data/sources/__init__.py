@@ -24,7 +24,8 @@ LAYOUTS: dict[str, Adapter] = {
 
 
 def find_jobs(source: Path, layout: str = "auto") -> tuple[str, list[Job]]:
-    """The layout's name and the jobs. Raises ReenactError when there is nothing to do, or the layout is not what it is said to be."""
+    """The layout's name and the jobs. Raises ReenactError when there is nothing to do, or the layout is not what it is said to
+    be."""
     if not source.is_dir():
         raise ReenactError(f"{source}: no such folder; give the folder of the data set")
     if layout != "auto" and layout not in LAYOUTS:

@@ -1,8 +1,9 @@
 """CelebV (ReenactGAN): five people, some 40,000 aligned 256x256 pictures each, in the order of their videos.
 
-SOURCE/<person>/Image/*.jpg and SOURCE/<person>/all_98pt.txt, a line a picture: its name and 98 landmarks (which we do not need). Where
-train_98pt.txt and test_98pt.txt are there (the usual split: the first 30,000 and the rest), they decide, else all is `train`.
-SOURCE/*pairs*.txt, if any: `person/name.jpg person/name.jpg`, source and driving, a line; `pairs` reads them for a benchmark.
+SOURCE/<person>/Image/*.jpg and SOURCE/<person>/all_98pt.txt, a line a picture: its name and 98 landmarks (which we do not
+need). Where train_98pt.txt and test_98pt.txt are there (the usual split: the first 30,000 and the rest), they decide, else all
+is `train`. SOURCE/*pairs*.txt, if any: `person/name.jpg person/name.jpg`, source and driving, a line; `pairs` reads them for a
+benchmark.
 
 A clip is 250 pictures in the list's order, 10 s at 25 frames/s, shorter where the numbering in the names jumps. Licence tier C.
 """
@@ -35,14 +36,13 @@ def jobs(source: Path) -> list[Job] | None:
                 paths = tuple(str(source / person / "Image" / image) for image in images)
                 file = f"{person}/{split}-{number:04d}"
                 folder = str(source / person / "Image")
-                found.append(
-                    Job(safe_key(file), folder, person, "images", file, split, tier="C", source="CelebV", images=paths)
-                )
+                found.append(Job(safe_key(file), folder, person, "images", file, split, tier="C", source="CelebV", images=paths))
     return found if people else None
 
 
 def pairs(source: Path) -> list[tuple[str, str]]:
-    """Source and driving picture of every line of the pair lists, as person/name. Raises ReenactError for a line that is no pair."""
+    """Source and driving picture of every line of the pair lists, as person/name. Raises ReenactError for a line that is no
+    pair."""
     found = []
     for path in sorted(source.glob("*pairs*.txt")):
         for number, line in enumerate(path.read_text(errors="replace").splitlines(), 1):

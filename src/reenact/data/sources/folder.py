@@ -1,8 +1,8 @@
 """A plain folder of videos and photos, in any depth.
 
-Who is in it: the name of the first folder below SOURCE (SOURCE/anna/*.mp4 is anna), or, for files right inside SOURCE, the file's own
-name. Two files of one person are two people unless they share a folder: name the folders after people if you can.
-A people's-eye split: people whose name hashes into the lowest twentieth are `val`.
+Who is in it: the name of the first folder below SOURCE (SOURCE/anna/*.mp4 is anna), or, for files right inside SOURCE, the
+file's own name. Two files of one person are two people unless they share a folder: name the folders after people if you can.
+Split by people: those whose name hashes into the lowest twentieth are `val`.
 """
 
 from __future__ import annotations

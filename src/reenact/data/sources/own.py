@@ -1,7 +1,7 @@
 """Our own layout (../shared/data/README.md): head crops that are ready, with a line of facts each.
 
-clips/{train,val}.jsonl + clips/{train,val}/*.mp4, portraits/{train,val}/*.jpg, synth_pairs/*.mp4 + .npz; any of them may be absent.
-Rendered motions 20-23 and identities 56-63 are kept for validation.
+clips/{train,val}.jsonl + clips/{train,val}/*.mp4, portraits/{train,val}/*.jpg, synth_pairs/*.mp4 + .npz; any of them may be
+absent. Rendered motions 20-23 and identities 56-63 are kept for validation.
 """
 
 from __future__ import annotations
@@ -61,7 +61,17 @@ def _rendered(source: Path) -> list[Job]:
         file = str(path.relative_to(source))
         found.append(
             Job(
-                *(safe_key(file), str(path), f"synth{identity:03d}", "crop", file, split, "rendered", "synth_pairs", SYNTH_STRIDE),
+                *(
+                    safe_key(file),
+                    str(path),
+                    f"synth{identity:03d}",
+                    "crop",
+                    file,
+                    split,
+                    "rendered",
+                    "synth_pairs",
+                    SYNTH_STRIDE,
+                ),
                 motion=f"m{motion:02d}",
                 truth=str(path.with_suffix(".npz")),
                 truth_form="prototype",

@@ -1,7 +1,7 @@
 """Clips that `reenact data synth` renders: <name>.mp4 with <name>.npz beside it, which holds blendshapes and pose.
 
-Who and which motion: the arrays `identity` and `motion` of the .npz if it has them, else a name like m03_i017; otherwise the whole name is the
-person and there is no motion to share. Every eighth identity is kept for validation.
+Who and which motion: the arrays `identity` and `motion` of the .npz if it has them, else a name like m03_i017; otherwise the
+whole name is the person and there is no motion to share. Every eighth identity is kept for validation.
 """
 
 from __future__ import annotations

@@ -1,10 +1,11 @@
 """VoxCeleb in the two forms that people have, both of AliaksandrSiarohin/video-preprocessing (256x256).
 
-1. Its list and the videos: SOURCE/*.csv with the columns video_id, start, end, bbox, fps, width, height, partition and person_id (or
-   video_id written as id#person_id), and SOURCE/videos/<video_id>.mp4 (or right inside SOURCE). A line is a clip: the frames whose time
-   t has start <= t * fps < end, cut to bbox (left-top-right-bottom in a width x height picture, scaled to the video's own size, cut off
-   at its border) and resized to a square. The list's makers had joined the boxes of at least 64 and at most 1,024 frames whose overlap
-   with the first is 0.25 or more, widened them by a tenth, and dropped faces below 256 px; nothing of that is done again here.
+1. Its list and the videos: SOURCE/*.csv with the columns video_id, start, end, bbox, fps, width, height, partition and
+   person_id (or video_id written as id#person_id), and SOURCE/videos/<video_id>.mp4 (or right inside SOURCE). A line is a clip:
+   the frames whose time t has start <= t * fps < end, cut to bbox (left-top-right-bottom in a width x height picture, scaled to
+   the video's own size, cut off at its border) and resized to a square. The list's makers had joined the boxes of at least 64
+   and at most 1,024 frames whose overlap with the first is 0.25 or more, widened them by a tenth, and dropped faces below 256
+   px; nothing of that is done again here.
 2. Its output: SOURCE/{train,test}/<person>#<video>#<start>#<end>.mp4 (or folders of .png), which are crops already.
 
 `partition` test becomes our `val`. Licence tier C: research, non-commercial.
