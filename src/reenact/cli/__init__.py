@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from reenact.cli import animate, bench  # noqa: F401  (each registers its command)
+from reenact.cli import animate, bench, data  # noqa: F401  (each registers its command)
 from reenact.cli.shared import app, say
 
 

@@ -65,7 +65,10 @@ class Pool:
             return Pool(**cached(Shards(folder), cache or folder / "cache", size, stride, splits))
         frames = [np.load(path, mmap_mode="r") for path in sorted(folder.glob("frames*.npy"))]
         joined = {name: np.concatenate([part[name] for part in labels]) for name in labels[0].files}
-        return Pool(frames, joined["lm"], joined["bs"], joined["split"], joined["ident"], joined["clip"])
+        names = {"blendshapes": "exact_blendshapes", "head_pose": "exact_pose", "gaze": "gaze"}
+        exact = {name: joined[stored] for name, stored in names.items() if stored in joined}
+        known = joined["lm"], joined["bs"], joined["split"], joined["ident"], joined["clip"]
+        return Pool(frames, *known, joined.get("motion"), joined.get("time"), exact)
 
     def read(self, rows: Int64[np.ndarray, "batch"]) -> UInt8[np.ndarray, "batch size size 3"]:
         """The frames of these rows."""
