@@ -64,8 +64,8 @@ class CutDetector:
         if last is None:
             return False
         level = float(np.abs(thumb - last).mean())
-        busy = max(self._recent, default=0.0)
-        cut = level > CUT_LEVEL and level > CUT_RATIO * busy
+        # The first step of a shot has nothing to be compared with.
+        cut = bool(self._recent) and level > CUT_LEVEL and level > CUT_RATIO * max(self._recent)
         self._recent = [] if cut else [*self._recent[-4:], level]
         return cut
 
@@ -81,9 +81,10 @@ def find_shots(frames: Iterable[VideoFrame], landmarker: Landmarker, settings: S
     pictures."""
     cuts, shot, empty = CutDetector(), Shot(), 0
     for frame in frames:
-        if cuts.update(frame.image) and shot.faces:
-            yield shot
-            shot = Shot()
+        if cuts.update(frame.image):
+            if shot.faces:
+                yield shot
+            shot, empty = Shot(), 0
         face = landmarker.track(frame.image, shot.faces[-1]) if shot.faces else None
         if face is not None and _leapt(shot.faces[-1], face):
             face = None
