@@ -4,6 +4,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -73,7 +74,7 @@ def test_the_cache_is_made_once_and_anew_for_another_view(folder: Path, pool: Po
 
 
 def test_a_disk_too_small_for_the_cache_is_a_clear_line(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("shutil.disk_usage", lambda path: (10**6, 10**6, 10**6))
+    monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=10**6))
     with pytest.raises(ReenactError, match="the decoded frames need 0.0 GB"):
         Pool.load(folder, cache=tmp_path / "cache")
     with pytest.raises(ReenactError, match="no clips of test"):

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from crew_tasks import die_on_three, double, fail_on_three
 from data_material import SquareLandmarker, photo, picture, square_of, video
 from reenact.core.errors import ReenactError
 from reenact.data import work

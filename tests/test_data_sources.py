@@ -188,6 +188,17 @@ def test_our_own_layout(squares: None, tmp_path: Path):
     assert shards.info("synth_pairs/m00_i003").split == "strain" and shards.info("synth_pairs/m21_i003").split == "sval"
 
 
+def test_a_cut_inside_a_ready_crop_makes_two_clips(squares: None, tmp_path: Path):
+    source = own(tmp_path / "own")
+    frames = [picture(128 + i, 128, 90, 256, 256) for i in range(7)]
+    frames += [picture(120, 128, 90, 256, 256, back=(220, 220, 200)) for i in range(5)]
+    video(source / "clips" / "train" / "t1.mp4", frames)
+    prepare(source, tmp_path / "out")
+    shards = Shards(tmp_path / "out")
+    times = [shards.truth(key)["time"].tolist() for key in ("clips/train/t1", "clips/train/t1-s001")]
+    assert times == [[0, 0.12, 0.24], [0.36]]
+
+
 def test_rendered_truth_comes_in_our_conventions(squares: None, tmp_path: Path):
     """The prototype wrote pitch down, yaw, roll anticlockwise, and blendshapes in its own order; every second frame is kept."""
     prepare(own(tmp_path / "own"), tmp_path / "out")

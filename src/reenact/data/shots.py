@@ -19,8 +19,7 @@ from reenact.media.video import VideoFrame
 THUMB = 24
 """ours: side of the pictures that cuts are sought in"""
 CUT_LEVEL = 18.0
-"""ours: mean difference of two thumbnails, of 255, from which a cut is possible. Measured on the 349 training clips, which have
-none, and on 300 joints of two of them: docs/data.md"""
+"""ours: mean difference of two thumbnails, of 255, from which a cut is possible. Measured: docs/data.md"""
 CUT_RATIO = 3.0
 """ours: and by which it must exceed the busiest of the last frames, so that a shaking camera is no cut"""
 LOOK_EVERY = 5

@@ -7,7 +7,7 @@ import resource
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from reenact.data.figures import SAMPLED, clip_figures
 from reenact.data.jobs import Job, Settings
 from reenact.data.rendered import read_truth
 from reenact.data.shards import Clip, ClipInfo, DiskFull, ShardWriter, disk, encode
-from reenact.data.shots import Shot, find_shots, fixed_crop
+from reenact.data.shots import CutDetector, Shot, find_shots, fixed_crop
 from reenact.faces.crop import cut, head_crop
 from reenact.faces.landmarker import Face, Landmarker
 from reenact.faces.pose import fit_head
@@ -99,7 +99,7 @@ def _clips(job: Job, settings: Settings, dropped: Counter) -> Iterator[Clip]:
     elif job.kind == "photo":
         yield from _photo(job, settings)
     else:
-        pictures = _listed(job, stride) if job.kind == "images" else _cropped(job, settings, stride)
+        pictures = _listed(job, settings, stride) if job.kind == "images" else _cropped(job, settings, stride)
         yield from _whole(job, settings, pictures)
 
 
@@ -113,9 +113,23 @@ def _frames(job: Job, stride: int, start: Any = None, end: Any = None) -> Iterat
                 yield frame
 
 
-def _cropped(job: Job, settings: Settings, stride: int) -> Iterator[tuple[float, Image, float]]:
-    """Time, picture at its final size, side of the crop in the source."""
-    for frame in _frames(job, stride, job.start, job.end):
+@dataclass(frozen=True)
+class Picture:
+    """One frame of a job whose crop is known."""
+
+    time: float
+    image: Image
+    """at its final size"""
+    native_px: float
+    """side of the crop in the source"""
+    shot: int = 0
+    """how many cuts lie before it"""
+
+
+def _cropped(job: Job, settings: Settings, stride: int) -> Iterator[Picture]:
+    """The pictures of a video with a known crop. Cuts are sought in every frame: sets that promise none have them."""
+    cuts, shot = CutDetector(), 0
+    for number, frame in enumerate(_frames(job, 1, job.start, job.end)):
         height, width = frame.image.shape[:2]
         left, top, right, bottom = _box(job, width, height)
         box = (max(0, left), max(0, top), min(width, right), min(height, bottom))
@@ -123,7 +137,10 @@ def _cropped(job: Job, settings: Settings, stride: int) -> Iterator[tuple[float,
             raise ReenactError(
                 f"{job.path}: the box {job.box} of its list lies outside its {width}x{height} picture; mend the list"
             )
-        yield float(frame.time), _scaled(frame.image, box, settings.size), max(box[2] - box[0], box[3] - box[1])
+        shot += cuts.update(frame.image)
+        if number % stride == 0:
+            native_px = max(box[2] - box[0], box[3] - box[1])
+            yield Picture(float(frame.time), _scaled(frame.image, box, settings.size), native_px, shot)
 
 
 def _box(job: Job, width: int, height: int) -> tuple[float, float, float, float]:
@@ -142,33 +159,61 @@ def _scaled(image: Image, box: tuple[float, float, float, float], size: int) -> 
     return np.asarray(PILImage.fromarray(image).resize((size, size), PILImage.Resampling.LANCZOS, box))
 
 
-def _listed(job: Job, stride: int) -> Iterator[tuple[float, Image, float]]:
+def _listed(job: Job, settings: Settings, stride: int) -> Iterator[Picture]:
     for number, path in list(enumerate(job.images))[::stride]:
         image = read_image(path)
-        yield number / 25, image, max(image.shape[:2])
+        height, width = image.shape[:2]
+        yield Picture(number / 25, _scaled(image, (0, 0, width, height), settings.size), max(height, width))
 
 
-def _whole(job: Job, settings: Settings, pictures: Iterable[tuple[float, Image, float]]) -> Iterator[Clip]:
-    """One clip of pictures that are head crops already; frames without a face are left out."""
-    landmarker, face, native = _landmarker(), None, 0.0
-    encoded, images, times, faces = [], [], [], []
+def _whole(job: Job, settings: Settings, pictures: Iterable[Picture]) -> Iterator[Clip]:
+    """A clip for each shot of pictures that are head crops already; frames without a face are left out."""
+    landmarker, taken, number = _landmarker(), Taken(), 0
+    face: Face | None = None
     problem: ReenactError | None = None
     try:
-        for moment, image, side in pictures:
-            native = side
-            image = _scaled(image, (0, 0, image.shape[1], image.shape[0]), settings.size)
-            face = (landmarker.track(image, face) if face else None) or next(iter(landmarker.detect(image)), None)
+        for picture in pictures:
+            if taken.faces and picture.shot != taken.shot:
+                yield taken.clip(_numbered(job, number), settings)
+                taken, number, face = Taken(), number + 1, None
+            face = (landmarker.track(picture.image, face) if face else None) or next(iter(landmarker.detect(picture.image)), None)
             if face is not None:
-                encoded.append(encode(image, settings.quality))
-                times.append(moment)
-                faces.append(face)
-                images = _thinned(images, image)
+                taken.add(picture, face, settings)
     except ReenactError as error:  # damaged in the middle: what came before is good
         problem = error
-    if faces:
-        yield _clip(job, settings, job.key, encoded, images, faces, times, native)
+    if taken.faces:
+        yield taken.clip(_numbered(job, number), settings)
     if problem is not None:
         raise problem
+
+
+def _numbered(job: Job, number: int) -> Job:
+    """The first shot keeps the job's key."""
+    return replace(job, key=f"{job.key}-s{number:03d}") if number else job
+
+
+@dataclass
+class Taken:
+    """The frames of a clip so far: encoded, for only a few are needed again."""
+
+    encoded: list[bytes] = field(default_factory=list)
+    images: list[Image] = field(default_factory=list)
+    faces: list[Face] = field(default_factory=list)
+    times: list[float] = field(default_factory=list)
+    native_px: float = 0.0
+    shot: int = 0
+
+    def add(self, picture: Picture, face: Face, settings: Settings) -> None:
+        """One more frame."""
+        self.encoded.append(encode(picture.image, settings.quality))
+        self.images = _thinned(self.images, picture.image)
+        self.faces.append(face)
+        self.times.append(picture.time)
+        self.native_px, self.shot = picture.native_px, picture.shot
+
+    def clip(self, job: Job, settings: Settings) -> Clip:
+        """All of them."""
+        return _clip(job, settings, self)
 
 
 def _thinned(images: list[Image], image: Image) -> list[Image]:
@@ -186,8 +231,9 @@ def _photo(job: Job, settings: Settings) -> Iterator[Clip]:
     if job.box is not None or place.side > 0.8 * min(photo.shape[:2]):
         place = Placement(photo.shape[1] / 2, photo.shape[0] / 2, float(min(photo.shape[:2])))
     image = cut(photo, place, settings.size)
-    encoded = [encode(image, settings.quality)]
-    yield _clip(job, settings, job.key, encoded, [image], [_moved(face, place, settings.size)], [0.0], place.side)
+    taken = Taken()
+    taken.add(Picture(0.0, image, place.side), _moved(face, place, settings.size), settings)
+    yield taken.clip(job, settings)
 
 
 def _shots(job: Job, settings: Settings, stride: int, dropped: Counter) -> Iterator[Clip]:
@@ -209,18 +255,15 @@ def _shots(job: Job, settings: Settings, stride: int, dropped: Counter) -> Itera
 
 def _cut_shot(job: Job, settings: Settings, shot: Shot, place: Placement) -> Clip:
     faces = dict(zip(shot.times, shot.faces, strict=True))
-    encoded, images, kept = [], [], []
+    taken = Taken()
     with VideoReader(job.path, shot.times[0], shot.times[-1] + 1) as reader:
         for frame in reader:
             if frame.time > shot.times[-1]:
                 break
             if frame.time in faces:
-                image = cut(frame.image, place, settings.size)
-                encoded.append(encode(image, settings.quality))
-                images = _thinned(images, image)
-                kept.append(frame.time)
-    moved = [_moved(faces[moment], place, settings.size) for moment in kept]
-    return _clip(job, settings, job.key, encoded, images, moved, [float(moment) for moment in kept], place.side)
+                picture = Picture(float(frame.time), cut(frame.image, place, settings.size), place.side)
+                taken.add(picture, _moved(faces[frame.time], place, settings.size), settings)
+    return taken.clip(job, settings)
 
 
 def _moved(face: Face, place: Placement, size: int) -> Face:
@@ -230,17 +273,8 @@ def _moved(face: Face, place: Placement, size: int) -> Face:
     return Face((face.landmarks - corner) * np.float32(unit), face.presence)
 
 
-def _clip(
-    job: Job,
-    settings: Settings,
-    key: str,
-    encoded: list[bytes],
-    images: list[Image],
-    faces: list[Face],
-    times: list[float],
-    native_px: float,
-) -> Clip:
-    landmarker = _landmarker()
+def _clip(job: Job, settings: Settings, taken: Taken) -> Clip:
+    landmarker, faces, times = _landmarker(), taken.faces, taken.times
     landmarks = np.stack([face.landmarks for face in faces])
     truth = {
         "time": np.array(times, np.float64),
@@ -253,18 +287,18 @@ def _clip(
             rate = float(reader.rate)
         truth |= read_truth(Path(job.truth), truth["time"], rate, settings.size, job.truth_form)
     step = float(np.median(np.diff(truth["time"]))) if len(times) > 1 else 0.0
-    picked = [images[i] for i in np.linspace(0, len(images) - 1, min(SAMPLED, len(images))).astype(int)]
+    picked = [taken.images[i] for i in np.linspace(0, len(taken.images) - 1, min(SAMPLED, len(taken.images))).astype(int)]
     info = ClipInfo(
-        key=key,
+        key=job.key,
         identity=job.identity,
         split=job.split,
-        frames=len(encoded),
+        frames=len(faces),
         seconds=round(times[-1] - times[0] + step, 4),
         size=settings.size,
         file=job.file,
         tier=job.tier,
         source=job.source,
         motion=job.motion,
-        figures=clip_figures(picked, truth, native_px),
+        figures=clip_figures(picked, truth, taken.native_px),
     )
-    return Clip(info, encoded, truth)
+    return Clip(info, taken.encoded, truth)
