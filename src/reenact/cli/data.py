@@ -103,7 +103,7 @@ def bench_command(
 
     speeds = run(folder, workers, seconds, cache)
     for name, speed in speeds.items():
-        typer.echo(f"{name:12} {speed:10.0f} frames/s")
+        typer.echo(f"{name:18} {speed:10.0f} frames/s")
     if json_path is not None:
         from reenact.data.shards import disk
 

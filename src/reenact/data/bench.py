@@ -17,7 +17,8 @@ from reenact.data.reader import Shards
 
 def bench(folder: Path, workers: int = 2, seconds: float = 5.0, cache: Path | None = None) -> dict[str, float]:
     """Frames/s: `bytes` (read, not decoded) and `decoded` with `workers` processes that stream the shards; `one_worker` decoded
-    by one; `random` decoded single frames from anywhere, one process; `cache` random rows of the decoded pool, one process, if
+    by one; `decoded_per_cpu_s` decoded
+    in a second of one processor's own time, which other work on the machine hardly changes; `random` decoded single frames from anywhere, one process; `cache` random rows of the decoded pool, one process, if
     `cache` is given.
 
     The files come from the page cache after the first epoch, so this measures the processor, not the disk.
@@ -27,6 +28,7 @@ def bench(folder: Path, workers: int = 2, seconds: float = 5.0, cache: Path | No
         "bytes": _together(folder, workers, seconds, "bytes"),
         "decoded": _together(folder, workers, seconds, "decoded"),
         "one_worker": _together(folder, 1, seconds, "decoded"),
+        "decoded_per_cpu_s": _per_cpu_second(shards),
         "random": _random_frames(shards, seconds),
     }
     if cache is not None:
@@ -59,6 +61,15 @@ def _stream(folder: Path, part: int, parts: int, seconds: float, how: str) -> fl
             if time.perf_counter() - started >= seconds:
                 return frames / (time.perf_counter() - started)
         epoch += 1
+
+
+def _per_cpu_second(shards: Shards, enough: int = 2000) -> float:
+    started, frames = time.process_time(), 0
+    for clip in shards.stream(0):
+        frames += len(clip.images())
+        if frames >= enough:
+            break
+    return frames / (time.process_time() - started)
 
 
 def _random_frames(shards: Shards, seconds: float) -> float:
