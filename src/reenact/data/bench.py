@@ -17,9 +17,9 @@ from reenact.data.reader import Shards
 
 def bench(folder: Path, workers: int = 2, seconds: float = 5.0, cache: Path | None = None) -> dict[str, float]:
     """Frames/s: `bytes` (read, not decoded) and `decoded` with `workers` processes that stream the shards; `one_worker` decoded
-    by one; `decoded_per_cpu_s` decoded
-    in a second of one processor's own time, which other work on the machine hardly changes; `random` decoded single frames from anywhere, one process; `cache` random rows of the decoded pool, one process, if
-    `cache` is given.
+    by one; `decoded_per_cpu_s` decoded in a second of one processor's own time, which other work on the machine changes less;
+    `random` decoded single frames from anywhere, one process; `cache` random rows of the decoded pool, one process, if `cache`
+    is given.
 
     The files come from the page cache after the first epoch, so this measures the processor, not the disk.
     """

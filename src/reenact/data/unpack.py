@@ -55,7 +55,7 @@ def decoder() -> Decoder:
         from torchvision.io import ImageReadMode, decode_jpeg
 
         return lambda data: decode_jpeg(torch.from_numpy(data.copy()), ImageReadMode.RGB).permute(1, 2, 0).numpy()
-    except ImportError:
+    except (ImportError, RuntimeError):  # RuntimeError: a torchvision that is not made for this torch
         from PIL import Image
 
         return lambda data: np.asarray(Image.open(io.BytesIO(data.tobytes())).convert("RGB"))
