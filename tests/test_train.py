@@ -69,7 +69,7 @@ def test_it_learns_and_resumes_after_a_kill(tmp_path: Path):
 def test_the_log_says_how_fast(tmp_path: Path):
     run(tmp_path, 200)
     line = read_log(tmp_path)[-1]
-    assert line["images_per_second"] > 0 and 0 < line["peak_share"] < 1
+    assert line["images_per_second"] > 0 and 0 < line["peak_share"] < 1 and 0 <= line["wait_share"] < 1
 
 
 def test_minutes_end_a_call(tmp_path: Path):

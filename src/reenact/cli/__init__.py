@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from reenact.cli import animate, bench, train  # noqa: F401  (each registers its command)
+from reenact.cli import animate, bench, data, train  # noqa: F401  (each registers its command)
 from reenact.cli.shared import app, say
 
 

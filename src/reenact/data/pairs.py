@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from functools import lru_cache
+from typing import Literal
 
 import numpy as np
 import torch
@@ -12,42 +13,97 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
+from reenact.core.errors import ReenactError
 from reenact.data.pool import Pool, mirror_order
 from reenact.faces.blendshapes import BLENDSHAPE_NAMES
 from reenact.geometry.grid import identity_grid, sample
 
 Batch = Mapping[str, Tensor]
+Augment = Literal["alike", "apart"]
+"""alike: both frames of a pair flipped and tinted in the same way. apart: each in its own"""
 
 MIRRORED_POSE = (-1.0, 1.0, -1.0)
 """yaw, pitch, roll of a mirrored picture"""
+SMALL_GAP = 0.05
+"""ours: rad, 3 degrees; keeps frames of the same pose in the draw"""
+
+
+@dataclass(frozen=True)
+class Mix:
+    """What pairs are drawn. The shares need not add up to 1."""
+
+    same_clip: float = 1.0
+    other_clip: float = 0.0
+    """two clips of one person, where the person has two"""
+    same_motion: float = 0.0
+    """source and driving are two rendered people, and the target shows the source's person in the driving frame's motion,
+    exactly; drawn by `triples` only"""
+    identity_power: float = 0.0
+    """a person is drawn in proportion to (number of frames) ** this: 0 all people alike, 1 all frames alike"""
+    gap_power: float | None = None
+    """the driving frame is drawn in proportion to (head-pose gap to the source + 3 degrees) ** this; None: see PairSampler's
+    `wide`"""
 
 
 class PairSampler:
-    """Two frames of one clip, the second preferably far from the first in head pose."""
+    """Draws people, then clips, then frames, so that long clips and large families of clips do not rule."""
 
-    def __init__(self, pool: Pool, splits: tuple[str, ...], seed: int, wide: float = 0.5) -> None:
-        """wide: the share of pairs whose driving frame is the farthest in pose of four candidates (ours)."""
+    def __init__(self, pool: Pool, splits: tuple[str, ...], seed: int, wide: float = 0.5, mix: Mix | None = None) -> None:
+        """wide: the share of pairs whose driving frame is the farthest in pose of four candidates (ours). Raises ReenactError
+        when the pool has nothing that `mix` asks for."""
         self.pool, self.truth, self.random, self.wide = pool, pool.truth, np.random.default_rng(seed), wide
+        self.mix = mix or Mix()
         rows = np.flatnonzero(np.isin(pool.split, splits))
         self.people: dict[str, dict[str, list[int]]] = {}
         for row in rows:
             self.people.setdefault(str(pool.identity[row]), {}).setdefault(str(pool.clip[row]), []).append(int(row))
         self.names = sorted(self.people)
+        if not self.names:
+            raise ReenactError(f"the pool has no frames of {', '.join(splits)}; see `reenact data report`")
+        self.several = [name for name in self.names if len(self.people[name]) > 1]
+        if self.mix.other_clip and not self.several:
+            raise ReenactError("pairs from two clips of one person were asked for, and nobody in the pool has two clips")
+        self.twins = twins(pool, rows) if self.mix.same_motion else []
+        if self.mix.same_motion and not self.twins:
+            raise ReenactError(
+                "pairs of one motion on two people were asked for, and the pool has no rendered clips that share one"
+            )
         self.mirror = torch.from_numpy(mirror_order())
 
     def rows(self, count: int) -> tuple[np.ndarray, np.ndarray]:
-        """Row numbers of sources and of driving frames."""
+        """Row numbers of sources and of driving frames, each pair of one person."""
         pairs = [self._pair() for _ in range(count)]
         source, driving = zip(*pairs, strict=True)
         return np.array(source), np.array(driving)
 
-    def batch(self, count: int, size: int) -> tuple[Batch, Batch]:
+    def triples(self, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Row numbers of sources, driving frames and targets: what the source's person must look like when the driving frame
+        drives. Target and driving frame are the same row, except in same-motion triples."""
+        share = self.mix.same_motion / (self.mix.same_clip + self.mix.other_clip + self.mix.same_motion)
+        found = []
+        for _ in range(count):
+            if share and self.random.random() < share:
+                found.append(self._twin())
+            else:
+                source, driving = self._pair()
+                found.append((source, driving, driving))
+        source, driving, target = zip(*found, strict=True)
+        return np.array(source), np.array(driving), np.array(target)
+
+    def batch(self, count: int, size: int, augment: Augment = "alike") -> tuple[Batch, Batch]:
         """Source and driving: image [B,3,size,size] in [0, 1] and the fields of data.pool.Truth; flipped and
-        colour-shifted alike in both."""
-        source, driving = self.rows(count)
-        flip = torch.from_numpy(self.random.random(count) < 0.5)
-        gain = torch.from_numpy(self.random.uniform(0.85, 1.15, (count, 3, 1, 1)).astype(np.float32))
-        return tuple(mirrored(self.read(rows, size), flip, gain, self.mirror) for rows in (source, driving))  # type: ignore[return-value]
+        colour-shifted, alike in both or each in its own way."""
+        return self._augmented(self.rows(count), size, augment)  # type: ignore[return-value]
+
+    def triple_batch(self, count: int, size: int, augment: Augment = "alike") -> tuple[Batch, Batch, Batch]:
+        """Source, driving and target, as `triples` draws them. "apart" changes the driving frame only: the target goes with the
+        source."""
+        source, driving, target = self.triples(count)
+        if augment == "alike":
+            return self._augmented((source, driving, target), size, augment)  # type: ignore[return-value]
+        shown, wanted = self._augmented((source, target), size, "alike")
+        (motion,) = self._augmented((driving,), size, "alike")
+        return shown, motion, wanted
 
     def read(self, rows: np.ndarray, size: int) -> dict[str, Tensor]:
         """These rows as they are."""
@@ -57,13 +113,96 @@ class PairSampler:
         names = ("head_pose", "scale", "translation", "canonical", "head", "blendshapes")
         return {"image": image, **{name: torch.from_numpy(getattr(self.truth, name)[rows]) for name in names}}
 
+    def _augmented(self, sets: tuple[np.ndarray, ...], size: int, augment: Augment) -> tuple[Batch, ...]:
+        """Every set of rows, read, mirrored and tinted."""
+        out: list[Batch] = []
+        for rows in sets:
+            if not out or augment == "apart":
+                flip = torch.from_numpy(self.random.random(len(rows)) < 0.5)
+                gain = torch.from_numpy(self.random.uniform(0.85, 1.15, (len(rows), 3, 1, 1)).astype(np.float32))
+            out.append(mirrored(self.read(rows, size), flip, gain, self.mirror))
+        return tuple(out)
+
     def _pair(self) -> tuple[int, int]:
-        clips = self.people[self.names[self.random.integers(len(self.names))]]
-        frames = clips[sorted(clips)[self.random.integers(len(clips))]]
-        source = frames[self.random.integers(len(frames))]
-        candidates = self.random.choice(frames, 4 if self.random.random() < self.wide else 1)
+        share = self.mix.other_clip / max(self.mix.same_clip + self.mix.other_clip, 1e-9)
+        apart = bool(share) and self.random.random() < share
+        clips = self.people[self._person(self.several if apart else self.names)]
+        names = sorted(clips)
+        if apart:
+            first, second = (names[i] for i in self.random.choice(len(names), 2, replace=False))
+        else:
+            first = second = names[self.random.integers(len(names))]
+        source = clips[first][self.random.integers(len(clips[first]))]
+        return source, self._driving(source, clips[second])
+
+    def _person(self, names: list[str]) -> str:
+        if not self.mix.identity_power:
+            return names[self.random.integers(len(names))]
+        weights = self._weights(tuple(names))
+        return names[self.random.choice(len(names), p=weights)]
+
+    @lru_cache(maxsize=2)  # noqa: B019  (a sampler lives as long as its run)
+    def _weights(self, names: tuple[str, ...]) -> np.ndarray:
+        frames = np.array([sum(map(len, self.people[name].values())) for name in names], np.float64)
+        return frames**self.mix.identity_power / (frames**self.mix.identity_power).sum()
+
+    def _driving(self, source: int, frames: list[int]) -> int:
         pose = self.truth.head_pose
-        return source, int(max(candidates, key=lambda row: np.abs(pose[row] - pose[source]).sum()))
+        if self.mix.gap_power is not None:
+            weight = (np.abs(pose[frames] - pose[source]).sum(1).astype(np.float64) + SMALL_GAP) ** self.mix.gap_power
+            return frames[self.random.choice(len(frames), p=weight / weight.sum())]
+        candidates = self.random.choice(frames, 4 if self.random.random() < self.wide else 1)
+        return int(max(candidates, key=lambda row: np.abs(pose[row] - pose[source]).sum()))
+
+    def _twin(self) -> tuple[int, int, int]:
+        group = self.twins[self.random.integers(len(self.twins))]
+        mine = group[self.random.integers(len(group))]
+        others = [other for other in group if other.identity != mine.identity and mine.rows.keys() & other.rows.keys()]
+        other = others[self.random.integers(len(others))]
+        rows = list(mine.rows.values())
+        source = rows[self.random.integers(len(rows))]
+        moments = {mine.rows[moment]: moment for moment in sorted(mine.rows.keys() & other.rows.keys())}
+        target = self._driving(source, list(moments))
+        return source, other.rows[moments[target]], target
+
+
+@dataclass(frozen=True)
+class Take:
+    """One rendered clip: whose, and its rows by time in ms."""
+
+    identity: str
+    rows: Mapping[int, int]
+
+
+def twins(pool: Pool, rows: np.ndarray) -> list[list[Take]]:
+    """For every rendered motion that two or more people show, its clips, each with another person's that shares a moment."""
+    if pool.motion is None or pool.time is None:
+        return []
+    found: dict[str, dict[str, tuple[str, dict[int, int]]]] = {}
+    for row in rows:
+        if pool.motion[row]:
+            clips = found.setdefault(str(pool.motion[row]), {})
+            _, moments = clips.setdefault(str(pool.clip[row]), (str(pool.identity[row]), {}))
+            moments[round(float(pool.time[row]) * 1000)] = int(row)
+    groups = []
+    for clips in found.values():
+        takes = [Take(*clip) for clip in clips.values()]
+        kept = [a for a in takes if any(a.identity != b.identity and a.rows.keys() & b.rows.keys() for b in takes)]
+        if kept:
+            groups.append(kept)
+    return groups
+
+
+def mirrored_blendshapes() -> Int64[np.ndarray, "52"]:
+    """For each blendshape, the one that a mirrored picture shows in its place: left and right change sides."""
+    return np.array([BLENDSHAPE_NAMES.index(_other_side(name)) for name in BLENDSHAPE_NAMES])
+
+
+def _other_side(name: str) -> str:
+    for side, other in (("Left", "Right"), ("Right", "Left")):
+        if name.endswith(side):
+            return name.removesuffix(side) + other
+    return name
 
 
 def mirrored(batch: Batch, flip: Tensor, gain: Tensor, order: Tensor) -> Batch:
@@ -76,19 +215,13 @@ def mirrored(batch: Batch, flip: Tensor, gain: Tensor, order: Tensor) -> Batch:
         "head_pose": batch["head_pose"] * turned,
         "translation": batch["translation"] * sign[:2],
         **{name: batch[name][:, order] * sign for name in ("canonical", "head")},
-        "blendshapes": batch["blendshapes"][:, mirror_blendshapes()],
+        "blendshapes": batch["blendshapes"][:, torch.from_numpy(mirrored_blendshapes()).to(device)],
     }
     out = {
         name: torch.where(flip.view(-1, *[1] * (value.dim() - 1)), other.get(name, value), value) for name, value in batch.items()
     }
     out["image"] = (out["image"] * gain).clamp(0, 1)
     return out
-
-
-def mirror_blendshapes() -> list[int]:
-    """For each of the 52, the one that a mirrored picture shows instead."""
-    swap = {"Left": "Right", "Right": "Left"}
-    return [BLENDSHAPE_NAMES.index(re.sub("Left|Right", lambda side: swap[side[0]], name)) for name in BLENDSHAPE_NAMES]
 
 
 @dataclass(frozen=True)

@@ -1,19 +1,22 @@
-"""The training pool: frames at 256x256 and what the landmarker reads of them, in two flat files a part.
+"""The training pool: frames at 256x256, decoded, with what the landmarker reads of them, in memory-mapped arrays.
 
-frames<part>.npy: uint8 [N,256,256,3], memory-mapped. labels<part>.npz: landmarks [N,478,3] px, blendshapes [N,52], split,
-identity, clip, each [N]. Research material about real people: a pool is never committed.
+Pool.load takes a data set of shards (data/shards.py), which it decodes once into a cache beside them (data/cache.py), or a
+folder of the older form: frames<part>.npy, uint8 [N,256,256,3], and labels<part>.npz with landmarks [N,478,3] px, blendshapes
+[N,52], split, identity, clip, each [N]. Research material about real people: neither is ever committed.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float, Float32, Int64, UInt8
 
-from reenact.core.errors import ReenactError
+from reenact.data.cache import cached
+from reenact.data.reader import Shards
 from reenact.faces.points import MESH_POINTS, SHELL, template
 from reenact.faces.pose import canonical_face, fit_head
 
@@ -37,24 +40,37 @@ class Truth:
 
 @dataclass(frozen=True)
 class Pool:
-    frames: list[UInt8[np.ndarray, "n 256 256 3"]]
+    frames: list[UInt8[np.ndarray, "n size size 3"]]
     landmarks: Float32[np.ndarray, "n 478 3"]
     blendshapes: Float32[np.ndarray, "n 52"]
     split: np.ndarray
     identity: np.ndarray
     clip: np.ndarray
+    motion: np.ndarray | None = None
+    """[N]: rendered frames with the same motion and time show the same expression and pose; "" elsewhere"""
+    time: Float[np.ndarray, "n"] | None = None
+    """seconds in the source file"""
+    exact: Mapping[str, Float32[np.ndarray, "n ..."]] = field(default_factory=dict)
+    """blendshapes [N,52], head_pose [N,3], gaze [N,2] as rendered; NaN where a frame is real"""
 
     @staticmethod
-    def load(folder: Path) -> Pool:
-        """Every part in the folder. Raises ReenactError if there is none."""
+    def load(folder: Path, size: int = 256, stride: int = 1, splits: tuple[str, ...] = (), cache: Path | None = None) -> Pool:
+        """A data set of shards, or a folder of frames*.npy and labels*.npz. Raises ReenactError if it is neither.
+
+        For shards: size: side of the pictures, px. stride: every which frame of a clip. splits: only these; () is all. cache:
+        where the decoded frames are kept (192 kB each at 256x256); by default the folder `cache` beside the shards.
+        """
         labels = [np.load(path) for path in sorted(folder.glob("labels*.npz"))]
         if not labels:
-            raise ReenactError(f"{folder} holds no training pool: make one with python -m reenact.data.prepare")
+            return Pool(**cached(Shards(folder), cache or folder / "cache", size, stride, splits))
         frames = [np.load(path, mmap_mode="r") for path in sorted(folder.glob("frames*.npy"))]
         joined = {name: np.concatenate([part[name] for part in labels]) for name in labels[0].files}
-        return Pool(frames, joined["lm"], joined["bs"], joined["split"], joined["ident"], joined["clip"])
+        names = {"blendshapes": "exact_blendshapes", "head_pose": "exact_pose", "gaze": "gaze"}
+        exact = {name: joined[stored] for name, stored in names.items() if stored in joined}
+        known = joined["lm"], joined["bs"], joined["split"], joined["ident"], joined["clip"]
+        return Pool(frames, *known, joined.get("motion"), joined.get("time"), exact)
 
-    def read(self, rows: Int64[np.ndarray, "batch"]) -> UInt8[np.ndarray, "batch 256 256 3"]:
+    def read(self, rows: Int64[np.ndarray, "batch"]) -> UInt8[np.ndarray, "batch size size 3"]:
         """The frames of these rows."""
         starts = np.cumsum([0] + [len(part) for part in self.frames])
         part = np.searchsorted(starts, rows, side="right") - 1
@@ -63,7 +79,7 @@ class Pool:
     @cached_property
     def truth(self) -> Truth:
         """Pose by Procrustes; what is left is the person plus a linear map of the blendshapes, split by regression."""
-        points = self.landmarks / np.float32(128)
+        points = self.landmarks / np.float32(self.frames[0].shape[1] / 2)
         points[..., :2] -= 1
         fit = fit_head(points)
         unposed = fit.unpose(points)[:, list(MESH_POINTS)]

@@ -1,113 +1,210 @@
-"""Folders of head crops -> a training pool (data/pool.py): every frame read by the landmarker once.
+"""`reenact data prepare`: a folder of videos and photos -> a data set of shards (data/shards.py), with a report.
 
-python -m reenact.data.prepare ../shared/data POOL [--part 0 --parts 2]
+Every job (data/jobs.py) is done by the same function (data/work.py), in this process, in several, or on Ray, and leaves one
+small shard in OUT/parts. This process alone joins them to shards of some 256 MB in OUT/shards and then removes them. What is
+done is what an index in either folder says is done, so a kill at any moment costs the jobs that were under way, no more, and no
+clip is ever there twice.
 
-SOURCE holds clips/{train,val}.jsonl with clips/{train,val}/*.mp4, portraits/{train,val}/*.jpg and synth_pairs/*.mp4, any
-of them absent. Several parts run side by side as several processes. Rendered motions 20-23 and identities 56-63 are kept
-for validation.
+OUT/dataset.json   the settings; another run must have the same
+OUT/shards/        the data
+OUT/report.json    what became of every file, one line each for those that failed
 """
 
 from __future__ import annotations
 
-import argparse
 import json
-import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
-
-import numpy as np
-from PIL import Image as PILImage
+from typing import Any
 
 from reenact.core.errors import ReenactError
-from reenact.core.types import Image
-from reenact.faces.landmarker import Landmarker
-from reenact.media.image import read_image
-from reenact.media.video import VideoReader
+from reenact.data.crew import crew
+from reenact.data.jobs import Job, Settings
+from reenact.data.shards import ShardWriter, disk, read_index, shards_in, write_json
+from reenact.data.sources import find_jobs
+from reenact.data.work import Record, fingerprint, run_job
 
-SIZE = 256
-CLIP_STRIDE, SYNTH_STRIDE = 3, 2
-"""ours: frames nearer in time than a tenth of a second teach little"""
-HELD_OUT_MOTION, HELD_OUT_IDENTITY = 20, 56
+SHARD_BYTES = 256 << 20
+"""ours: large enough to stream, small enough to share out and to copy"""
+
+Told = Callable[[str], None]
+Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
-class Item:
-    """One file of the pool, and every which of its frames is taken."""
+class Summary:
+    """What a run did, and what OUT holds after it."""
 
-    split: str
-    identity: str
-    path: Path
-    stride: int
-
-
-def items(source: Path) -> list[Item]:
-    """What the folder holds. Raises ReenactError when that is nothing."""
-    found = []
-    for split in ("train", "val"):
-        listing = source / "clips" / f"{split}.jsonl"
-        for line in listing.read_text().splitlines() if listing.exists() else ():
-            clip = json.loads(line)
-            stride = CLIP_STRIDE if split == "train" else 1
-            found.append(Item(split, clip["identity"], source / "clips" / split / clip["clip"], stride))
-        found += [Item(f"p{split}", p.name, p, 1) for p in sorted((source / "portraits" / split).glob("*.jpg"))]
-    for path in sorted((source / "synth_pairs").glob("m*_i*.mp4")):
-        motion, identity = (int(number) for number in re.findall(r"\d+", path.stem))
-        held_out = motion >= HELD_OUT_MOTION or identity >= HELD_OUT_IDENTITY
-        found.append(Item("sval" if held_out else "strain", f"synth{identity:03d}", path, SYNTH_STRIDE))
-    if not found:
-        raise ReenactError(f"{source} holds neither clips/*.jsonl, portraits nor synth_pairs: give the data folder")
-    return found
+    layout: str
+    jobs: int
+    done_before: int
+    done_now: int
+    failed: int
+    clips: int
+    frames: int
+    minutes: float
+    work_seconds: float
+    """all processes together, over the whole data set"""
+    peak_mb: int
+    """largest process"""
 
 
-def pictures(item: Item) -> Iterator[Image]:
-    """The taken frames of an item, 256x256."""
-    if item.path.suffix == ".mp4":
-        with VideoReader(item.path) as reader:
-            for number, frame in enumerate(reader):
-                if number % item.stride == 0:
-                    yield frame.image
-    else:
-        picture = PILImage.fromarray(read_image(item.path)).resize((SIZE, SIZE), PILImage.Resampling.LANCZOS)
-        yield np.asarray(picture)
+def prepare(
+    source: Path,
+    out: Path,
+    layout: str = "auto",
+    settings: Settings | None = None,
+    workers: int = 1,
+    ray: str | None = None,
+    tell: Told | None = None,
+    progress: Progress | None = None,
+    shard_bytes: int = SHARD_BYTES,
+) -> Summary:
+    """Brings OUT up to what SOURCE holds.
+
+    workers: processes on this machine, or tasks at a time on Ray. ray: the address of a Ray cluster whose machines all see
+    SOURCE and OUT under the same paths, or `local`. tell: is given one line for every file that failed. progress: jobs done,
+    jobs in all. Raises ReenactError for a bad source or list, other settings than before, a full disk, or when no clip at all
+    came out.
+    """
+    settings = settings or Settings()
+    layout, jobs = find_jobs(source.absolute(), layout)
+    out = out.absolute()
+    with _opened(out, {"layout": layout, **asdict(settings)}):
+        before = _records(out)
+        todo = [job for job in jobs if not _done(job, before.get(job.key))]
+        done_before = len(jobs) - len(todo)
+        tasks = [(job, settings, out / "parts" / f"{_name(job)}.tar") for job in todo]
+        for done, record in enumerate(crew(run_job, tasks, _lost, workers, ray), 1):
+            if record["error"] and tell is not None:
+                tell(record["error"])
+            if progress is not None:
+                progress(done_before + done, len(jobs))
+            _join(out, shard_bytes)
+        _join(out, 1)
+        return _report(out, source, layout, jobs, done_before)
 
 
-def prepare(source: Path, out: Path, part: int = 0, parts: int = 1) -> int:
-    """Writes one part of the pool; gives the number of frames in it. A file that cannot be read is left out."""
-    landmarker = Landmarker(threads=1)
-    frames, rows = [], []
-    for item in items(source)[part::parts]:
-        face = None
-        for image in pictures(item):
-            face = (landmarker.track(image, face) if face else None) or next(iter(landmarker.detect(image)), None)
-            if face is not None:
-                frames.append(image)
-                rows.append((face.landmarks, landmarker.blendshapes(face), item))
-    out.mkdir(parents=True, exist_ok=True)
-    np.save(out / f"frames{part}.npy", np.array(frames))
-    np.savez(
-        out / f"labels{part}.npz",
-        lm=np.array([row[0] for row in rows], np.float32),
-        bs=np.array([row[1] for row in rows], np.float32),
-        split=np.array([row[2].split for row in rows]),
-        ident=np.array([row[2].identity for row in rows]),
-        clip=np.array([str(row[2].path.relative_to(source)) for row in rows]),
-    )
-    return len(frames)
+def _done(job: Job, record: Record | None) -> bool:
+    return record is not None and (not record["error"] or record["clips"] > 0 or record["fingerprint"] == fingerprint(job))
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("source", type=Path)
-    parser.add_argument("pool", type=Path)
-    parser.add_argument("--part", type=int, default=0)
-    parser.add_argument("--parts", type=int, default=1)
-    given = parser.parse_args()
+def _name(job: Job) -> str:
+    return job.key.replace("/", "+")
+
+
+def _lost(task: tuple[Job, Settings, Path]) -> Record:
+    """The record of a job whose process died, twice."""
+    job, _, part = task
+    error = f"{job.path}: its process was killed twice (out of memory?); give fewer --workers or leave the file out"
+    empty = {"clips": 0, "frames": 0, "video_seconds": 0.0, "dropped": {}, "work_seconds": 0.0, "peak_mb": 0}
+    record = {"key": job.key, "file": job.file, "fingerprint": fingerprint(job), **empty, "error": error}
+    with ShardWriter(part) as writer:
+        writer.notes["jobs"] = [record]
+    return record
+
+
+@contextmanager
+def _opened(out: Path, settings: dict[str, Any]) -> Iterator[None]:
+    """OUT with its folders, its settings checked, locked against a second run, cleared of what a killed run left half-written."""
+    with disk(out / "dataset.json"):
+        for folder in ("parts", "shards"):
+            (out / folder).mkdir(parents=True, exist_ok=True)
+        lock = _lock(out)
     try:
-        prepare(given.source, given.pool, given.part, given.parts)
-    except ReenactError as error:
-        raise SystemExit(f"error: {error}") from None
+        for part in [*(out / "parts").glob(".*.part"), *(out / "shards").glob(".*.part")]:
+            part.unlink()
+        _same(out / "dataset.json", settings)
+        yield
+    finally:
+        os.close(lock)
 
 
-if __name__ == "__main__":
-    main()
+def _lock(out: Path) -> int:
+    handle = os.open(out / ".lock", os.O_CREAT | os.O_RDWR)
+    try:
+        import fcntl  # not on Windows, where two runs at once are the user's own affair
+
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except ImportError:
+        pass
+    except OSError:
+        os.close(handle)
+        raise ReenactError(f"{out}: another `reenact data prepare` is writing there; wait for it") from None
+    return handle
+
+
+def _same(path: Path, settings: dict[str, Any]) -> None:
+    if not path.exists():
+        with disk(path):
+            write_json(path, settings)
+        return
+    before = json.loads(path.read_text())
+    for name, value in settings.items():
+        if before.get(name) != value:
+            option = name.replace("_", "-")
+            raise ReenactError(
+                f"{path.parent} was begun with --{option} {before.get(name)}, not {value}: take the old value or another folder"
+            )
+
+
+def _records(out: Path) -> dict[str, Record]:
+    """The latest record of every job that has one."""
+    records: dict[str, Record] = {}
+    for shard in [*shards_in(out / "shards"), *shards_in(out / "parts")]:
+        for record in read_index(shard).get("jobs", []):
+            if record["clips"] or not records.get(record["key"], {}).get("clips"):
+                records[record["key"]] = record
+    return records
+
+
+def _join(out: Path, enough: int) -> None:
+    """Joins the parts to one more shard once they have `enough` bytes; then removes them."""
+    parts = shards_in(out / "parts")
+    if not parts or sum(part.stat().st_size for part in parts) < enough:
+        return
+    shards = shards_in(out / "shards")
+    held = {record["key"] for shard in shards for record in read_index(shard).get("jobs", []) if record["clips"]}
+    # A kill between the shard and the removal of its parts leaves parts whose clips are in a shard already.
+    fresh = [part for part in parts if read_index(part)["jobs"][0]["key"] not in held]
+    if fresh:
+        number = 1 + max((int(shard.stem.rsplit("-", 1)[-1]) for shard in shards), default=-1)
+        with ShardWriter(out / "shards" / f"clips-{number:06d}.tar") as writer:
+            writer.notes["jobs"] = [record for part in fresh for record in read_index(part)["jobs"]]
+            for part in fresh:
+                writer.join(part)
+    for part in parts:
+        part.with_suffix(".json").unlink(missing_ok=True)
+        part.unlink(missing_ok=True)
+
+
+def _report(out: Path, source: Path, layout: str, jobs: list[Job], done_before: int) -> Summary:
+    records = _records(out)
+    mine = [records[job.key] for job in jobs if job.key in records]
+    failed = [record for record in mine if record["error"]]
+    dropped: dict[str, int] = {}
+    for record in mine:
+        for reason, count in record["dropped"].items():
+            dropped[reason] = dropped.get(reason, 0) + count
+    summary = Summary(
+        layout=layout,
+        jobs=len(jobs),
+        done_before=done_before,
+        done_now=len(jobs) - done_before,
+        failed=len(failed),
+        clips=sum(record["clips"] for record in mine),
+        frames=sum(record["frames"] for record in mine),
+        minutes=round(sum(record["video_seconds"] for record in mine) / 60, 2),
+        work_seconds=round(sum(record["work_seconds"] for record in mine), 1),
+        peak_mb=max((record["peak_mb"] for record in mine), default=0),
+    )
+    lines = [{"file": record["file"], "error": record["error"]} for record in failed]
+    report = {**asdict(summary), "source": source.name, "dropped_shots": dropped, "failures": lines, "files": mine}
+    with disk(out / "report.json"):
+        write_json(out / "report.json", report)
+    if not summary.clips:
+        raise ReenactError(f"not one clip came out of {source}: {out / 'report.json'} says why for each of {len(jobs)} files")
+    return summary

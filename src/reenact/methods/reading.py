@@ -28,8 +28,9 @@ def gaps(points: Tensor) -> Tensor:
 def look_twice(motion: TwoLooks, batch: Tensors, small: Tensors | None) -> tuple[dict[str, Tensor], Tensor]:
     """What the second look finds in the pictures of `batch`, and by how much the first look was wrong.
 
-    small: in training, the pictures at 64x64, turned, zoomed and shifted, with the pose that goes with them; the second look then learns on windows that are off by as much as the first look's errors, so that it mends them. Left
-    out, the second look stands where the first one says.
+    small: in training, the pictures at 64x64, turned, zoomed and shifted, with the pose that goes with them; the second look
+    then learns on windows that are off by as much as the first look's errors, so that it mends them. Left out, the second
+    look stands where the first one says.
     """
     rough = motion.locate((small or batch)["image"])
     wrong = sum(F.l1_loss(rough[name], (small or batch)[name]) for name in POSE)
