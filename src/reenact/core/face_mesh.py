@@ -47,3 +47,9 @@ LID_PAIRS = (((160, 144), (159, 145), (158, 153)), ((387, 373), (386, 374), (385
 LIP_PAIRS = ((82, 87), (13, 14), (312, 317))
 """points of the upper and lower lip's inner contour that face each other"""
 MOUTH_CORNERS = (61, 291)
+
+ARCFACE_SIZE = 112
+ARCFACE_POINTS = ((38.2946, 51.6963), (73.5318, 51.5014), (56.0252, 71.7366), (41.5493, 92.3655), (70.7299, 92.2041))
+"""insightface's reference points, px of a 112x112 picture: right eye, left eye, nose tip, mouth corners"""
+ARCFACE_GROUPS = ((33, 133, 159, 145), (362, 263, 386, 374), (1,), (61,), (291,))
+"""the mesh points whose mean stands for each. ours: lids and corners, which do not follow the gaze as the iris does"""

@@ -47,13 +47,13 @@ class Batches:
         return tuple(mirrored(self.read(rows[share]), flip, gain, self.mirror) for rows in (source, driving))  # type: ignore[return-value]
 
     def singles(self, seen: int, count: int, share: slice) -> tuple[Batch, Batch]:
-        """Frames, flipped and shaded at random, with `wobble` [B,7] (six normal numbers and a uniform one, for who shakes
-        windows); and the same at SMALL x SMALL, turned, zoomed and shifted too (data.pairs.jitter)."""
+        """Frames, flipped and shaded at random, with `wobble` [B,6] (normal numbers, for who shakes windows); and the same at
+        SMALL x SMALL, turned, zoomed and shifted too (data.pairs.jitter)."""
         random = self._at(seen)
         _, rows = self.sampler.rows(count)
         shake = Shake.draw(random, count).part(share, self.device)
         flip = torch.from_numpy(random.random(count) < 0.5)[share].to(self.device)
-        wobble = np.concatenate([random.standard_normal((count, 6)), random.random((count, 1))], 1).astype(np.float32)
+        wobble = random.standard_normal((count, 6)).astype(np.float32)
         batch = mirrored(self.read(rows[share]), flip, shake.brightness, self.mirror)
         image = torch.where(shake.grey, batch["image"].mean(1, keepdim=True).expand_as(batch["image"]), batch["image"])
         batch = {**batch, "image": image, "wobble": torch.from_numpy(wobble)[share].to(self.device)}

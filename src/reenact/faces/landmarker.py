@@ -16,17 +16,15 @@ from jaxtyping import Float32
 from PIL import Image as PILImage
 
 from reenact.core.assets import fetch
+from reenact.core.face_mesh import BLENDSHAPE_POINTS, LEFT_EYE_OUTER, REGION_SCALE, RIGHT_EYE_OUTER
+from reenact.core.face_mesh import REGION_SIZE as LANDMARK_SIZE
 from reenact.core.inference import cpu_options
 from reenact.core.types import Image, Placement
 from reenact.faces import blazeface
-from reenact.faces.blendshapes import BLENDSHAPE_POINTS
 
 PRESENCE_MIN = 0.5
-REGION_SCALE = 1.5
-LANDMARK_SIZE = 256
 SMALLEST_TILE = 96
 """ours: px; a head in a smaller tile has too few pixels to animate anyway"""
-RIGHT_EYE_OUTER, LEFT_EYE_OUTER = 33, 263
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,6 @@ reenact.faces.landmarker, which runs the same file in OpenVINO (tests/test_face_
 from __future__ import annotations
 
 import zipfile
-from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -18,65 +17,19 @@ from torch import Tensor, nn
 
 from reenact.core.assets import fetch
 from reenact.core.errors import ReenactError
-from reenact.core.face_mesh import (
-    BLENDSHAPE_POINTS,
-    LEFT_EYE_OUTER,
-    MESH_SIZE,
-    REGION_SCALE,
-    REGION_SIZE,
-    RIGHT_EYE_OUTER,
-)
-from reenact.geometry.grid import identity_grid, sample
+from reenact.core.face_mesh import BLENDSHAPE_POINTS, MESH_SIZE, REGION_SIZE
+from reenact.losses.regions import Region
 from reenact.losses.tflite_weights import Weights
 
 _EPSILON = 1e-6
 """of the blendshape network's layer norms"""
 
 
-@dataclass(frozen=True)
-class Region:
-    """The turned square around each face of a batch, in [-1, 1] of the picture (docs/conventions.md)."""
-
-    centre: Float[Tensor, "batch 2"]
-    half: Float[Tensor, "batch"]
-    """half the square's side"""
-    angle: Float[Tensor, "batch"]
-    """radians, clockwise as seen"""
-
-    def _turn(self) -> Float[Tensor, "batch 2 2"]:
-        cos, sin = torch.cos(self.angle), torch.sin(self.angle)
-        return torch.stack([torch.stack([cos, -sin], -1), torch.stack([sin, cos], -1)], -2)
-
-    def inward(self, points: Float[Tensor, "batch n 3"]) -> Float[Tensor, "batch n 3"]:
-        """Points of the picture -> the same in [-1, 1] of the square; z in the same unit."""
-        xy = (points[..., :2] - self.centre[:, None]) @ self._turn()
-        return torch.cat([xy, points[..., 2:]], -1) / self.half[:, None, None]
-
-    def outward(self, points: Float[Tensor, "batch n 3"]) -> Float[Tensor, "batch n 3"]:
-        """The inverse of `inward`."""
-        points = points * self.half[:, None, None]
-        xy = points[..., :2] @ self._turn().transpose(1, 2) + self.centre[:, None]
-        return torch.cat([xy, points[..., 2:]], -1)
-
-    def cut(self, picture: Float[Tensor, "batch 3 height width"], size: int = REGION_SIZE) -> Float[Tensor, "batch 3 size size"]:
-        """The square as size x size pixels, bilinear; black beyond the picture, as the landmarker cuts it."""
-        grid = identity_grid(size, size, self.centre).view(1, -1, 2) * self.half[:, None, None]
-        grid = (grid @ self._turn().transpose(1, 2) + self.centre[:, None]).view(-1, size, size, 2)
-        inside = (grid.abs() <= 1).all(-1)[:, None]
-        return sample(picture, grid) * inside.to(picture.dtype)
-
-
-def face_region(landmarks: Float[Tensor, "batch 478 d"]) -> Region:
-    """Where the landmarker looks for a face that had these points ([-1, 1] of a square picture), as Face.region()."""
-    xy = landmarks[..., :2]
-    low, high = xy.amin(1), xy.amax(1)
-    eyes = xy[:, LEFT_EYE_OUTER] - xy[:, RIGHT_EYE_OUTER]
-    half = REGION_SCALE / 2 * (high - low).amax(1)
-    return Region((low + high) / 2, half, torch.atan2(eyes[:, 1], eyes[:, 0]))
-
-
 class FaceMesh(nn.Module):
-    """Both networks, frozen: gradients reach the picture, the weights are buffers and stay."""
+    """Both networks, frozen: gradients reach the picture, the weights are buffers and stay.
+
+    Always float32, under autocast too: in bf16 points are half a pixel off.
+    """
 
     def __init__(self) -> None:
         """Raises ReenactError when the landmarker's file is neither cached nor to be had."""
@@ -88,16 +41,18 @@ class FaceMesh(nn.Module):
     def forward(self, square: Float[Tensor, "batch 3 256 256"]) -> tuple[Float[Tensor, "batch 478 3"], Float[Tensor, "batch"]]:
         """A square cut by `Region.cut`, RGB in [0, 1] -> points in its [-1, 1] (z towards the camera), and the logit of
         there being a face at all."""
-        return self.mesh(square)
+        with torch.autocast(square.device.type, enabled=False):
+            return self.mesh(square.float())
 
     def read(self, picture: Float[Tensor, "batch 3 side side"], region: Region) -> Float[Tensor, "batch 478 3"]:
         """The points of the face in `region`, in [-1, 1] of the picture."""
-        return region.outward(self.mesh(region.cut(picture))[0])
+        return region.outward(self(region.cut(picture))[0])
 
     def blendshapes(self, landmarks: Float[Tensor, "batch 478 d"]) -> Float[Tensor, "batch 52"]:
         """The ARKit coefficients in [0, 1]. Points in any unit: the network takes out their place and size, but not
         their turn, so they are those of the upright picture, as reenact.faces.landmarker gives them."""
-        return self.mixer(landmarks[:, BLENDSHAPE_POINTS, :2])
+        with torch.autocast(landmarks.device.type, enabled=False):
+            return self.mixer(landmarks[:, BLENDSHAPE_POINTS, :2].float())
 
 
 class _Conv(nn.Module):

@@ -20,8 +20,9 @@ from reenact.core.face_mesh import (
     RIGHT_LIDS,
 )
 from reenact.geometry.grid import identity_grid, sample
-from reenact.losses.face_mesh import FaceMesh, Region
+from reenact.losses.face_mesh import FaceMesh
 from reenact.losses.lpips import LPIPS
+from reenact.losses.regions import Region
 from reenact.nn.graphs import CANONICAL
 from reenact.nn.keypoint_method import KeypointMethod, Rendered
 from reenact.nn.keypoints import Pose, Tensors

@@ -2,12 +2,29 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
+import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
 Maps = Float[Tensor, "batch channel row column"]
 Keypoints = Float[Tensor, "batch keypoint 3"]
+P, R = ParamSpec("P"), TypeVar("R")
+
+
+def exact(function: Callable[P, R]) -> Callable[P, R]:
+    """Arithmetic of coordinates: in fp32 whatever autocast says, for in bf16 a coordinate is half a pixel off."""
+
+    @functools.wraps(function)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        with torch.autocast("cuda", enabled=False), torch.autocast("cpu", enabled=False):
+            return function(*args, **kwargs)
+
+    return run
 
 
 class ConvBlock(nn.Sequential):

@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from reenact.geometry.grid import identity_grid, sample
-from reenact.nn.blocks import ConvBlock, Keypoints, Maps, ResidualBlock, pool, upsample
+from reenact.nn.blocks import ConvBlock, Keypoints, Maps, ResidualBlock, exact, pool, upsample
 
 HEAD_REACH = 0.15
 """ours: how far beyond its keypoints the head goes on, in half sides"""
@@ -51,6 +51,7 @@ class DenseMotion(nn.Module):
         features = self.out(torch.cat([enter, upsample(self.up(torch.cat([down, upsample(self.deep(down))], 1)))], 1))
         return self.head(features).float(), features
 
+    @exact
     def flow(
         self, correction: Maps, source: Keypoints, driving: Keypoints, matrix: Tensor
     ) -> tuple[Float[Tensor, "batch 64 64 2"], Float[Tensor, "batch 2 64 64"]]:
@@ -93,6 +94,7 @@ class DenseMotion(nn.Module):
         axis = identity_grid(1, self.size, keypoints)[0, :, 0]
         return (axis - keypoints[:, :, :1]).square(), (axis - keypoints[:, :, 1:2]).square()
 
+    @exact
     def _mix(self, logits: Tensor, grid: Tensor, source: Keypoints, driving: Keypoints, matrix: Tensor) -> Tensor:
         """m_0 p + (1 - m_0) sum_k m_k (x_s + A (p - x_d)), the m_k summing to one."""
         background = torch.sigmoid(logits[:, -1, :, :, None])

@@ -9,6 +9,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from reenact.nn.blocks import exact
+
 Tensors = Mapping[str, Tensor]
 
 
@@ -23,6 +25,7 @@ class Pose(NamedTuple):
     motion: Tensors
 
 
+@exact
 def relative_matrix(source: Pose, driving: Pose) -> Float[Tensor, "batch 2 2"]:
     """The image-plane block of s_s R_s (s_d R_d)^-1."""
     ratio = source.motion["scale"] / driving.motion["scale"]

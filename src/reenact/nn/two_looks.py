@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from reenact.geometry.grid import identity_grid, sample
 from reenact.geometry.rotation import rotation_matrix
-from reenact.nn.blocks import pool
+from reenact.nn.blocks import exact, pool
 from reenact.nn.look import Look, small
 
 FACE_REACH = 0.58
@@ -58,7 +58,7 @@ class TwoLooks(nn.Module):
 
     def locate(self, image: Float[Tensor, "batch 3 size size"]) -> dict[str, Tensor]:
         """The first look: head_pose [B,3] rad, scale [B,1], translation [B,2], roughly."""
-        pose = self.place(self.first(pool(image, self.first_view)))
+        pose = self.place(self.first(pool(image, self.first_view))).float()
         return {"head_pose": pose[:, :3], "scale": torch.exp(pose[:, 3:4].clamp(-1, 1)), "translation": pose[:, 4:6]}
 
     def read(self, image: Float[Tensor, "batch 3 size size"], rough: Tensors) -> dict[str, Tensor]:
@@ -67,7 +67,10 @@ class TwoLooks(nn.Module):
 
     def examine(self, face: Float[Tensor, "batch 3 side side"], rough: Tensors) -> dict[str, Tensor]:
         """What a window of `face_grid` shows, `rough` having placed it."""
-        feature = self.second(face)
+        return self._heads(self.second(face), rough)
+
+    @exact
+    def _heads(self, feature: Float[Tensor, "batch feature"], rough: Tensors) -> dict[str, Tensor]:
         return self.describe(feature, refined(self.refine(feature), rough))
 
     def describe(self, feature: Float[Tensor, "batch feature"], pose: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -75,6 +78,7 @@ class TwoLooks(nn.Module):
         raise NotImplementedError
 
 
+@exact
 def refined(change: Float[Tensor, "batch 6"], rough: Tensors) -> dict[str, Tensor]:
     """yaw and pitch as the second look says; roll, scale and place as the first says, changed by the second."""
     roll = rough["head_pose"][:, 2:]
@@ -97,6 +101,7 @@ def face_grid(pose: Tensors, side: int) -> Float[Tensor, "batch side side 2"]:
     return window_grid(pose, (0.0, FACE_DROP, FACE_DEPTH), FACE_REACH, side)
 
 
+@exact
 def window_grid(pose: Tensors, middle: tuple[float, float, float], reach: float, side: int) -> Float[Tensor, "batch side side 2"]:
     """Where in the picture the pixels of an upright window lie that is centred on a point of the head's frame.
 

@@ -13,6 +13,7 @@ from torch import Tensor
 from reenact.geometry.rotation import rotation_matrix
 from reenact.methods.facevid2vid.config import Config
 from reenact.methods.facevid2vid.parts import MotionEncoder
+from reenact.nn.blocks import exact
 from reenact.nn.keypoint_method import KeypointMethod
 from reenact.nn.keypoints import Pose, Tensors
 
@@ -23,10 +24,12 @@ class FaceVid2Vid(KeypointMethod):
         template = torch.zeros(config.keypoints, 3) if template is None else template
         super().__init__(config, MotionEncoder(config, template), template)
 
+    @exact
     def pose(self, canonical: Float[Tensor, "batch keypoint 3"], motion: Tensors) -> Pose:
         """x = R x_c + t + d, with t_z = 0 and no scale, whatever `motion` says of it."""
         return place(canonical, motion)
 
+    @exact
     def teacher(self, truth: Tensors) -> Pose:
         """The teacher's mesh, R and t; d is what is left of it then: R (s head - x_c)."""
         rotation = rotation_matrix(truth["head_pose"])

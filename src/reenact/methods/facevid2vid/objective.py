@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from reenact.methods.facevid2vid.model import FaceVid2Vid
 from reenact.methods.reading import feature_weight, look_twice
+from reenact.nn.blocks import exact
 from reenact.nn.keypoints import Tensors
 
 MOTION_WEIGHTS = {"keypoints": 20.0, "offsets": 20.0, "canonical": 20.0, "pose": 5.0, "rough": 6.0, "deformation": 1.0}
@@ -28,6 +29,7 @@ class MotionObjective(nn.Module):
         found, rough = look_twice(model.motion, batch, small)
         return {**self.compare(model, found, batch), "rough": rough}
 
+    @exact
     def compare(self, model: FaceVid2Vid, found: Tensors, batch: Tensors) -> dict[str, Tensor]:
         """What the second look says of the pictures of `batch`, against the teacher."""
         count = model.config.mesh_keypoints

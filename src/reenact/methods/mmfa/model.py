@@ -13,7 +13,7 @@ from reenact.methods.mmfa.config import Config
 from reenact.methods.mmfa.parts import ExpressionDecoder, MotionEncoder
 from reenact.methods.mmfa.projection import without_pose
 from reenact.methods.mmfa.transform import offsets_of, place, transformed
-from reenact.nn.blocks import Keypoints
+from reenact.nn.blocks import Keypoints, exact
 from reenact.nn.keypoint_method import KeypointMethod
 from reenact.nn.keypoints import Pose, Tensors
 
@@ -27,11 +27,13 @@ class Mmfa(KeypointMethod):
         super().__init__(config, MotionEncoder(config, template), template)
         self.expression = ExpressionDecoder(config)
 
+    @exact
     def pose(self, canonical: Float[Tensor, "batch keypoint 3"], motion: Tensors) -> Pose:
         """x = s R (x_c + d(e)) + t, with t_z = 0; or as the config's transform says."""
         offsets = self.confined(canonical, self.expression(motion["expression"]))
         return transformed(self.config.transform, canonical, offsets, motion)
 
+    @exact
     def teacher(self, truth: Tensors) -> Pose:
         """The teacher's mesh is x_c + d already; its pose has a scale."""
         return transformed(self.config.transform, truth["canonical"], offsets_of(self.config.transform, truth), truth)

@@ -16,15 +16,16 @@ from reenact.methods.mmfa.config import Config
 from reenact.methods.mmfa.model import Mmfa
 from reenact.methods.mmfa.transform import offsets_of
 from reenact.methods.reading import POSE, feature_weight, gaps, look_twice
+from reenact.nn.blocks import exact
 from reenact.nn.keypoints import Tensors
 
 MOTION_WEIGHTS = {
-    "keypoints": 20.0,
+    "keypoints": 40.0,
     "offsets": 60.0,
     "gaps": 60.0,
     "gaps_head": 20.0,
     "canonical": 20.0,
-    "pose": 5.0,
+    "pose": 15.0,
     "rough": 6.0,
     "blendshapes": 4.0,
     "code": 1e-3,
@@ -57,6 +58,7 @@ class MotionObjective(nn.Module):
         found, rough = look_twice(model.motion, batch, small)
         return {**self.compare(model, found, batch), "rough": rough}
 
+    @exact
     def compare(self, model: Mmfa, found: Tensors, batch: Tensors) -> dict[str, Tensor]:
         """What the second look says of the pictures of `batch`, against the teacher."""
         count, config = model.config.mesh_keypoints, model.config
