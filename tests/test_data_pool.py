@@ -13,7 +13,7 @@ import torch
 from data_material import clip
 from reenact.core.errors import ReenactError
 from reenact.data.pack import pack
-from reenact.data.pairs import Mix, PairSampler, mirrored_blendshapes
+from reenact.data.pairs import Mix, PairSampler, mirrored, mirrored_blendshapes
 from reenact.data.pool import Pool
 from reenact.data.shards import Clip, write_shard
 from reenact.faces.blendshapes import BLENDSHAPE_NAMES
@@ -147,8 +147,8 @@ def test_a_mirrored_picture_s_left_is_the_right(pool: Pool):
     assert order[BLENDSHAPE_NAMES.index("jawOpen")] == BLENDSHAPE_NAMES.index("jawOpen")
     sampler = PairSampler(pool, ("train",), 0)
     plain = sampler.read(np.arange(4), 256)
-    mirrored = sampler._mirrored(plain, torch.ones(4, dtype=torch.bool), torch.ones(4, 3, 1, 1))
-    assert torch.equal(mirrored["blendshapes"], plain["blendshapes"][:, order])
+    flipped = mirrored(plain, torch.ones(4, dtype=torch.bool), torch.ones(4, 3, 1, 1), sampler.mirror)
+    assert torch.equal(flipped["blendshapes"], plain["blendshapes"][:, order])
 
 
 UNPACK = """

@@ -12,11 +12,10 @@ import pytest
 import torch
 
 from reenact.core.errors import ReenactError
-from reenact.faces.pose import canonical_face
-from reenact.geometry.rotation import rotation_matrix
 from reenact.recipes import lease
 from reenact.recipes.pack import Parts, pack, write_weights
 from reenact.recipes.start import begin, read_start
+from training_pool import make_pool
 
 # Stands for a machine without these packages: importing one of them fails as if it were not installed.
 BARE = """
@@ -82,18 +81,7 @@ def test_start_says_what_is_wrong(tmp_path: Path):
 
 @pytest.fixture
 def pool(tmp_path: Path) -> Path:
-    """Two people, two clips each: smooth colours, landmarks that are the canonical face in random poses."""
-    folder, numbers = tmp_path / "pool", np.random.default_rng(0)
-    folder.mkdir()
-    face = np.concatenate([canonical_face().points, np.zeros((10, 3), np.float32)])
-    landmarks = (1.1 * face @ np.swapaxes(rotation_matrix(numbers.uniform(-0.4, 0.4, (24, 3))), -1, -2) + 0.05) * 128
-    landmarks[..., :2] += 128
-    frames = np.repeat(np.repeat(numbers.integers(0, 255, (24, 4, 4, 3), dtype=np.uint8), 64, 1), 64, 2)
-    np.save(folder / "frames0.npy", frames)
-    labels = {"split": np.repeat(["train", "val"], 12), "ident": np.repeat(["p", "q", "r", "s"], 6)}
-    blendshapes = numbers.uniform(0, 1, (24, 52)).astype(np.float32)
-    np.savez(folder / "labels0.npz", lm=landmarks.astype(np.float32), bs=blendshapes, clip=labels["ident"], **labels)
-    return folder
+    return make_pool(tmp_path / "pool")
 
 
 def test_a_pool_comes_back(tmp_path: Path, pool: Path):
@@ -122,7 +110,7 @@ def test_twenty_steps_on_a_bare_machine(tmp_path: Path, pool: Path):
         done = subprocess.run([sys.executable, "-c", bare], env=environment, capture_output=True, text=True, cwd=tmp_path)
         assert done.returncode == 0, done.stderr
     results = json.loads((home / "results.json").read_text())
-    assert [stage["images"] for stage in results["stages"].values()] == [160, 80]
+    assert [stage["images"] for stage in results["stages"].values()] == [160, 80, 16]
     assert "| render | 80 | val_lpips |" in (home / "results.md").read_text()
     files = list(home.iterdir())
     assert len(files) <= 8 and all(path.stat().st_size <= 15 * 2**20 for path in files)

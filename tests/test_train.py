@@ -69,7 +69,7 @@ def test_it_learns_and_resumes_after_a_kill(tmp_path: Path):
 def test_the_log_says_how_fast(tmp_path: Path):
     run(tmp_path, 200)
     line = read_log(tmp_path)[-1]
-    assert line["images_per_second"] > 0 and 0 < line["peak_share"] < 1
+    assert line["images_per_second"] > 0 and 0 < line["peak_share"] < 1 and 0 <= line["wait_share"] < 1
 
 
 def test_minutes_end_a_call(tmp_path: Path):
@@ -251,8 +251,8 @@ def test_batches_are_functions_of_the_images_seen(pool: Pool):
     _, part = data.pairs(80, 8, slice(5, 8))
     assert torch.equal(source["image"], again["image"]) and not torch.equal(source["image"], other["image"])
     assert all(torch.equal(value[5:8], part[name]) for name, value in driving.items())
-    single, cut = data.singles(80, 8, whole), data.singles(80, 8, slice(2, 4))
-    assert all(torch.allclose(value[2:4], cut[name], atol=1e-6) for name, value in single.items())
+    for single, cut in zip(data.singles(80, 8, whole), data.singles(80, 8, slice(2, 4)), strict=True):
+        assert all(torch.allclose(value[2:4], cut[name], atol=1e-6) for name, value in single.items())
     assert source["image"].is_contiguous(memory_format=torch.channels_last)
 
 

@@ -26,7 +26,7 @@ def start(*arguments: str, launcher: tuple[str, ...] = ()) -> subprocess.Popen:
 
 
 def finish(process: subprocess.Popen) -> None:
-    output, _ = process.communicate(timeout=120)
+    output, _ = process.communicate(timeout=600)
     assert process.returncode == 0, output
 
 

@@ -21,8 +21,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-SIDE = 256
-
 
 def unpack(parts: Path, folder: Path) -> int:
     """Puts the pieces of every part_*.zip that is there in their places; gives the number of parts."""
@@ -55,7 +53,7 @@ def _whole(path: Path, about: dict[str, Any]) -> bool:
     return hashlib.sha256(path.read_bytes()).hexdigest() == about["sha256"]
 
 
-def decode(folder: Path, unit: int) -> Path:
+def decode(folder: Path, unit: int, side: int = 256) -> Path:
     """The packed pictures -> a pool (data/pool.py), once, on all cores; gives its folder."""
     import numpy as np
 
@@ -65,7 +63,7 @@ def decode(folder: Path, unit: int) -> Path:
     pool.mkdir(exist_ok=True)
     labels = dict(np.load(folder / "pool" / "labels.npz"))
     lengths = labels.pop("lengths")
-    frames = np.lib.format.open_memmap(pool / "frames0.npy", "w+", np.uint8, (len(lengths), SIDE, SIDE, 3))
+    frames = np.lib.format.open_memmap(pool / "frames0.npy", "w+", np.uint8, (len(lengths), side, side, 3))
     read = jpeg_reader()
 
     def fill(row: int, data: bytes) -> None:
@@ -121,7 +119,7 @@ def train(folder: Path, out: Path, minutes: float, device: str, compiled: bool) 
     about = json.loads((folder / "lease.json").read_text())
     start = [str(folder / "start")] if about["start"] else []
     stages = configured(recipe(about["recipe"]), about["images"], start, Machine(device=device, compiled=compiled))
-    pool = Pool.load(decode(folder, about["unit"]))
+    pool = Pool.load(decode(folder, about["unit"], about["side"]))
     prepared = time.monotonic() - begun
     runs = run(stages, pool, folder / "runs", minutes)
     done = {stage.name: path for stage, path in zip(stages, runs, strict=False) if (path / "checkpoint.safetensors").exists()}

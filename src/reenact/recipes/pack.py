@@ -102,7 +102,8 @@ def pack(
         write_tensors(whole, tensors, {})
         parts.add("start/weights_00.safetensors", whole.read_bytes())
         os.remove(whole)
-    about = {"recipe": recipe, "images": images, "start": bool(tensors), "frames": len(pool.split), "unit": UNIT}
+    side = pool.frames[0].shape[1]
+    about = {"recipe": recipe, "images": images, "start": bool(tensors), "frames": len(pool.split), "unit": UNIT, "side": side}
     parts.add("lease.json", json.dumps(about).encode())
     for name, content in _data(pool):
         parts.add(f"pool/{name}", content)
@@ -139,9 +140,17 @@ def _data(pool: Pool) -> Iterator[tuple[str, bytes]]:
     yield f"jpeg_{number:04d}.bin", held.getvalue()
     labels = io.BytesIO()
     landmarks = np.round(pool.landmarks * UNIT).clip(-32768, 32767).astype(np.int16)
-    names = {"split": pool.split, "ident": pool.identity, "clip": pool.clip}
+    names = {"split": pool.split, "ident": pool.identity, "clip": pool.clip, **_more(pool)}
     np.savez_compressed(labels, lengths=np.array(lengths), lm=landmarks, bs=pool.blendshapes, **names)
     yield "labels.npz", labels.getvalue()
+
+
+def _more(pool: Pool) -> dict[str, np.ndarray]:
+    """What only a pool made from shards knows: rendered motions, times, exact labels; under the names Pool.load reads."""
+    stored = {"blendshapes": "exact_blendshapes", "head_pose": "exact_pose", "gaze": "gaze"}
+    exact = {stored[name]: values for name, values in getattr(pool, "exact", {}).items()}
+    known = {name: getattr(pool, name, None) for name in ("motion", "time")}
+    return exact | {name: values for name, values in known.items() if values is not None}
 
 
 def halved(tensors: dict[str, Tensor]) -> dict[str, Tensor]:

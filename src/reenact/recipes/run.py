@@ -30,6 +30,9 @@ def configured(stages: Sequence[Stage], images: int | None, start: Sequence[str]
             raise ReenactError("--images must be 1 or more")
         schedule = replace(stages[0].schedule, images=images, warm_up=min(stages[0].schedule.warm_up, images // 10))
         stages = [replace(stages[0], schedule=schedule)]
+    if len(stages) == 1 and stages[0].after and not start:
+        before = " and ".join(stages[0].after)
+        raise ReenactError(f"{stages[0].name} goes on from the weights of {before}: name their runs with --start")
     return tuple(replace(stage, start=(*stage.start, *start), machine=machine) for stage in stages)
 
 
@@ -65,10 +68,9 @@ def make(stage: Stage, stages: Sequence[Stage], data: Any, out: Path, workers: W
     for path in stage.start:
         if not begin(task.trained, read_start(Path(path))) and len(stages) == 1:
             raise ReenactError(f"{path} holds none of {', '.join(task.trained)}: start from a run of the same stage")
-    for name in stage.after:
-        earlier = out / name
-        if len(stages) > 1:
-            begin(task.trained, read_start(earlier))
+    if len(stages) > 1:
+        for name in stage.after:
+            begin(task.trained, read_start(out / name))
     return task
 
 

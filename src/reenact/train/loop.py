@@ -97,8 +97,9 @@ class Step:
         sums: dict[str, Tensor] = {}
         for part in range(schedule.accumulate):
             last = part == schedule.accumulate - 1
+            batch = meter.waiting(batches)
             with meter.counting():
-                terms, shown = self._main(next(batches), last)
+                terms, shown = self._main(batch, last)
             if state.critic and self.task.critic:
                 terms = {**terms, **self._critic(shown, last)}
             for name, value in terms.items():
@@ -145,11 +146,18 @@ class Meter:
     def restart(self) -> None:
         """The clock does not run while the run is checked and saved."""
         self.sums: dict[str, Tensor] = {}
-        self.since, self.started = 0, time.monotonic()
+        self.since, self.waited, self.started = 0, 0.0, time.monotonic()
 
     def counting(self):
         """Counts the operations of the first part of the first step."""
         return nullcontext() if self.operations else counted(self.operations)
+
+    def waiting(self, batches: Iterator) -> object:
+        """The next batch, with the time that it kept the network waiting."""
+        asked = time.monotonic()
+        batch = next(batches)
+        self.waited += time.monotonic() - asked
+        return batch
 
     def add(self, terms: Terms) -> None:
         self.steps += 1
@@ -158,14 +166,15 @@ class Meter:
             self.sums[name] = self.sums.get(name, 0) + value
 
     def read(self) -> dict[str, float]:
-        """images_per_second, peak_share (of what a large matrix product reaches on these devices), and the terms' means over
-        all processes. Every process must call it."""
+        """images_per_second, peak_share (of what a large matrix product reaches on these devices), wait_share (of the time,
+        waiting for data), and the terms' means over all processes. Every process must call it."""
         means = {name: float(self.workers.mean(value / self.since)) for name, value in self.sums.items()}
         seconds = time.monotonic() - self.started
         step_operations = self.operations[0] * self.schedule.accumulate
         figures = {
             "images_per_second": round(self.since * self.schedule.batch / seconds, 2),
             "peak_share": float(f"{step_operations * self.since / seconds / self.peak:.3g}"),
+            "wait_share": round(self.waited / seconds, 3),
         }
         self.restart()
         return figures | {name: float(f"{value:.6g}") for name, value in means.items()}
@@ -212,3 +221,5 @@ def _save(folder: Path, state: State, task: Task, journal: Journal | None, worke
         if validation.figures:
             journal.write({"images": state.seen, **validation.figures})
         journal.show(state.seen, validation)
+    # the next stage of a recipe reads what the first process has written
+    workers.wait()

@@ -87,6 +87,11 @@ class Workers:
             return False
         return bool(self.mean(torch.tensor(float(time.monotonic() >= end), device=self.device)) > 0)
 
+    def wait(self) -> None:
+        """Until every process is here."""
+        if self.count > 1:
+            torch.distributed.barrier()
+
     def close(self) -> None:
         if self.count > 1:
             torch.distributed.barrier()
