@@ -74,7 +74,7 @@ def render256() -> Stage:
 def joint() -> Stage:
     """Stage three: everything, driven by what the method itself reads."""
     weights = {**RENDER_WEIGHTS, **{name: JOINT_SHARE * weight for name, weight in MOTION_WEIGHTS.items() if name != "rough"}}
-    schedule = Schedule(images=2_400, batch=8, learning_rate=1.5e-4, warm_up=240, save_every=480, log_every=80)
+    schedule = Schedule(images=5_600, batch=8, learning_rate=2e-4, warm_up=240, save_every=480, log_every=80)
     return replace(render256(), name="joint", task=make_joint, schedule=schedule, weights=weights, after=("motion", "render256"))
 
 
