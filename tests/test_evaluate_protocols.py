@@ -26,7 +26,7 @@ from reenact.evaluate.runner import Outcome, Scorer, run_item
 from reenact.evaluate.session import Parts, run_all
 from reenact.evaluate.shots import Shot
 from reenact.evaluate.tally import Tally
-from reenact.media.image import read_image, write_png
+from reenact.media.image import read_image, write_image
 from reenact.media.video import VideoWriter
 
 PORTRAIT = Path(__file__).parent.parent / "examples" / "portrait.jpg"
@@ -247,7 +247,7 @@ def test_contenders_by_name_and_folder(tmp_path):
 def test_the_command_on_a_weights_folder_by_control(tmp_path, capsys):
     """The one protocol that needs no large network: from the command line to the file and the page."""
     (tmp_path / "data").mkdir()
-    write_png(tmp_path / "data" / "a.png", crop())
+    write_image(tmp_path / "data" / "a.png", crop())
     folder = write_fake_method(tmp_path / "fake")
     line = [
         "evaluate",

@@ -11,7 +11,7 @@ from PIL import Image as PILImage
 from PIL import ImageDraw
 
 from reenact.core.types import Image
-from reenact.media.image import write_png
+from reenact.media.image import write_image
 
 WORST = 10
 TILE = 192
@@ -60,6 +60,6 @@ def write_pictures(folder: Path, worst: Mapping[str, WorstFrame], order: Sequenc
     def rows(entries: Sequence[tuple[str, WorstFrame]]) -> list[tuple[str, Image]]:
         return [(f"{name}, frame {w.index}: {w.badness:.3f} ({w.contender}); {columns}", w.picture) for name, w in entries]
 
-    write_png(folder / "worst.png", sheet(rows(ranked[:WORST])))
+    write_image(folder / "worst.png", sheet(rows(ranked[:WORST])))
     for number, start in enumerate(range(0, len(worst), WORST), 1):
-        write_png(folder / f"sheet_{number:02d}.png", sheet(rows(list(worst.items())[start : start + WORST])))
+        write_image(folder / f"sheet_{number:02d}.png", sheet(rows(list(worst.items())[start : start + WORST])))

@@ -1,13 +1,15 @@
 """Shipped ONNX graphs -> PyTorch modules that can be trained on.
 
 What ships has its batch norms folded into the convolutions. Here they are unfolded again: each norm takes the mean and
-variance that real pictures give behind its convolution, and the scale and shift that undo them, so that the module answers
+variance that pictures give behind its convolution, and the scale and shift that undo them, so that the module answers
 as the graph does and goes on from there.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +19,9 @@ from onnx import numpy_helper
 from torch import Tensor, nn
 
 from reenact.core.errors import ReenactError
+
+METHODS = {"mmfa": "reenact.recipes.mmfa", "facevid2vid": "reenact.recipes.facevid2vid"}
+"""name -> module whose `build` makes a fresh model"""
 
 
 def constants(path: Path) -> tuple[dict[str, np.ndarray], list[tuple[np.ndarray, np.ndarray | None]]]:
@@ -42,20 +47,42 @@ def constants(path: Path) -> tuple[dict[str, np.ndarray], list[tuple[np.ndarray,
     return values, convolutions
 
 
-def revive(path: Path, module: nn.Module, prefix: str, run: Callable[[], object]) -> None:
-    """Fills `module` from one graph, in place.
+def read(folder: Path) -> dict[str, Tensor]:
+    """The state of the model in a folder of shipped weights (config.json and graphs), names as in its state_dict.
 
-    prefix: the module's name in the graph ("model.generator."). run: calls the module on real pictures, in the order in
-    which the graph was exported; it is called three times.
+    Raises ReenactError where the folder holds no such weights.
+    """
+    path = folder / "config.json"
+    if not path.exists():
+        raise ReenactError(f"{folder} has no config.json: give a folder of shipped weights")
+    name = json.loads(path.read_text()).get("method")
+    if name not in METHODS:
+        raise ReenactError(f"{folder} holds weights of {name!r}, which no recipe trains: take one of {', '.join(METHODS)}")
+    model = import_module(METHODS[name]).build()
+    known = {"image": _pictures(model.config.size)}
+    for graph in model.graphs():
+        names = [name if name in known else name.split("_", 1)[1] for name in graph.inputs]
+        inputs = tuple(known[name] for name in names)
+        revive(folder / graph.file, graph.module, lambda graph=graph, inputs=inputs: graph.module(*inputs))
+        with torch.no_grad():
+            known.update(zip(graph.outputs, graph.module.eval()(*inputs), strict=True))
+    return model.state_dict()
+
+
+def revive(path: Path, module: nn.Module, run: Callable[[], object]) -> None:
+    """Fills the part of `module` that one graph was exported from, in place.
+
+    run: calls the module on pictures, in the order in which the graph was exported; it is called twice.
     Raises ReenactError when the graph is of another shape.
     """
     values, convolutions = constants(path)
-    pairs = dict(_normalised(module))
     order = _order(module, run)
+    pairs = {conv: norm for conv, norm in _normalised(module) if conv in order}
     if len(order) != len(convolutions):
         raise ReenactError(f"{path} has {len(convolutions)} convolutions; this method has {len(order)}: other weights are needed")
-    state = {name: _tensor(values[prefix + name]) for name in module.state_dict() if prefix + name in values}
+    state = {name: _tensor(values[name]) for name in module.state_dict() if name in values}
     module.load_state_dict(state, strict=False)
+    _set_spread(module, values)
     shift: dict[nn.Module, Tensor] = {}
     for conv, (weight, bias) in zip(order, convolutions, strict=True):
         if weight.shape != tuple(conv.weight.shape):
@@ -79,6 +106,25 @@ def revive(path: Path, module: nn.Module, prefix: str, run: Callable[[], object]
     for conv, norm in pairs.items():
         mean, variance = seen[conv]
         _set(norm, mean, variance, shift[conv] + mean)
+
+
+def _set_spread(module: nn.Module, values: dict[str, np.ndarray]) -> None:
+    """The keypoints' spread, which the exporter folds into a constant, exp's argument: -2 log_spread."""
+    folded = [value for name, value in values.items() if name.startswith("onnx::Exp_")]
+    for name, parameter in module.named_parameters():
+        if name.endswith("log_spread"):
+            for value in folded:
+                if value.shape == tuple(parameter.shape):
+                    parameter.data = _tensor(value) / -2
+
+
+def _pictures(size: int) -> Tensor:
+    """[8,3,size,size]: smooth noise. What unfolding needs of pictures is only that no channel is dead on them; training
+    mends the statistics within some hundred images."""
+    generator = torch.Generator().manual_seed(0)
+    layers = [torch.rand(8, 3, side, side, generator=generator) for side in (4, 16, 64)]
+    grown = [nn.functional.interpolate(x, size=(size, size), mode="bilinear", align_corners=False) for x in layers]
+    return torch.stack(grown).mean(0)
 
 
 def _set(norm: nn.BatchNorm2d, mean: Tensor, variance: Tensor, bias: Tensor) -> None:

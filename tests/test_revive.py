@@ -1,0 +1,67 @@
+"""Shipped graphs, read back into modules: one answer, and something that can be trained on."""
+
+import json
+from dataclasses import asdict
+
+import pytest
+import torch
+
+from reenact.core.errors import ReenactError
+from reenact.recipes import facevid2vid, mmfa
+from reenact.recipes.export import export
+from reenact.recipes.revive import read
+from reenact.recipes.start import read_start
+
+
+@pytest.fixture(params=[mmfa, facevid2vid], ids=["mmfa", "facevid2vid"], scope="module")
+def shipped(request, tmp_path_factory):
+    """A model whose norms have seen something, and its exported folder."""
+    torch.manual_seed(0)
+    model = request.param.build()
+    for module in model.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.running_mean.normal_(0, 0.1)
+            module.running_var.uniform_(0.5, 2)
+            torch.nn.init.uniform_(module.weight, 0.2, 1)
+            torch.nn.init.normal_(module.bias, std=0.1)
+    with torch.no_grad():
+        model.dense_motion.log_spread += 0.3
+        for head in (model.dense_motion.head, model.generator.head):
+            head.weight.normal_(0, 0.05)
+    folder = tmp_path_factory.mktemp("weights")
+    export(model.eval(), folder, {})
+    return request.param, model, folder
+
+
+def frames(model):
+    torch.manual_seed(1)
+    image, other = torch.rand(2, 1, 3, 256, 256)
+    with torch.no_grad():
+        portrait, source, driving = model.encode_source(image), model.encode_motion(image), model.encode_motion(other)
+        return [model.render(image, portrait, source, driving).frame, *driving.values()]
+
+
+def test_the_revived_model_answers_as_the_shipped_one(shipped):
+    recipe, model, folder = shipped
+    revived = recipe.build().eval()
+    before = frames(revived)
+    revived.load_state_dict(read(folder))
+    for found, wanted, fresh in zip(frames(revived), frames(model), before, strict=True):
+        # weights ship as fp16
+        assert (found - wanted).abs().max() < 5e-3
+        assert found.shape == fresh.shape
+    assert (frames(revived)[0] - before[0]).abs().max() > 0.1
+
+
+def test_training_starts_from_shipped_weights(shipped):
+    recipe, model, folder = shipped
+    assert read_start(folder).keys() == model.state_dict().keys()
+
+
+def test_other_weights_are_refused_in_one_line(tmp_path, shipped):
+    recipe, model, folder = shipped
+    with pytest.raises(ReenactError, match="config.json"):
+        read(tmp_path)
+    (tmp_path / "config.json").write_text(json.dumps({**asdict(model.config), "method": "other"}))
+    with pytest.raises(ReenactError, match="other"):
+        read(tmp_path)
