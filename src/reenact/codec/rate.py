@@ -13,7 +13,7 @@ LOWEST_KBPS, HIGHEST_KBPS = 0.2, 1000.0
 MEMORY = 3.0
 """ours, seconds: how far back the measured rate reaches"""
 QUALITIES_AN_OCTAVE = 6.0
-"""ours: qualities by which the rate about halves, on training clips"""
+"""ours, a guess that the control corrects: qualities by which the rate about halves"""
 LARGEST_MOVE = 4
 COARSE = 18
 """ours: from this quality on (0.4 px of landmark shift on val) fewer frames are better than coarser ones"""
