@@ -110,7 +110,7 @@ def test_images_shorten_the_warm_up():
         (["mmfa", "--out", "x", "--device", "tpu"], "none of auto, cpu, cuda"),
         (["mmfa_motion", "--out", "x", "--images", "0"], "1 or more"),
         (["mmfa_render256", "--out", "x", "--data", "y"], "weights of render: name their runs with --start"),
-        (["mmfa_motion", "--out", "x", "--data", "nowhere"], "no training pool"),
+        (["mmfa_motion", "--out", "x", "--data", "nowhere"], "reenact data prepare"),
     ],
 )
 def test_mistakes_end_in_one_line(arguments: list, says: str, capsys: pytest.CaptureFixture, tmp_path: Path, monkeypatch):

@@ -8,14 +8,14 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from itertools import chain
 from pathlib import Path
 
 import numpy as np
 
 from reenact.animate.ahead import ahead
+from reenact.animate.driver import Driver
 from reenact.animate.pipeline import OutputMode, Progress, Report, crops, placer
-from reenact.animate.transfer import Mode, check_mode, transfer
+from reenact.animate.transfer import Mode, check_mode
 from reenact.codec.clip import encode_clip, encode_to_target, play
 from reenact.codec.container import Header, pack_portrait, read_frames, read_opened, unpack_portrait, write_call
 from reenact.codec.profile import POSE, QUALITIES, Profile, read_profile
@@ -237,17 +237,18 @@ def decode_file(
     if sound is not None:
         check_readable(sound, "video or sound")
     loaded = load(method or opened.header.method, device, threads)
+    if loaded.name != opened.header.method:
+        raise ReenactError(f"{call}: made with method {opened.header.method}, not {loaded.name}: decode it with that one")
     profile = profile_of(loaded, opened.header.length - POSE)
     opened.check(profile)
     source = loaded.encode_source(photo, face=face)
     place = placer(source, output_mode)
     rate, done = opened.header.rate, 0
     began = time.perf_counter()
-    motions = opened.motions(profile)
-    reference = next(motions)
+    driver = Driver(loaded, source, motion, rate)
     with VideoWriter(output, rate, audio_from=sound) as writer:
-        for driving in chain([reference], motions):
-            writer.write(place(loaded.render(source, transfer(source.motion, driving, reference, motion))))
+        for driving in opened.motions(profile):
+            writer.write(place(driver.follow(driving)))
             done += 1
             if progress:
                 progress(done, opened.header.frames or None)
