@@ -26,9 +26,9 @@ from reenact.codec.profile import Profile
 from reenact.codec.stream import Sender
 from reenact.core.types import Image, Motion
 from reenact.evaluate import metrics
-from reenact.evaluate.lpips import Perceptual
-from reenact.evaluate.results import provenance, write_json
-from reenact.evaluate.runner import find_clips
+from reenact.evaluate.networks import Perceptual
+from reenact.evaluate.protocols import find_clips
+from reenact.evaluate.results import provenance, weights_digest, write_json
 from reenact.faces.landmarker import Face, Landmarker
 from reenact.media.video import VideoReader
 from reenact.runtime.onnx_method import OnnxMethod
@@ -147,7 +147,7 @@ def main() -> None:
     figures = means(score_clip(method, reader, clip, given.kbps, given.every) for clip in find_clips(given.clips))
     rates = " ".join(f"{kbps:g}" for kbps in given.kbps)
     command = f"python -m reenact.evaluate.codec clips/val --weights weights/{method.name} --kbps {rates} --every {given.every}"
-    about = provenance([command], given.weights, ["face_landmarker.task", "lpips_alexnet.ckpt"])
+    about = provenance([command], {method.name: weights_digest(given.weights)}, ["face_landmarker.task", "lpips_alexnet.ckpt"])
     write_json(given.out, {**about, "method": method.name, "meaning": MEANING, "figures": figures})
     sys.stdout.write("".join(f"{name}: {row}\n" for name, row in figures.items()))
 

@@ -49,7 +49,7 @@ class Item:
 
 def self_items(data: Path, only: str | None) -> list[Item]:
     """Every clip of a folder by its own frame 0."""
-    return [Item(clip.name, Shot(clip), clip, clip, first=False) for clip in _clips(data, only)]
+    return [Item(clip.name, Shot(clip), clip, clip, first=False) for clip in find_clips(data, only)]
 
 
 def cross_items(data: Path, only: str | None, pairs: Path | None) -> list[Item]:
@@ -76,7 +76,7 @@ def synth_items(data: Path, only: str | None) -> list[Item]:
     Raises ReenactError where no motion has two identities.
     """
     by_motion: dict[str, list[Path]] = defaultdict(list)
-    for clip in _clips(data, only):
+    for clip in find_clips(data, only):
         if found := RENDERED.match(clip.stem):
             by_motion[found["motion"]].append(clip)
     items = []
@@ -92,7 +92,7 @@ def synth_items(data: Path, only: str | None) -> list[Item]:
 def large_pose_items(data: Path, only: str | None, size: int, landmarker: Landmarker) -> list[Item]:
     """Every clip that holds frames more than `LARGE_POSE` of yaw apart. Raises ReenactError where none does."""
     items = []
-    for clip in _clips(data, only):
+    for clip in find_clips(data, only):
         yaw = _yaws(clip, size, landmarker)
         if (found := widest(yaw)) is not None:
             source, driving = found
@@ -121,7 +121,7 @@ def _yaws(clip: Path, size: int, landmarker: Landmarker) -> dict[int, float]:
     return out
 
 
-def _clips(data: Path, only: str | None) -> list[Path]:
+def find_clips(data: Path, only: str | None = None) -> list[Path]:
     clips = [clip for clip in find(data, VIDEOS, "video") if only is None or _matches(clip.stem, only)]
     if not clips:
         raise ReenactError(f"{data}: no clip matches --only {only}; change the pattern")
