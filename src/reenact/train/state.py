@@ -63,7 +63,9 @@ class Player:
         for name, tensor in _under("adam.", tensors).items():
             number, field = name.split(".")
             pattern = parameters[int(number)]
-            state.setdefault(int(number), {})[field] = tensor if field == "step" else laid_out_like(tensor, pattern)
+            state.setdefault(int(number), {})[field] = (
+                tensor if field == "step" else laid_out_like(tensor.reshape(pattern.shape), pattern)
+            )
         self.optimiser.load_state_dict({"state": state, "param_groups": self.optimiser.state_dict()["param_groups"]})
 
 
@@ -112,7 +114,8 @@ class State:
         if self.critic:
             self.critic.load(_under("critic.", tensors))
         for name, value in _under("average.", tensors).items():
-            self.average[name].copy_(laid_out_like(value, self.average[name]))
+            mean = self.average[name]
+            mean.copy_(laid_out_like(value.reshape(mean.shape), mean))  # FSDP keeps a single number as a row of one
         self.seen = int(about["images"])
 
 
