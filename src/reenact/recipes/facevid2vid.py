@@ -15,9 +15,9 @@ from reenact.faces.pose import canonical_face
 from reenact.methods.facevid2vid.config import Config
 from reenact.methods.facevid2vid.model import FaceVid2Vid
 from reenact.methods.facevid2vid.objective import MOTION_WEIGHTS, MotionObjective
-from reenact.methods.self_reenactment import RENDER_WEIGHTS
+from reenact.recipes import mmfa
 from reenact.recipes.stages import Recipe, joint_task, motion_task, render_task
-from reenact.train.config import Schedule, Stage, Task
+from reenact.train.config import Stage, Task
 
 
 def build() -> FaceVid2Vid:
@@ -41,45 +41,23 @@ def make_joint(stage: Stage, pool: Pool, device: torch.device) -> Task:
 
 
 def motion() -> Stage:
-    """Stage one: pictures in two looks, against the teacher's reading."""
-    return Stage(
-        name="motion",
-        task=make_motion,
-        schedule=Schedule(images=100_000, batch=64, learning_rate=8e-4, save_every=8_000),
-        weights=MOTION_WEIGHTS,
-        model=Config(),
-        size=256,
-        splits=("train", "strain", "ptrain"),
-        wide=1.0,
-    )
+    """Stage one, as mmfa's, on its own terms."""
+    return replace(mmfa.motion(), task=make_motion, weights=MOTION_WEIGHTS, model=Config())
 
 
 def render() -> Stage:
-    """Stage two: one frame of a clip moved to another by the teacher's keypoints."""
-    return Stage(
-        name="render",
-        task=make_render,
-        schedule=Schedule(images=13_000, batch=16, learning_rate=5e-4, warm_up=1_300, save_every=2_000, log_every=500),
-        weights=RENDER_WEIGHTS,
-        model=Config(),
-    )
+    """Stage two, as mmfa's."""
+    return replace(mmfa.render(), task=make_render, model=Config())
 
 
 def render256() -> Stage:
-    """Stage two at full size, from the small one."""
-    schedule = Schedule(images=4_000, batch=8, learning_rate=4e-4, warm_up=400, save_every=480, log_every=80)
-    return replace(render(), name="render256", schedule=schedule, size=256, after=("render",))
+    """Stage two at full size, as mmfa's."""
+    return replace(mmfa.render256(), task=make_render, model=Config())
 
 
 def joint() -> Stage:
-    """Stage three: everything, driven by what the method itself reads."""
-    weights = {**RENDER_WEIGHTS, **{name: JOINT_SHARE * weight for name, weight in MOTION_WEIGHTS.items() if name != "rough"}}
-    schedule = Schedule(images=5_600, batch=8, learning_rate=2e-4, warm_up=240, save_every=480, log_every=80)
-    return replace(render256(), name="joint", task=make_joint, schedule=schedule, weights=weights, after=("motion", "render256"))
-
-
-JOINT_SHARE = 0.5
-"""ours: of the motion stage's weights, in the joint stage"""
+    """Stage three, as mmfa's, on its own terms."""
+    return replace(mmfa.joint(), task=make_joint, weights=mmfa.joint_weights(MOTION_WEIGHTS), model=Config())
 
 
 def whole() -> tuple[Stage, ...]:
@@ -88,11 +66,5 @@ def whole() -> tuple[Stage, ...]:
 
 
 def tiny() -> tuple[Stage, ...]:
-    """Every stage for 20 steps or fewer, half a minute on a CPU: does it all still run?"""
-    small = Schedule(images=160, batch=8, learning_rate=5e-4, warm_up=16, save_every=80, log_every=8)
-    drawn = replace(small, images=80, batch=4, save_every=40, log_every=4)
-    return (
-        replace(motion(), schedule=small),
-        replace(render(), schedule=drawn, size=64),
-        replace(joint(), schedule=replace(drawn, images=16), size=64, after=("motion", "render")),
-    )
+    """Every stage for 20 steps or fewer, as mmfa's."""
+    return mmfa.shortened(motion(), render(), joint())

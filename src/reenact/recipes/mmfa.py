@@ -7,6 +7,7 @@ A stage is one function that returns its configuration, and a task (recipes/stag
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import torch
@@ -75,13 +76,18 @@ def render256() -> Stage:
 
 def joint() -> Stage:
     """Stage three: everything, driven by what the method itself reads."""
-    weights = {**RENDER_WEIGHTS, **{name: JOINT_SHARE * weight for name, weight in MOTION_WEIGHTS.items() if name != "rough"}}
     schedule = Schedule(images=5_600, batch=8, learning_rate=2e-4, warm_up=240, save_every=480, log_every=80)
-    return replace(render256(), name="joint", task=make_joint, schedule=schedule, weights=weights, after=("motion", "render256"))
+    weights, after = joint_weights(MOTION_WEIGHTS), ("motion", "render256")
+    return replace(render256(), name="joint", task=make_joint, schedule=schedule, weights=weights, after=after)
 
 
 JOINT_SHARE = 0.5
 """ours: of the motion stage's weights, in the joint stage"""
+
+
+def joint_weights(motion: Mapping[str, float]) -> dict[str, float]:
+    """Both stages' terms; the first look has nothing to learn from pairs."""
+    return {**RENDER_WEIGHTS, **{name: JOINT_SHARE * weight for name, weight in motion.items() if name != "rough"}}
 
 
 def whole() -> tuple[Stage, ...]:
@@ -91,10 +97,15 @@ def whole() -> tuple[Stage, ...]:
 
 def tiny() -> tuple[Stage, ...]:
     """Every stage for 20 steps or fewer, half a minute on a CPU: does it all still run?"""
+    return shortened(motion(), render(), joint())
+
+
+def shortened(motion: Stage, render: Stage, joint: Stage) -> tuple[Stage, ...]:
+    """The same stages, small enough to be run in a test."""
     small = Schedule(images=160, batch=8, learning_rate=5e-4, warm_up=16, save_every=80, log_every=8)
     drawn = replace(small, images=80, batch=4, save_every=40, log_every=4)
     return (
-        replace(motion(), schedule=small),
-        replace(render(), schedule=drawn, size=64),
-        replace(joint(), schedule=replace(drawn, images=16), size=64, after=("motion", "render")),
+        replace(motion, schedule=small),
+        replace(render, schedule=drawn, size=64),
+        replace(joint, schedule=replace(drawn, images=16), size=64, after=("motion", "render")),
     )
