@@ -1,4 +1,4 @@
-"""The plain form of mmfa: its motion encoder by itself, what draws by itself, then both together, on one pool.
+"""mmfa whole: its motion encoder by itself, what draws by itself, then both together, on one pool.
 
 reenact train mmfa|mmfa_motion|mmfa_render|mmfa_render256|mmfa_joint|mmfa_tiny --data POOL --out RUN
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 
 import torch
 
@@ -17,30 +18,36 @@ from reenact.faces.points import template
 from reenact.faces.pose import canonical_face
 from reenact.methods.mmfa.config import Config
 from reenact.methods.mmfa.model import Mmfa
-from reenact.methods.mmfa.objective import MOTION_WEIGHTS, MotionObjective
+from reenact.methods.mmfa.objective import MotionObjective, motion_weights
 from reenact.methods.self_reenactment import RENDER_WEIGHTS
 from reenact.recipes.stages import Recipe, joint_task, motion_task, render_task
 from reenact.train.config import Schedule, Stage, Task
 
 
-def build() -> Mmfa:
+WHOLE = Config(offsets="without_pose", code="gaussian")
+"""what ships: offsets that cannot imitate a pose, a Gaussian expression code"""
+
+
+def build(config: Config = WHOLE) -> Mmfa:
     """A fresh model on the mean face's keypoints."""
-    return Mmfa(Config(), torch.from_numpy(template(canonical_face().points)))
+    return Mmfa(config, torch.from_numpy(template(canonical_face().points)))
 
 
-METHOD = Recipe(build=build, motion_parts=("motion", "expression"), motion_objective=MotionObjective)
+def method(config: Config) -> Recipe:
+    """What the shared stages need of mmfa in this form."""
+    return Recipe(partial(build, config), motion_parts=("motion", "expression"), motion_objective=MotionObjective)
 
 
 def make_motion(stage: Stage, pool: Pool, device: torch.device) -> Task:
-    return motion_task(METHOD, stage, pool, device)
+    return motion_task(method(stage.model), stage, pool, device)
 
 
 def make_render(stage: Stage, pool: Pool, device: torch.device) -> Task:
-    return render_task(METHOD, stage, pool, device)
+    return render_task(method(stage.model), stage, pool, device)
 
 
 def make_joint(stage: Stage, pool: Pool, device: torch.device) -> Task:
-    return joint_task(METHOD, stage, pool, device)
+    return joint_task(method(stage.model), stage, pool, device)
 
 
 def motion() -> Stage:
@@ -49,8 +56,8 @@ def motion() -> Stage:
         name="motion",
         task=make_motion,
         schedule=Schedule(images=100_000, batch=64, learning_rate=8e-4, save_every=8_000),
-        weights=MOTION_WEIGHTS,
-        model=Config(),
+        weights=motion_weights(WHOLE),
+        model=WHOLE,
         size=256,
         splits=("train", "strain", "ptrain"),
         wide=1.0,
@@ -64,7 +71,7 @@ def render() -> Stage:
         task=make_render,
         schedule=Schedule(images=13_000, batch=16, learning_rate=5e-4, warm_up=1_300, save_every=2_000, log_every=500),
         weights=RENDER_WEIGHTS,
-        model=Config(),
+        model=WHOLE,
     )
 
 
@@ -77,7 +84,7 @@ def render256() -> Stage:
 def joint() -> Stage:
     """Stage three: everything, driven by what the method itself reads."""
     schedule = Schedule(images=5_600, batch=8, learning_rate=2e-4, warm_up=240, save_every=480, log_every=80)
-    weights, after = joint_weights(MOTION_WEIGHTS), ("motion", "render256")
+    weights, after = joint_weights(motion_weights(WHOLE)), ("motion", "render256")
     return replace(render256(), name="joint", task=make_joint, schedule=schedule, weights=weights, after=after)
 
 
@@ -88,6 +95,29 @@ JOINT_SHARE = 0.5
 def joint_weights(motion: Mapping[str, float]) -> dict[str, float]:
     """Both stages' terms; the first look has nothing to learn from pairs."""
     return {**RENDER_WEIGHTS, **{name: JOINT_SHARE * weight for name, weight in motion.items() if name != "rough"}}
+
+
+def form(config: Config) -> Stage:
+    """The motion stage of another form, for the ablation: same pictures, same schedule."""
+    return replace(motion(), weights=motion_weights(config), model=config)
+
+
+def without_vae() -> Stage:
+    return form(replace(WHOLE, code="plain"))
+
+
+def without_projection() -> Stage:
+    return form(replace(WHOLE, offsets="free"))
+
+
+def in_camera() -> Stage:
+    """Offsets in the camera's frame, before scale: LivePortrait's equation."""
+    return form(replace(WHOLE, offsets="free", transform="liveportrait"))
+
+
+def without_scale() -> Stage:
+    """Offsets in the camera's frame, no scale: face-vid2vid's equation."""
+    return form(replace(WHOLE, offsets="free", transform="facevid2vid"))
 
 
 def whole() -> tuple[Stage, ...]:

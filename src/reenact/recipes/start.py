@@ -39,12 +39,19 @@ def images_seen(path: Path) -> int:
 def begin(trained: nn.ModuleDict, tensors: Mapping[str, Tensor]) -> list[str]:
     """Fills every part of which `tensors` hold anything, whole; gives the names of these parts.
 
-    Raises ReenactError where a part fits only partly.
+    Raises ReenactError where a part fits only partly; what only training needs (a part's `training_only`) may be missing, as it
+    is in weights that ship, and then stays as it is.
     """
     filled = []
     for name, part in trained.items():
         own = {key.removeprefix(f"{name}."): value for key, value in tensors.items() if key.startswith(f"{name}.")}
         if own:
-            fill(part, own)
+            fill(part, _fresh(part) | own)
             filled.append(name)
     return filled
+
+
+def _fresh(part: nn.Module) -> dict[str, Tensor]:
+    """What a start may lack of a part, as it is."""
+    may_lack = tuple(f"{child}." for child in getattr(part, "training_only", ()))
+    return {name: value.clone() for name, value in part.state_dict().items() if name.startswith(may_lack)} if may_lack else {}

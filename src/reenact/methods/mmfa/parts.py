@@ -28,6 +28,7 @@ class MotionEncoder(TwoLooks):
         self.expression = nn.Linear(FEATURES + told, config.expression_size)
         self.canonical = small(nn.Linear(FEATURES, 3 * config.mesh_keypoints))
         if config.code == "gaussian":
+            self.training_only = ("log_variance",)
             self.log_variance = small(nn.Linear(FEATURES, config.expression_size))
             nn.init.constant_(self.log_variance.bias, FIRST_LOG_VARIANCE)
 
