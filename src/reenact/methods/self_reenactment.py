@@ -21,6 +21,7 @@ from reenact.core.face_mesh import (
 )
 from reenact.geometry.grid import identity_grid, sample
 from reenact.losses.face_mesh import FaceMesh
+from reenact.losses.identity import SFace, identity_distance
 from reenact.losses.lpips import LPIPS
 from reenact.losses.regions import Region
 from reenact.nn.graphs import CANONICAL
@@ -36,6 +37,7 @@ RENDER_WEIGHTS = {
     "mesh": 8.0,
     "mesh_gaps": 10.0,
     "mesh_shapes": 4.0,
+    "identity": 0.5,
 }
 """ours: chosen so that no term is ten times another at the start"""
 
@@ -44,13 +46,14 @@ class RenderObjective(nn.Module):
     """Self-reenactment: the source frame, driven by the keypoints of another frame of its clip, is that frame.
 
     What of it is expression is also read back: the landmarker's mesh and blendshapes of the picture made, against
-    those of the driving frame, and eyes and mouth compared by themselves, enlarged.
+    those of the driving frame, and eyes and mouth compared by themselves, enlarged; and who it is, by SFace.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.lpips = LPIPS("alex")
         self.face_mesh = FaceMesh()
+        self.sface = SFace()
 
     def forward(self, model: KeypointMethod, source: Tensors, driving: Tensors) -> tuple[dict[str, Tensor], Rendered]:
         """Driven by the teacher's keypoints. The terms, and what was drawn."""
@@ -76,8 +79,7 @@ class RenderObjective(nn.Module):
         target = driving["image"]
         truth = model.teacher(driving)
         weight = 1 + 4 * feature_mask(truth, target.shape[-1], model.config.mesh_keypoints)
-        windows = [window_grid(driving, middle, reach, WINDOW_SIDE) for middle, reach in WINDOWS]
-        made, wanted = (torch.cat([sample(x, grid) for grid in windows]) for x in (rendered.frame, target))
+        made, wanted = (enlarged(x, driving) for x in (rendered.frame, target))
         return {
             "l1": ((rendered.frame - target).abs() * weight).mean(),
             "warped": (rendered.warped - target).abs().mean(),
@@ -87,18 +89,22 @@ class RenderObjective(nn.Module):
         }
 
     def _mesh(self, frame: Tensor, target: Tensor, region: Region) -> dict[str, Tensor]:
-        """Mesh points (in half sides of the landmarker's square) and blendshapes of both pictures."""
+        """Mesh points (in half sides of the landmarker's square), blendshapes and identity of both pictures."""
         with torch.autocast(frame.device.type, enabled=False):
             with torch.no_grad():
                 wanted = region.inward(self.face_mesh.read(target.float(), region))
                 shapes = self.face_mesh.blendshapes(region.outward(wanted))
+                person = self.sface.embed(target.float(), region.outward(wanted))
             found = region.inward(self.face_mesh.read(frame.float(), region))
+            # looked at where the true face is: an embedding says who it is, not where
+            shown = self.sface.embed(frame.float(), region.outward(wanted))
             weight = found.new_ones(found.shape[1], 1)
             weight[list(EXPRESSIVE)] = 3
             gap = [torch.stack([x[:, a] - x[:, b] for a, b in MESH_GAPS], 1)[..., :2] for x in (found, wanted)]
             return {
                 "mesh": ((found - wanted)[..., :2].abs() * weight).mean(),
                 "mesh_gaps": F.l1_loss(*gap),
+                "identity": identity_distance(shown, person),
                 "mesh_shapes": F.l1_loss(self.face_mesh.blendshapes(region.outward(found)), shapes),
             }
 
@@ -126,6 +132,11 @@ def _region(pose: Pose, mesh_keypoints: int) -> Region:
 WINDOWS = (((-0.18, -0.18, 0.35), 0.15), ((0.18, -0.18, 0.35), 0.15), ((0.0, 0.23, 0.44), 0.22))
 """Middle, in the mean head's frame, and half side of what is looked at enlarged: both eyes, the mouth (ours)"""
 WINDOW_SIDE = 64
+
+
+def enlarged(picture: Tensor, truth: Tensors) -> Tensor:
+    """[B,3,s,s] -> [3 B,3,64,64]: the WINDOWS of a picture whose pose is known."""
+    return torch.cat([sample(picture, window_grid(truth, middle, reach, WINDOW_SIDE)) for middle, reach in WINDOWS])
 
 
 def feature_mask(pose: Pose, size: int, count: int) -> Tensor:

@@ -16,13 +16,13 @@ import torch
 from reenact.data.pool import Pool
 from reenact.faces.points import template
 from reenact.faces.pose import canonical_face
+from reenact.methods import adversary
 from reenact.methods.mmfa.config import Config
 from reenact.methods.mmfa.model import Mmfa
 from reenact.methods.mmfa.objective import MotionObjective, motion_weights
 from reenact.methods.self_reenactment import RENDER_WEIGHTS
 from reenact.recipes.stages import Recipe, joint_task, motion_task, render_task
 from reenact.train.config import Schedule, Stage, Task
-
 
 WHOLE = Config(offsets="without_pose", code="gaussian")
 """what ships: offsets that cannot imitate a pose, a Gaussian expression code"""
@@ -78,7 +78,8 @@ def render() -> Stage:
 def render256() -> Stage:
     """Stage two at full size, from the small one."""
     schedule = Schedule(images=4_000, batch=8, learning_rate=4e-4, warm_up=400, save_every=480, log_every=80)
-    return replace(render(), name="render256", schedule=schedule, size=256, after=("render",))
+    weights = RENDER_WEIGHTS | adversary.WEIGHTS
+    return replace(render(), name="render256", schedule=schedule, weights=weights, size=256, after=("render",))
 
 
 def joint() -> Stage:
@@ -94,7 +95,11 @@ JOINT_SHARE = 0.5
 
 def joint_weights(motion: Mapping[str, float]) -> dict[str, float]:
     """Both stages' terms; the first look has nothing to learn from pairs."""
-    return {**RENDER_WEIGHTS, **{name: JOINT_SHARE * weight for name, weight in motion.items() if name != "rough"}}
+    return {
+        **RENDER_WEIGHTS,
+        **adversary.WEIGHTS,
+        **{name: JOINT_SHARE * weight for name, weight in motion.items() if name != "rough"},
+    }
 
 
 def form(config: Config) -> Stage:

@@ -13,12 +13,13 @@ from torch import Tensor, nn
 from reenact.data.batches import Batches
 from reenact.data.pairs import Batch
 from reenact.data.pool import Pool
+from reenact.methods.adversary import CRITIC_WEIGHTS, Adversary
 from reenact.methods.reading import SHOWN_GAPS, gaps
 from reenact.methods.self_reenactment import RenderObjective
 from reenact.nn.graphs import CANONICAL
 from reenact.nn.keypoint_method import KeypointMethod, Rendered
 from reenact.recipes import shown
-from reenact.train.config import Shown, Stage, Task, Terms, Validation
+from reenact.train.config import Critic, Shown, Stage, Task, Terms, Validation
 from reenact.train.state import fill
 
 CHECKED_TERMS = ("lpips", "features", "mesh", "mesh_gaps", "mesh_shapes")
@@ -26,6 +27,8 @@ CHECKED_AT_ONCE = 32
 """ours: pictures of one validation batch"""
 
 
+CRITIC_SHARE = 2.0
+"""ours: the critic's learning rate in those of what it judges; it begins from nothing"""
 RENDER_PARTS = ("source", "dense_motion", "generator")
 """what draws, in every method that moves keypoints"""
 
@@ -97,9 +100,12 @@ def render_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device) 
     trained = parts(model, RENDER_PARTS).to(memory_format=torch.channels_last)
     data = Batches(pool, stage.splits, stage.size, device, stage.seed, stage.wide)
 
+    judge, critic = adversary(stage, device)
+
     def compute(batch: tuple[Batch, Batch]) -> tuple[Terms, Shown]:
         terms, rendered = objective(model, *batch)
-        return terms, {"fake": rendered.frame, "real": batch[1]["image"]}
+        more, shown = judge(rendered.frame, batch[1])
+        return terms | more, shown
 
     def check(average: Mapping[str, Tensor]) -> Validation:
         validation = averaged(method.build().to(device), RENDER_PARTS, average)
@@ -107,7 +113,7 @@ def render_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device) 
         return Validation(figures, *shown.drawn_rows(draw, validation, data))
 
     batch = stage.schedule.batch
-    return Task(trained, compute, lambda seen, share: data.pairs(seen, batch, share), check, data=about(pool))
+    return Task(trained, compute, lambda seen, share: data.pairs(seen, batch, share), check, critic, about(pool))
 
 
 def joint_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device) -> Task:
@@ -122,11 +128,13 @@ def joint_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device) -
     trained["probe"] = reading
     trained.to(memory_format=torch.channels_last)
     data = Batches(pool, stage.splits, stage.size, device, stage.seed, stage.wide)
+    judge, critic = adversary(stage, device)
 
     def compute(batch: tuple[Batch, Batch]) -> tuple[Terms, Shown]:
         model.motion.eval()
         terms, rendered, read = objective.joint(model, *batch)
-        return {**terms, **reading.compare(model, read, batch[1])}, {"fake": rendered.frame, "real": batch[1]["image"]}
+        more, shown = judge(rendered.frame, batch[1])
+        return {**terms, **reading.compare(model, read, batch[1]), **more}, shown
 
     def check(average: Mapping[str, Tensor]) -> Validation:
         validation = averaged(method.build().to(device), names, average)
@@ -135,7 +143,21 @@ def joint_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device) -
         return Validation(figures, *shown.drawn_rows(draw_as_read, validation, data))
 
     batch = stage.schedule.batch
-    return Task(trained, compute, lambda seen, share: data.pairs(seen, batch, share), check, data=about(pool))
+    return Task(trained, compute, lambda seen, share: data.pairs(seen, batch, share), check, critic, about(pool))
+
+
+def adversary(stage: Stage, device: torch.device) -> tuple[Callable[[Tensor, Batch], tuple[Terms, Shown]], Critic | None]:
+    """(drawn picture, driving) -> the terms that a critic adds and what it is shown, and the critic; of a stage whose weights
+    name `adversarial`. Else nothing, and none."""
+    if "adversarial" not in stage.weights:
+        return lambda frame, driving: ({}, {}), None
+    network = Adversary().to(device).to(memory_format=torch.channels_last)
+
+    def judge(frame: Tensor, driving: Batch) -> tuple[Terms, Shown]:
+        shown = network.shown(frame, driving)
+        return network.terms(shown), shown
+
+    return judge, Critic(network, network, CRITIC_WEIGHTS, CRITIC_SHARE * stage.schedule.learning_rate)
 
 
 def about(pool: Pool) -> dict[str, Any]:

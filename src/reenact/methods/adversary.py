@@ -1,0 +1,55 @@
+"""The critic of what draws: one judge for the whole picture, one for eyes and mouth enlarged (losses/patch_gan.py).
+
+ours: at a CPU's number of pictures, a face is judged where looks are decided; the rest of the picture by coarse patches.
+"""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from reenact.losses.patch_gan import PatchDiscriminator, feature_matching, hinge_discriminator, hinge_generator
+from reenact.methods.self_reenactment import enlarged
+from reenact.nn.keypoints import Tensors
+
+WIDTH = 32
+"""ours: channels of the first block; a tenth of a step's arithmetic"""
+WEIGHTS = {"adversarial": 0.03, "matching": 0.3}
+"""ours: matching leads, so that what is learnt is the texture of this very picture; the bare verdict is a nudge"""
+CRITIC_WEIGHTS = {"critic": 1.0}
+
+
+class Adversary(nn.Module):
+    """Both judges, and what each side learns from them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.whole = PatchDiscriminator(WIDTH, blocks=4)
+        self.parts = PatchDiscriminator(WIDTH, blocks=3)
+
+    def shown(self, frame: Float[Tensor, "batch 3 size size"], driving: Tensors) -> dict[str, Tensor]:
+        """What the judges see of a drawn picture and of the true one."""
+        truth = driving["image"]
+        parts, true_parts = (enlarged(picture, driving) for picture in (frame, truth))
+        return {"fake": frame, "real": truth, "fake_parts": parts, "real_parts": true_parts}
+
+    def terms(self, shown: Tensors) -> dict[str, Float[Tensor, ""]]:
+        """For what draws: the hinge's other side, and the distance of the judges' features to those of the true picture.
+
+        Gradients reach the fake pictures; whoever calls it keeps the judges' own parameters still (train/loop.py does)."""
+        adversarial, matching = [], []
+        for judge, name in ((self.whole, ""), (self.parts, "_parts")):
+            fake = judge(shown[f"fake{name}"])
+            with torch.no_grad():
+                real = judge(shown[f"real{name}"])
+            adversarial.append(hinge_generator(fake.logits))
+            matching.append(feature_matching(fake.features, real.features))
+        return {"adversarial": torch.stack(adversarial).sum(), "matching": torch.stack(matching).sum()}
+
+    def forward(self, shown: Tensors) -> dict[str, Float[Tensor, ""]]:
+        """For the judges: hinge, both summed; 4 for judges that know nothing."""
+        losses = []
+        for judge, name in ((self.whole, ""), (self.parts, "_parts")):
+            losses.append(hinge_discriminator(judge(shown[f"real{name}"]).logits, judge(shown[f"fake{name}"]).logits))
+        return {"critic": torch.stack(losses).sum()}
