@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int64, UInt8
 from torch import Tensor
 
-from reenact.data.pairs import Batch, PairSampler, Shake, jitter, mirrored
+from reenact.data.pairs import Batch, Mix, PairSampler, Shake, jitter, mirrored
 from reenact.data.pool import Pool
 
 FIELDS = ("head_pose", "scale", "translation", "canonical", "head", "blendshapes")
@@ -28,11 +28,20 @@ class Batches:
     """A pool at one picture size on one device."""
 
     def __init__(
-        self, pool: Pool, splits: tuple[str, ...], size: int, device: torch.device, seed: int = 0, wide: float = 0.5
+        self,
+        pool: Pool,
+        splits: tuple[str, ...],
+        size: int,
+        device: torch.device,
+        seed: int = 0,
+        wide: float = 0.5,
+        same_motion: float = 0.0,
     ) -> None:
-        """splits: the parts of the pool that are drawn from. wide: data.pairs.PairSampler."""
+        """splits: the parts of the pool that are drawn from. wide: data.pairs.PairSampler. same_motion: share of `triples` in
+        which a rendered person is driven by another one who makes the same motion; 0 where the pool has no such clips."""
         self.pool, self.size, self.device, self.seed = pool, size, device, seed
-        self.sampler = PairSampler(pool, splits, seed, wide)
+        mix = Mix(same_clip=1 - same_motion, same_motion=same_motion) if same_motion and pool.motion is not None else None
+        self.sampler = PairSampler(pool, splits, seed, wide, mix)
         self.mirror = self.sampler.mirror.to(device)
         self.truth = {name: torch.from_numpy(np.ascontiguousarray(getattr(pool.truth, name))).to(device) for name in FIELDS}
         self.frames = self._resident() if self._fits() else None
@@ -45,6 +54,15 @@ class Batches:
         flip = torch.from_numpy(random.random(count) < 0.5)[share].to(self.device)
         gain = torch.from_numpy(random.uniform(0.85, 1.15, (count, 3, 1, 1)).astype(np.float32))[share].to(self.device)
         return tuple(mirrored(self.read(rows[share]), flip, gain, self.mirror) for rows in (source, driving))  # type: ignore[return-value]
+
+    def triples(self, seen: int, count: int, share: slice) -> tuple[Batch, Batch, Batch]:
+        """Source, driving, and the target: what the source's person looks like in the driving frame's motion. Else as `pairs`;
+        driving and target are one frame, but for rendered people who make the same motion."""
+        random = self._at(seen)
+        rows = self.sampler.triples(count)
+        flip = torch.from_numpy(random.random(count) < 0.5)[share].to(self.device)
+        gain = torch.from_numpy(random.uniform(0.85, 1.15, (count, 3, 1, 1)).astype(np.float32))[share].to(self.device)
+        return tuple(mirrored(self.read(some[share]), flip, gain, self.mirror) for some in rows)  # type: ignore[return-value]
 
     def singles(self, seen: int, count: int, share: slice) -> tuple[Batch, Batch]:
         """Frames, flipped and shaded at random, with `wobble` [B,6] (normal numbers, for who shakes windows); and the same at

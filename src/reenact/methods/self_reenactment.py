@@ -63,16 +63,21 @@ class RenderObjective(nn.Module):
         return self.terms(model, rendered, driving), rendered
 
     def joint(
-        self, model: KeypointMethod, source: Tensors, driving: Tensors
+        self, model: KeypointMethod, source: Tensors, driving: Tensors, target: Tensors
     ) -> tuple[dict[str, Tensor], Rendered, dict[str, Tensor]]:
         """Driven by the method's own reading of both pictures, as it will run. The terms, what was drawn, what was read of
-        the driving picture."""
+        the driving picture.
+
+        target: the source's person in the driving picture's motion; the driving picture itself, but where a rendered person
+        drives another. Heads differ in size, so there the place and scale are the target's.
+        """
         count = len(source["image"])
         both = model.motion(torch.cat([source["image"], driving["image"]]))
         read = [{name: value[part] for name, value in both.items()} for part in (slice(count), slice(count, None))]
-        poses = [model.pose(read[0][CANONICAL], motion) for motion in read]
+        theirs = {name: _elsewhere(read[1][name], driving, target, name) for name in read[1]}
+        poses = [model.pose(read[0][CANONICAL], motion) for motion in (read[0], theirs)]
         rendered = model.render_poses(source["image"], model.pyramid(source["image"]), *poses)
-        return self.terms(model, rendered, driving), rendered, read[1]
+        return self.terms(model, rendered, target), rendered, read[1]
 
     def terms(self, model: KeypointMethod, rendered: Rendered, driving: Tensors) -> dict[str, Tensor]:
         """driving: the true picture with the teacher's reading of it."""
@@ -107,6 +112,14 @@ class RenderObjective(nn.Module):
                 "identity": identity_distance(shown, person),
                 "mesh_shapes": F.l1_loss(self.face_mesh.blendshapes(region.outward(found)), shapes),
             }
+
+
+def _elsewhere(read: Tensor, driving: Tensors, target: Tensors, name: str) -> Tensor:
+    """A field of the motion read: place and scale are the target's truth in rows where another person drives."""
+    if name not in ("scale", "translation"):
+        return read
+    other = (driving["canonical"] != target["canonical"]).flatten(1).any(1, keepdim=True)
+    return torch.where(other, target[name].to(read), read)
 
 
 EXPRESSIVE = (*LIPS, *RIGHT_LIDS, *LEFT_LIDS, *RIGHT_IRIS, *LEFT_IRIS, *RIGHT_BROW, *LEFT_BROW)

@@ -86,7 +86,8 @@ def joint() -> Stage:
     """Stage three: everything, driven by what the method itself reads."""
     schedule = Schedule(images=5_600, batch=8, learning_rate=2e-4, warm_up=240, save_every=480, log_every=80)
     weights, after = joint_weights(motion_weights(WHOLE)), ("motion", "render256")
-    return replace(render256(), name="joint", task=make_joint, schedule=schedule, weights=weights, after=after)
+    stage = replace(render256(), name="joint", task=make_joint, schedule=schedule, weights=weights, after=after)
+    return replace(stage, same_motion=0.15)
 
 
 JOINT_SHARE = 0.5

@@ -99,13 +99,12 @@ def render_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device) 
     objective = RenderObjective().to(device)
     trained = parts(model, RENDER_PARTS).to(memory_format=torch.channels_last)
     data = Batches(pool, stage.splits, stage.size, device, stage.seed, stage.wide)
-
     judge, critic = adversary(stage, device)
 
     def compute(batch: tuple[Batch, Batch]) -> tuple[Terms, Shown]:
         terms, rendered = objective(model, *batch)
-        more, shown = judge(rendered.frame, batch[1])
-        return terms | more, shown
+        more, exhibit = judge(rendered.frame, batch[1])
+        return terms | more, exhibit
 
     def check(average: Mapping[str, Tensor]) -> Validation:
         validation = averaged(method.build().to(device), RENDER_PARTS, average)
@@ -119,7 +118,8 @@ def render_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device) 
 def joint_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device) -> Task:
     """Stage three: everything, driven by the method's own reading, so that what is read is taught by what is drawn.
 
-    The motion encoder's batch norms stand still: its batches are small here, and pairs of one clip are alike.
+    Some sources are rendered people whom another one drives, with the exact truth. The motion encoder's batch norms stand
+    still: its batches are small here, and pairs of one clip are alike.
     """
     model = method.build().to(device).train()
     objective, reading = RenderObjective().to(device), method.motion_objective(model).to(device)
@@ -127,14 +127,14 @@ def joint_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device) -
     trained = parts(model, names)
     trained["probe"] = reading
     trained.to(memory_format=torch.channels_last)
-    data = Batches(pool, stage.splits, stage.size, device, stage.seed, stage.wide)
+    data = Batches(pool, stage.splits, stage.size, device, stage.seed, stage.wide, stage.same_motion)
     judge, critic = adversary(stage, device)
 
-    def compute(batch: tuple[Batch, Batch]) -> tuple[Terms, Shown]:
+    def compute(batch: tuple[Batch, Batch, Batch]) -> tuple[Terms, Shown]:
         model.motion.eval()
         terms, rendered, read = objective.joint(model, *batch)
-        more, shown = judge(rendered.frame, batch[1])
-        return {**terms, **reading.compare(model, read, batch[1]), **more}, shown
+        more, exhibit = judge(rendered.frame, batch[2])
+        return {**terms, **reading.compare(model, read, batch[1]), **more}, exhibit
 
     def check(average: Mapping[str, Tensor]) -> Validation:
         validation = averaged(method.build().to(device), names, average)
@@ -143,7 +143,7 @@ def joint_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device) -
         return Validation(figures, *shown.drawn_rows(draw_as_read, validation, data))
 
     batch = stage.schedule.batch
-    return Task(trained, compute, lambda seen, share: data.pairs(seen, batch, share), check, critic, about(pool))
+    return Task(trained, compute, lambda seen, share: data.triples(seen, batch, share), check, critic, about(pool))
 
 
 def adversary(stage: Stage, device: torch.device) -> tuple[Callable[[Tensor, Batch], tuple[Terms, Shown]], Critic | None]:
