@@ -12,12 +12,14 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from reenact.core.assets import fetch
+from reenact.core.assets import cache_dir, fetch
 from reenact.core.errors import ReenactError
 from reenact.core.face_mesh import ARCFACE_SIZE
 from reenact.losses.regions import arcface_region
 
 EMBEDDING = 128
+PLAIN = "sface.npz"
+"""beside the fetched file: its arrays"""
 _CHANGED = "sface.onnx holds another network than expected: delete it, it is fetched anew"
 
 
@@ -27,10 +29,16 @@ class SFace(nn.Module):
     def __init__(self) -> None:
         """Raises ReenactError when the network is neither cached nor to be had, or is another one."""
         super().__init__()
-        layers, self.norm, linear = _read(fetch("sface.onnx").read_bytes())
-        self.layers = nn.Sequential(*layers)
-        self.register_buffer("weight", linear[0], persistent=False)
-        self.register_buffer("bias", linear[1], persistent=False)
+        known = _network()
+        arrays = {name: torch.from_numpy(np.ascontiguousarray(value)) for name, value in known.items()}
+        count = sum(name.startswith("kernel_") for name in arrays)
+        layers = [tuple(arrays[f"{name}_{number}"] for name in _LAYER) for number in range(count)]
+        self.layers = nn.Sequential(
+            *(_Convolution(kernel, (gain, shift), slope, int(s)) for kernel, gain, shift, slope, s in layers)
+        )
+        self.norm = _Affine(arrays["norm_gain"], arrays["norm_shift"])
+        self.register_buffer("weight", arrays["weight"], persistent=False)
+        self.register_buffer("bias", arrays["bias"], persistent=False)
 
     def forward(self, face: Float[Tensor, "batch 3 112 112"]) -> Float[Tensor, "batch 128"]:
         """RGB in [0, 1], aligned by `arcface_region` -> an embedding of unit length."""
@@ -77,34 +85,50 @@ class _Affine(nn.Module):
         return x * self.gain + self.shift
 
 
-def _read(network: bytes) -> tuple[list[_Convolution], _Affine, tuple[Tensor, Tensor]]:
-    """The layers, the norm behind them, and the last linear map with its norm folded in."""
+def plain(network: bytes) -> dict[str, np.ndarray]:
+    """The file's arrays in the order in which they work, for machines without the onnx package: convolution n as
+    kernel_n, gain_n, shift_n, slope_n, stride_n, the norm behind them and the last linear map with its norm folded in.
+
+    Raises ReenactError where the file holds another network.
+    """
     import onnx
 
     graph = onnx.load_from_string(network).graph
-    arrays = {
-        entry.name: torch.from_numpy(np.array(onnx.numpy_helper.to_array(entry), np.float32)) for entry in graph.initializer
-    }
+    arrays = {entry.name: np.array(onnx.numpy_helper.to_array(entry), np.float32) for entry in graph.initializer}
     nodes = [node for node in graph.node if node.op_type not in ("Sub", "Mul", "Dropout", "Flatten")]
     *body, last_norm, linear, linear_norm = nodes
     kinds = [node.op_type for node in body]
     if kinds != ["Conv", "BatchNormalization", "PRelu"] * (len(body) // 3) or linear.op_type != "Gemm":
         raise ReenactError(_CHANGED)
-    layers = []
-    for convolution, norm, slope in zip(body[::3], body[1::3], body[2::3], strict=True):
+    found: dict[str, np.ndarray] = {}
+    for number, (convolution, norm, slope) in enumerate(zip(body[::3], body[1::3], body[2::3], strict=True)):
         stride = next(attribute.ints[0] for attribute in convolution.attribute if attribute.name == "strides")
-        kernel = arrays[convolution.input[1]]
-        layers.append(_Convolution(kernel, _gain_and_shift(norm, arrays), arrays[slope.input[1]], int(stride)))
+        gain, shift = _gain_and_shift(norm, arrays)
+        named = (arrays[convolution.input[1]], gain, shift, arrays[slope.input[1]], np.int64(stride))
+        found |= {f"{name}_{number}": value for name, value in zip(_LAYER, named, strict=True)}
     gain, shift = _gain_and_shift(linear_norm, arrays)
     weight, bias = (arrays[name] for name in linear.input[1:3])
     if len(weight) != EMBEDDING:
         raise ReenactError(_CHANGED)
-    return layers, _Affine(*_gain_and_shift(last_norm, arrays)), (weight * gain[:, None], bias * gain + shift)
+    found["norm_gain"], found["norm_shift"] = _gain_and_shift(last_norm, arrays)
+    return found | {"weight": weight * gain[:, None], "bias": bias * gain + shift}
 
 
-def _gain_and_shift(node, arrays: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+_LAYER = ("kernel", "gain", "shift", "slope", "stride")
+
+
+def _network() -> dict[str, np.ndarray]:
+    """The arrays: of the plain copy that a lease carries (recipes/pack.py), else of the fetched file."""
+    path = cache_dir() / PLAIN
+    if path.exists():
+        with np.load(path, allow_pickle=False) as file:
+            return dict(file)
+    return plain(fetch("sface.onnx").read_bytes())
+
+
+def _gain_and_shift(node, arrays: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     """A batch norm as x * gain + shift."""
     epsilon = next(attribute.f for attribute in node.attribute if attribute.name == "epsilon")
     scale, offset, mean, variance = (arrays[name] for name in node.input[1:5])
-    gain = scale / (variance + epsilon).sqrt()
+    gain = scale / np.sqrt(variance + np.float32(epsilon))
     return gain, offset - mean * gain

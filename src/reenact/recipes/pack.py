@@ -24,6 +24,7 @@ from torch import Tensor
 from reenact.core.assets import fetch
 from reenact.core.errors import ReenactError
 from reenact.data.pool import Pool
+from reenact.losses import identity
 from reenact.recipes.start import read_start
 from reenact.train.tensors import write_tensors
 
@@ -97,6 +98,10 @@ def pack(
         parts.add(f"code/{name}", content)
     for name in networks:
         parts.add(f"networks/{name}", fetch(name).read_bytes())
+    if "sface.onnx" in networks:
+        held = io.BytesIO()
+        np.savez(held, **identity.plain(fetch("sface.onnx").read_bytes()))
+        parts.add(f"networks/{identity.PLAIN}", held.getvalue())
     if tensors:
         whole = out / "start.part"
         write_tensors(whole, tensors, {})
