@@ -1,6 +1,6 @@
 """Trained runs -> what ships: ONNX graphs with fp16 weights, and config.json.
 
-python -m reenact.recipes.export OUT RUN... [--method mmfa|facevid2vid]
+python -m reenact.recipes.export OUT RUN... [--method mmfa|facevid2vid|prior]
 
 Which graphs there are is the method's own affair (its `graphs()`). They hold 2-D operators only. Weights are stored as fp16
 and widened as a graph is loaded, so that the arithmetic is the run-time's choice (fp32, bf16).
@@ -23,13 +23,13 @@ from torch import Tensor, nn
 from reenact.core.errors import ReenactError
 from reenact.nn.graphs import Graph
 from reenact.nn.keypoint_method import KeypointMethod
-from reenact.recipes import facevid2vid, mmfa
+from reenact.recipes import facevid2vid, mmfa, prior
 from reenact.recipes.start import begin, images_seen, read_start
 
 OPSET = 18
 SMALL = 64
 """tensors of fewer numbers stay fp32: they cost nothing, and constants among them must stay exact"""
-RECIPES: dict[str, ModuleType] = {"mmfa": mmfa, "facevid2vid": facevid2vid}
+RECIPES: dict[str, ModuleType] = {"mmfa": mmfa, "facevid2vid": facevid2vid, "prior": prior}
 """each has build"""
 
 
