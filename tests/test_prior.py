@@ -1,17 +1,22 @@
 """The semantic prior: its face model, its equation, its budget, its export; that it starts where mmfa is; another prior."""
 
 import json
-from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from training_pool import make_pool
 
+from reenact.animate.driver import Control, alignment
+from reenact.animate.expression import PRESETS, ExpressionMap
+from reenact.animate.parts import compose
+from reenact.animate.pipeline import _placed, open_take
+from reenact.animate.transfer import transfer
+from reenact.core.errors import ReenactError
+from reenact.core.types import Motion
 from reenact.data.pairs import PairSampler
 from reenact.data.pool import Pool
+from reenact.faces.blendshapes import BLENDSHAPE_NAMES
 from reenact.faces.points import MESH_POINTS
 from reenact.faces.pose import canonical_face
 from reenact.geometry.grid import identity_grid
@@ -23,10 +28,12 @@ from reenact.methods.prior.parts import UNIT, facing
 from reenact.nn.blocks import parameter_count
 from reenact.recipes import mmfa, prior
 from reenact.recipes.export import export, load
+from reenact.recipes.expression_map import direct
 from reenact.recipes.run import run
 from reenact.recipes.stages import RENDER_PARTS
 from reenact.runtime.onnx_method import OnnxMethod
 from reenact.train.journal import LOG
+from training_pool import make_pool
 
 TOLERANCE = 2e-3
 """of [0, 1]: PyTorch fp32 against the exported graphs in fp32, whose weights are stored as fp16"""
@@ -159,7 +166,12 @@ def test_it_starts_where_mmfa_is(image: torch.Tensor):
         part = {key.removeprefix(f"{name}."): value for key, value in begun.items() if key.startswith(f"{name}.")}
         getattr(made, name).load_state_dict(part)
     truth = {"head_pose": torch.tensor([[0.2, 0.1, 0.0]]), "scale": torch.ones(1, 1), "translation": torch.zeros(1, 2)}
-    still = {**truth, "head_pose": torch.zeros(1, 3), "canonical": other.motion.template[None], "head": other.motion.template[None]}
+    still = {
+        **truth,
+        "head_pose": torch.zeros(1, 3),
+        "canonical": other.motion.template[None],
+        "head": other.motion.template[None],
+    }
     frames = []
     with torch.no_grad():
         for one in (other, made):
@@ -213,6 +225,43 @@ def test_graphs_agree_with_the_module(model: Prior, image: torch.Tensor, exporte
         expected = model.render(exact, model.encode_source(exact), *tensors).frame[0].permute(1, 2, 0).numpy()
     assert np.abs(frame - expected).mean() < TOLERANCE
     assert np.abs(frame - expected).mean() < 0.2 * np.abs(frame - exact[0].permute(1, 2, 0).numpy()).mean()
+
+
+def test_blendshapes_are_the_code(exported: Path):
+    """The map is direct: what is set arrives as it is, what follows the 52 stays, and nothing is fitted."""
+    numbers = np.random.default_rng(0)
+    codes, shapes = numbers.uniform(size=(40, 60)).astype(np.float32), numbers.uniform(size=(40, 52)).astype(np.float32)
+    found = direct(codes, shapes, np.repeat(np.arange(4), 10), np.repeat([False, True], 20), "prior", "")
+    found.map.save(exported)
+    held = ExpressionMap.load(exported, 60)
+    change = held.code({"jawOpen": 0.6, "mouthSmileLeft": 0.8})
+    assert {BLENDSHAPE_NAMES[i]: round(float(change[i]), 5) for i in np.flatnonzero(change)} == {
+        "jawOpen": 0.6,
+        "mouthSmileLeft": 0.8,
+    }
+    assert np.array_equal(held.read(codes), codes[:, :52])
+    worn = held.wearing(codes[0], "smile")
+    assert np.array_equal(worn[52:], codes[0, 52:]) and np.allclose(held.read(worn), held.code(PRESETS["smile"])[:52])
+    with pytest.raises(ReenactError, match="tongue"):
+        held.code({"tongueOut": 1.0})
+
+
+def test_coefficients_over_time_drive_as_they_are(exported: Path, tmp_path: Path):
+    """A CSV of coefficients: aligned absolutely, each arrives as written, and the portrait keeps its own place and size."""
+    numbers = np.random.default_rng(0)
+    direct(numbers.uniform(size=(4, 60)), numbers.uniform(size=(4, 52)), np.arange(4) // 2, np.arange(4) > 1).map.save(exported)
+    table = tmp_path / "take.csv"
+    table.write_text("time,jawOpen,eyeBlinkLeft,yaw\n0,0.25,0,0\n0.04,0.5,1,10\n")
+    method = OnnxMethod(exported, "cpu")
+    take = open_take(table, method)
+    shown = take.motion(1).expression
+    assert shown[BLENDSHAPE_NAMES.index("jawOpen")] == 0.5 and shown[52:].tolist() == [0] * 8
+    assert alignment(method) == "absolute"
+    control = _placed(Control(), table)
+    own = Motion(np.float32([0.3, 0, 0]), np.float32([1.4]), np.float32([0.2, 0.1]), np.zeros(60, np.float32))
+    taken = compose(own, transfer(own, take.motion(1), None, "absolute"), control.parts)
+    assert taken.scale == 1.4 and np.allclose(taken.translation, [0.2, 0.1])
+    assert np.allclose(np.degrees(taken.head_pose), [10, 0, 0], atol=1e-3) and np.allclose(taken.expression, shown)
 
 
 def test_amplify_doubles_what_is_expression(model: Prior):

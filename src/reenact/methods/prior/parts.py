@@ -19,7 +19,7 @@ from reenact.nn.two_looks import FEATURES, TwoLooks
 UNIT = 0.02
 """ours: face heights that a learned number of the face model stands for, so that one learning rate fits it and the networks"""
 OWN, NEAR = 6.0, 0.1
-"""ours: a semantic keypoint begins as its mesh point, e^6 times as heavy as the others, which fade with distance (face heights)"""
+"""ours: a semantic keypoint begins as its mesh point, e^6 times as heavy as the others, which fade with distance (heights)"""
 THIN = 0.1
 """ours: sum of keypoints' heat below which a place belongs to none of them"""
 
@@ -105,7 +105,9 @@ class ResidualDecoder(nn.Module):
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.keypoints = config.keypoints
-        self.layers = nn.Sequential(nn.Linear(config.expression_size, 192), nn.GELU(), nn.Linear(192, 3 * config.keypoints, bias=False))
+        self.layers = nn.Sequential(
+            nn.Linear(config.expression_size, 192), nn.GELU(), nn.Linear(192, 3 * config.keypoints, bias=False)
+        )
         nn.init.normal_(self.layers[-1].weight, std=1e-3)
 
     def forward(self, expression: Float[Tensor, "batch code"]) -> Keypoints:
