@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from clips import PORTRAIT
 from reenact.animate.driver import Control, alignment
 from reenact.animate.expression import PRESETS, ExpressionMap
 from reenact.animate.parts import compose
@@ -14,21 +15,25 @@ from reenact.animate.pipeline import _placed, open_take
 from reenact.animate.transfer import transfer
 from reenact.core.errors import ReenactError
 from reenact.core.types import Motion
-from reenact.data.pairs import PairSampler
+from reenact.data.pairs import PairSampler, mirrored
 from reenact.data.pool import Pool
 from reenact.faces.blendshapes import BLENDSHAPE_NAMES
+from reenact.faces.landmarker import Landmarker
 from reenact.faces.points import MESH_POINTS
 from reenact.faces.pose import canonical_face
 from reenact.geometry.grid import identity_grid
+from reenact.media.image import read_image
 from reenact.methods.prior.config import Config
-from reenact.methods.prior.face import Face, fitted, vertex_normals
+from reenact.methods.prior.face import Face, Reading, fitted, vertex_normals
 from reenact.methods.prior.model import Prior
 from reenact.methods.prior.objective import MOTION_WEIGHTS, MotionObjective
 from reenact.methods.prior.parts import UNIT, facing
 from reenact.nn.blocks import parameter_count
+from reenact.nn.keypoints import place
 from reenact.recipes import mmfa, prior
 from reenact.recipes.export import export, load
 from reenact.recipes.expression_map import direct
+from reenact.recipes.face_priors import UNREAD, LandmarkPrior, mesh_mirror_order, read_by, recipe_of
 from reenact.recipes.run import run
 from reenact.recipes.stages import RENDER_PARTS
 from reenact.runtime.onnx_method import OnnxMethod
@@ -281,7 +286,7 @@ def pool(tmp_path_factory: pytest.TempPathFactory) -> Pool:
 def test_fitting_makes_both_halves_alike(pool: Pool):
     made = prior.build()
     prior.fit(made, pool)
-    order, mean = prior.mesh_mirror_order(), made.motion.face.mean.numpy()
+    order, mean = mesh_mirror_order(), made.motion.face.mean.numpy()
     assert sorted(order) == list(range(478)) and np.array_equal(order[order], np.arange(478))
     assert np.allclose(mean[order] * [-1, 1, 1], mean, atol=1e-5)
 
@@ -302,6 +307,63 @@ def test_a_tiny_training_lowers_the_loss(pool: Pool):
         optimiser.step()
         losses.append(float(loss.detach()))
     assert losses[-1] < 0.8 * losses[0], losses
+
+
+class Toy:
+    """A prior of 60 points and 3 coefficients that reads nothing but a picture's mean colour."""
+
+    mirror = np.array([1, 0, 2])
+
+    def __init__(self) -> None:
+        numbers = np.random.default_rng(5)
+        self._mean = numbers.uniform(-0.4, 0.4, (60, 3)).astype(np.float32)
+        self._moves = numbers.normal(0, 0.05, (3, 60, 3)).astype(np.float32)
+
+    def face(self, identities: int) -> Face:
+        return Face(
+            self._mean, np.zeros((identities, 60, 3), np.float32), self._moves, np.array([[0, 1, 2]]), tuple(range(10, 50))
+        )
+
+    def read(self, image: np.ndarray) -> Reading | None:
+        shown = (image.mean((0, 1)) / 255).astype(np.float32)
+        if shown[0] < 0.35:
+            return None
+        mesh = self._mean + np.einsum("e,emc->mc", shown, self._moves)
+        return Reading(np.zeros(3, np.float32), np.ones(1, np.float32), np.zeros(2, np.float32), shown, mesh)
+
+
+def test_another_prior_plugs_in(pool: Pool):
+    """Its sizes, its reading, its mirror: one step of training, and its coefficients are the method's code."""
+    toy = Toy()
+    read, method = read_by(toy, pool), recipe_of(toy, Config(residual_size=2, expression_size=54))
+    colours = pool.read(np.arange(len(pool.split))).mean((1, 2)) / 255
+    assert np.array_equal(read.split == UNREAD, colours[:, 0].astype(np.float32) < 0.35) and (read.split == UNREAD).any()
+    fine = read.split != UNREAD
+    assert np.allclose(read.truth.blendshapes[fine], colours[fine], atol=1e-5)
+    made = method.fresh(read).train()
+    assert (made.config.coefficients, made.config.mesh_points, made.config.expression_size) == (3, 60, 5)
+    flip = torch.tensor([True])
+    sampler = PairSampler(read, ("train",), 0)
+    one = sampler.read(np.flatnonzero(fine)[:1], 128)
+    other = mirrored(one, flip, torch.ones(1, 3, 1, 1), sampler.mirror, sampler.shapes)
+    assert torch.equal(other["blendshapes"], one["blendshapes"][:, [1, 0, 2]])
+    batch = sampler.read(np.flatnonzero(fine & (pool.split == "train")), 128)
+    terms = MotionObjective(made)(made, batch)
+    assert terms.keys() == MOTION_WEIGHTS.keys() and all(torch.isfinite(value) for value in terms.values())
+    assert made.eval().encode_motion(torch.rand(1, 3, 256, 256))["expression"].shape == (1, 5)
+
+
+def test_our_prior_is_one(pool: Pool):
+    """What the landmarker says of a portrait, as a prior says it: the mesh, posed again, lies on the landmarks."""
+    image = read_image(PORTRAIT)[:, :]
+    found = LandmarkPrior(pool).read(image)
+    assert found is not None and found.mesh.shape == (478, 3) and found.coefficients.shape == (52,)
+    pose = place(
+        torch.from_numpy(found.mesh)[None],
+        {name: torch.from_numpy(np.float32(getattr(found, name)))[None] for name in ("head_pose", "scale", "translation")},
+    )
+    points = Landmarker(1).detect(image)[0].landmarks
+    assert np.abs((pose.keypoints[0, :, :2].numpy() + 1) * image.shape[0] / 2 - points[:, :2]).max() < 0.5
 
 
 @pytest.mark.slow

@@ -35,7 +35,10 @@ class Truth:
     """the person's neutral keypoints in the head's frame"""
     head: Float32[np.ndarray, "n 47 3"]
     """canonical + expression offsets"""
-    blendshapes: Float32[np.ndarray, "n 52"]
+    blendshapes: Float32[np.ndarray, "n e"]
+    """52; another prior's coefficients where one has read the pool (recipes/face_priors.py)"""
+    mirror: Int64[np.ndarray, "e"] | None = None
+    """for each coefficient, the one that a mirrored picture shows in its place; None: the 52 blendshapes' (data/pairs.py)"""
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,9 @@ class Pool:
     """seconds in the source file"""
     exact: Mapping[str, Float32[np.ndarray, "n ..."]] = field(default_factory=dict)
     """blendshapes [N,52], head_pose [N,3], gaze [N,2] as rendered; NaN where a frame is real"""
+
+    given: Truth | None = None
+    """what another prior than the landmarker says of the frames, where one has read them"""
 
     @staticmethod
     def load(folder: Path, size: int = 256, stride: int = 1, splits: tuple[str, ...] = (), cache: Path | None = None) -> Pool:
@@ -79,6 +85,8 @@ class Pool:
     @cached_property
     def truth(self) -> Truth:
         """Pose by Procrustes; what is left is the person plus a linear map of the blendshapes, split by regression."""
+        if self.given is not None:
+            return self.given
         fit, meshes = self._unposed()
         unposed = meshes[:, list(MESH_POINTS)]
         _, person = np.unique(self.clip, return_inverse=True)

@@ -14,24 +14,22 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from reenact.data.pairs import mirrored_blendshapes
 from reenact.data.pool import Pool
 from reenact.faces.points import MESH_POINTS, template
 from reenact.faces.pose import canonical_face
 from reenact.methods.prior.config import Config
-from reenact.methods.prior.face import Face, fitted
+from reenact.methods.prior.face import Face
 from reenact.methods.prior.model import Prior
-from reenact.methods.prior.objective import MOTION_WEIGHTS, MotionObjective
+from reenact.methods.prior.objective import MOTION_WEIGHTS
 from reenact.recipes import mmfa
-from reenact.recipes.stages import RENDER_PARTS, Recipe, joint_task, motion_task, render_task
+from reenact.recipes.face_priors import LandmarkPrior, recipe
+from reenact.recipes.stages import joint_task, motion_task, render_task
 from reenact.train.config import Stage, Task
 
 WIDE = 0.8
 """ours: share of pairs whose poses and looks lie far apart; .5 in the other methods"""
 HEADS = ("motion.expression.", "motion.canonical.")
 """of mmfa's second look"""
-IRIS_MIRROR = np.array([473, 476, 475, 474, 477, 468, 471, 470, 469, 472])
-"""of the mesh points 468 to 477: centre and rim of the right iris, then of the left"""
 IRIS_LIDS = ((slice(468, 473), [159, 145, 33, 133]), (slice(473, 478), [386, 374, 263, 362]))
 """where they lie in the mean face, until it is fitted: midway between lids and corners (faces/points.py)"""
 
@@ -43,30 +41,13 @@ def build() -> Prior:
 
 
 def fit(model: Prior, pool: Pool) -> None:
-    """Lets the model begin at the face model of the pool's landmarks. Every frame counts as it is and mirrored, so that both
-    halves of the face are alike."""
-    meshes, order = pool.meshes(), mesh_mirror_order()
-    mirrored = np.char.add(pool.clip.astype(str), " mirrored")
-    model.motion.face.take(
-        fitted(
-            np.concatenate([meshes, meshes[:, order] * np.float32([-1, 1, 1])]),
-            np.concatenate([pool.blendshapes, pool.blendshapes[:, mirrored_blendshapes()]]),
-            np.concatenate([pool.clip, mirrored]),
-            model.config.identity_size,
-            canonical_face().triangles,
-            MESH_POINTS,
-        )
-    )
-
-
-def mesh_mirror_order() -> np.ndarray:
-    """[478] for each mesh point, the one on the other half of the face."""
-    return np.concatenate([canonical_face().mirror, IRIS_MIRROR])
+    """Lets the model begin at the face model of the pool's landmarks."""
+    model.motion.face.take(LandmarkPrior(pool).face(model.config.identity_size))
 
 
 def _mean_face(config: Config) -> Face:
     face = canonical_face()
-    mean = np.concatenate([face.points, np.zeros((len(IRIS_MIRROR), 3), np.float32)])
+    mean = np.concatenate([face.points, np.zeros((10, 3), np.float32)])
     for iris, lids in IRIS_LIDS:
         mean[iris] = mean[lids].mean(0)
     identity, expression = (np.zeros((count, *mean.shape), np.float32) for count in (config.identity_size, config.coefficients))
@@ -82,14 +63,7 @@ def adopt(found: Mapping[str, Tensor], fresh: Mapping[str, Tensor]) -> Mapping[s
     return {**kept, **own}
 
 
-METHOD = Recipe(
-    build=build,
-    motion_parts=("motion", "residual"),
-    motion_objective=MotionObjective,
-    render_parts=(*RENDER_PARTS, "visibility"),
-    prepare=fit,
-    adopt=adopt,
-)
+METHOD = recipe(build, prepare=fit, adopt=adopt)
 
 
 def make_motion(stage: Stage, pool: Pool, device: torch.device) -> Task:

@@ -47,6 +47,9 @@ class Reading:
 class FacePrior(Protocol):
     """A prior: needed to train, never to run (its reading is distilled into the method's own encoder)."""
 
+    mirror: Int64[np.ndarray, "e"]
+    """for each coefficient, the one that a mirrored picture shows in its place"""
+
     def face(self, identities: int) -> Face:
         """The face model, with this many directions of identity."""
         ...
@@ -70,17 +73,11 @@ def fitted(
     mean and principal directions, each person counted once.
     """
     _, group = np.unique(person, return_inverse=True)
-    flat = meshes.reshape(len(meshes), -1)
-    left = _centred(coefficients.astype(np.float64), group)
-    gram = left.T @ left + RIDGE * len(left) * np.eye(left.shape[1])
-    # The person's mean need not be taken out of the meshes as well: `left` is orthogonal to it.
-    expression = np.linalg.solve(gram, left.T @ flat)
-    neutral = flat - coefficients @ expression
-    people = _sums(neutral, group) / np.bincount(group)[:, None]
+    expression, people = _explained(meshes.reshape(len(meshes), -1), coefficients, group)
     mean = people.mean(0)
     _, size, directions = np.linalg.svd(people - mean, full_matrices=False)
     found = min(identities, len(directions))
-    identity = np.zeros((identities, flat.shape[1]))
+    identity = np.zeros((identities, people.shape[1]))
     identity[:found] = directions[:found] * size[:found, None] / np.sqrt(len(people))
     shape = meshes.shape[1:]
     return Face(
@@ -90,6 +87,24 @@ def fitted(
         triangles,
         points,
     )
+
+
+def neutral_faces(
+    meshes: Float[np.ndarray, "n m 3"], coefficients: Float[np.ndarray, "n e"], person: np.ndarray
+) -> Float32[np.ndarray, "n m 3"]:
+    """Each frame's person without an expression, as `fitted` sees them."""
+    _, group = np.unique(person, return_inverse=True)
+    _, people = _explained(meshes.reshape(len(meshes), -1), coefficients, group)
+    return people[group].reshape(meshes.shape).astype(np.float32)
+
+
+def _explained(flat: np.ndarray, coefficients: np.ndarray, group: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """[e 3m] what a coefficient does, [people 3m] what is left of each person's mean."""
+    left = _centred(coefficients.astype(np.float64), group)
+    gram = left.T @ left + RIDGE * len(left) * np.eye(left.shape[1])
+    # The person's mean need not be taken out of the meshes as well: `left` is orthogonal to it.
+    expression = np.linalg.solve(gram, left.T @ flat)
+    return expression, _sums(flat - coefficients @ expression, group) / np.bincount(group)[:, None]
 
 
 def vertex_normals(mesh: Float[np.ndarray, "m 3"], triangles: Int64[np.ndarray, "f 3"]) -> Float32[np.ndarray, "m 3"]:
