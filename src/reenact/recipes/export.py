@@ -30,7 +30,7 @@ OPSET = 18
 SMALL = 64
 """tensors of fewer numbers stay fp32: they cost nothing, and constants among them must stay exact"""
 RECIPES: dict[str, ModuleType] = {"mmfa": mmfa, "facevid2vid": facevid2vid, "prior": prior}
-"""each has build"""
+"""each has build and METHOD"""
 
 
 def load(recipe: ModuleType, runs: list[Path]) -> tuple[KeypointMethod, dict[str, int]]:
@@ -42,7 +42,7 @@ def load(recipe: ModuleType, runs: list[Path]) -> tuple[KeypointMethod, dict[str
     whole = nn.ModuleDict(dict(model.named_children()))
     missing = set(whole)
     for run in runs:
-        missing -= set(begin(whole, read_start(run)))
+        missing -= set(begin(whole, recipe.METHOD.adopt(read_start(run), model.state_dict())))
     if missing:
         raise ReenactError(
             f"{', '.join(map(str, runs))} hold no weights for {', '.join(sorted(missing))}: name the runs of every stage"
