@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import json
+import shutil
 import threading
 import time
 from fractions import Fraction
@@ -16,7 +18,8 @@ import reenact
 from clips import PORTRAIT, face, moving_face, read_clip, scenery, write_clip
 from fake_method import write_fake_method
 from reenact.animate.ahead import DEPTH, ahead
-from reenact.animate.pipeline import Driver, animate_file
+from reenact.animate.driver import Control, Driver, alignment
+from reenact.animate.pipeline import animate_file
 from reenact.media.video import VideoReader
 from reenact.runtime.onnx_method import OnnxMethod, known_methods, load
 
@@ -113,6 +116,36 @@ def test_without_a_face_the_last_picture_is_held_and_counted(method, portrait):
     np.testing.assert_array_equal(driver.step(None), moved)
     assert (driver.frames, driver.missing) == (4, 2)
     driver.check()
+
+
+def test_a_method_says_how_it_is_aligned(weights, portrait, tmp_path):
+    """Without --motion: as config.json says, relative where it says nothing."""
+    folder = shutil.copytree(weights, tmp_path / "absolute")
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "alignment": "absolute"}))
+    chosen = load(str(folder), "cpu")
+    assert (alignment(load(str(weights), "cpu")), alignment(chosen)) == ("relative", "absolute")
+    by_default, asked = (Driver(chosen, portrait, mode).step(face(256) // 2) for mode in (None, "absolute"))
+    np.testing.assert_array_equal(by_default, asked)
+    assert (by_default != Driver(chosen, portrait, "relative").step(face(256) // 2)).any()
+
+
+def test_a_decaying_alignment_goes_from_relative_to_absolute(method, portrait):
+    crop = face(256) // 2
+
+    def frames(mode: str, count: int = 4) -> list[np.ndarray]:
+        driver = Driver(method, portrait, Control(mode, smooth=0, settle=2.0), Fraction(1))
+        return [driver.step(crop) for _ in range(count)]
+
+    relative, absolute, decaying = (frames(mode) for mode in ("relative", "absolute", "decaying"))
+    np.testing.assert_array_equal(decaying[0], relative[0])
+    np.testing.assert_array_equal(decaying[2], absolute[2])
+    np.testing.assert_array_equal(decaying[3], absolute[3])
+    between = [np.abs(decaying[1].astype(int) - other[1]).mean() for other in (relative, absolute)]
+    assert min(between) > 1, "half way after one of two seconds"
+    for bad in (Control("decaying", settle=0), Control("sideways")):
+        with pytest.raises(reenact.ReenactError, match="settle|unknown motion"):
+            bad.check()
 
 
 def test_no_face_at_all_is_an_error(method, portrait):

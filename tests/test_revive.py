@@ -7,13 +7,13 @@ import pytest
 import torch
 
 from reenact.core.errors import ReenactError
-from reenact.recipes import facevid2vid, mmfa
+from reenact.recipes import facevid2vid, mmfa, prior
 from reenact.recipes.export import export
 from reenact.recipes.revive import read
 from reenact.recipes.start import read_start
 
 
-@pytest.fixture(params=[mmfa, facevid2vid], ids=["mmfa", "facevid2vid"], scope="module")
+@pytest.fixture(params=[mmfa, facevid2vid, prior], ids=["mmfa", "facevid2vid", "prior"], scope="module")
 def shipped(request, tmp_path_factory):
     """A model whose norms have seen something, and its exported folder."""
     torch.manual_seed(0)

@@ -13,9 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from reenact.animate.ahead import ahead
-from reenact.animate.driver import Driver
+from reenact.animate.driver import Alignment, Control, Driver
 from reenact.animate.pipeline import OutputMode, Progress, Report, crops, placer
-from reenact.animate.transfer import Mode, check_mode
 from reenact.codec.clip import encode_clip, encode_to_target, play
 from reenact.codec.container import Header, pack_portrait, read_frames, read_opened, unpack_portrait, write_call
 from reenact.codec.profile import POSE, QUALITIES, Profile, read_profile
@@ -215,7 +214,7 @@ def decode_file(
     call: str | Path,
     output: str | Path,
     *,
-    motion: Mode = "relative",
+    motion: Alignment | None = None,
     output_mode: OutputMode = "crop",
     face: int = 1,
     sound: str | Path | None = None,
@@ -229,7 +228,7 @@ def decode_file(
     method: a name or weights folder, by default the one that the call names. The output appears when it is whole. Raises
     ReenactError, in one line, for whatever the user can mend.
     """
-    check_mode(motion)
+    Control(motion).check()
     opened = Call.open(call)
     inputs = [Path(path) for path in (portrait, call, sound) if path is not None]
     output = _target(Path(output), inputs)

@@ -4,31 +4,45 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Literal, get_args
 
+from reenact.animate.edit import eased, interpolate
 from reenact.animate.expression import ExpressionMap
-from reenact.animate.parts import Parts, check_strength
+from reenact.animate.parts import Parts, check_strength, compose
 from reenact.animate.smooth import MotionFilter
-from reenact.animate.transfer import Mode, check_mode, transfer
+from reenact.animate.transfer import Mode, transfer
 from reenact.core.errors import ReenactError
 from reenact.core.types import Image, Method, Motion, Portrait
 from reenact.runtime.onnx_method import OnnxMethod
+
+Alignment = Mode | Literal["decaying"]
+"""relative or absolute (transfer.py); decaying: relative at the first frame, so that the portrait begins as it is, absolute
+after some seconds, so that no first frame is held against the driver for ever"""
+ALIGNMENTS: tuple[str, ...] = (*get_args(Mode), "decaying")
+SETTLE_MAX = 600.0
 
 
 @dataclass(frozen=True)
 class Control:
     """How the portrait follows its driver."""
 
-    mode: Mode = "relative"
+    mode: Alignment | None = None
+    """None: as the method's weights say ("alignment" in config.json), else relative"""
     parts: Parts = Parts()
     strength: float = 1.0
     """of the driver's motion, 0..3"""
     smooth: float = 1.0
     """of the temporal filter (smooth.py); 0 is off"""
+    settle: float = 2.0
+    """seconds until a decaying alignment is absolute"""
 
     def check(self) -> None:
         """Raises ReenactError for a mode, a strength or a filter out of bounds."""
-        check_mode(self.mode)
+        if self.mode is not None:
+            check_alignment(self.mode)
         check_strength(self.strength)
+        if not 0 < self.settle <= SETTLE_MAX:
+            raise ReenactError(f"--settle must lie between 0 and {SETTLE_MAX:g} seconds, not {self.settle:g}")
         MotionFilter(25, self.smooth)
 
 
@@ -39,7 +53,7 @@ class Driver:
         self,
         method: Method,
         portrait: Portrait,
-        control: Control | Mode,
+        control: Control | Alignment | None,
         rate: Fraction = Fraction(25),
         reference: Motion | None = None,
     ) -> None:
@@ -47,12 +61,14 @@ class Driver:
 
         Raises ReenactError for a bad control, or one that wants an expression map where the weights have none.
         """
-        control = Control(control) if isinstance(control, str) else control
+        control = control if isinstance(control, Control) else Control(control)
         control.check()
         self._method, self._portrait, self._control = method, portrait, control
         self._expressions = expression_map(method, portrait) if control.parts.wants_map else None
         self._filter = MotionFilter(rate, control.smooth, _code_spread(method, portrait))
-        self._reference = reference
+        self._reference, self._rate = reference, rate
+        self._mode = control.mode or alignment(method)
+        self._since: int | None = None
         self._last: Image | None = None
         self._gap = 1
         self.frames = 0
@@ -75,15 +91,41 @@ class Driver:
         self._gap = 1
         if self._reference is None:
             self._reference = driving
-        own, control = self._portrait.motion, self._control
-        motion = transfer(own, driving, self._reference, control.mode, control.parts, control.strength, self._expressions)
+        control = self._control
+        moved = self._aligned(driving)
+        motion = compose(self._portrait.motion, moved, control.parts, control.strength, self._expressions)
         self._last = self._method.render(self._portrait, motion)
         return self._last
+
+    def _aligned(self, driving: Motion) -> Motion:
+        """The driver's motion as the portrait would take all of it on."""
+        own = self._portrait.motion
+        if self._mode != "decaying":
+            return transfer(own, driving, self._reference, self._mode)
+        self._since = self.frames if self._since is None else self._since
+        passed = float((self.frames - self._since) / self._rate) / self._control.settle
+        share = eased(min(1.0, passed))
+        ends = [transfer(own, driving, self._reference, mode) for mode in get_args(Mode)]
+        return interpolate(ends[0], ends[1], share)
 
     def check(self) -> None:
         """Raises ReenactError when not one of the frames so far showed a face."""
         if self.frames and self.missing == self.frames:
             raise ReenactError("no face found in any frame of the driving video: choose one that shows a face")
+
+
+def check_alignment(name: str) -> None:
+    """Raises ReenactError for an alignment that is none."""
+    if name not in ALIGNMENTS:
+        raise ReenactError(f"unknown motion {name!r}: choose one of {', '.join(ALIGNMENTS)}")
+
+
+def alignment(method: Method) -> Alignment:
+    """How a portrait follows its driver unless told otherwise: as the weights' config.json says, else relative."""
+    config = method.config if isinstance(method, OnnxMethod) else {}
+    chosen = config.get("alignment", "relative")
+    check_alignment(chosen)
+    return chosen
 
 
 def expression_map(method: Method, portrait: Portrait | None = None) -> ExpressionMap:

@@ -17,11 +17,10 @@ from PIL import Image as PILImage
 
 from reenact.animate.ahead import ahead
 from reenact.animate.arkit import is_coefficients, read_coefficients
-from reenact.animate.driver import Control, Driver, expression_map
-from reenact.animate.parts import ALL_DRIVEN, Parts
+from reenact.animate.driver import Alignment, Control, Driver, expression_map
+from reenact.animate.parts import ALL_DRIVEN, DRIVER, SOURCE, Parts
 from reenact.animate.takes import SUFFIXES as TAKE_SUFFIXES
 from reenact.animate.takes import Take
-from reenact.animate.transfer import Mode
 from reenact.core.errors import ReenactError
 from reenact.core.types import Image, Method, Portrait
 from reenact.faces.crop import CropTracker, cut, paste, soft_mask
@@ -56,20 +55,22 @@ def animate(
     driving: str | Path | Take | Iterable[Image],
     *,
     method: Method | None = None,
-    motion: Mode = "relative",
+    motion: Alignment | None = None,
     parts: Parts = ALL_DRIVEN,
     strength: float = 1.0,
     smooth: float = 1.0,
+    settle: float = 2.0,
     rate: Fraction | None = None,
 ) -> Iterator[Image]:
     """The portrait, moved as `driving` moves: one size x size RGB picture a driving frame, as it comes.
 
     driving: a video file, a take (or its file, or one of blendshapes), or any pictures (a list, a camera). method: what
-    encoded the portrait; without it, the method of that name is loaded anew. parts, strength: whose motion, and how much
-    of it (parts.py). smooth: of the temporal filter, 0 is off; rate: frames a second of pictures for it (default 25).
+    encoded the portrait; without it, the method of that name is loaded anew. motion, settle: how the portrait is aligned
+    with the driver (driver.py: Control). parts, strength: whose motion, and how much of it (parts.py). smooth: of the
+    temporal filter, 0 is off; rate: frames a second of pictures for it (default 25).
     A frame without a face repeats the last picture; ReenactError at the end if none had one.
     """
-    control = Control(motion, parts, strength, smooth)
+    control = Control(motion, parts, strength, smooth, settle)
     control.check()
     chosen = load(portrait.method) if method is None else method
     if isinstance(driving, Take) or (isinstance(driving, str | Path) and is_take(driving)):
@@ -96,6 +97,7 @@ def _from_file(method: Method, portrait: Portrait, control: Control, path: str |
 
 def _from_take(method: Method, portrait: Portrait, control: Control, given: str | Path | Take) -> Iterator[Image]:
     take = given if isinstance(given, Take) else open_take(given, method)
+    control = control if isinstance(given, Take) else _placed(control, given)
     take.check(method.name, getattr(method, "fingerprint", ""), portrait.motion.expression.size)
     driver = Driver(method, portrait, control, take.rate, take.reference)
     yield from map(driver.follow, take.frames())
@@ -116,6 +118,15 @@ def open_take(path: str | Path, method: Method) -> Take:
     return Take.load(path)
 
 
+def _placed(control: Control, path: str | Path) -> Control:
+    """A file of blendshapes says nothing of where the head is and how large: the portrait keeps its own."""
+    if not is_coefficients(Path(path)):
+        return control
+    parts = control.parts
+    kept = {name: SOURCE for name in ("scale", "translation") if getattr(parts, name) == DRIVER}
+    return replace(control, parts=replace(parts, **kept))
+
+
 def crops(images: Iterable[Image], tracker: CropTracker, size: int) -> Iterator[Image | None]:
     """The tracked head of each picture as size x size; None where there is no face."""
     for image in images:
@@ -128,10 +139,11 @@ def animate_file(
     driving_path: str | Path,
     output: str | Path,
     *,
-    motion: Mode = "relative",
+    motion: Alignment | None = None,
     parts: Parts = ALL_DRIVEN,
     strength: float = 1.0,
     smooth: float = 1.0,
+    settle: float = 2.0,
     output_mode: OutputMode = "crop",
     face: int = 1,
     start: Fraction | None = None,
@@ -145,12 +157,12 @@ def animate_file(
 ) -> Report:
     """Animate a photo with a video file and write a video file with the driver's sound. Memory stays flat.
 
-    driving_path may also be a take or a file of blendshapes (no sound then). motion, parts, strength, smooth: as in
+    driving_path may also be a take or a file of blendshapes (no sound then). motion, parts, strength, smooth, settle: as in
     `animate`. face: which face of the photo, 1 is the largest; start, end: seconds of the driving video; fps: the output's
     rate, by default the driving video's; seed: for methods that draw random numbers (no shipped one does). The output
     appears when it is whole. Raises ReenactError, in one line, for whatever the user can mend.
     """
-    control = Control(motion, parts, strength, smooth)
+    control = Control(motion, parts, strength, smooth, settle)
     control.check()
     check_files([Path(portrait_path), Path(driving_path)], Path(output), output_mode, fps)
     del seed  # no shipped method draws random numbers
@@ -158,7 +170,7 @@ def animate_file(
     if is_take(driving_path):
         check_readable(driving_path, "video or a take")
         loaded = load(method, device, threads)
-        take = open_take(driving_path, loaded)
+        take, control = open_take(driving_path, loaded), _placed(control, driving_path)
         take.check(loaded.name, loaded.fingerprint, int(loaded.config["expression_size"]))
         rate = fps or take.rate
         motions = list(take.frames(rate, start, end))

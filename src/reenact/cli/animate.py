@@ -10,7 +10,7 @@ import typer
 from reenact.animate.parts import NAMES, locked, parse_parts
 from reenact.animate.pipeline import Report, animate_file
 from reenact.animate.smooth import delay_ms
-from reenact.cli.shared import Device, MethodName, Threads, app, one_line_errors, progress_bar, rate, say, seconds
+from reenact.cli.shared import Device, MethodName, MotionName, Threads, app, one_line_errors, progress_bar, rate, say, seconds
 
 
 @app.command()
@@ -21,7 +21,8 @@ def animate(
         Path, typer.Argument(help="video whose motion and sound are taken; or a take, or blendshapes (.csv, .json)")
     ],
     out: Annotated[Path, typer.Option("--out", "-o", help="video file to write")] = Path("out.mp4"),
-    motion: Annotated[str, typer.Option(help="relative (the driver's changes) or absolute (the driver's pose)")] = "relative",
+    motion: MotionName = None,
+    settle: Annotated[float, typer.Option(help="seconds until --motion decaying is absolute")] = 2.0,
     parts: Annotated[
         str,
         typer.Option(
@@ -57,6 +58,7 @@ def animate(
             parts=locked(parse_parts(parts), lock or ()),
             strength=strength,
             smooth=smooth,
+            settle=settle,
             output_mode=output,  # type: ignore[arg-type]
             face=face,
             fps=rate(fps),

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from reenact.animate.call import QUALITY, Call, CallOptions, decode_file, encode_file, profile_of
-from reenact.cli.shared import Device, MethodName, Threads, app, one_line_errors, progress_bar, rate, say, seconds
+from reenact.cli.shared import Device, MethodName, MotionName, Threads, app, one_line_errors, progress_bar, rate, say, seconds
 from reenact.codec.stats import Stats, measure
 from reenact.runtime.onnx_method import load
 
@@ -53,7 +53,7 @@ def decode(
     ],
     call: Annotated[Path | None, typer.Argument(metavar="CALL", help="file that reenact encode wrote")] = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="video file to write")] = Path("out.mp4"),
-    motion: Annotated[str, typer.Option(help="relative (the driver's changes) or absolute (the driver's pose)")] = "relative",
+    motion: MotionName = None,
     output: Annotated[str, typer.Option(help="crop (the head, square) or photo (the whole photo)")] = "crop",
     face: Annotated[int, typer.Option(help="which face of the photo: 1 is the largest")] = 1,
     sound: Annotated[Path | None, typer.Option(help="file whose sound is laid under the pictures")] = None,

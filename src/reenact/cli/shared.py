@@ -26,6 +26,13 @@ app = typer.Typer(
 )
 
 MethodName = Annotated[str, typer.Option(help="name of a method, or the path of a weights folder")]
+MotionName = Annotated[
+    str | None,
+    typer.Option(
+        help="relative (the driver's changes), absolute (the driver's own) or decaying (relative at the start, then absolute);"
+        " default: as the weights say, absolute for prior, relative for the others"
+    ),
+]
 Device = Annotated[
     str, typer.Option(help="auto (OpenVINO, bf16 where this CPU is faster in it), cpu (OpenVINO, fp32), openvino (=auto) or cuda")
 ]

@@ -53,7 +53,7 @@ class Batches:
         source, driving = self.sampler.rows(count)
         flip = torch.from_numpy(random.random(count) < 0.5)[share].to(self.device)
         gain = torch.from_numpy(random.uniform(0.85, 1.15, (count, 3, 1, 1)).astype(np.float32))[share].to(self.device)
-        return tuple(mirrored(self.read(rows[share]), flip, gain, self.mirror) for rows in (source, driving))  # type: ignore[return-value]
+        return tuple(mirrored(self.read(rows[share]), flip, gain, self.mirror, self.sampler.shapes) for rows in (source, driving))  # type: ignore[return-value]
 
     def triples(self, seen: int, count: int, share: slice) -> tuple[Batch, Batch, Batch]:
         """Source, driving, and the target: what the source's person looks like in the driving frame's motion. Else as `pairs`;
@@ -72,7 +72,7 @@ class Batches:
         shake = Shake.draw(random, count).part(share, self.device)
         flip = torch.from_numpy(random.random(count) < 0.5)[share].to(self.device)
         wobble = random.standard_normal((count, 6)).astype(np.float32)
-        batch = mirrored(self.read(rows[share]), flip, shake.brightness, self.mirror)
+        batch = mirrored(self.read(rows[share]), flip, shake.brightness, self.mirror, self.sampler.shapes)
         image = torch.where(shake.grey, batch["image"].mean(1, keepdim=True).expand_as(batch["image"]), batch["image"])
         batch = {**batch, "image": image, "wobble": torch.from_numpy(wobble)[share].to(self.device)}
         small = {**batch, "image": F.avg_pool2d(image, max(1, self.size // SMALL))}

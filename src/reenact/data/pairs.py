@@ -76,6 +76,7 @@ class PairSampler:
                 "pairs of one motion on two people were asked for, and the pool has no rendered clips that share one"
             )
         self.mirror = torch.from_numpy(mirror_order())
+        self.shapes = None if pool.truth.mirror is None else torch.from_numpy(pool.truth.mirror)
 
     def rows(self, count: int) -> tuple[np.ndarray, np.ndarray]:
         """Row numbers of sources and of driving frames, each pair of one person."""
@@ -127,7 +128,7 @@ class PairSampler:
             if not out or augment == "apart":
                 flip = torch.from_numpy(self.random.random(len(rows)) < 0.5)
                 gain = torch.from_numpy(self.random.uniform(0.85, 1.15, (len(rows), 3, 1, 1)).astype(np.float32))
-            out.append(mirrored(self.read(rows, size), flip, gain, self.mirror))
+            out.append(mirrored(self.read(rows, size), flip, gain, self.mirror, self.shapes))
         return tuple(out)
 
     def _pair(self) -> tuple[int, int]:
@@ -217,17 +218,18 @@ def _other_side(name: str) -> str:
     return name
 
 
-def mirrored(batch: Batch, flip: Tensor, gain: Tensor, order: Tensor) -> Batch:
+def mirrored(batch: Batch, flip: Tensor, gain: Tensor, order: Tensor, shapes: Tensor | None = None) -> Batch:
     """Left and right exchanged where `flip` [B] says so, truth and picture alike; colours times `gain` [B,3,1,1]. order:
-    data.pool.mirror_order. On the batch's device."""
+    data.pool.mirror_order; shapes: the same of `blendshapes`. On the batch's device."""
     device = batch["image"].device
+    sides = torch.from_numpy(mirrored_blendshapes()) if shapes is None else shapes
     sign, turned = (torch.tensor(values).to(device) for values in ((-1.0, 1.0, 1.0), MIRRORED_POSE))
     other = {
         "image": batch["image"].flip(3),
         "head_pose": batch["head_pose"] * turned,
         "translation": batch["translation"] * sign[:2],
         **{name: batch[name][:, order] * sign for name in ("canonical", "head")},
-        "blendshapes": batch["blendshapes"][:, torch.from_numpy(mirrored_blendshapes()).to(device)],
+        "blendshapes": batch["blendshapes"][:, sides.to(device)],
     }
     out = {
         name: torch.where(flip.view(-1, *[1] * (value.dim() - 1)), other.get(name, value), value) for name, value in batch.items()

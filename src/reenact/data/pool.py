@@ -18,7 +18,7 @@ from jaxtyping import Float, Float32, Int64, UInt8
 from reenact.data.cache import cached
 from reenact.data.reader import Shards
 from reenact.faces.points import MESH_POINTS, SHELL, template
-from reenact.faces.pose import canonical_face, fit_head
+from reenact.faces.pose import HeadFit, canonical_face, fit_head
 
 RIDGE = 1e-3
 """ours: keeps blendshapes that never fire from taking part in the neutral face"""
@@ -35,7 +35,10 @@ class Truth:
     """the person's neutral keypoints in the head's frame"""
     head: Float32[np.ndarray, "n 47 3"]
     """canonical + expression offsets"""
-    blendshapes: Float32[np.ndarray, "n 52"]
+    blendshapes: Float32[np.ndarray, "n e"]
+    """52; another prior's coefficients where one has read the pool (recipes/face_priors.py)"""
+    mirror: Int64[np.ndarray, "e"] | None = None
+    """for each coefficient, the one that a mirrored picture shows in its place; None: the 52 blendshapes' (data/pairs.py)"""
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,9 @@ class Pool:
     """seconds in the source file"""
     exact: Mapping[str, Float32[np.ndarray, "n ..."]] = field(default_factory=dict)
     """blendshapes [N,52], head_pose [N,3], gaze [N,2] as rendered; NaN where a frame is real"""
+
+    given: Truth | None = None
+    """what another prior than the landmarker says of the frames, where one has read them"""
 
     @staticmethod
     def load(folder: Path, size: int = 256, stride: int = 1, splits: tuple[str, ...] = (), cache: Path | None = None) -> Pool:
@@ -79,15 +85,15 @@ class Pool:
     @cached_property
     def truth(self) -> Truth:
         """Pose by Procrustes; what is left is the person plus a linear map of the blendshapes, split by regression."""
-        points = self.landmarks / np.float32(self.frames[0].shape[1] / 2)
-        points[..., :2] -= 1
-        fit = fit_head(points)
-        unposed = fit.unpose(points)[:, list(MESH_POINTS)]
+        if self.given is not None:
+            return self.given
+        fit, meshes = self._unposed()
+        unposed = meshes[:, list(MESH_POINTS)]
         _, person = np.unique(self.clip, return_inverse=True)
         expression = np.einsum("nb,bkc->nkc", self.blendshapes, self._expression_map(unposed, person))
         neutral = unposed - expression
         canonical = _group_mean(neutral.reshape(len(neutral), -1), person).reshape(neutral.shape).astype(np.float32)
-        shell = np.broadcast_to(SHELL, (len(points), *SHELL.shape))
+        shell = np.broadcast_to(SHELL, (len(unposed), *SHELL.shape))
         return Truth(
             head_pose=fit.head_pose.astype(np.float32),
             scale=fit.scale[:, None].astype(np.float32),
@@ -96,6 +102,16 @@ class Pool:
             head=np.concatenate([unposed, shell], 1).astype(np.float32),
             blendshapes=self.blendshapes,
         )
+
+    def meshes(self) -> Float32[np.ndarray, "n 478 3"]:
+        """Every frame's landmarks in the head's frame. Made anew at each call."""
+        return self._unposed()[1]
+
+    def _unposed(self) -> tuple[HeadFit, Float32[np.ndarray, "n 478 3"]]:
+        points = self.landmarks / np.float32(self.frames[0].shape[1] / 2)
+        points[..., :2] -= 1
+        fit = fit_head(points)
+        return fit, fit.unpose(points)
 
     def _expression_map(self, unposed: np.ndarray, person: np.ndarray) -> Float32[np.ndarray, "52 k 3"]:
         """Least squares of unposed = neutral(person) + blendshapes @ map, the person's mean taken out of both sides."""

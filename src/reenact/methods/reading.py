@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from reenact.geometry.grid import sample
+from reenact.nn.keypoints import Pose
 from reenact.nn.two_looks import Tensors, TwoLooks, face_grid
 
 POSE = ("head_pose", "scale", "translation")
@@ -60,3 +61,25 @@ def feature_weight(count: int) -> Tensor:
     weight = torch.ones(count, 1)
     weight[:26] = 3
     return weight
+
+
+def keypoint_terms(guess: Pose, truth: Pose, offsets: Tensor, expression: Tensor, count: int) -> dict[str, Tensor]:
+    """What was read against the teacher: keypoints in the picture; an expression's offsets in the head's frame; gaps (lids,
+    lips, irises) of the offsets and of the face as it is.
+
+    offsets, expression: found and true, [B,K,3]; count: of keypoints on the face, the first ones.
+    """
+    return {
+        "keypoints": F.l1_loss(guess.keypoints[:, :count, :2], truth.keypoints[:, :count, :2]),
+        "offsets": ((offsets - expression)[:, :count].abs() * feature_weight(count).to(offsets)).mean(),
+        "gaps": F.l1_loss(gaps(offsets), gaps(expression)),
+        "gaps_head": F.l1_loss(gaps(guess.head), gaps(truth.head)),
+    }
+
+
+def person_terms(found: Tensors, batch: Tensors, count: int) -> dict[str, Tensor]:
+    """The person's canonical keypoints, and the head's pose, scale and place."""
+    return {
+        "canonical": F.l1_loss(found["canonical_keypoints"][:, :count], batch["canonical"][:, :count]),
+        "pose": sum(F.l1_loss(found[name], batch[name]) for name in POSE),
+    }

@@ -38,15 +38,25 @@ class DenseMotion(nn.Module):
         nn.init.zeros_(self.head.bias)
 
     def forward(
-        self, image: Float[Tensor, "batch 3 size size"], source: Keypoints, driving: Keypoints, matrix: Tensor
+        self,
+        image: Float[Tensor, "batch 3 size size"],
+        source: Keypoints,
+        driving: Keypoints,
+        matrix: Tensor,
+        told: Maps | None = None,
     ) -> tuple[Maps, Maps]:
-        """Corrections [B,K+1+2+2,64,64] (logits, residual flow, occlusion logits) and motion features."""
+        """Corrections [B,K+1+2+2,64,64] (logits, residual flow, occlusion logits) and motion features.
+
+        told: maps [B,first width,64,64] that a method adds to what is made of its keypoints (KeypointMethod.told).
+        """
         grid, logits = self._start(driving)
-        heat = self._heat(driving) - self._heat(source)
+        heat = self.heat(driving) - self.heat(source)
         flow = self._mix(logits, grid, source, driving, matrix)
         small = pool(image, self.size)
         hints = [heat, (flow - grid).permute(0, 3, 1, 2) * 4, small - 0.5, sample(small, flow) - 0.5]
         enter = self.enter(torch.cat(hints, 1))
+        if told is not None:
+            enter = enter + told
         down = self.down(enter)
         features = self.out(torch.cat([enter, upsample(self.up(torch.cat([down, upsample(self.deep(down))], 1)))], 1))
         return self.head(features).float(), features
@@ -77,7 +87,7 @@ class DenseMotion(nn.Module):
         background = self.background + squared.amin(1, keepdim=True) / (2 * HEAD_REACH**2)
         return grid, torch.cat([squared * self._precision(), background], 1)
 
-    def _heat(self, keypoints: Keypoints) -> Float[Tensor, "batch keypoint 64 64"]:
+    def heat(self, keypoints: Keypoints) -> Float[Tensor, "batch keypoint 64 64"]:
         """exp(-r^2 / 2 spread^2), as the product of its two axes (a third of the work of the plain form).
 
         Tails end at exp(-20) an axis: denormal numbers further out would make the next convolution six times slower.

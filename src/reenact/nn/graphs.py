@@ -74,7 +74,8 @@ class _Field(_Keypoints):
     def forward(self, image: Tensor, *values: Tensor) -> tuple[Tensor, ...]:
         source, driving = self.poses(values)
         matrix = relative_matrix(source, driving)
-        return self.model.dense_motion(image, source.keypoints, driving.keypoints, matrix)
+        told = self.model.told(source, driving)
+        return self.model.dense_motion(image, source.keypoints, driving.keypoints, matrix, told)
 
 
 class _Flow(_Keypoints):

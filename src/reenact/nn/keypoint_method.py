@@ -13,6 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from reenact.nn.blocks import Maps
 from reenact.nn.dense_motion import DenseMotion
 from reenact.nn.generator import Generator, grids
 from reenact.nn.graphs import CANONICAL, MOTION_FIELDS, PYRAMID, Graph, keypoint_graphs
@@ -79,12 +80,17 @@ class KeypointMethod(nn.Module):
     def render_poses(self, image: Tensor, portrait: Tensors, source: Pose, driving: Pose) -> Rendered:
         """The source picture moved from one set of keypoints to another."""
         matrix = relative_matrix(source, driving)
-        correction, features = self.dense_motion(image, source.keypoints, driving.keypoints, matrix)
+        told = self.told(source, driving)
+        correction, features = self.dense_motion(image, source.keypoints, driving.keypoints, matrix, told)
         flow, occlusion = self.dense_motion.flow(correction, source.keypoints, driving.keypoints, matrix)
         pyramid = tuple(portrait[name] for name in PYRAMID)
         levels = grids(flow, image.shape[-1])
         frame, warped = self.generator(image, pyramid, levels, occlusion, features, self.code(source, driving))
         return Rendered(frame, warped, flow, occlusion)
+
+    def told(self, source: Pose, driving: Pose) -> Maps | None:
+        """What a method tells the dense motion besides keypoints, as maps [B,first width,64,64]; None where it has nothing."""
+        return None
 
     def pyramid(self, image: Float[Tensor, "batch 3 size size"]) -> dict[str, Tensor]:
         """The source picture's features: fine, middle, coarse."""

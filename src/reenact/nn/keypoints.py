@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
+from reenact.geometry.rotation import rotation_matrix
 from reenact.nn.blocks import exact
 
 Tensors = Mapping[str, Tensor]
@@ -23,6 +25,15 @@ class Pose(NamedTuple):
     """the same in the head's own frame: what the method calls the face's shape with its expression"""
     rotation: Float[Tensor, "batch 3 3"]
     motion: Tensors
+
+
+@exact
+def place(head: Float[Tensor, "batch keypoint 3"], motion: Tensors) -> Pose:
+    """Keypoints in the head's frame -> in the picture: s R head + t, with t_z = 0."""
+    rotation = rotation_matrix(motion["head_pose"])
+    moved = motion["scale"][:, :, None] * (head @ rotation.transpose(1, 2))
+    shift = F.pad(motion["translation"], (0, 1))
+    return Pose(moved + shift[:, None], head, rotation, motion)
 
 
 @exact

@@ -27,6 +27,12 @@ RECIPES = {
     "facevid2vid_render256": "reenact.recipes.facevid2vid:render256",
     "facevid2vid_joint": "reenact.recipes.facevid2vid:joint",
     "facevid2vid_tiny": "reenact.recipes.facevid2vid:tiny",
+    "prior": "reenact.recipes.prior:whole",
+    "prior_motion": "reenact.recipes.prior:motion",
+    "prior_render": "reenact.recipes.prior:render",
+    "prior_render256": "reenact.recipes.prior:render256",
+    "prior_joint": "reenact.recipes.prior:joint",
+    "prior_tiny": "reenact.recipes.prior:tiny",
 }
 """name -> module:function; a name that ends in _tiny makes its own data where none is given"""
 

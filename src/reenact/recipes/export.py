@@ -1,6 +1,6 @@
 """Trained runs -> what ships: ONNX graphs with fp16 weights, and config.json.
 
-python -m reenact.recipes.export OUT RUN... [--method mmfa|facevid2vid]
+python -m reenact.recipes.export OUT RUN... [--method mmfa|facevid2vid|prior]
 
 Which graphs there are is the method's own affair (its `graphs()`). They hold 2-D operators only. Weights are stored as fp16
 and widened as a graph is loaded, so that the arithmetic is the run-time's choice (fp32, bf16).
@@ -23,14 +23,14 @@ from torch import Tensor, nn
 from reenact.core.errors import ReenactError
 from reenact.nn.graphs import Graph
 from reenact.nn.keypoint_method import KeypointMethod
-from reenact.recipes import facevid2vid, mmfa
+from reenact.recipes import facevid2vid, mmfa, prior
 from reenact.recipes.start import begin, images_seen, read_start
 
 OPSET = 18
 SMALL = 64
 """tensors of fewer numbers stay fp32: they cost nothing, and constants among them must stay exact"""
-RECIPES: dict[str, ModuleType] = {"mmfa": mmfa, "facevid2vid": facevid2vid}
-"""each has build"""
+RECIPES: dict[str, ModuleType] = {"mmfa": mmfa, "facevid2vid": facevid2vid, "prior": prior}
+"""each has build and METHOD"""
 
 
 def load(recipe: ModuleType, runs: list[Path]) -> tuple[KeypointMethod, dict[str, int]]:
@@ -42,7 +42,7 @@ def load(recipe: ModuleType, runs: list[Path]) -> tuple[KeypointMethod, dict[str
     whole = nn.ModuleDict(dict(model.named_children()))
     missing = set(whole)
     for run in runs:
-        missing -= set(begin(whole, read_start(run)))
+        missing -= set(begin(whole, recipe.METHOD.adopt(read_start(run), model.state_dict())))
     if missing:
         raise ReenactError(
             f"{', '.join(map(str, runs))} hold no weights for {', '.join(sorted(missing))}: name the runs of every stage"

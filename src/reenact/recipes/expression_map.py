@@ -92,6 +92,25 @@ def _explained(truth: np.ndarray, guess: np.ndarray) -> np.ndarray:
     return np.where(variance > 1e-8, 1 - residual / np.maximum(variance, 1e-8), np.nan).astype(np.float32)
 
 
+def direct(
+    codes: Float[np.ndarray, "n code"],
+    blendshapes: Float[np.ndarray, "n 52"],
+    person: np.ndarray,
+    held_out: np.ndarray,
+    method: str = "",
+    weights: str = "",
+) -> Fit:
+    """The map of a method whose code begins with the 52 blendshapes themselves: nothing is fitted, only spreads and what the
+    code explains are measured. What follows the 52 is no blendshape's doing and stays as it is."""
+    count, length = blendshapes.shape[1], codes.shape[1]
+    to_code, from_code = np.eye(count, length, dtype=np.float32), np.eye(length, count, dtype=np.float32)
+    code, shape = _centred(codes, person), _centred(blendshapes, person)
+    spreads = (code[~held_out].std(0).astype(np.float32), shape[~held_out].std(0).astype(np.float32))
+    nothing = np.zeros(count, np.float32), np.zeros(length, np.float32)
+    made = ExpressionMap(to_code, from_code, *nothing, *spreads, method=method, weights=weights)
+    return Fit(made, 0.0, float("nan"), _explained(shape[held_out], code[held_out] @ from_code))
+
+
 def measure(weights: Path, pool_folder: Path, every: int = 2, threads: int = 1) -> Fit:
     """The whole run: reads every `every`-th frame of the pool's clips, fits, writes the map into `weights`."""
     method = OnnxMethod(weights, "cpu", threads)
@@ -99,14 +118,16 @@ def measure(weights: Path, pool_folder: Path, every: int = 2, threads: int = 1) 
     rows = np.flatnonzero(np.isin(pool.split, TRAIN + HELD_OUT))[::every]
     codes = read_codes(method, pool, rows)
     held_out = np.isin(pool.split[rows], HELD_OUT)
-    found = fit(codes, pool.blendshapes[rows], pool.clip[rows], held_out, method.name, method.fingerprint)
+    made = direct if method.config.get("coefficients") == len(BLENDSHAPE_NAMES) else fit
+    found = made(codes, pool.blendshapes[rows], pool.clip[rows], held_out, method.name, method.fingerprint)
     found.map.save(weights)
     return found
 
 
 def report(found: Fit) -> str:
     """What was found, for people to read."""
-    lines = [f"ridge {found.ridge:g}; blendshapes explain {found.code_explained:.2f} of the code's variance (held-out people)"]
+    first = f"ridge {found.ridge:g}; blendshapes explain {found.code_explained:.2f} of the code's variance (held-out people)"
+    lines = ["direct: the code holds the blendshapes" if np.isnan(found.code_explained) else first]
     order = np.argsort(-np.nan_to_num(found.blendshapes_explained, nan=-9))
     lines += [f"{BLENDSHAPE_NAMES[i]:20s} {found.blendshapes_explained[i]:6.2f}  spread {found.map.spread[i]:.4f}" for i in order]
     return "\n".join(lines) + "\n"

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from reenact.core.errors import ReenactError
 
-METHODS = {"mmfa": "reenact.recipes.mmfa", "facevid2vid": "reenact.recipes.facevid2vid"}
+METHODS = {"mmfa": "reenact.recipes.mmfa", "facevid2vid": "reenact.recipes.facevid2vid", "prior": "reenact.recipes.prior"}
 """name -> module whose `build` makes a fresh model"""
 
 

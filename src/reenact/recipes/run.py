@@ -66,11 +66,11 @@ def make(stage: Stage, stages: Sequence[Stage], data: Any, out: Path, workers: W
     torch.manual_seed(stage.seed)
     task = stage.task(stage, data, workers.device)
     for path in stage.start:
-        if not begin(task.trained, read_start(Path(path))) and len(stages) == 1:
+        if not begin(task.trained, task.adopt(read_start(Path(path)))) and len(stages) == 1:
             raise ReenactError(f"{path} holds none of {', '.join(task.trained)}: start from a run of the same stage")
     if len(stages) > 1:
         for name in stage.after:
-            begin(task.trained, read_start(out / name))
+            begin(task.trained, task.adopt(read_start(out / name)))
     return task
 
 

@@ -40,6 +40,18 @@ class Recipe:
     build: Callable[[], KeypointMethod]
     motion_parts: tuple[str, ...]
     motion_objective: Callable[[Any], nn.Module]
+    render_parts: tuple[str, ...] = RENDER_PARTS
+    prepare: Callable[[Any, Pool], None] | None = None
+    """fits what a fresh model knows beforehand of the pool's faces"""
+    adopt: Callable[[Mapping[str, Tensor], Mapping[str, Tensor]], Mapping[str, Tensor]] = lambda found, _: found
+    """(weights to start from, a fresh model's state) -> the same as this method's, where they may be another method's"""
+
+    def fresh(self, pool: Pool) -> KeypointMethod:
+        """A model to begin training with."""
+        model = self.build()
+        if self.prepare is not None:
+            self.prepare(model, pool)
+        return model
 
 
 def draw(model: KeypointMethod, source: Batch, driving: Batch) -> Rendered:
@@ -66,7 +78,7 @@ def parts(model: nn.Module, names: tuple[str, ...]) -> nn.ModuleDict:
 
 def motion_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device) -> Task:
     """Stage one: the motion encoder, one picture at a time, against the teacher's reading."""
-    model = method.build().to(device).train()
+    model = method.fresh(pool).to(device).train()
     objective = method.motion_objective(model).to(device)
     trained = parts(model, method.motion_parts)
     trained["probe"] = objective
@@ -89,15 +101,16 @@ def motion_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device) 
         }
         return Validation(figures, *shown.keypoint_rows(keypoints, validation, data, rows))
 
-    batch = stage.schedule.batch
-    return Task(trained, compute, lambda seen, share: data.singles(seen, batch, share), check, data=about(pool))
+    batch, adopt = stage.schedule.batch, _adopter(method, model)
+    return Task(trained, compute, lambda seen, share: data.singles(seen, batch, share), check, data=about(pool), adopt=adopt)
 
 
 def render_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device) -> Task:
     """Stage two: everything that draws, driven by the teacher's keypoints."""
-    model = method.build().to(device).train()
+    model = method.fresh(pool).to(device).train()
     objective = RenderObjective().to(device)
-    trained = parts(model, RENDER_PARTS).to(memory_format=torch.channels_last)
+    checked = method.fresh(pool).to(device)
+    trained = parts(model, method.render_parts).to(memory_format=torch.channels_last)
     data = Batches(pool, stage.splits, stage.size, device, stage.seed, stage.wide)
     judge, critic = adversary(stage, device)
 
@@ -107,12 +120,12 @@ def render_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device) 
         return terms | more, exhibit
 
     def check(average: Mapping[str, Tensor]) -> Validation:
-        validation = averaged(method.build().to(device), RENDER_PARTS, average)
+        validation = averaged(checked, method.render_parts, average)
         figures = _render_figures(draw, objective, validation, data)
         return Validation(figures, *shown.drawn_rows(draw, validation, data))
 
-    batch = stage.schedule.batch
-    return Task(trained, compute, lambda seen, share: data.pairs(seen, batch, share), check, critic, about(pool))
+    batch, adopt = stage.schedule.batch, _adopter(method, model)
+    return Task(trained, compute, lambda seen, share: data.pairs(seen, batch, share), check, critic, about(pool), adopt)
 
 
 def joint_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device) -> Task:
@@ -121,9 +134,9 @@ def joint_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device) -
     Some sources are rendered people whom another one drives, with the exact truth. The motion encoder's batch norms stand
     still: its batches are small here, and pairs of one clip are alike.
     """
-    model = method.build().to(device).train()
+    model = method.fresh(pool).to(device).train()
     objective, reading = RenderObjective().to(device), method.motion_objective(model).to(device)
-    names = (*RENDER_PARTS, *method.motion_parts)
+    names = (*method.render_parts, *method.motion_parts)
     trained = parts(model, names)
     trained["probe"] = reading
     trained.to(memory_format=torch.channels_last)
@@ -142,8 +155,8 @@ def joint_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device) -
         figures = _render_figures(draw_as_read, objective, validation, data) | _agreement(validation, data, rows)
         return Validation(figures, *shown.drawn_rows(draw_as_read, validation, data))
 
-    batch = stage.schedule.batch
-    return Task(trained, compute, lambda seen, share: data.triples(seen, batch, share), check, critic, about(pool))
+    batch, adopt = stage.schedule.batch, _adopter(method, model)
+    return Task(trained, compute, lambda seen, share: data.triples(seen, batch, share), check, critic, about(pool), adopt)
 
 
 def adversary(stage: Stage, device: torch.device) -> tuple[Callable[[Tensor, Batch], tuple[Terms, Shown]], Critic | None]:
@@ -158,6 +171,12 @@ def adversary(stage: Stage, device: torch.device) -> tuple[Callable[[Tensor, Bat
         return network.terms(shown), shown
 
     return judge, Critic(network, network, CRITIC_WEIGHTS, CRITIC_SHARE * stage.schedule.learning_rate)
+
+
+def _adopter(method: Recipe, model: nn.Module) -> Callable[[Mapping[str, Tensor]], Mapping[str, Tensor]]:
+    """Of what a stage starts from, as the model stands now."""
+    fresh = {name: value.detach().clone() for name, value in model.state_dict().items()}
+    return lambda found: method.adopt(found, fresh)
 
 
 def about(pool: Pool) -> dict[str, Any]:

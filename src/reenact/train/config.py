@@ -121,6 +121,8 @@ class Task:
     critic: Critic | None = None
     data: Mapping[str, Any] = field(default_factory=dict)
     """what is said of the data in config.json, so that a run does not go on with another pool"""
+    adopt: Callable[[Mapping[str, Tensor]], Mapping[str, Tensor]] = dict
+    """weights to start from, which may be another method's -> the same under the names and in the shapes of this one"""
 
 
 def same_settings(path: Path, stage: Stage, data: Mapping[str, Any]) -> None:

@@ -12,10 +12,10 @@ from torch import Tensor
 from reenact.methods.mmfa.config import Config
 from reenact.methods.mmfa.parts import ExpressionDecoder, MotionEncoder
 from reenact.methods.mmfa.projection import without_pose
-from reenact.methods.mmfa.transform import offsets_of, place, transformed
+from reenact.methods.mmfa.transform import offsets_of, transformed
 from reenact.nn.blocks import Keypoints, exact
 from reenact.nn.keypoint_method import KeypointMethod
-from reenact.nn.keypoints import Pose, Tensors
+from reenact.nn.keypoints import Pose, Tensors, place
 
 __all__ = ["Mmfa", "place"]
 

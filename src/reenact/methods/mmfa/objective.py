@@ -15,7 +15,7 @@ from reenact.losses import gaussian
 from reenact.methods.mmfa.config import Config
 from reenact.methods.mmfa.model import Mmfa
 from reenact.methods.mmfa.transform import offsets_of
-from reenact.methods.reading import POSE, feature_weight, gaps, look_twice
+from reenact.methods.reading import keypoint_terms, look_twice, person_terms
 from reenact.nn.blocks import exact
 from reenact.nn.keypoints import Tensors
 
@@ -72,12 +72,8 @@ class MotionObjective(nn.Module):
         offsets = model.confined(canonical, model.expression(found["expression"]))
         expression = model.confined(batch["canonical"], offsets_of(config.transform, batch))
         terms = {
-            "keypoints": F.l1_loss(guess.keypoints[:, :count, :2], truth.keypoints[:, :count, :2]),
-            "offsets": ((offsets - expression)[:, :count].abs() * feature_weight(count).to(offsets)).mean(),
-            "gaps": F.l1_loss(gaps(offsets), gaps(expression)),
-            "gaps_head": F.l1_loss(gaps(guess.head), gaps(truth.head)),
-            "canonical": F.l1_loss(canonical[:, :count], batch["canonical"][:, :count]),
-            "pose": sum(F.l1_loss(found[name], batch[name]) for name in POSE),
+            **keypoint_terms(guess, truth, offsets, expression, count),
+            **person_terms(found, batch, count),
             "blendshapes": F.l1_loss(torch.sigmoid(self.blendshapes(found["expression"])), batch["blendshapes"]),
             "code": found["expression"].square().mean(),
         }

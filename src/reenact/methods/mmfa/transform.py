@@ -8,14 +8,13 @@ facevid2vid  x = R x_c + t + d          d in the camera's frame; no scale, so d 
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
 from reenact.geometry.rotation import rotation_matrix
 from reenact.methods.mmfa.config import Transform
 from reenact.nn.blocks import Keypoints
-from reenact.nn.keypoints import Pose, Tensors
+from reenact.nn.keypoints import Pose, Tensors, place
 
 
 def transformed(transform: Transform, canonical: Keypoints, offsets: Keypoints, motion: Tensors) -> Pose:
@@ -24,14 +23,6 @@ def transformed(transform: Transform, canonical: Keypoints, offsets: Keypoints, 
     # Rows are vectors: d @ R is R^T d, the offsets turned back into the head's frame.
     head = canonical + (offsets if transform == "mmfa" else offsets @ rotation)
     return place(head, {**motion, "scale": _scale(transform, motion)})
-
-
-def place(head: Keypoints, motion: Tensors) -> Pose:
-    """Keypoints in the head's frame -> in the picture: s R head + t, with t_z = 0."""
-    rotation = rotation_matrix(motion["head_pose"])
-    moved = motion["scale"][:, :, None] * (head @ rotation.transpose(1, 2))
-    shift = F.pad(motion["translation"], (0, 1))
-    return Pose(moved + shift[:, None], head, rotation, motion)
 
 
 def offsets_of(transform: Transform, truth: Tensors) -> Keypoints:

@@ -1,0 +1,58 @@
+"""What is the method's own in the three verbs (nn/keypoint_method.py): how a motion places the keypoints.
+
+x = s R (A (M + I a + B p) + r(p, e)) + t     (methods.md 4.3)
+
+M + I a: the source person's neutral mesh; B p: what the driver's coefficients do to a mesh; A: each keypoint's weights over
+mesh points; r: what the residual e adds. Pose and expression come from the driver, identity from the source: nothing has to
+be aligned by a first frame.
+"""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from reenact.methods.prior.config import Config
+from reenact.methods.prior.face import Face
+from reenact.methods.prior.parts import MotionEncoder, ResidualDecoder, Visibility
+from reenact.nn.blocks import Keypoints, Maps, exact
+from reenact.nn.keypoint_method import KeypointMethod
+from reenact.nn.keypoints import Pose, Tensors, place
+
+
+class Prior(KeypointMethod):
+    def __init__(self, config: Config, template: Float[Tensor, "keypoint 3"] | None = None, face: Face | None = None) -> None:
+        """template: the mean face's keypoints (faces/points.py); face: the prior's face model. Left out, both come with the
+        weights."""
+        template = torch.zeros(config.keypoints, 3) if template is None else template
+        super().__init__(config, MotionEncoder(config, template), template)
+        self.residual = ResidualDecoder(config)
+        self.visibility = Visibility(config)
+        if face is not None:
+            self.motion.face.take(face)
+
+    @exact
+    def pose(self, canonical: Float[Tensor, "batch keypoint 3"], motion: Tensors) -> Pose:
+        """x = s R (x_c + d) + t, with t_z = 0; d as the prior and the residual say."""
+        return place(canonical + self.offsets(motion["expression"]), motion)
+
+    @exact
+    def offsets(self, expression: Float[Tensor, "batch code"]) -> Keypoints:
+        """An expression's shift of the keypoints in the head's frame: A B p + r(p, e)."""
+        return self.motion.face.offsets(expression[:, : self.config.coefficients]) + self.residual(expression)
+
+    @exact
+    def teacher(self, truth: Tensors) -> Pose:
+        """The teacher's mesh points, posed."""
+        return place(truth["head"], truth)
+
+    def told(self, source: Pose, driving: Pose) -> Maps:
+        """Visibility, from the mesh's normals."""
+        return self.visibility(self.motion.face.keypoint_normals(), source, driving, self.dense_motion)
+
+    @torch.no_grad()
+    def amplify(self, gain: float) -> None:
+        """d times `gain`."""
+        self.motion.face.expression *= gain
+        self.residual.layers[-1].weight *= gain

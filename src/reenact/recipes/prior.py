@@ -1,0 +1,114 @@
+"""The semantic prior, stage by stage as mmfa is trained, with the same pictures; it may start from mmfa's weights.
+
+reenact train prior|prior_motion|prior_render|prior_render256|prior_joint|prior_tiny --data POOL --out RUN [--start WEIGHTS]
+
+--start src/reenact/weights/mmfa: what draws, and both looks, are mmfa's then; the heads of the second look begin anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from reenact.data.pool import Pool
+from reenact.faces.points import MESH_POINTS, template
+from reenact.faces.pose import canonical_face
+from reenact.methods import adversary
+from reenact.methods.prior.config import Config
+from reenact.methods.prior.face import Face
+from reenact.methods.prior.model import Prior
+from reenact.methods.prior.objective import MOTION_WEIGHTS
+from reenact.methods.self_reenactment import RENDER_WEIGHTS
+from reenact.recipes import mmfa
+from reenact.recipes.face_priors import LandmarkPrior, recipe
+from reenact.recipes.stages import joint_task, motion_task, render_task
+from reenact.train.config import Stage, Task
+
+WIDE = 0.8
+"""ours: share of pairs whose poses and looks lie far apart; .5 in the other methods"""
+HEADS = ("motion.expression.", "motion.canonical.")
+"""of mmfa's second look"""
+IRIS_LIDS = ((slice(468, 473), [159, 145, 33, 133]), (slice(473, 478), [386, 374, 263, 362]))
+"""where they lie in the mean face, until it is fitted: midway between lids and corners (faces/points.py)"""
+
+
+def build() -> Prior:
+    """A fresh model on the mean face, which does not know yet how people and expressions differ."""
+    face = canonical_face()
+    return Prior(Config(), torch.from_numpy(template(face.points)), _mean_face(Config()))
+
+
+def fit(model: Prior, pool: Pool) -> None:
+    """Lets the model begin at the face model of the pool's landmarks."""
+    model.motion.face.take(LandmarkPrior(pool).face(model.config.identity_size))
+
+
+def _mean_face(config: Config) -> Face:
+    face = canonical_face()
+    mean = np.concatenate([face.points, np.zeros((10, 3), np.float32)])
+    for iris, lids in IRIS_LIDS:
+        mean[iris] = mean[lids].mean(0)
+    identity, expression = (np.zeros((count, *mean.shape), np.float32) for count in (config.identity_size, config.coefficients))
+    return Face(mean, identity, expression, face.triangles, MESH_POINTS)
+
+
+def adopt(found: Mapping[str, Tensor], fresh: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+    """mmfa's weights with our heads in place of its; our own as they are."""
+    if "motion.expression.weight" not in found:
+        return found
+    kept = {name: value for name, value in found.items() if name in fresh and not name.startswith(HEADS)}
+    own = {name: value for name, value in fresh.items() if name.startswith("motion.") and name not in kept}
+    return {**kept, **own}
+
+
+METHOD = recipe(build, prepare=fit, adopt=adopt)
+
+
+def make_motion(stage: Stage, pool: Pool, device: torch.device) -> Task:
+    return motion_task(METHOD, stage, pool, device)
+
+
+def make_render(stage: Stage, pool: Pool, device: torch.device) -> Task:
+    return render_task(METHOD, stage, pool, device)
+
+
+def make_joint(stage: Stage, pool: Pool, device: torch.device) -> Task:
+    return joint_task(METHOD, stage, pool, device)
+
+
+def motion() -> Stage:
+    """Stage one, as mmfa's, on its own terms."""
+    schedule = replace(mmfa.motion().schedule, learning_rate=6e-4)
+    return replace(mmfa.motion(), task=make_motion, schedule=schedule, weights=MOTION_WEIGHTS, model=Config())
+
+
+def render() -> Stage:
+    """Stage two, as mmfa's, on wider pairs."""
+    return replace(mmfa.render(), task=make_render, model=Config(), wide=WIDE)
+
+
+def render256() -> Stage:
+    """Stage two at full size, as mmfa's, on wider pairs and without a critic."""
+    return replace(mmfa.render256(), task=make_render, weights=RENDER_WEIGHTS, model=Config(), wide=WIDE)
+
+
+def joint() -> Stage:
+    """Stage three, as mmfa's, on its own terms and wider pairs. Without a critic: the yardstick that the claim is against was
+    trained without one (docs/training.md)."""
+    kept = mmfa.joint_weights(MOTION_WEIGHTS)
+    weights = {name: weight for name, weight in kept.items() if name not in adversary.WEIGHTS}
+    return replace(mmfa.joint(), task=make_joint, weights=weights, model=Config(), wide=WIDE)
+
+
+def whole() -> tuple[Stage, ...]:
+    """motion; render at 128; render at 256; joint."""
+    return motion(), render(), render256(), joint()
+
+
+def tiny() -> tuple[Stage, ...]:
+    """Every stage for 20 steps or fewer, as mmfa's."""
+    return mmfa.shortened(motion(), render(), joint())

@@ -1,0 +1,380 @@
+"""The semantic prior: its face model, its equation, its budget, its export; that it starts where mmfa is; another prior."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from clips import PORTRAIT
+from reenact.animate.driver import Control, alignment
+from reenact.animate.expression import PRESETS, ExpressionMap
+from reenact.animate.parts import compose
+from reenact.animate.pipeline import _placed, open_take
+from reenact.animate.transfer import transfer
+from reenact.core.errors import ReenactError
+from reenact.core.types import Motion
+from reenact.data.pairs import PairSampler, mirrored
+from reenact.data.pool import Pool
+from reenact.faces.blendshapes import BLENDSHAPE_NAMES
+from reenact.faces.landmarker import Landmarker
+from reenact.faces.points import MESH_POINTS
+from reenact.faces.pose import canonical_face
+from reenact.geometry.grid import identity_grid
+from reenact.media.image import read_image
+from reenact.methods.prior.config import Config
+from reenact.methods.prior.face import Face, Reading, fitted, vertex_normals
+from reenact.methods.prior.model import Prior
+from reenact.methods.prior.objective import MOTION_WEIGHTS, MotionObjective
+from reenact.methods.prior.parts import UNIT, facing
+from reenact.nn.blocks import parameter_count
+from reenact.nn.keypoints import place
+from reenact.recipes import mmfa, prior
+from reenact.recipes.export import export, load
+from reenact.recipes.expression_map import direct
+from reenact.recipes.face_priors import UNREAD, LandmarkPrior, mesh_mirror_order, read_by, recipe_of
+from reenact.recipes.run import run
+from reenact.recipes.stages import RENDER_PARTS
+from reenact.runtime.onnx_method import OnnxMethod
+from reenact.train.journal import LOG
+from training_pool import make_pool
+
+TOLERANCE = 2e-3
+"""of [0, 1]: PyTorch fp32 against the exported graphs in fp32, whose weights are stored as fp16"""
+
+
+def random_face(config: Config, seed: int = 0) -> Face:
+    """The mean face with random directions of identity and expression."""
+    numbers = np.random.default_rng(seed)
+    mean = prior.build().motion.face.mean.numpy()[: config.mesh_points]
+    identity, expression = (
+        numbers.normal(0, 0.02, (count, *mean.shape)).astype(np.float32) for count in (config.identity_size, config.coefficients)
+    )
+    triangles = canonical_face().triangles
+    return Face(mean, identity, expression, triangles[(triangles < config.mesh_points).all(1)], MESH_POINTS)
+
+
+@pytest.fixture(scope="module")
+def model() -> Prior:
+    torch.manual_seed(0)
+    made = prior.build().eval()
+    made.motion.face.take(random_face(made.config))
+    # Fresh heads answer next to nothing; shake them, so that every path counts.
+    heads = (made.dense_motion.head, made.motion.residual, made.motion.identity, made.residual.layers[-1], made.visibility.maps)
+    for head in heads:
+        for parameter in head.parameters():
+            torch.nn.init.normal_(parameter, std=0.02)
+    return made
+
+
+@pytest.fixture(scope="module")
+def image() -> torch.Tensor:
+    torch.manual_seed(1)
+    return torch.nn.functional.interpolate(torch.rand(1, 3, 16, 16), size=(256, 256), mode="bicubic").clamp(0, 1)
+
+
+def test_a_face_model_is_found_again_in_its_readings():
+    """Made of a known one, people and coefficients at random: mean, expression and the identities' span come back."""
+    numbers, config = np.random.default_rng(0), Config(identity_size=3, coefficients=5, expression_size=13)
+    true = random_face(config)
+    person = np.repeat(np.arange(60), 20)
+    who = numbers.normal(size=(60, 3))
+    who = (who - who.mean(0)) / who.std(0)
+    shown = numbers.uniform(size=(len(person), 5))
+    meshes = true.mean + np.einsum("ni,imc->nmc", who[person], true.identity) + np.einsum("ne,emc->nmc", shown, true.expression)
+    found = fitted(meshes, shown, person, 4, true.triangles, MESH_POINTS)
+    assert np.abs(found.expression - true.expression).max() < 2e-3
+    assert np.abs(found.mean - true.mean).max() < 2e-3
+    span, wanted = found.identity[:3].reshape(3, -1), true.identity.reshape(3, -1)
+    assert np.abs(wanted - (wanted @ np.linalg.pinv(span)) @ span).max() < 2e-3
+    assert np.abs(found.identity[3]).max() < 2e-3, "there is no fourth way in which these people differ"
+
+
+def test_normals_look_outwards():
+    face = canonical_face()
+    normals = vertex_normals(face.points, face.triangles)
+    assert np.allclose(np.linalg.norm(normals, axis=1), 1, atol=1e-5)
+    assert normals[1, 2] > 0.8, "the tip of the nose looks at the camera"
+    right, left = normals[234], normals[454]
+    assert right[0] < -0.5 and left[0] > 0.5, "the rims look sideways"
+    assert np.array_equal(vertex_normals(face.points, face.triangles[:, ::-1]), normals), "whichever way triangles are wound"
+
+
+def test_keypoints_begin_on_their_mesh_points(model: Prior):
+    """Rows of weights are not negative and sum to 1; a semantic keypoint lies within 1 % of the face's height of its point."""
+    weights = model.motion.face.weights()
+    assert (weights >= 0).all() and torch.allclose(weights.sum(1), torch.ones(40))
+    neutral = model.motion.face.canonical(torch.zeros(1, 32))[0, :40]
+    assert (neutral - model.motion.face.mean[list(MESH_POINTS)]).norm(dim=1).max() < 0.01
+
+
+def test_a_coefficient_moves_what_the_prior_says(model: Prior):
+    """x_c + A B p, turned, scaled, shifted; the residual decoder adds nothing to a neutral face."""
+    face, canonical = model.motion.face, model.motion.face.canonical(torch.randn(1, 32))
+    still = {"head_pose": torch.zeros(1, 3), "scale": torch.ones(1, 1), "translation": torch.zeros(1, 2)}
+    neutral = model.pose(canonical, {**still, "expression": torch.zeros(1, 60)})
+    assert torch.equal(neutral.keypoints, canonical)
+    shown = torch.zeros(1, 60)
+    shown[0, 25] = 0.7
+    added = model.pose(canonical, {**still, "expression": shown}).head - canonical - model.residual(shown)
+    expected = 0.7 * face.weights() @ (UNIT * face.expression[25].view(-1, 3))
+    assert torch.allclose(added[0, :40], expected, atol=1e-6) and added[0, 40:].abs().max() < 1e-6
+    turned = model.pose(canonical, {**still, "head_pose": torch.tensor([[0.0, 0.0, torch.pi / 2]]), "expression": shown})
+    assert torch.allclose(turned.keypoints[..., 1], (canonical + model.offsets(shown))[..., 0], atol=1e-5)
+
+
+def test_coefficients_are_coefficients(model: Prior, image: torch.Tensor):
+    expression = model.encode_motion(image)["expression"]
+    assert expression.shape == (1, 60)
+    assert ((expression[:, :52] >= 0) & (expression[:, :52] <= 1)).all()
+
+
+def test_identity_comes_from_the_source_alone(model: Prior, image: torch.Tensor):
+    assert set(model.encode_motion(image)) == {"head_pose", "scale", "translation", "expression"}
+
+
+def test_what_turns_away_is_told(model: Prior):
+    """A head turned to the picture's right: its own left cheek goes out of sight in the driving map, not in the source's."""
+    canonical = model.motion.face.canonical(torch.zeros(1, 32))
+    still = {"scale": torch.ones(1, 1), "translation": torch.zeros(1, 2), "expression": torch.zeros(1, 60)}
+    front, side = (model.pose(canonical, {**still, "head_pose": torch.tensor([[yaw, 0.0, 0.0]])}) for yaw in (0.0, 1.0))
+    normals = model.motion.face.keypoint_normals()
+    assert torch.allclose(normals.norm(dim=1), torch.ones(47), atol=1e-5)
+    seen = facing(normals, front, side, model.dense_motion)
+    rim = list(MESH_POINTS).index(454)
+    x, y = ((side.keypoints[0, rim, :2] + 1) * 32).long().clamp(0, 63).tolist()
+    assert seen[0, 0, y, x] < seen[0, 1, y, x] - 0.2
+    alike = facing(normals, front, front, model.dense_motion)
+    assert torch.equal(alike[:, 0], alike[:, 1])
+
+
+def test_same_motion_gives_the_source_back(image: torch.Tensor):
+    """Untrained, a face that does not move is not warped: the flow is the identity."""
+    fresh = prior.build().eval()
+    with torch.no_grad():
+        motion = fresh.encode_motion(image)
+        rendered = fresh.render(image, fresh.encode_source(image), motion, motion)
+    assert (rendered.flow[0] - identity_grid(64, 64)).abs().max() < 1e-4
+    assert (rendered.warped - image).abs().max() < 1e-3
+
+
+def test_it_starts_where_mmfa_is(image: torch.Tensor):
+    """From mmfa's weights: looks and renderer are its own, heads are fresh; on the teacher's keypoints it draws the same."""
+    torch.manual_seed(3)
+    other, made = mmfa.build().eval(), prior.build().eval()
+    for head in (other.dense_motion.head, other.motion.place):
+        torch.nn.init.normal_(head.weight, std=0.02)
+    fresh = {name: value.clone() for name, value in made.state_dict().items()}
+    begun = prior.adopt(other.state_dict(), fresh)
+    for name in (*RENDER_PARTS, "motion"):
+        part = {key.removeprefix(f"{name}."): value for key, value in begun.items() if key.startswith(f"{name}.")}
+        getattr(made, name).load_state_dict(part)
+    truth = {"head_pose": torch.tensor([[0.2, 0.1, 0.0]]), "scale": torch.ones(1, 1), "translation": torch.zeros(1, 2)}
+    still = {
+        **truth,
+        "head_pose": torch.zeros(1, 3),
+        "canonical": other.motion.template[None],
+        "head": other.motion.template[None],
+    }
+    frames = []
+    with torch.no_grad():
+        for one in (other, made):
+            poses = one.teacher(still), one.teacher({**still, **truth})
+            frames.append(one.render_poses(image, one.pyramid(image), *poses).frame)
+        assert torch.equal(other.motion.locate(image)["head_pose"], made.motion.locate(image)["head_pose"])
+    assert torch.equal(*frames)
+    assert prior.adopt(fresh, fresh) is fresh, "its own weights are taken as they are"
+
+
+def test_the_budget_holds():
+    """10 M parameters at most, and no more than 5 % above mmfa's."""
+    ours, theirs = parameter_count(prior.build()), parameter_count(mmfa.build())
+    assert ours < 1.05 * theirs < 10_000_000
+
+
+def test_every_parameter_gets_a_gradient(model: Prior, image: torch.Tensor):
+    made = prior.build().train()
+    made.load_state_dict(model.state_dict())
+    for module in (made.generator.modulate_coarse.linear, made.generator.modulate_middle.linear):
+        torch.nn.init.normal_(module.weight, std=0.02)
+    pair = torch.cat([image, image.flip(3)])
+    source, driving = made.encode_motion(pair), made.encode_motion(pair.flip(0))
+    made.render(pair, made.encode_source(pair), source, driving).frame.square().mean().backward()
+    without = [name for name, p in made.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
+    # What is seen through a window cannot move it: the first look has terms of its own (methods/reading.py).
+    assert [name for name in without if not name.startswith(("motion.first.", "motion.place."))] == []
+
+
+@pytest.fixture(scope="module")
+def exported(model: Prior, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("weights")
+    export(model, folder, {"images_seen": {"motion": 0}})
+    return folder
+
+
+def test_graphs_agree_with_the_module(model: Prior, image: torch.Tensor, exported: Path):
+    method = OnnxMethod(exported, "cpu")
+    assert method.name == "prior" and method.config["expression_size"] == 60
+    pixels = (image[0].permute(1, 2, 0).numpy() * 255).round().astype(np.uint8)
+    exact = torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 255
+    portrait = method.encode_source(pixels, cropped=True)
+    motion = portrait.motion
+    driving = motion.replace(
+        head_pose=motion.head_pose + np.float32([0.3, 0.1, -0.2]),
+        expression=motion.expression + np.float32(0.2) * np.sin(np.arange(60, dtype=np.float32)),
+    )
+    frame = method.render(portrait, driving).astype(np.float32) / 255
+    tensors = [{k: torch.from_numpy(getattr(m, k))[None] for k in vars(m)} for m in (motion, driving)]
+    with torch.no_grad():
+        expected = model.render(exact, model.encode_source(exact), *tensors).frame[0].permute(1, 2, 0).numpy()
+    assert np.abs(frame - expected).mean() < TOLERANCE
+    assert np.abs(frame - expected).mean() < 0.2 * np.abs(frame - exact[0].permute(1, 2, 0).numpy()).mean()
+
+
+def test_blendshapes_are_the_code(exported: Path):
+    """The map is direct: what is set arrives as it is, what follows the 52 stays, and nothing is fitted."""
+    numbers = np.random.default_rng(0)
+    codes, shapes = numbers.uniform(size=(40, 60)).astype(np.float32), numbers.uniform(size=(40, 52)).astype(np.float32)
+    found = direct(codes, shapes, np.repeat(np.arange(4), 10), np.repeat([False, True], 20), "prior", "")
+    found.map.save(exported)
+    held = ExpressionMap.load(exported, 60)
+    change = held.code({"jawOpen": 0.6, "mouthSmileLeft": 0.8})
+    assert {BLENDSHAPE_NAMES[i]: round(float(change[i]), 5) for i in np.flatnonzero(change)} == {
+        "jawOpen": 0.6,
+        "mouthSmileLeft": 0.8,
+    }
+    assert np.array_equal(held.read(codes), codes[:, :52])
+    worn = held.wearing(codes[0], "smile")
+    assert np.array_equal(worn[52:], codes[0, 52:]) and np.allclose(held.read(worn), held.code(PRESETS["smile"])[:52])
+    with pytest.raises(ReenactError, match="tongue"):
+        held.code({"tongueOut": 1.0})
+
+
+def test_coefficients_over_time_drive_as_they_are(exported: Path, tmp_path: Path):
+    """A CSV of coefficients: aligned absolutely, each arrives as written, and the portrait keeps its own place and size."""
+    numbers = np.random.default_rng(0)
+    direct(numbers.uniform(size=(4, 60)), numbers.uniform(size=(4, 52)), np.arange(4) // 2, np.arange(4) > 1).map.save(exported)
+    table = tmp_path / "take.csv"
+    table.write_text("time,jawOpen,eyeBlinkLeft,yaw\n0,0.25,0,0\n0.04,0.5,1,10\n")
+    method = OnnxMethod(exported, "cpu")
+    take = open_take(table, method)
+    shown = take.motion(1).expression
+    assert shown[BLENDSHAPE_NAMES.index("jawOpen")] == 0.5 and shown[52:].tolist() == [0] * 8
+    assert alignment(method) == "absolute"
+    control = _placed(Control(), table)
+    own = Motion(np.float32([0.3, 0, 0]), np.float32([1.4]), np.float32([0.2, 0.1]), np.zeros(60, np.float32))
+    taken = compose(own, transfer(own, take.motion(1), None, "absolute"), control.parts)
+    assert taken.scale == 1.4 and np.allclose(taken.translation, [0.2, 0.1])
+    assert np.allclose(np.degrees(taken.head_pose), [10, 0, 0], atol=1e-3) and np.allclose(taken.expression, shown)
+
+
+def test_amplify_doubles_what_is_expression(model: Prior):
+    made = prior.build()
+    made.load_state_dict(model.state_dict())
+    shown = torch.rand(1, 60)
+    before = made.offsets(shown)
+    made.amplify(2.0)
+    assert torch.allclose(made.offsets(shown), 2 * before, atol=1e-5) and before.abs().max() > 1e-3
+
+
+@pytest.fixture(scope="module")
+def pool(tmp_path_factory: pytest.TempPathFactory) -> Pool:
+    return Pool.load(make_pool(tmp_path_factory.mktemp("pool")))
+
+
+def test_fitting_makes_both_halves_alike(pool: Pool):
+    made = prior.build()
+    prior.fit(made, pool)
+    order, mean = mesh_mirror_order(), made.motion.face.mean.numpy()
+    assert sorted(order) == list(range(478)) and np.array_equal(order[order], np.arange(478))
+    assert np.allclose(mean[order] * [-1, 1, 1], mean, atol=1e-5)
+
+
+def test_a_tiny_training_lowers_the_loss(pool: Pool):
+    """A dozen steps on one batch; the whole run is the slow test below."""
+    torch.manual_seed(0)
+    made = prior.METHOD.fresh(pool).train()
+    objective, batch = MotionObjective(made), PairSampler(pool, ("train",), 0).read(np.arange(6), 128)
+    optimiser = torch.optim.AdamW([*made.motion.parameters(), *made.residual.parameters()], 5e-4)
+    losses = []
+    for _ in range(12):
+        terms = objective(made, batch)
+        assert terms.keys() == MOTION_WEIGHTS.keys()
+        loss = sum(MOTION_WEIGHTS[name] * value for name, value in terms.items())
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        losses.append(float(loss.detach()))
+    assert losses[-1] < 0.8 * losses[0], losses
+
+
+class Toy:
+    """A prior of 60 points and 3 coefficients that reads nothing but a picture's mean colour."""
+
+    mirror = np.array([1, 0, 2])
+
+    def __init__(self) -> None:
+        numbers = np.random.default_rng(5)
+        self._mean = numbers.uniform(-0.4, 0.4, (60, 3)).astype(np.float32)
+        self._moves = numbers.normal(0, 0.05, (3, 60, 3)).astype(np.float32)
+
+    def face(self, identities: int) -> Face:
+        return Face(
+            self._mean, np.zeros((identities, 60, 3), np.float32), self._moves, np.array([[0, 1, 2]]), tuple(range(10, 50))
+        )
+
+    def read(self, image: np.ndarray) -> Reading | None:
+        shown = (image.mean((0, 1)) / 255).astype(np.float32)
+        if shown[0] < 0.35:
+            return None
+        mesh = self._mean + np.einsum("e,emc->mc", shown, self._moves)
+        return Reading(np.zeros(3, np.float32), np.ones(1, np.float32), np.zeros(2, np.float32), shown, mesh)
+
+
+def test_another_prior_plugs_in(pool: Pool):
+    """Its sizes, its reading, its mirror: one step of training, and its coefficients are the method's code."""
+    toy = Toy()
+    read, method = read_by(toy, pool), recipe_of(toy, Config(residual_size=2, expression_size=54))
+    colours = pool.read(np.arange(len(pool.split))).mean((1, 2)) / 255
+    assert np.array_equal(read.split == UNREAD, colours[:, 0].astype(np.float32) < 0.35) and (read.split == UNREAD).any()
+    fine = read.split != UNREAD
+    assert np.allclose(read.truth.blendshapes[fine], colours[fine], atol=1e-5)
+    made = method.fresh(read).train()
+    assert (made.config.coefficients, made.config.mesh_points, made.config.expression_size) == (3, 60, 5)
+    flip = torch.tensor([True])
+    sampler = PairSampler(read, ("train",), 0)
+    one = sampler.read(np.flatnonzero(fine)[:1], 128)
+    other = mirrored(one, flip, torch.ones(1, 3, 1, 1), sampler.mirror, sampler.shapes)
+    assert torch.equal(other["blendshapes"], one["blendshapes"][:, [1, 0, 2]])
+    batch = sampler.read(np.flatnonzero(fine & (pool.split == "train")), 128)
+    terms = MotionObjective(made)(made, batch)
+    assert terms.keys() == MOTION_WEIGHTS.keys() and all(torch.isfinite(value) for value in terms.values())
+    assert made.eval().encode_motion(torch.rand(1, 3, 256, 256))["expression"].shape == (1, 5)
+
+
+def test_our_prior_is_one(pool: Pool):
+    """What the landmarker says of a portrait, as a prior says it: the mesh, posed again, lies on the landmarks."""
+    image = read_image(PORTRAIT)[:, :]
+    found = LandmarkPrior(pool).read(image)
+    assert found is not None and found.mesh.shape == (478, 3) and found.coefficients.shape == (52,)
+    pose = place(
+        torch.from_numpy(found.mesh)[None],
+        {name: torch.from_numpy(np.float32(getattr(found, name)))[None] for name in ("head_pose", "scale", "translation")},
+    )
+    points = Landmarker(1).detect(image)[0].landmarks
+    assert np.abs((pose.keypoints[0, :, :2].numpy() + 1) * image.shape[0] / 2 - points[:, :2]).max() < 0.5
+
+
+@pytest.mark.slow
+def test_from_training_to_a_frame(pool: Pool, tmp_path: Path):
+    """Every stage, then the folder that ships."""
+    folders = run(prior.tiny(), pool, tmp_path / "runs")
+    lines = [json.loads(line) for line in (folders[0] / LOG).read_text().splitlines()]
+    assert any("val_offsets" in line for line in lines)
+    made, seen = load(prior, folders)
+    assert len(seen) == len(folders) == 3
+    export(made, tmp_path / "weights", {"images_seen": seen})
+    method = OnnxMethod(tmp_path / "weights", "cpu")
+    portrait = method.encode_source(pool.frames[0][0], cropped=True)
+    assert method.render(portrait, method.encode_motion(pool.frames[0][1])).std() > 1
