@@ -131,8 +131,8 @@ def render_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device) 
 def joint_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device) -> Task:
     """Stage three: everything, driven by the method's own reading, so that what is read is taught by what is drawn.
 
-    Some sources are rendered people whom another one drives, with the exact truth. The motion encoder's batch norms stand
-    still: its batches are small here, and pairs of one clip are alike.
+    Some sources are rendered people whom another one drives, with the exact truth. All batch norms stand still:
+    batches are small here, pairs of one clip are alike, and weights that shipped have lost their norms (recipes/revive.py).
     """
     model = method.fresh(pool).to(device).train()
     objective, reading = RenderObjective().to(device), method.motion_objective(model).to(device)
@@ -144,7 +144,7 @@ def joint_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device) -
     judge, critic = adversary(stage, device)
 
     def compute(batch: tuple[Batch, Batch, Batch]) -> tuple[Terms, Shown]:
-        model.motion.eval()
+        hold_norms(model)
         terms, rendered, read = objective.joint(model, *batch)
         more, exhibit = judge(rendered.frame, batch[2])
         return {**terms, **reading.compare(model, read, batch[1]), **more}, exhibit
@@ -157,6 +157,13 @@ def joint_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device) -
 
     batch, adopt = stage.schedule.batch, _adopter(method, model)
     return Task(trained, compute, lambda seen, share: data.triples(seen, batch, share), check, critic, about(pool), adopt)
+
+
+def hold_norms(model: nn.Module) -> None:
+    """Batch norms work with what they have seen, and see no more."""
+    for module in model.modules():
+        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+            module.eval()
 
 
 def adversary(stage: Stage, device: torch.device) -> tuple[Callable[[Tensor, Batch], tuple[Terms, Shown]], Critic | None]:
