@@ -65,3 +65,20 @@ def test_other_weights_are_refused_in_one_line(tmp_path, shipped):
     (tmp_path / "config.json").write_text(json.dumps({**asdict(model.config), "method": "other"}))
     with pytest.raises(ReenactError, match="other"):
         read(tmp_path)
+
+
+def test_norms_learn_on_from_pictures_they_were_unfolded_on(shipped):
+    """In training mode, where norms take each batch's own statistics, a model answers nearly as shipped on pictures like
+    those; with norms unfolded on noise it does not (that broke a run: docs/log.md, 2026-11-21)."""
+    recipe, model, folder = shipped
+    torch.manual_seed(3)
+    dark = 0.3 * torch.rand(8, 3, 256, 256)
+    answers = []
+    for pictures in (dark, None):
+        revived = recipe.build()
+        revived.load_state_dict(read(folder, pictures))
+        with torch.no_grad():
+            wanted = model.pyramid(dark)["coarse"]
+            found = revived.train().pyramid(dark)["coarse"]
+        answers.append(float((found - wanted).abs().mean() / wanted.abs().mean()))
+    assert answers[0] < 0.005 < 0.01 < answers[1], answers

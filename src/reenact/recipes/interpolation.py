@@ -1,6 +1,6 @@
 """Is the way between two expressions even, and is a code drawn at random a face's? Measured on what is drawn.
 
-python -m reenact.recipes.interpolation src/reenact/weights/mmfa POOL --json results/mmfa_interpolation.json [--people 3] [--run RUN]
+python -m reenact.recipes.interpolation WEIGHTS POOL --json results/mmfa_interpolation.json [--people 3] [--run RUN]
 
 Portraits and expressions are of people that the weights were not trained on (the pool's val clips). A step's length is
 read off the output: LPIPS (AlexNet) between neighbouring frames, and the mean way of the landmarker's 478 points, px at

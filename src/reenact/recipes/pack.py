@@ -25,6 +25,7 @@ from reenact.core.assets import fetch
 from reenact.core.errors import ReenactError
 from reenact.data.pool import Pool
 from reenact.losses import identity
+from reenact.recipes.run import examples
 from reenact.recipes.start import read_start
 from reenact.train.tensors import write_tensors
 
@@ -92,7 +93,7 @@ def pack(
     pool = Pool.load(data)
     tensors: dict[str, Tensor] = {}
     for path in start:
-        tensors |= read_start(Path(path))
+        tensors |= read_start(Path(path), examples(pool))
     parts = Parts(out, limit)
     for name, content in _code():
         parts.add(f"code/{name}", content)

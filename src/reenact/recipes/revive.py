@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import torch
+from jaxtyping import Float
 from onnx import numpy_helper
 from torch import Tensor, nn
 
@@ -47,8 +48,11 @@ def constants(path: Path) -> tuple[dict[str, np.ndarray], list[tuple[np.ndarray,
     return values, convolutions
 
 
-def read(folder: Path) -> dict[str, Tensor]:
+def read(folder: Path, pictures: Float[Tensor, "batch 3 size size"] | None = None) -> dict[str, Tensor]:
     """The state of the model in a folder of shipped weights (config.json and graphs), names as in its state_dict.
+
+    pictures: faces in [0, 1] that the norms are unfolded on; without any, smooth noise serves, on which a model answers as it
+    should only while its norms stand still.
 
     Raises ReenactError where the folder holds no such weights.
     """
@@ -59,10 +63,9 @@ def read(folder: Path) -> dict[str, Tensor]:
     if name not in METHODS:
         raise ReenactError(f"{folder} holds weights of {name!r}, which no recipe trains: take one of {', '.join(METHODS)}")
     model = import_module(METHODS[name]).build()
-    known = {"image": _pictures(model.config.size)}
+    known = {"image": _noise(model.config.size) if pictures is None else _sized(pictures, model.config.size)}
     for graph in model.graphs():
-        names = [name if name in known else name.split("_", 1)[1] for name in graph.inputs]
-        inputs = tuple(known[name] for name in names)
+        inputs = tuple(_example(name, known) for name in graph.inputs)
         revive(folder / graph.file, graph.module, lambda graph=graph, inputs=inputs: graph.module(*inputs))
         with torch.no_grad():
             known.update(zip(graph.outputs, graph.module.eval()(*inputs), strict=True))
@@ -118,9 +121,20 @@ def _set_spread(module: nn.Module, values: dict[str, np.ndarray]) -> None:
                     parameter.data = _tensor(value) / -2
 
 
-def _pictures(size: int) -> Tensor:
-    """[8,3,size,size]: smooth noise. What unfolding needs of pictures is only that no channel is dead on them; training
-    mends the statistics within some hundred images."""
+def _example(name: str, known: dict[str, Tensor]) -> Tensor:
+    """A graph's input: of driving_scale, what was found as scale in the next picture, so that something moves."""
+    if name in known:
+        return known[name]
+    value = known[name.split("_", 1)[1]]
+    return value.roll(1, 0) if name.startswith("driving_") else value
+
+
+def _sized(pictures: Tensor, size: int) -> Tensor:
+    return nn.functional.interpolate(pictures, size=(size, size), mode="bilinear", align_corners=False, antialias=True)
+
+
+def _noise(size: int) -> Tensor:
+    """[8,3,size,size]: smooth noise, on which no channel is dead."""
     generator = torch.Generator().manual_seed(0)
     layers = [torch.rand(8, 3, side, side, generator=generator) for side in (4, 16, 64)]
     grown = [nn.functional.interpolate(x, size=(size, size), mode="bilinear", align_corners=False) for x in layers]

@@ -9,9 +9,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from torch import Tensor
 
 from reenact.core.errors import ReenactError
+from reenact.data.pool import Pool
 from reenact.recipes.start import begin, read_start
 from reenact.train.config import Machine, Stage, Task
 from reenact.train.loop import Tell, train
@@ -66,12 +69,20 @@ def make(stage: Stage, stages: Sequence[Stage], data: Any, out: Path, workers: W
     torch.manual_seed(stage.seed)
     task = stage.task(stage, data, workers.device)
     for path in stage.start:
-        if not begin(task.trained, task.adopt(read_start(Path(path)))) and len(stages) == 1:
+        if not begin(task.trained, task.adopt(read_start(Path(path), examples(data)))) and len(stages) == 1:
             raise ReenactError(f"{path} holds none of {', '.join(task.trained)}: start from a run of the same stage")
     if len(stages) > 1:
         for name in stage.after:
             begin(task.trained, task.adopt(read_start(out / name)))
     return task
+
+
+def examples(data: Any, count: int = 16) -> Tensor | None:
+    """[count,3,side,side] in [0, 1]: pictures spread over a pool; None of other data."""
+    if not isinstance(data, Pool):
+        return None
+    rows = np.linspace(0, len(data.split) - 1, count).astype(int)
+    return torch.from_numpy(data.read(rows)).permute(0, 3, 1, 2).float() / 255
 
 
 def _done(folder: Path, stage: Stage) -> bool:

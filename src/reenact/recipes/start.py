@@ -17,8 +17,11 @@ REVIVE = "reenact.recipes.revive"
 """module whose read(folder) gives the state of a model out of ONNX graphs, names as in the model's state_dict"""
 
 
-def read_start(path: Path) -> dict[str, Tensor]:
-    """Tensors by name, as in the model (motion.trunk.0.0.weight, ...). Raises ReenactError where there are none."""
+def read_start(path: Path, pictures: Tensor | None = None) -> dict[str, Tensor]:
+    """Tensors by name, as in the model (motion.trunk.0.0.weight, ...). Raises ReenactError where there are none.
+
+    pictures: [B,3,size,size] in [0, 1], faces; what weights that ship need to get their norms back (recipes/revive.py).
+    """
     if (path / CHECKPOINT).exists():
         return read_average(path)[0]
     if pieces := sorted(path.glob(PARTS)):
@@ -26,7 +29,7 @@ def read_start(path: Path) -> dict[str, Tensor]:
     if list(path.glob("*.onnx")):
         if util.find_spec(REVIVE) is None:
             raise ReenactError(f"{path} holds ONNX graphs, which this version cannot train on from: start from a run's folder")
-        return import_module(REVIVE).read(path)
+        return import_module(REVIVE).read(path, pictures)
     raise ReenactError(f"{path} holds no weights to start from: give a run's folder or a folder of weights")
 
 
