@@ -10,9 +10,6 @@ from torch import Tensor, nn
 from reenact.geometry.grid import resize_flow, sample
 from reenact.nn.blocks import ConvBlock, Maps, Modulation, ResidualBlock, pool, to_flow_size, upsample
 
-KEPT = 2.0
-"""ours: added to both occlusion logits, so that a fresh network keeps nearly everything of the warped source"""
-
 
 class Generator(nn.Module):
     """Warps the source pyramid and decodes 1/8 -> 1/4 -> 1/2 -> 1; the last step is a pixel shuffle.
@@ -49,7 +46,7 @@ class Generator(nn.Module):
         """frame and the warped source, both [0, 1]. grids: the flow at the picture's size and at the features'."""
         size = image.shape[-1]
         warped = sample(image, grids[0]).clamp(0, 1)
-        hidden = torch.sigmoid(occlusion[:, :1] + KEPT)
+        hidden = torch.sigmoid(occlusion[:, :1] + 2)
         fine, middle, coarse = (
             sample(level, grid) * to_flow_size(hidden, level.shape[-1]).to(level.dtype)
             for level, grid in zip(features, grids[1:], strict=True)
@@ -61,7 +58,7 @@ class Generator(nn.Module):
         x = upsample(self.to_fine(self.middle(torch.cat([x, middle, to_flow_size(motion, size // 4)], 1))))
         folded = F.pixel_unshuffle(warped - 0.5, 2).to(x.dtype)
         out = F.pixel_shuffle(self.head(self.fine(torch.cat([x, fine, folded], 1))).float(), 2)
-        keep = torch.sigmoid(out[:, 3:] + to_flow_size(occlusion[:, 1:], size) + KEPT)
+        keep = torch.sigmoid(out[:, 3:] + to_flow_size(occlusion[:, 1:], size) + 2)
         return (keep * warped + (1 - keep) * torch.sigmoid(4 * out[:, :3])).clamp(0, 1), warped
 
 

@@ -15,7 +15,6 @@ RECIPES = {
     "mmfa_motion": "reenact.recipes.mmfa:motion",
     "mmfa_render": "reenact.recipes.mmfa:render",
     "mmfa_render256": "reenact.recipes.mmfa:render256",
-    "mmfa_field": "reenact.recipes.mmfa:field",
     "mmfa_joint": "reenact.recipes.mmfa:joint",
     "mmfa_motion_without_vae": "reenact.recipes.mmfa:without_vae",
     "mmfa_motion_without_projection": "reenact.recipes.mmfa:without_projection",

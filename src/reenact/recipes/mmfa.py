@@ -17,12 +17,11 @@ from reenact.data.pool import Pool
 from reenact.faces.points import template
 from reenact.faces.pose import canonical_face
 from reenact.methods import adversary
-from reenact.methods.field import FIELD_WEIGHTS
 from reenact.methods.mmfa.config import Config
 from reenact.methods.mmfa.model import Mmfa
 from reenact.methods.mmfa.objective import MotionObjective, motion_weights
 from reenact.methods.self_reenactment import RENDER_WEIGHTS
-from reenact.recipes.stages import Recipe, field_task, joint_task, motion_task, render_task
+from reenact.recipes.stages import Recipe, joint_task, motion_task, render_task
 from reenact.train.config import Schedule, Stage, Task
 
 WHOLE = Config(offsets="without_pose", code="gaussian")
@@ -45,10 +44,6 @@ def make_motion(stage: Stage, pool: Pool, device: torch.device) -> Task:
 
 def make_render(stage: Stage, pool: Pool, device: torch.device) -> Task:
     return render_task(method(stage.model), stage, pool, device)
-
-
-def make_field(stage: Stage, pool: Pool, device: torch.device) -> Task:
-    return field_task(method(stage.model), stage, pool, device)
 
 
 def make_joint(stage: Stage, pool: Pool, device: torch.device) -> Task:
@@ -85,13 +80,6 @@ def render256() -> Stage:
     schedule = Schedule(images=4_000, batch=8, learning_rate=4e-4, warm_up=400, save_every=480, log_every=80)
     weights = RENDER_WEIGHTS | adversary.WEIGHTS
     return replace(render(), name="render256", schedule=schedule, weights=weights, size=256, after=("render",))
-
-
-def field() -> Stage:
-    """Between two and three: what moves, alone, on ten times as many pairs an hour."""
-    schedule = Schedule(images=48_000, batch=32, learning_rate=6e-4, warm_up=1_600, save_every=6_400, log_every=640)
-    stage = replace(render(), name="field", task=make_field, schedule=schedule, weights=FIELD_WEIGHTS, size=128)
-    return replace(stage, after=("render256",))
 
 
 def joint() -> Stage:

@@ -14,7 +14,6 @@ from reenact.data.batches import Batches
 from reenact.data.pairs import Batch
 from reenact.data.pool import Pool
 from reenact.methods.adversary import CRITIC_WEIGHTS, Adversary
-from reenact.methods.field import FieldObjective
 from reenact.methods.reading import SHOWN_GAPS, gaps
 from reenact.methods.self_reenactment import RenderObjective
 from reenact.nn.graphs import CANONICAL
@@ -127,44 +126,6 @@ def render_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device) 
 
     batch, adopt = stage.schedule.batch, _adopter(method, model)
     return Task(trained, compute, lambda seen, share: data.pairs(seen, batch, share), check, critic, about(pool), adopt)
-
-
-def field_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device) -> Task:
-    """Between two and three: the dense motion alone, driven by the teacher's keypoints; the rest of what draws comes along
-    untouched, so that the run can be shown, and gone on from."""
-    model, checked = method.fresh(pool).to(device).train(), method.fresh(pool).to(device)
-    objective = FieldObjective(model).to(device)
-    trained = parts(model, method.render_parts).to(memory_format=torch.channels_last)
-    for name, part in trained.items():
-        part.requires_grad_(name == "dense_motion")
-    data = Batches(pool, stage.splits, stage.size, device, stage.seed, stage.wide)
-
-    def compute(batch: tuple[Batch, Batch]) -> tuple[Terms, Shown]:
-        hold_norms(model)
-        return objective(model, *batch)[0], {}
-
-    def check(average: Mapping[str, Tensor]) -> Validation:
-        validation = averaged(checked, method.render_parts, average)
-        whole = Batches(pool, stage.splits, model.config.size, device)
-        sums: dict[str, float] = {}
-        source_rows, driving_rows = validation_rows(pool)
-        with torch.no_grad():
-            for first in range(0, len(source_rows), CHECKED_AT_ONCE):
-                cut = slice(first, first + CHECKED_AT_ONCE)
-                source, driving = whole.read(source_rows[cut]), whole.read(driving_rows[cut])
-                warped, truth = draw(validation, source, driving).warped, driving["image"]
-                found, _ = objective(validation, source, driving)
-                figures = {
-                    "val_warped_l1": float((warped - truth).abs().mean()),
-                    "val_warped_lpips": float(objective.lpips(warped, truth).mean()),
-                    **{f"val_{name}": float(found[name]) for name in ("moved", "looks", "hidden", "drift")},
-                }
-                for name, value in figures.items():
-                    sums[name] = sums.get(name, 0.0) + value * len(truth) / len(source_rows)
-        return Validation({name: round(value, 5) for name, value in sums.items()}, *shown.drawn_rows(draw, validation, whole))
-
-    batch, adopt = stage.schedule.batch, _adopter(method, model)
-    return Task(trained, compute, lambda seen, share: data.pairs(seen, batch, share), check, data=about(pool), adopt=adopt)
 
 
 def joint_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device) -> Task:
