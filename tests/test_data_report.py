@@ -98,5 +98,6 @@ def test_bench_measures_every_way_of_reading(folder: Path, tmp_path: Path, capsy
     command = ["data", "bench", str(folder), "--seconds", "0.3", "--cache", str(tmp_path), "--json", str(tmp_path / "b.json")]
     assert run(command) == 0
     figures = json.loads((tmp_path / "b.json").read_text())
-    assert all(figures[name] > 0 for name in ("bytes", "decoded", "one_worker", "random", "cache"))
-    assert figures["bytes"] > figures["decoded"]
+    ways = ("bytes", "decoded", "half", "random", "cache")
+    assert all(figures[name][rate] > 0 for name in ways for rate in ("per_second", "per_core_second"))
+    assert figures["bytes"]["per_core_second"] > figures["decoded"]["per_core_second"]

@@ -19,8 +19,9 @@ from reenact.core.errors import ReenactError
 from reenact.core.types import Image, Placement
 from reenact.data.figures import SAMPLED, clip_figures
 from reenact.data.jobs import Job, Settings
+from reenact.data.jpeg import encode
 from reenact.data.rendered import read_truth
-from reenact.data.shards import Clip, ClipInfo, DiskFull, ShardWriter, disk, encode
+from reenact.data.shards import Clip, ClipInfo, DiskFull, ShardWriter, disk
 from reenact.data.shots import CutDetector, Shot, find_shots, fixed_crop
 from reenact.faces.crop import cut, head_crop
 from reenact.faces.landmarker import Face, Landmarker
