@@ -45,6 +45,16 @@ def test_the_table_counts_people_minutes_and_tiers(folder: Path):
     assert np.allclose(contents.pose[:50], np.degrees(truth["head_pose"]))
 
 
+def test_the_figures_name_nobody(folder: Path, tmp_path: Path):
+    path = tmp_path / "figures.json"
+    assert run(["data", "report", str(folder), "--no-pictures", "--json", str(path)]) == 0
+    text, found = path.read_text(), json.loads(path.read_text())
+    contents = read_contents(folder)
+    assert sum(split["frames"] for split in found["by_split"].values()) == sum(clip.frames for clip in contents.clips)
+    assert found["pose_degrees"]["yaw"] == sorted(found["pose_degrees"]["yaw"])
+    assert not any(f'"{clip.identity}' in text or clip.key in text for clip in contents.clips)
+
+
 def test_the_report_prints_and_draws(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     pytest.importorskip("matplotlib")
     assert run(["data", "report", str(folder), "--out", str(tmp_path / "r")]) == 0

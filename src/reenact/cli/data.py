@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -55,13 +55,16 @@ def report(
         Path | None, typer.Option("--out", "-o", help="folder for the pictures; default: report, in the data set")
     ] = None,
     pictures: Annotated[bool, typer.Option(help="draw them; needs the extra `report`")] = True,
+    json_path: Annotated[Path | None, typer.Option("--json", help="also write the figures to this file; it names nobody")] = None,
 ) -> None:
     """What is in a data set: a table, and pictures of people, poses, expressions, licences and quality."""
     from reenact.data.pictures import draw
-    from reenact.data.report import read_contents, table
+    from reenact.data.report import figures, read_contents, table
 
     contents = read_contents(folder)
     typer.echo(table(contents))
+    if json_path is not None:
+        _write_json(json_path, figures(contents))
     if pictures:
         drawn = draw(contents, out or folder / "report")
         say(f"{drawn[0].parent}: {', '.join(path.name for path in drawn)}")
@@ -108,8 +111,12 @@ def bench_command(
     for name, speed in speeds.items():
         typer.echo(f"{name:10} {speed.per_second:10.0f} {speed.per_core_second:22.0f}")
     if json_path is not None:
-        from reenact.data.shards import disk
+        rates = {name: asdict(speed) for name, speed in speeds.items()}
+        _write_json(json_path, {"workers": workers, "decoder": decoder(), **rates})
 
-        figures = {name: asdict(speed) for name, speed in speeds.items()}
-        with disk(json_path):
-            json_path.write_text(json.dumps({"workers": workers, "decoder": decoder(), **figures}, indent=1) + "\n")
+
+def _write_json(path: Path, value: dict[str, Any]) -> None:
+    from reenact.data.shards import disk
+
+    with disk(path):
+        path.write_text(json.dumps(value, indent=1) + "\n")
