@@ -1,5 +1,6 @@
 """`reenact data`: the commands as a user types them, the report's figures, the pictures."""
 
+import errno
 import json
 from pathlib import Path
 
@@ -64,6 +65,19 @@ def test_the_report_prints_and_draws(folder: Path, tmp_path: Path, capsys: pytes
     assert {path.stem for path in (tmp_path / "r").glob("*.png")} == names
     for name in names:
         assert np.asarray(PILImage.open(tmp_path / "r" / f"{name}.png").convert("L")).std() > 1, "an empty picture"
+
+
+def test_a_full_disk_leaves_no_torn_figures(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch):
+    path = tmp_path / "figures.json"
+    path.write_text("{}")
+
+    def full(self: Path, data: bytes) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    assert run(["data", "report", str(folder), "--no-pictures", "--json", str(path)]) == 2
+    assert "the disk is full" in capsys.readouterr().err
+    assert path.read_text() == "{}" and [path.name for path in tmp_path.iterdir()] == ["figures.json"]
 
 
 def test_prepare_as_typed(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -81,7 +80,7 @@ def pack(
     quality: Annotated[int, typer.Option(help="of the JPEGs; 0 keeps them")] = 0,
     max_parts: Annotated[int, typer.Option(help="leave frames out until all fits into so many parts; 0 keeps all")] = 0,
 ) -> None:
-    """The training part in small files, to be unpacked with NumPy and torchvision alone."""
+    """The training part in small files, to be unpacked with NumPy and Pillow alone."""
     from reenact.data.pack import pack as run
 
     names = tuple(name.strip() for name in splits.split(",") if name.strip())
@@ -116,7 +115,7 @@ def bench_command(
 
 
 def _write_json(path: Path, value: dict[str, Any]) -> None:
-    from reenact.data.shards import disk
+    from reenact.data.shards import disk, write_json
 
     with disk(path):
-        path.write_text(json.dumps(value, indent=1) + "\n")
+        write_json(path, value, indent=1)

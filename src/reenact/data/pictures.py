@@ -3,6 +3,8 @@ faces."""
 
 from __future__ import annotations
 
+import io
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ from PIL import Image as PILImage
 from reenact.core.errors import ReenactError
 from reenact.data.reader import Shards
 from reenact.data.report import Contents, total
-from reenact.data.shards import disk
+from reenact.data.shards import disk, write_whole
 from reenact.faces.blendshapes import BLENDSHAPE_NAMES
 
 BLUE, GRAY = "#2f6db5", "#9aa3ad"
@@ -40,10 +42,16 @@ def draw(contents: Contents, out: Path) -> list[Path]:
             drawing(figure, contents)
             for axes in figure.axes:
                 axes.spines[["top", "right"]].set_visible(False)
-            figure.savefig(out / f"{name}.png", dpi=110)
-            written.append(out / f"{name}.png")
-        _faces(contents.folder).save(out / "faces.png")
-    return [*written, out / "faces.png"]
+            written.append(_write(out / f"{name}.png", lambda file, figure=figure: figure.savefig(file, dpi=110)))
+        written.append(_write(out / "faces.png", lambda file: _faces(contents.folder).save(file, "PNG")))
+    return written
+
+
+def _write(path: Path, save: Callable[[io.BytesIO], None]) -> Path:
+    held = io.BytesIO()
+    save(held)
+    write_whole(path, held.getvalue())
+    return path
 
 
 def _people(figure: Any, contents: Contents) -> None:

@@ -201,11 +201,16 @@ def shards_in(folder: Path) -> list[Path]:
     return [path.with_suffix(".tar") for path in sorted(folder.glob("*.json")) if path.with_suffix(".tar").exists()]
 
 
-def write_json(path: Path, value: Any) -> None:
+def write_json(path: Path, value: Any, indent: int | None = None) -> None:
     """Whole or not at all."""
+    write_whole(path, (json.dumps(value, indent=indent) + "\n").encode())
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """The file with all of it, or as it was before."""
     part = _part(path)
     try:
-        part.write_text(json.dumps(value))
+        part.write_bytes(data)
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)

@@ -3,7 +3,7 @@ or not at all, which data/prepare.py joins to larger ones; what went wrong goes 
 
 from __future__ import annotations
 
-import resource
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -81,10 +81,20 @@ def run_job(job: Job, settings: Settings, part: Path) -> Record:
             "dropped": dict(dropped),
             "error": error,
             "work_seconds": round(time.monotonic() - started, 3),
-            "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+            "peak_mb": _peak_mb(),
         }
         writer.notes["jobs"] = [record]
     return record
+
+
+def _peak_mb() -> int:
+    """The most memory this process has held; 0 where the system does not say (Windows)."""
+    try:
+        import resource
+    except ImportError:
+        return 0
+    held = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(held / (1 << 20 if sys.platform == "darwin" else 1 << 10))
 
 
 @lru_cache(maxsize=1)
