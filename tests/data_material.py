@@ -9,7 +9,8 @@ import numpy as np
 from PIL import Image as PILImage
 
 from clips import write_clip
-from reenact.data.shards import Clip, ClipInfo, encode
+from reenact.data.jpeg import encode
+from reenact.data.shards import Clip, ClipInfo
 from reenact.faces.landmarker import Face
 from reenact.faces.pose import canonical_face
 

@@ -187,7 +187,7 @@ def test_parts_keep_their_limit_and_frames_can_be_left_out(tmp_path: Path):
     noisy = []
     for number in range(4):
         plain = clip(f"n{number}", 24, f"p{number}")
-        from reenact.data.shards import encode
+        from reenact.data.jpeg import encode
 
         noisy.append(
             Clip(plain.info, [encode(random.integers(0, 255, (256, 256, 3), dtype=np.uint8)) for _ in range(24)], plain.truth)

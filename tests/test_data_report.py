@@ -1,5 +1,6 @@
 """`reenact data`: the commands as a user types them, the report's figures, the pictures."""
 
+import errno
 import json
 from pathlib import Path
 
@@ -45,6 +46,16 @@ def test_the_table_counts_people_minutes_and_tiers(folder: Path):
     assert np.allclose(contents.pose[:50], np.degrees(truth["head_pose"]))
 
 
+def test_the_figures_name_nobody(folder: Path, tmp_path: Path):
+    path = tmp_path / "figures.json"
+    assert run(["data", "report", str(folder), "--no-pictures", "--json", str(path)]) == 0
+    text, found = path.read_text(), json.loads(path.read_text())
+    contents = read_contents(folder)
+    assert sum(split["frames"] for split in found["by_split"].values()) == sum(clip.frames for clip in contents.clips)
+    assert found["pose_degrees"]["yaw"] == sorted(found["pose_degrees"]["yaw"])
+    assert not any(f'"{clip.identity}' in text or clip.key in text for clip in contents.clips)
+
+
 def test_the_report_prints_and_draws(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     pytest.importorskip("matplotlib")
     assert run(["data", "report", str(folder), "--out", str(tmp_path / "r")]) == 0
@@ -54,6 +65,19 @@ def test_the_report_prints_and_draws(folder: Path, tmp_path: Path, capsys: pytes
     assert {path.stem for path in (tmp_path / "r").glob("*.png")} == names
     for name in names:
         assert np.asarray(PILImage.open(tmp_path / "r" / f"{name}.png").convert("L")).std() > 1, "an empty picture"
+
+
+def test_a_full_disk_leaves_no_torn_figures(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch):
+    path = tmp_path / "figures.json"
+    path.write_text("{}")
+
+    def full(self: Path, data: bytes) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    assert run(["data", "report", str(folder), "--no-pictures", "--json", str(path)]) == 2
+    assert "the disk is full" in capsys.readouterr().err
+    assert path.read_text() == "{}" and [path.name for path in tmp_path.iterdir()] == ["figures.json"]
 
 
 def test_prepare_as_typed(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
@@ -98,5 +122,6 @@ def test_bench_measures_every_way_of_reading(folder: Path, tmp_path: Path, capsy
     command = ["data", "bench", str(folder), "--seconds", "0.3", "--cache", str(tmp_path), "--json", str(tmp_path / "b.json")]
     assert run(command) == 0
     figures = json.loads((tmp_path / "b.json").read_text())
-    assert all(figures[name] > 0 for name in ("bytes", "decoded", "one_worker", "random", "cache"))
-    assert figures["bytes"] > figures["decoded"]
+    ways = ("bytes", "decoded", "half", "random", "cache")
+    assert all(figures[name][rate] > 0 for name in ways for rate in ("per_second", "per_core_second"))
+    assert figures["bytes"]["per_core_second"] > figures["decoded"]["per_core_second"]

@@ -140,6 +140,12 @@ def test_command_refuses_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert len(lines) == 1 and lines[0].startswith("error:")
 
 
+def test_takes_of_one_name_would_overwrite_each_other(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    assert run(["data", "takes", "a/talk.mp4", "b/talk.mov", "--out", str(tmp_path / "takes")]) == 2
+    assert "two videos are called talk" in capsys.readouterr().err
+    assert not (tmp_path / "takes").exists()
+
+
 def test_machine_without_opengl_is_told_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     moderngl = pytest.importorskip("moderngl", reason="moderngl is not installed: pip install 'reenact[synth]'")
 

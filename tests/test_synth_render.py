@@ -12,6 +12,7 @@ from clips import read_clip
 from reenact.core.errors import ReenactError
 from reenact.data.synth.clip import Studio, flow_between
 from reenact.data.synth.command import Order, synthesize
+from reenact.data.synth.identity import Genes, _brow_tilt, draw_shape
 from reenact.data.synth.motion import Motion
 from reenact.data.synth.scene import Recipe, Scene, Truth
 from reenact.faces.blendshapes import BLENDSHAPE_NAMES
@@ -135,6 +136,44 @@ def test_landmarker_reads_the_expressions_that_were_rendered(studio: Studio):
     assert np.corrcoef(rise, np.eye(len(shown) - 1).ravel())[0, 1] > 0.6
 
 
+def test_other_lights_show_the_same_person_in_the_same_motion(studio: Studio):
+    """Same shape and truth of motion; another lighting, backdrop and camera."""
+    scenes = [studio.scene(Recipe(0, 0, 0, light, SIZE), turning()) for light in (0, 1, 2)]
+    stage, pictures = studio.stage(0, 0), []
+    for scene in scenes:
+        wall = studio.renderer.backdrop(scene.wall)
+        pictures.append(scene.picture(studio.renderer, stage, wall, 1))
+        wall.release()
+    np.testing.assert_array_equal(scenes[0].vertices(1), scenes[1].vertices(1))
+    assert all(scene.avatar is scenes[0].avatar for scene in scenes)
+    for one, other in ((0, 1), (0, 2), (1, 2)):
+        assert np.abs(scenes[one].lighting.directions - scenes[other].lighting.directions).max() > 0.1
+        assert np.abs(scenes[one].wall.astype(int) - scenes[other].wall).mean() > 5
+        assert np.abs(pictures[one].astype(int) - pictures[other]).mean() > 5
+
+
+def test_nobody_frowns_at_rest(studio: Studio):
+    """The inner ends of the brows lie no lower against the outer ones than on the mean head, but for a little variety."""
+    tilts = []
+    for number in range(12):
+        random = np.random.default_rng([11, number])
+        tilts.append(_brow_tilt(studio.head, draw_shape(studio.head, Genes.draw(random), random))[0])
+    assert min(tilts) > -0.03 and max(tilts) < 0.04 and np.std(tilts) > 0.003
+
+
+def test_two_studios_do_not_disturb_each_other(studio: Studio, scene: Scene):
+    """OpenGL draws into the current context: each takes its turn, and closing one leaves the other whole."""
+    before = truth_at(studio, scene, 1)
+    with Studio.open(64) as other:
+        small = other.scene(Recipe(0, 1, 0, 0, 64), turning())
+        truth_at(other, small, 0)
+        surface = studio.renderer.surface(studio.stage(0, 0), scene.camera)
+        assert (surface[..., 0] > 0).mean() > 0.2
+        assert truth_at(other, small, 1).visible.any()
+    after = truth_at(studio, scene, 1)
+    np.testing.assert_array_equal(before.visible, after.visible)
+
+
 def test_clips_share_a_motion_and_are_not_made_twice(studio: Studio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     order = Order(tmp_path, 2, 1, frames=3, size=64, flows=1, rate=Fraction(25, 2))
     done = synthesize(order)
@@ -156,12 +195,13 @@ def test_clips_share_a_motion_and_are_not_made_twice(studio: Studio, tmp_path: P
 
 
 @pytest.mark.slow
-def test_several_processes_render_the_same(studio: Studio, tmp_path: Path):
-    orders = [Order(tmp_path / name, 2, 1, frames=2, size=64) for name in ("one", "two")]
-    assert [synthesize(order, workers).rendered for order, workers in zip(orders, (1, 2), strict=True)] == [2, 2]
-    for path in (tmp_path / "one").glob("*.npz"):
-        one, two = np.load(path), np.load(tmp_path / "two" / path.name)
-        np.testing.assert_array_equal(one["landmarks"], two["landmarks"])
+def test_several_processes_render_the_same_bytes(studio: Studio, tmp_path: Path):
+    orders = [Order(tmp_path / name, 2, 1, lights=2, frames=2, size=64, flows=1) for name in ("one", "two")]
+    assert [synthesize(order, workers).rendered for order, workers in zip(orders, (1, 2), strict=True)] == [4, 4]
+    files = sorted((tmp_path / "one").iterdir())
+    assert len(files) == 8
+    for path in files:
+        assert path.read_bytes() == (tmp_path / "two" / path.name).read_bytes(), path.name
 
 
 def test_stopped_half_way_leaves_nothing(studio: Studio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -54,13 +54,16 @@ def report(
         Path | None, typer.Option("--out", "-o", help="folder for the pictures; default: report, in the data set")
     ] = None,
     pictures: Annotated[bool, typer.Option(help="draw them; needs the extra `report`")] = True,
+    json_path: Annotated[Path | None, typer.Option("--json", help="also write the figures to this file; it names nobody")] = None,
 ) -> None:
     """What is in a data set: a table, and pictures of people, poses, expressions, licences and quality."""
     from reenact.data.pictures import draw
-    from reenact.data.report import read_contents, table
+    from reenact.data.report import figures, read_contents, table
 
     contents = read_contents(folder)
     typer.echo(table(contents))
+    if json_path is not None:
+        _write_json(json_path, figures(contents))
     if pictures:
         drawn = draw(contents, out or folder / "report")
         say(f"{drawn[0].parent}: {', '.join(path.name for path in drawn)}")
@@ -77,7 +80,7 @@ def pack(
     quality: Annotated[int, typer.Option(help="of the JPEGs; 0 keeps them")] = 0,
     max_parts: Annotated[int, typer.Option(help="leave frames out until all fits into so many parts; 0 keeps all")] = 0,
 ) -> None:
-    """The training part in small files, to be unpacked with NumPy and torchvision alone."""
+    """The training part in small files, to be unpacked with NumPy and Pillow alone."""
     from reenact.data.pack import pack as run
 
     names = tuple(name.strip() for name in splits.split(",") if name.strip())
@@ -98,14 +101,21 @@ def bench_command(
     cache: Cache = None,
     json_path: Annotated[Path | None, typer.Option("--json", help="also write the figures to this file")] = None,
 ) -> None:
-    """Frames a second out of the shards."""
+    """Frames a second out of the shards, by the clock and by the processor's own time."""
     from reenact.data.bench import bench as run
+    from reenact.data.jpeg import decoder
 
     speeds = run(folder, workers, seconds, cache)
+    typer.echo(f"{'frames':10} {'a second':>10} {'a second of one core':>22}   ({workers} processes; decoded by {decoder()})")
     for name, speed in speeds.items():
-        typer.echo(f"{name:18} {speed:10.0f} frames/s")
+        typer.echo(f"{name:10} {speed.per_second:10.0f} {speed.per_core_second:22.0f}")
     if json_path is not None:
-        from reenact.data.shards import disk
+        rates = {name: asdict(speed) for name, speed in speeds.items()}
+        _write_json(json_path, {"workers": workers, "decoder": decoder(), **rates})
 
-        with disk(json_path):
-            json_path.write_text(json.dumps({"folder": folder.name, "workers": workers, **speeds}, indent=1) + "\n")
+
+def _write_json(path: Path, value: dict[str, Any]) -> None:
+    from reenact.data.shards import disk, write_json
+
+    with disk(path):
+        write_json(path, value, indent=1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
@@ -52,6 +53,9 @@ def takes(
     from reenact.data.synth.takes import write_take
     from reenact.faces.landmarker import Landmarker
 
+    twice = [stem for stem, count in Counter(video.stem for video in videos).items() if count > 1]
+    if twice:
+        raise ReenactError(f"two videos are called {twice[0]}, and so would their takes be: rename one, or give another --out")
     landmarker, failed = Landmarker(threads), []
     for video in videos:
         try:
@@ -60,5 +64,5 @@ def takes(
             say(f"left out: {error}")
             failed.append(video)
     if len(failed) == len(videos):
-        raise ReenactError(f"{out}: no take was written; give videos that show a face")
+        raise ReenactError(f"{out}: no take was written; the lines above say why")
     say(f"{out}: {len(videos) - len(failed)} takes ({len(failed)} left out)")

@@ -68,7 +68,7 @@ def train(
 
 def _given(data: Path | None) -> Path:
     if data is None:
-        raise ReenactError("say what to train on with --data POOL (made by python -m reenact.data.prepare)")
+        raise ReenactError("say what to train on with --data POOL (made by reenact data prepare)")
     return data
 
 

@@ -15,12 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image as PILImage
 
 from reenact.core.errors import ReenactError
-from reenact.core.types import Image
+from reenact.data.jpeg import decode, resized
 from reenact.data.reader import Shards
-from reenact.data.shards import Clip, ClipInfo, decode, disk
+from reenact.data.shards import Clip, ClipInfo, disk
 
 EXACT = {"blendshapes": ("exact_blendshapes", 52), "head_pose": ("exact_pose", 3), "gaze": ("gaze", 2)}
 
@@ -84,13 +83,6 @@ def _decode_all(shards: Shards, keys: list[str], path: Path, size: int, stride: 
 
 def _decoded(clip: Clip, size: int, stride: int) -> np.ndarray:
     return np.stack([resized(decode(data), size) for data in clip.encoded[::stride]])
-
-
-def resized(image: Image, size: int) -> Image:
-    """The picture at size x size."""
-    if image.shape[0] == size:
-        return image
-    return np.asarray(PILImage.fromarray(image).resize((size, size), PILImage.Resampling.LANCZOS))
 
 
 def _ahead(work: Callable[[str], Any], keys: list[str]) -> Iterator[Any]:

@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 
 from reenact.core.errors import ReenactError
-from reenact.data.cache import resized
+from reenact.data.jpeg import decode, encode, resized
 from reenact.data.reader import Shards
-from reenact.data.shards import LANDMARK_UNITS, Clip, decode, disk, encode
+from reenact.data.shards import LANDMARK_UNITS, Clip, disk
 
 TRAINING = ("train", "ptrain", "strain")
 OVERHEAD = 478 * 3 * 2 + 2 * 52 * 2 + (3 + 2) * 4 + 8 + 8 + 4

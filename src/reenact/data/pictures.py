@@ -3,6 +3,8 @@ faces."""
 
 from __future__ import annotations
 
+import io
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ from PIL import Image as PILImage
 from reenact.core.errors import ReenactError
 from reenact.data.reader import Shards
 from reenact.data.report import Contents, total
-from reenact.data.shards import disk
+from reenact.data.shards import disk, write_whole
 from reenact.faces.blendshapes import BLENDSHAPE_NAMES
 
 BLUE, GRAY = "#2f6db5", "#9aa3ad"
@@ -40,10 +42,16 @@ def draw(contents: Contents, out: Path) -> list[Path]:
             drawing(figure, contents)
             for axes in figure.axes:
                 axes.spines[["top", "right"]].set_visible(False)
-            figure.savefig(out / f"{name}.png", dpi=110)
-            written.append(out / f"{name}.png")
-        _faces(contents.folder).save(out / "faces.png")
-    return [*written, out / "faces.png"]
+            written.append(_write(out / f"{name}.png", lambda file, figure=figure: figure.savefig(file, dpi=110)))
+        written.append(_write(out / "faces.png", lambda file: _faces(contents.folder).save(file, "PNG")))
+    return written
+
+
+def _write(path: Path, save: Callable[[io.BytesIO], None]) -> Path:
+    held = io.BytesIO()
+    save(held)
+    write_whole(path, held.getvalue())
+    return path
 
 
 def _people(figure: Any, contents: Contents) -> None:
@@ -71,12 +79,14 @@ def _poses(figure: Any, contents: Contents) -> None:
 
 def _expressions(figure: Any, contents: Contents) -> None:
     order = np.argsort(contents.blendshapes.mean(0))
+    order = order[order != BLENDSHAPE_NAMES.index("_neutral")]
     axes = figure.subplots()
     values = contents.blendshapes[:, order]
-    axes.barh(range(52), np.percentile(values, 99, axis=0), color=GRAY, label="99th percentile")
-    axes.barh(range(52), values.mean(0), color=BLUE, label="mean")
-    axes.set_yticks(range(52), [BLENDSHAPE_NAMES[i] for i in order], fontsize=6)
-    axes.set(xlim=(0, 1), ylim=(-1, 52), title="blendshapes as the landmarker reads them")
+    rows = range(len(order))
+    axes.barh(rows, np.percentile(values, 99, axis=0), color=GRAY, label="99th percentile")
+    axes.barh(rows, values.mean(0), color=BLUE, label="mean")
+    axes.set_yticks(rows, [BLENDSHAPE_NAMES[i] for i in order], fontsize=6)
+    axes.set(xlim=(0, 1), ylim=(-1, len(order)), xlabel="0..1, over all frames", title="blendshapes as the landmarker reads them")
     axes.legend(loc="lower right")
 
 
@@ -101,9 +111,10 @@ def _quality(figure: Any, contents: Contents) -> None:
     }
     for axes, (name, unit) in zip(figure.subplots(1, 4), names.items(), strict=True):
         values = [clip.figures[name] for clip in contents.clips if clip.frames > 1 and name in clip.figures]
-        axes.hist(values, bins=30, color=BLUE)
+        high = np.percentile(values, 99.5) if values else 1.0  # one misread clip would leave the others a single bar
+        axes.hist(np.minimum(values, high), bins=30, color=BLUE)
         axes.set(xlabel=unit, title=name)
-    figure.axes[0].set_ylabel("clips")
+    figure.axes[0].set_ylabel("clips (the last bar holds all above)")
 
 
 def _faces(folder: Path) -> PILImage.Image:

@@ -11,7 +11,8 @@ import numpy as np
 
 from reenact.core.errors import ReenactError
 from reenact.core.types import Image
-from reenact.data.shards import Clip, ClipInfo, decode, infos, read_index, shards_in, unpack_truth
+from reenact.data.jpeg import decode
+from reenact.data.shards import Clip, ClipInfo, infos, read_index, shards_in, unpack_truth
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float32
@@ -86,6 +87,42 @@ def table(contents: Contents) -> str:
             low, middle, high = np.percentile(values, [10, 50, 90])
             lines.append(f"{name:18} {middle:.1f}{unit} (one clip in ten below {low:.1f}, one above {high:.1f})")
     return "\n".join(lines)
+
+
+def figures(contents: Contents) -> dict[str, Any]:
+    """The same for a program, and for a repository: it names nobody."""
+    clips, minutes = contents.clips, np.array(list(contents.minutes_of.values()))
+    moving = minutes[minutes > 0]
+    ranks = (1, 5, 25, 50, 75, 95, 99)
+    angles = {name: np.percentile(column, ranks) for name, column in zip(("yaw", "pitch", "roll"), contents.pose.T, strict=True)}
+    strongest = np.percentile(contents.blendshapes, 99, axis=0)
+    return {
+        **{f"by_{name}": _counts(clips, name) for name in ("split", "tier")},
+        "sources": len({clip.source for clip in clips}),
+        "gib": round(contents.gib, 3),
+        "people_moving": len(moving),
+        "share_of_the_three_most_seen": round(float(moving[:3].sum() / max(moving.sum(), 1e-9)), 3),
+        "pose_degrees": {"percentiles": ranks, **{name: values.round(1).tolist() for name, values in angles.items()}},
+        "yaw_beyond_30": round(float((np.abs(contents.pose[:, 0]) > TURNED).mean()), 4),
+        "blendshapes_mean": dict(zip(BLENDSHAPE_NAMES, contents.blendshapes.mean(0).round(3).tolist(), strict=True)),
+        "blendshapes_99th": dict(zip(BLENDSHAPE_NAMES, strongest.round(3).tolist(), strict=True)),
+    }
+
+
+def _counts(clips: list[ClipInfo], name: str) -> dict[str, dict[str, float]]:
+    """Clips, people, minutes and frames of each split or tier."""
+    groups: dict[str, list[ClipInfo]] = defaultdict(list)
+    for clip in clips:
+        groups[getattr(clip, name) or "-"].append(clip)
+    return {
+        group: {
+            "clips": len(some),
+            "people": len({clip.identity for clip in some}),
+            "minutes": round(sum(clip.seconds for clip in some) / 60, 2),
+            "frames": sum(clip.frames for clip in some),
+        }
+        for group, some in sorted(groups.items())
+    }
 
 
 def _share(contents: Contents, name: str, level: float) -> float:

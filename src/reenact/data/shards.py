@@ -33,14 +33,12 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import UInt8
-from PIL import Image as PILImage
 
 from reenact.core.errors import ReenactError
 from reenact.core.types import Image
+from reenact.data.jpeg import decode
 
 FORMAT = "reenact-shards-1"
-QUALITY = 92
-"""ours: see the module's figures"""
 BLOCK = tarfile.BLOCKSIZE
 END = b"\0" * (2 * BLOCK)
 """what closes a tar"""
@@ -85,29 +83,13 @@ class Clip:
     camera), blendshapes f4 [N,52], head_pose f4 [N,3] (yaw, pitch, roll, rad), all as the landmarker reads them. Rendered clips
     also: exact_blendshapes [N,52], exact_pose [N,3], gaze [N,2] (yaw, pitch, rad), points [N,P,2] px, point_ids [P]."""
 
-    def image(self, number: int) -> Image:
-        """Frame `number`, decoded."""
-        return decode(self.encoded[number])
+    def image(self, number: int, size: int = 0) -> Image:
+        """Frame `number`, decoded. size: 0, or a smaller side in px; half the side leaves the decoder so, which is faster."""
+        return decode(self.encoded[number], size)
 
-    def images(self) -> UInt8[np.ndarray, "n size size 3"]:
+    def images(self, size: int = 0) -> UInt8[np.ndarray, "n size size 3"]:
         """All frames, decoded."""
-        return np.stack([decode(data) for data in self.encoded])
-
-
-def encode(image: Image, quality: int = QUALITY) -> bytes:
-    """RGB -> JPEG."""
-    out = io.BytesIO()
-    PILImage.fromarray(image).save(out, "JPEG", quality=quality)
-    return out.getvalue()
-
-
-def decode(data: bytes) -> Image:
-    """JPEG -> RGB; with simplejpeg, if it is installed, twice as fast as with Pillow."""
-    try:
-        import simplejpeg
-    except ImportError:
-        return np.asarray(PILImage.open(io.BytesIO(data)))
-    return simplejpeg.decode_jpeg(data)
+        return np.stack([decode(data, size) for data in self.encoded])
 
 
 def pack_truth(truth: Mapping[str, np.ndarray], size: int) -> bytes:
@@ -219,11 +201,16 @@ def shards_in(folder: Path) -> list[Path]:
     return [path.with_suffix(".tar") for path in sorted(folder.glob("*.json")) if path.with_suffix(".tar").exists()]
 
 
-def write_json(path: Path, value: Any) -> None:
+def write_json(path: Path, value: Any, indent: int | None = None) -> None:
     """Whole or not at all."""
+    write_whole(path, (json.dumps(value, indent=indent) + "\n").encode())
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """The file with all of it, or as it was before."""
     part = _part(path)
     try:
-        part.write_text(json.dumps(value))
+        part.write_bytes(data)
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Packed parts -> a training pool, on a machine that has NumPy, PyTorch and torchvision (or Pillow) and nothing else.
+"""Packed parts -> a training pool, on a machine that has NumPy and Pillow (which torchvision brings) and nothing else.
 
 `reenact data pack` puts a copy of this file beside the parts, so it imports nothing of reenact:
 
@@ -33,7 +33,7 @@ def unpack(parts: str | Path | Sequence[str | Path], pool: str | Path, decode: D
     """Writes frames<i>.npy and labels<i>.npz (reenact.data.pool.Pool) for every part; gives the number of frames.
 
     parts: a folder of part-*.npz, or the files. A part whose labels are there already is left alone, so a killed run is gone on
-    with by the same call. decode: by default torchvision's, else Pillow's. threads: 0 is one for each core.
+    with by the same call. decode: by default simplejpeg's where it is installed, else Pillow's. threads: 0 is one for each core.
     """
     given = [Path(parts)] if isinstance(parts, str | Path) else [Path(part) for part in parts]
     files = [file for part in given for file in (sorted(part.glob("part-*.npz")) if part.is_dir() else [part])]
@@ -51,11 +51,10 @@ def unpack(parts: str | Path | Sequence[str | Path], pool: str | Path, decode: D
 def decoder() -> Decoder:
     """The best JPEG decoder that this machine has."""
     try:
-        import torch
-        from torchvision.io import ImageReadMode, decode_jpeg
+        from simplejpeg import decode_jpeg
 
-        return lambda data: decode_jpeg(torch.from_numpy(data.copy()), ImageReadMode.RGB).permute(1, 2, 0).numpy()
-    except (ImportError, RuntimeError):  # RuntimeError: a torchvision that is not made for this torch
+        return lambda data: decode_jpeg(data.tobytes())
+    except ImportError:
         from PIL import Image
 
         return lambda data: np.asarray(Image.open(io.BytesIO(data.tobytes())).convert("RGB"))

@@ -3,7 +3,7 @@ or not at all, which data/prepare.py joins to larger ones; what went wrong goes 
 
 from __future__ import annotations
 
-import resource
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -19,8 +19,9 @@ from reenact.core.errors import ReenactError
 from reenact.core.types import Image, Placement
 from reenact.data.figures import SAMPLED, clip_figures
 from reenact.data.jobs import Job, Settings
+from reenact.data.jpeg import encode
 from reenact.data.rendered import read_truth
-from reenact.data.shards import Clip, ClipInfo, DiskFull, ShardWriter, disk, encode
+from reenact.data.shards import Clip, ClipInfo, DiskFull, ShardWriter, disk
 from reenact.data.shots import CutDetector, Shot, find_shots, fixed_crop
 from reenact.faces.crop import cut, head_crop
 from reenact.faces.landmarker import Face, Landmarker
@@ -80,10 +81,20 @@ def run_job(job: Job, settings: Settings, part: Path) -> Record:
             "dropped": dict(dropped),
             "error": error,
             "work_seconds": round(time.monotonic() - started, 3),
-            "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+            "peak_mb": _peak_mb(),
         }
         writer.notes["jobs"] = [record]
     return record
+
+
+def _peak_mb() -> int:
+    """The most memory this process has held; 0 where the system does not say (Windows)."""
+    try:
+        import resource
+    except ImportError:
+        return 0
+    held = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(held / (1 << 20 if sys.platform == "darwin" else 1 << 10))
 
 
 @lru_cache(maxsize=1)

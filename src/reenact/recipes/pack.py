@@ -18,11 +18,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image as PILImage
 from torch import Tensor
 
 from reenact.core.assets import fetch
 from reenact.core.errors import ReenactError
+from reenact.data.jpeg import encode
 from reenact.data.pool import Pool
 from reenact.losses import identity
 from reenact.recipes.run import examples
@@ -36,8 +36,6 @@ NETWORKS = ("face_landmarker.task", "lpips_alexnet.ckpt", "lpips_vgg16.ckpt", "s
 """what objectives and the canonical face read (core/assets.py)"""
 CARRIED = ("jaxtyping", "wadler_lindig")
 """pure Python packages that our code imports and that a bare machine may lack"""
-QUALITY = 92
-"""ours, of the JPEGs: the clips were H.264 with halved colour, so no more is to be kept"""
 UNIT = 64
 """landmarks are stored as whole numbers of 1/64 px"""
 
@@ -138,7 +136,7 @@ def _data(pool: Pool) -> Iterator[tuple[str, bytes]]:
     lengths, held, number = [], io.BytesIO(), 0
     for row in range(len(pool.split)):
         start = held.tell()
-        PILImage.fromarray(pool.read(np.array([row]))[0]).save(held, "JPEG", quality=QUALITY)
+        held.write(encode(pool.read(np.array([row]))[0]))
         lengths.append(held.tell() - start)
         if held.tell() > PIECE_BYTES - 2**18:
             yield f"jpeg_{number:04d}.bin", held.getvalue()

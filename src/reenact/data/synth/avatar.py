@@ -164,7 +164,7 @@ class _Builder:
 def _add_face(builder: _Builder, look: Look) -> None:
     head, folder = builder.head, builder.head.folder / "proxies"
     skins = {path.name: path for path in (head.folder / "skins").glob("*/textures/*.png")}
-    skin = textures.mix(*(textures.read_texture(skins[name]) for name in look.skins), look.skin_mix)
+    skin = textures.mix(*(textures.skin_texture(skins[name]) for name in look.skins), look.skin_mix)
     builder.add(
         "skin", Kind.SKIN, head.skin, skin, head.coarse,
         tint=tuple(look.skin_tone), gamma=look.skin_gamma, grain=look.grain, rough=look.roughness, bump=look.bump,

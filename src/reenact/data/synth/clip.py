@@ -66,6 +66,7 @@ class Studio:
 
     def close(self) -> None:
         self.clear()
+        self.renderer.activate()
         self.renderer.context.release()
 
     def __enter__(self) -> Studio:

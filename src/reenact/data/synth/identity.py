@@ -13,6 +13,11 @@ from reenact.data.synth.head import HeadModel
 SPREAD = {"head": 0.22, "eyes": 0.26, "neck": 0.15, "asym": 0.3}
 """standard deviation of a shape target's weight by folder"""
 USUAL_SPREAD, LARGEST = 0.30, 0.75
+BROW_TILT = (0.003, 0.4)
+"""of the inner ends of the brows over the outer ones, against the mean head: dm at its usual value, and the share of what a
+person differs from that; without it, shapes add up to an inward slant that looks angry at rest"""
+USUAL_TILT = -0.025
+"""dm: the mean of 32 people without it"""
 OPPOSITES = (
     ("incr", "decr"),
     ("up", "down"),
@@ -111,7 +116,21 @@ def draw_shape(head: HeadModel, genes: Genes, random: np.random.Generator) -> Fl
     for folder in assets.SHAPE_FOLDERS:
         for name, weight in _detail_weights(folder, head.target_names(folder), random).items():
             add(f"{folder}/{name}", weight)
+    tilt, steepest = _brow_tilt(head, vertices)
+    add("eyebrows/eyebrows-angle-down", (BROW_TILT[0] + BROW_TILT[1] * (tilt - USUAL_TILT) - tilt) / steepest)
     return vertices
+
+
+def _brow_tilt(head: HeadModel, vertices: Float64[np.ndarray, "vertices 3"]) -> tuple[float, float]:
+    """How much higher than on the mean head the brows' inner ends lie, against the outer ones, dm; and what the target that
+    lowers the inner ends does to that at weight 1."""
+    inner, outer = (head.target(f"eyebrows/eyebrows-angle-{way}") for way in ("down", "up"))
+    ends = [target.vertices[target.offsets[:, 1] < -0.05] for target in (inner, outer)]
+    lowered = np.zeros(len(vertices))
+    lowered[inner.vertices] = inner.offsets[:, 1]
+    heights = (vertices - head.mesh.vertices)[:, 1]
+    moved, effect = (float(of[ends[0]].mean() - of[ends[1]].mean()) for of in (heights, lowered))
+    return moved, effect
 
 
 def _macro_weights(genes: Genes) -> dict[str, float]:

@@ -39,7 +39,8 @@ class Stage:
     """An avatar's buffers and textures on the GPU. Release it when the next person comes."""
 
     def __init__(self, renderer: Renderer, avatar: Avatar) -> None:
-        context = renderer.context
+        self._renderer, context = renderer, renderer.context
+        renderer.activate()
         self.avatar = avatar
         self._vertex = np.concatenate([piece.vertex for piece in avatar.pieces])
         count = len(self._vertex)
@@ -80,13 +81,16 @@ class Stage:
     def move(self, points: Float32[np.ndarray, "n 3"], normals: Float32[np.ndarray, "n 3"] | None = None) -> None:
         """The rig's vertices of the frame that is drawn next; surfaces need no normals."""
         normals = points if normals is None else normals
+        self._renderer.activate()
         self._moving.write(np.concatenate([points, normals], 1)[self._vertex].astype(np.float32).tobytes())
 
     def move_other(self, points: Float32[np.ndarray, "n 3"]) -> None:
         """The rig's vertices of the frame that motion is measured to."""
+        self._renderer.activate()
         self._other.write(points[self._vertex].astype(np.float32).tobytes())
 
     def release(self) -> None:
+        self._renderer.activate()
         for thing in self._owned:
             thing.release()
 
@@ -119,6 +123,10 @@ class Renderer:
         corners = context.buffer(np.float32([-1, -1, 1, -1, -1, 1, 1, 1]).tobytes())
         self._wall = context.vertex_array(self.programs["backdrop"], [(corners, "2f", "corner")])
 
+    def activate(self) -> None:
+        """Makes this the context that OpenGL's calls go to: another renderer may have been used, or closed, since."""
+        self.context.__enter__()
+
     @property
     def name(self) -> str:
         """What draws: the driver's own words."""
@@ -126,6 +134,7 @@ class Renderer:
 
     def backdrop(self, picture: UInt8[np.ndarray, "h w 3"]) -> moderngl.Texture:
         """A picture to draw behind the head; release it after use."""
+        self.activate()
         alpha = np.full((*picture.shape[:2], 1), 255, np.uint8)
         return _texture(self.context, np.concatenate([picture, alpha], -1))
 
@@ -133,6 +142,7 @@ class Renderer:
         self, stage: Stage, camera: Camera, lighting: Lighting, wall: moderngl.Texture
     ) -> UInt8[np.ndarray, "size size 3"]:
         """The photo-like picture of what the stage was last moved to."""
+        self.activate()
         context, gl = self.context, self._gl
         lamp_cameras = self._draw_shadows(stage, lighting)
         self._picture.use()
@@ -170,6 +180,7 @@ class Renderer:
         return self._surfaces(stage, camera, other)[1]
 
     def _surfaces(self, stage: Stage, camera: Camera, other: Camera) -> list[np.ndarray]:
+        self.activate()
         program = self.programs["surface"]
         self._surface.use()
         self.context.viewport = (0, 0, self.size, self.size)

@@ -24,6 +24,20 @@ def read_texture(path: Path) -> Texture:
         return np.array(picture.convert("RGBA"))
 
 
+REDDEST = (0.57, 0.40)
+"""green and blue of the other dark skins, in red's; one of the files (old_darkskinned_female) is brick red"""
+
+
+def skin_texture(path: Path) -> Texture:
+    """A skin, its green and blue raised where their medians fall short of REDDEST."""
+    texture = read_texture(path)
+    red, green, blue = np.median(texture[..., :3].reshape(-1, 3), axis=0)
+    gain = np.maximum(1, red * np.array([0, *REDDEST]) / [1, max(green, 1), max(blue, 1)])
+    out = texture.copy()
+    out[..., :3] = np.clip(texture[..., :3] * gain, 0, 255).astype(np.uint8)
+    return out
+
+
 def mix(first: Texture, second: Texture, share: float) -> Texture:
     """`share` of the second picture, the rest of the first."""
     if first.shape != second.shape:

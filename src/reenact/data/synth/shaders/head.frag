@@ -24,14 +24,14 @@ vec3 encoded(vec3 c) {
 }
 float ggx(float nh, float a) { float a2 = a * a, d = nh * nh * (a2 - 1.) + 1.; return a2 / (3.14159 * d * d); }
 float smith(float nl, float nv, float a) { float k = a * .5; return 1. / ((nl * (1. - k) + k) * (nv * (1. - k) + k) * 4.); }
-float lit(int i, vec3 n) {  // the share of lamp i that reaches P: four taps in its tile of the shadow map
-    vec4 q = lamp_camera[i] * vec4(P + n * .018, 1);
+float lit(int i, vec3 n) {  // the share of lamp i that reaches P: four taps in its tile of the shadow map, an odd number of
+    vec4 q = lamp_camera[i] * vec4(P + n * .026, 1);  // texels apart: so the half of them that hair covers counts as a half
     vec3 c = q.xyz * .5 + .5;
     if (any(lessThan(c.xy, vec2(.01))) || any(greaterThan(c.xy, vec2(.99)))) return 1.;
     c.xy = (c.xy + vec2(i % 2, i / 2)) * .5;
     c.z -= .0015;
     float s = 0.;
-    for (int k = 0; k < 4; k++) s += texture(shadows, c + vec3(vec2(k % 2, k / 2) - .5, 0) * vec3(1.6 * texel));
+    for (int k = 0; k < 4; k++) s += texture(shadows, c + vec3(vec2(k % 2, k / 2) - .5, 0) * vec3(3. * texel));
     return s * .25;
 }
 vec3 skin(vec3 c) {  // blotches, freckles, stubble and cropped hair over the photographed skin
