@@ -31,6 +31,9 @@ def evaluate(
         list[str] | None, typer.Option(help="sface (free), arcface (evaluation only): networks of CSIM and AED-id")
     ] = None,
     pictures: Annotated[Path | None, typer.Option(help="folder for contact sheets and curves")] = None,
+    networks: Annotated[
+        str, typer.Option(help="fast (bf16 for the heaviest where that is faster here) or exact (all fp32)")
+    ] = "fast",
     workers: Annotated[int, typer.Option(help="processes, each of one thread; two on two cores is fastest")] = 1,
     device: Device = "auto",
     threads: Threads = 0,
@@ -53,6 +56,7 @@ def evaluate(
         workers=workers,
         threads=threads,
         device=device,
+        networks=networks,  # type: ignore[arg-type]  # checked inside
     )
     with progress_bar("evaluating", unit="items") as bar:
         typer.echo(command.evaluate(options, ["reenact", *shortened(sys.argv[1:])], bar or _say_progress))
