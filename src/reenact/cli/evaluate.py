@@ -19,7 +19,8 @@ def evaluate(
     out: Annotated[Path, typer.Option("--out", "-o", help="results file, JSON")],
     protocol: Annotated[str, typer.Option(help="self, cross, synth, large-pose or control")] = "self",
     method: Annotated[
-        list[str] | None, typer.Option(help="still, mesh_warp, a method or a weights folder; several, or with commas")
+        list[str] | None,
+        typer.Option(help="still, mesh_warp, methods, weights folders, with commas; default: all that ship"),
     ] = None,
     pairs: Annotated[Path | None, typer.Option(help="cross: CSV with source,driving")] = None,
     donors: Annotated[Path | None, typer.Option(help="control: folder of pictures or clips whose expressions are put on")] = None,
@@ -39,9 +40,11 @@ def evaluate(
     threads: Threads = 0,
 ) -> None:
     """Measure methods and two floors on a folder of clips or portraits."""
+    from reenact.runtime.onnx_method import known_methods
+
     command = _command()
     options = command.Options(
-        methods=_split(method, ["still", "mesh_warp", "mmfa"]),
+        methods=_split(method, ["still", "mesh_warp", *known_methods()]),
         data=data,
         protocol=protocol,
         out=out,

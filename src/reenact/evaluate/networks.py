@@ -102,7 +102,7 @@ def _resized(image: Image, side: int) -> Image:
 
 
 def _compiled(
-    name: str, asset: str, build: Callable[[], Any], threads: int, precision: Precision
+    name: str, asset: str, build: Callable[[], Any], threads: int, precision: Precision = "f32"
 ) -> Callable[[np.ndarray], np.ndarray]:
     """What runs the converted network on a batch uint8 [n, height, width, 3]; converts it on first use."""
     import openvino
