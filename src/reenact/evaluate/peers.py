@@ -81,7 +81,7 @@ def code_clip(frames: list[Image], peer: Peer, quality: int, share: float = 1.0)
 def _encode(frames: list[Image], peer: Peer, quality: int, side: int) -> Iterator[bytes]:
     try:
         context = av.CodecContext.create(peer.encoder, "w")
-    except av.error.FFmpegError:
+    except (av.error.FFmpegError, av.codec.codec.UnknownCodecError):
         raise ReenactError(f"this PyAV has no {peer.encoder}: install the wheels of PyPI (pip install av)") from None
     context.width = context.height = side
     context.pix_fmt, context.time_base, context.framerate = "yuv420p", 1 / RATE, RATE
