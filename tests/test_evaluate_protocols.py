@@ -18,6 +18,7 @@ from reenact.evaluate.command import Options, evaluate
 from reenact.evaluate.contenders import contenders
 from reenact.evaluate.curves import line_chart
 from reenact.evaluate.floors import mesh_warp, of_method, still
+from reenact.evaluate.memo import Memo
 from reenact.evaluate.pairs import fixed_list, read_pairs
 from reenact.evaluate.protocols import Item, cross_items, self_items, synth_items, widest
 from reenact.evaluate.readings import FaceReader
@@ -220,16 +221,44 @@ def test_a_stopped_run_goes_on_and_another_one_starts_anew(tmp_path):
 
     out = tmp_path / "out.json"
     with pytest.raises(KeyboardInterrupt):
-        list(run_all(Parts(out, "a"), 3, setup, 1))
+        list(run_all(Parts(out, "a"), [1, 1, 1], setup, 1))
     told = []
-    done = dict(run_all(Parts(out, "a"), 3, setup, 1, lambda *count: told.append(count)))
+    done = dict(run_all(Parts(out, "a"), [1, 1, 1], setup, 1, lambda *count: told.append(count)))
     assert ran == [0, 1, 1, 2], "item 0 is not run again"
     assert told == [(1, 3), (2, 3), (3, 3)]
     assert [done[i].tallies["x"].frames for i in range(3)] == [1, 2, 3]
     assert done[0].series == {"x": {"ard": [1.0, None]}} and np.stack(done[0].features[""]).shape == (2, 4)
     assert not Parts(out, "b").done(0), "other options: nothing is kept"
     with pytest.raises(ReenactError, match="--workers"):
-        list(run_all(Parts(out, "b"), 3, setup, 0))
+        list(run_all(Parts(out, "b"), [1, 1, 1], setup, 0))
+
+
+def test_long_items_run_first_and_come_out_in_order(tmp_path):
+    ran = []
+
+    def setup():
+        return lambda index: ran.append(index) or Outcome({"x": Tally(frames=index + 1)})
+
+    done = list(run_all(Parts(tmp_path / "out.json", "a"), [2, 9, 2, 5], setup, 1))
+    assert ran == [1, 3, 0, 2]
+    assert [outcome.tallies["x"].frames for _, outcome in done] == [1, 2, 3, 4]
+
+
+def test_a_picture_is_read_once_by_its_content():
+    read = []
+    memo: Memo[float] = Memo(capacity=2)
+
+    def mean(image):
+        read.append(1)
+        return float(image.mean())
+
+    picture = np.zeros((8, 8, 3), np.uint8)
+    assert [memo.get(picture, mean), memo.get(picture.copy(), mean)] == [0.0, 0.0] and len(read) == 1
+    picture[:] = 4
+    assert memo.get(picture, mean) == 4.0 and len(read) == 2, "the same array with other pixels is another picture"
+    memo.get(np.zeros((4, 16, 3), np.uint8), mean)  # as many zeros, another shape; the first picture is dropped
+    memo.get(np.zeros((8, 8, 3), np.uint8), mean)
+    assert len(read) == 4
 
 
 def test_contenders_by_name_and_folder(tmp_path):

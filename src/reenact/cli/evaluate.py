@@ -19,7 +19,8 @@ def evaluate(
     out: Annotated[Path, typer.Option("--out", "-o", help="results file, JSON")],
     protocol: Annotated[str, typer.Option(help="self, cross, synth, large-pose or control")] = "self",
     method: Annotated[
-        list[str] | None, typer.Option(help="still, mesh_warp, a method or a weights folder; several, or with commas")
+        list[str] | None,
+        typer.Option(help="still, mesh_warp, methods, weights folders, with commas; default: all that ship"),
     ] = None,
     pairs: Annotated[Path | None, typer.Option(help="cross: CSV with source,driving")] = None,
     donors: Annotated[Path | None, typer.Option(help="control: folder of pictures or clips whose expressions are put on")] = None,
@@ -31,14 +32,19 @@ def evaluate(
         list[str] | None, typer.Option(help="sface (free), arcface (evaluation only): networks of CSIM and AED-id")
     ] = None,
     pictures: Annotated[Path | None, typer.Option(help="folder for contact sheets and curves")] = None,
+    networks: Annotated[
+        str, typer.Option(help="fast (bf16 for the heaviest where that is faster here) or exact (all fp32)")
+    ] = "fast",
     workers: Annotated[int, typer.Option(help="processes, each of one thread; two on two cores is fastest")] = 1,
     device: Device = "auto",
     threads: Threads = 0,
 ) -> None:
     """Measure methods and two floors on a folder of clips or portraits."""
+    from reenact.runtime.onnx_method import known_methods
+
     command = _command()
     options = command.Options(
-        methods=_split(method, ["still", "mesh_warp", "mmfa"]),
+        methods=_split(method, ["still", "mesh_warp", *known_methods()]),
         data=data,
         protocol=protocol,
         out=out,
@@ -53,6 +59,7 @@ def evaluate(
         workers=workers,
         threads=threads,
         device=device,
+        networks=networks,  # type: ignore[arg-type]  # checked inside
     )
     with progress_bar("evaluating", unit="items") as bar:
         typer.echo(command.evaluate(options, ["reenact", *shortened(sys.argv[1:])], bar or _say_progress))

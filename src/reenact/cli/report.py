@@ -13,7 +13,7 @@ from reenact.cli.shared import app, one_line_errors, say
 @app.command()
 @one_line_errors
 def report(
-    results: Annotated[list[Path], typer.Argument(help="files of reenact evaluate")],
+    results: Annotated[list[Path], typer.Argument(help="files of reenact evaluate, and of the codec's figures")],
     out: Annotated[Path, typer.Option("--out", "-o", help="HTML page to write")] = Path("report.html"),
     baseline: Annotated[str, typer.Option(help="the method that gains are counted against")] = "facevid2vid",
     pictures: Annotated[
@@ -23,5 +23,6 @@ def report(
     """Make one HTML page of evaluation results."""
     from reenact.evaluate.report.page import write_report
 
-    write_report(results, out, baseline, pictures or [])
-    say(f"{out}: {len(results)} results files")
+    passed = write_report(results, out, baseline, pictures or [])
+    other = f"; passed over, as they hold no such results: {', '.join(path.name for path in passed)}" if passed else ""
+    say(f"{out}: {len(results) - len(passed)} results files{other}")

@@ -21,7 +21,7 @@ from reenact.evaluate.curves import write_curves
 from reenact.evaluate.identity import ASSET as IDENTITY_ASSET
 from reenact.evaluate.identity import LABEL as IDENTITY_LABEL
 from reenact.evaluate.identity import IdentityNet
-from reenact.evaluate.networks import EMOTION_ASSET, INCEPTION_ASSET, LPIPS_ASSET, Net
+from reenact.evaluate.networks import EMOTION_ASSET, IN_BF16, INCEPTION_ASSET, LPIPS_ASSET, Net, Precision
 from reenact.evaluate.protocols import PROTOCOLS, Item, cross_items, large_pose_items, self_items, synth_items
 from reenact.evaluate.readings import FaceReader
 from reenact.evaluate.runner import Outcome, Scorer, run_item
@@ -29,6 +29,7 @@ from reenact.evaluate.session import Parts, Progress, Work, run_all
 from reenact.evaluate.shots import Shot
 from reenact.evaluate.tally import Tally
 from reenact.faces.landmarker import Landmarker
+from reenact.runtime.graph import Speed, fast_precision
 
 SIDE = 256
 PROTOCOL_TEXT = {
@@ -69,21 +70,27 @@ class Options:
     """processes"""
     threads: int = 0
     device: str = "auto"
+    networks: Speed = "fast"
+    """fast: the figures' heaviest networks in bf16 where this CPU is faster in it; exact: all in fp32"""
 
 
 def evaluate(options: Options, command: list[str], progress: Progress | None = None) -> str:
     """Runs the protocol, writes the JSON (and pictures) and gives the table. Raises ReenactError for bad input."""
     _check(options)
     chosen = contenders(options.methods)
+    precision = _precision(options)
     items: list[Item] | list[Shot]
-    items, work = _control(options, chosen) if options.protocol == "control" else _protocol(options, chosen)
-    parts = Parts(options.out, [asdict(entry) for entry in (replace(options, workers=1), *chosen, *items)])
+    control_only = options.protocol == "control"
+    items, work = _control(options, chosen) if control_only else _protocol(options, chosen, precision)
+    parts = Parts(options.out, [precision, *(asdict(entry) for entry in (replace(options, workers=1), *chosen, *items))])
     began = time.perf_counter()
     finished = sum(parts.done(index) for index in range(len(items)))
-    outcomes = [outcome for _, outcome in run_all(parts, len(items), work, options.workers, progress)]
+    outcomes = [outcome for _, outcome in run_all(parts, [_cost(item) for item in items], work, options.workers, progress)]
     seconds = time.perf_counter() - began
     names = [item.name if isinstance(item, Item) else item.path.name for item in items]
     report = _report(options, chosen, command, names, outcomes)
+    if not control_only:
+        report["networks_precision"] = {name: precision for name in sorted(IN_BF16)}
     if not finished:
         report["scored_frames_per_second"] = round(sum(t.frames for o in outcomes for t in o.tallies.values()) / seconds, 2)
     results.write_json(options.out, report)
@@ -91,6 +98,17 @@ def evaluate(options: Options, command: list[str], progress: Progress | None = N
         _pictures(options.pictures, names, outcomes, list(outcomes[0].tallies))
     parts.remove()
     return control_table(report["mean"]) if options.protocol == "control" else results.table(report["mean"])
+
+
+def _precision(options: Options) -> Precision:
+    return "bf16" if options.networks == "fast" and fast_precision() == "bf16" else "f32"
+
+
+def _cost(item: Item | Shot) -> float:
+    """About how long an item takes: a clip's bytes stand for its frames."""
+    if isinstance(item, Shot):
+        return 1.0
+    return float(item.driving.stat().st_size) if item.frames is None else float(len(item.frames))
 
 
 def _check(options: Options) -> None:
@@ -106,6 +124,8 @@ def _check(options: Options) -> None:
     ):
         if not given or set(given) - set(known):
             raise ReenactError(f"{name} {','.join(given)}: choose of {', '.join(known)}")
+    if options.networks not in get_args(Speed):
+        raise ReenactError(f"--networks {options.networks}: choose of {', '.join(get_args(Speed))}")
     if options.every < 1:
         raise ReenactError(f"--every {options.every}: must be 1 or more")
     if options.pairs is not None and options.protocol != "cross":
@@ -113,7 +133,7 @@ def _check(options: Options) -> None:
     check_mode(options.motion)
 
 
-def _protocol(options: Options, chosen: tuple[Contender, ...]) -> tuple[list[Item], Any]:
+def _protocol(options: Options, chosen: tuple[Contender, ...], precision: Precision) -> tuple[list[Item], Any]:
     """The items, and what sets up a process for them."""
     if options.protocol == "self":
         items = self_items(options.data, options.only)
@@ -125,13 +145,13 @@ def _protocol(options: Options, chosen: tuple[Contender, ...]) -> tuple[list[Ite
         items = large_pose_items(options.data, options.only, SIDE, Landmarker(options.threads))
     if not items:
         raise ReenactError(f"--only {options.only} leaves nothing: change the pattern")
-    return items, partial(_set_up, options, chosen, items)
+    return items, partial(_set_up, options, chosen, items, precision)
 
 
-def _set_up(options: Options, chosen: tuple[Contender, ...], items: list[Item]) -> Work:
+def _set_up(options: Options, chosen: tuple[Contender, ...], items: list[Item], precision: Precision) -> Work:
     threads = options.threads or (1 if options.workers > 1 else 0)
     starters, size = start_all(chosen, options.device, threads, options.motion)
-    scorer = Scorer(options.nets, options.identities, threads)
+    scorer = Scorer(options.nets, options.identities, threads, precision=precision)
     return lambda index: run_item(items[index], starters, scorer, size, options.every)
 
 

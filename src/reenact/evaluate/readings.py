@@ -10,7 +10,8 @@ from jaxtyping import Float32
 from reenact.core.types import Image
 from reenact.evaluate import expression, metrics
 from reenact.evaluate.identity import IdentityNet, IdentityNetwork
-from reenact.evaluate.networks import Emotion, face_box
+from reenact.evaluate.memo import Memo
+from reenact.evaluate.networks import Emotion, Precision, face_box
 from reenact.faces.landmarker import Face, Landmarker
 from reenact.faces.pose import HeadFit, fit_head
 
@@ -42,24 +43,41 @@ class Reading:
 
 
 class FaceReader:
-    """Reads each frame by itself, so that a failure in one frame cannot hide in the track of the frame before."""
+    """Reads each frame by itself, so that a failure in one frame cannot hide in the track of the frame before.
 
-    def __init__(self, identities: tuple[IdentityNet, ...] = ("sface",), emotion: bool = True, threads: int = 0) -> None:
-        """threads: 0 is automatic. Raises ReenactError when a network is not to be had."""
+    A picture that was read before is known by its content and not read again.
+    """
+
+    def __init__(
+        self,
+        identities: tuple[IdentityNet, ...] = ("sface",),
+        emotion: bool = True,
+        threads: int = 0,
+        precision: Precision = "f32",
+    ) -> None:
+        """threads: 0 is automatic; precision: of the emotion network. Raises ReenactError when a network is not to be had."""
         self.landmarker = Landmarker(threads)
         self._identity = {net: IdentityNetwork(net, threads) for net in identities}
-        self._emotion = Emotion(threads) if emotion else None
+        self._emotion = Emotion(threads, precision) if emotion else None
+        self._faces: Memo[Face | None] = Memo()
+        self._readings: Memo[Reading | None] = Memo()
 
     def find(self, image: Image) -> Face | None:
         """The largest face; None where there is none.
 
         The detector finds the region; the landmarks found there give a better region, in which they are read once more.
         """
-        faces = self.landmarker.detect(image)
-        return (self.landmarker.track(image, faces[0]) or faces[0]) if faces else None
+        return self._faces.get(image, self._find)
 
     def read(self, image: Image) -> Reading | None:
         """Everything of the largest face; None where there is none."""
+        return self._readings.get(image, self._read)
+
+    def _find(self, image: Image) -> Face | None:
+        faces = self.landmarker.detect(image)
+        return (self.landmarker.track(image, faces[0]) or faces[0]) if faces else None
+
+    def _read(self, image: Image) -> Reading | None:
         face = self.find(image)
         if face is None:
             return None

@@ -22,7 +22,7 @@ from reenact.evaluate import expression, metrics, steadiness
 from reenact.evaluate.contact import WorstFrame, strip
 from reenact.evaluate.floors import Driver, Starter
 from reenact.evaluate.identity import IdentityNet
-from reenact.evaluate.networks import Inception, Net, Perceptual
+from reenact.evaluate.networks import IN_BF16, Inception, Net, Perceptual, Precision
 from reenact.evaluate.protocols import Item
 from reenact.evaluate.readings import FaceReader, Reading, compare_identity, compare_motion, compare_truth
 from reenact.evaluate.shots import frames
@@ -56,14 +56,15 @@ class Scorer:
         threads: int = 0,
         *,
         full: bool = True,
+        precision: Precision = "f32",
     ) -> None:
-        """nets: of LPIPS; full: also FID's network and the emotion network; threads: 0 is automatic.
+        """nets: of LPIPS; full: also FID's network and the emotion network; threads: 0 is automatic; precision: of `IN_BF16`.
 
         Raises ReenactError when a network is not to be had.
         """
-        self.reader = FaceReader(identities, full, threads)
-        self.lpips = {net: Perceptual(net, threads) for net in nets}
-        self.inception = Inception(threads) if full else None
+        self.reader = FaceReader(identities, full, threads, precision)
+        self.lpips = {net: Perceptual(net, threads, precision if f"lpips_{net}" in IN_BF16 else "f32") for net in nets}
+        self.inception = Inception(threads, precision) if full else None
 
 
 class ItemRun:

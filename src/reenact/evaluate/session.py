@@ -81,13 +81,15 @@ class Parts:
 
 
 def run_all(
-    parts: Parts, count: int, setup: Callable[[], Work], workers: int, progress: Progress | None = None
+    parts: Parts, costs: Sequence[float], setup: Callable[[], Work], workers: int, progress: Progress | None = None
 ) -> Iterator[tuple[int, Outcome]]:
     """Every item's outcome, in order, from the side folder or by running it.
 
+    costs: how long each item takes, in any unit: the long ones are run first, so that no process is left with one at the end.
     setup: makes what runs an item; called once a process, so with workers > 1 it must be picklable. Raises what it raises.
     """
-    todo = [index for index in range(count) if not parts.done(index)]
+    count = len(costs)
+    todo = sorted((index for index in range(count) if not parts.done(index)), key=lambda index: -costs[index])
     finished = count - len(todo)
     if workers < 1:
         raise ReenactError(f"--workers {workers}: must be 1 or more")

@@ -15,8 +15,10 @@ from typing import Any
 from PIL import Image as PILImage
 
 from reenact.core.errors import ReenactError
+from reenact.evaluate.codec_curve import read_codec
 from reenact.evaluate.control_table import CONTROL_COLUMNS
 from reenact.evaluate.curves import line_chart
+from reenact.evaluate.report.codec import codec_section
 from reenact.evaluate.report.published import CLAIMS, PUBLISHED, Claim
 from reenact.evaluate.results import LOWER_IS_BETTER, METRICS
 from reenact.media.image import read_image
@@ -50,15 +52,21 @@ TITLES = {
 }
 
 
-def write_report(results: Sequence[Path], out: Path, baseline: str, pictures: Sequence[Path] = ()) -> None:
+def write_report(results: Sequence[Path], out: Path, baseline: str, pictures: Sequence[Path] = ()) -> list[Path]:
     """Results files -> one self-contained page. pictures: contact sheets to embed (they may show real people).
 
-    Raises ReenactError for a file that is no results file, or a page that cannot be written.
+    Gives the files that were passed over: JSON of something else (a bench). Raises ReenactError for a file that is no JSON,
+    for no results at all, or a page that cannot be written.
     """
-    loaded = [(path, read_results(path)) for path in results]
+    codec = {path: report for path in results if (report := read_codec(path)) is not None}
+    found = {path: read_results(path) for path in results if path not in codec}
+    loaded = [(path, report) for path, report in found.items() if report is not None]
+    if not loaded and not codec:
+        raise ReenactError(f"{results[0]}: not a results file of this version; run reenact evaluate again")
     order = {protocol: number for number, protocol in enumerate(TITLES)}
     loaded.sort(key=lambda entry: order.get(entry[1]["protocol"], len(order)))
-    body = [_head(len(loaded)), *(_section(path, report) for path, report in loaded)]
+    body = [_head(len(loaded) + len(codec)), *(_section(path, report) for path, report in loaded)]
+    body += [codec_section(list(codec.values())), *(_provenance(path, report) for path, report in codec.items())]
     body += [_claims([report for _, report in loaded], baseline), _published(), *(_picture(path) for path in pictures)]
     page = f'<!doctype html><html lang="en"><meta charset="utf-8"><title>reenact: evaluation</title><style>{STYLE}</style>'
     part = out.with_name(f".{out.name}.part")
@@ -68,16 +76,17 @@ def write_report(results: Sequence[Path], out: Path, baseline: str, pictures: Se
         os.replace(part, out)
     except OSError as error:
         raise ReenactError(f"{out}: cannot be written ({error.strerror}); choose another output") from None
+    return [path for path, report in found.items() if report is None]
 
 
-def read_results(path: Path) -> dict[str, Any]:
-    """A file of `reenact evaluate`. Raises ReenactError for anything else."""
+def read_results(path: Path) -> dict[str, Any] | None:
+    """A file of `reenact evaluate`; None for other JSON. Raises ReenactError for what is no JSON."""
     try:
         report = json.loads(Path(path).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise ReenactError(f"{path}: cannot be read as results ({error}); give files of reenact evaluate") from None
     if not isinstance(report, dict) or not isinstance(report.get("mean"), dict) or report.get("protocol") not in TITLES:
-        raise ReenactError(f"{path}: not a results file of this version; run reenact evaluate again")
+        return None
     return report
 
 
