@@ -86,6 +86,11 @@ def test_live_link_face(tmp_path: Path):
     np.testing.assert_allclose(take.reference.vector(), [0, 0, 0, 1, 0, 0, 0, 0, 0, 0])
 
 
+def test_a_tongue_that_moves_is_named(tmp_path: Path):
+    with pytest.warns(UserWarning, match="tongueOut is left out"):
+        read_coefficients(live_link(tmp_path, ["10:00:00:00,61,0,0,0,0.6,0,0,0,0"]), small_map())
+
+
 def test_our_csv_and_json_say_the_same(tmp_path: Path):
     (tmp_path / "a.csv").write_text("time,jawOpen,yaw\n0,0.1,0\n0.04,0.2,10\n0.08,0.3,20\n")
     frames = [{"jawOpen": 0.1, "yaw": 0}, {"jawOpen": 0.2, "yaw": 10}, {"jawOpen": 0.3, "yaw": 20}]

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import csv
 import json
+import warnings
 from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
@@ -30,6 +31,8 @@ TIMECODE_RATES = (24, 25, 30, 50, 60, 120)
 ROWS_MAX = 2_000_000
 """ours: nine hours at 60 frames/s"""
 VALUE_MAX = 2.0
+TONGUE, TONGUE_SHOWS = "tongueout", 0.05
+"""ARKit's 52nd, and from where on it is missed"""
 
 _KNOWN = {name.lower(): name for name in BLENDSHAPE_NAMES[1:]}
 _ANGLES = {"yaw": np.pi / 180, "pitch": np.pi / 180, "roll": np.pi / 180, "headyaw": 1.0, "headpitch": 1.0, "headroll": 1.0}
@@ -63,6 +66,8 @@ def read_coefficients(path: str | Path, expressions: ExpressionMap) -> Take:
     values = np.array([[_number(path, i, row.get(name.lower(), 0.0)) for name in BLENDSHAPE_NAMES] for i, row in enumerate(rows)])
     if np.abs(values).max() > VALUE_MAX:
         raise ReenactError(f"{path}: a blendshape of {np.abs(values).max():g}; they run over 0..1 (divide percentages by 100)")
+    if max(_number(path, i, row.get(TONGUE, 0.0)) for i, row in enumerate(rows)) > TONGUE_SHOWS:
+        warnings.warn(f"{path}: tongueOut is left out: no blendshape that is read moves the tongue", stacklevel=2)
     vectors[:, 6:] = expressions.neutral + values.astype(np.float32) @ expressions.to_code
     vectors[:, 3] = 1.0
     for column, unit in _ANGLES.items():

@@ -62,7 +62,7 @@ class Batches:
         rows = self.sampler.triples(count)
         flip = torch.from_numpy(random.random(count) < 0.5)[share].to(self.device)
         gain = torch.from_numpy(random.uniform(0.85, 1.15, (count, 3, 1, 1)).astype(np.float32))[share].to(self.device)
-        return tuple(mirrored(self.read(some[share]), flip, gain, self.mirror) for some in rows)  # type: ignore[return-value]
+        return tuple(mirrored(self.read(some[share]), flip, gain, self.mirror, self.sampler.shapes) for some in rows)  # type: ignore[return-value]
 
     def singles(self, seen: int, count: int, share: slice) -> tuple[Batch, Batch]:
         """Frames, flipped and shaded at random, with `wobble` [B,6] (normal numbers, for who shakes windows); and the same at

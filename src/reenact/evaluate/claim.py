@@ -1,7 +1,7 @@
 """The claim of a paper that sends motion: better than the yardstick at the same bitrate.
 
 python -m reenact.evaluate.claim DATA --ours src/reenact/weights/prior --yardstick src/reenact/weights/facevid2vid
-    --out results/prior_claim.json [--kbps 1 3] [--every 10] [--minutes 10]
+    --out results/prior_claim.json [--kbps 0.5 1 3] [--every 10] [--minutes 10]
 
 DATA: a folder with clips/val and synth_pairs. Three protocols (protocols.py): self-reenactment and large poses on clips/val,
 rendered pairs on the identities and motions kept for validation. Each method codes every frame of the driver with its own codec
@@ -155,7 +155,7 @@ def main() -> None:
     parser.add_argument("--ours", type=Path, required=True)
     parser.add_argument("--yardstick", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--kbps", type=float, nargs="+", default=[1.0, 3.0])
+    parser.add_argument("--kbps", type=float, nargs="+", default=[0.5, 1.0, 3.0])
     parser.add_argument("--every", type=int, default=10)
     parser.add_argument("--minutes", type=float, default=math.inf, help="begin no further clip after these")
     given = parser.parse_args()

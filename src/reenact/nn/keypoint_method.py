@@ -63,6 +63,9 @@ class KeypointMethod(nn.Module):
         """Multiplies every expression offset by `gain`, for good."""
         raise NotImplementedError
 
+    def unfold(self, constants: list[Tensor]) -> None:
+        """Fills what an exported graph holds only worked out (recipes/revive.py). constants: those results, in any order."""
+
     def encode_source(self, image: Float[Tensor, "batch 3 size size"]) -> dict[str, Tensor]:
         """What `render` needs of the source picture ([0, 1]): its pyramid, its canonical keypoints."""
         return {CANONICAL: self.motion(image)[CANONICAL], **self.pyramid(image)}

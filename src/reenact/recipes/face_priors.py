@@ -11,7 +11,9 @@ pool = read_by(Flame(), pool)           # once: its reading of every frame takes
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -110,8 +112,8 @@ def recipe_of(prior: FacePrior, config: Config | None = None) -> Recipe:
     return recipe(lambda: Prior(sized, template, face))
 
 
-def recipe(build, **more) -> Recipe:  # type: ignore[no-untyped-def]  # of Recipe
-    """The parts that train in which stage."""
+def recipe(build: Callable[[], Prior], **more: Any) -> Recipe:
+    """The parts that train in which stage. more: further fields of Recipe."""
     return Recipe(
         build=build,
         motion_parts=("motion", "residual"),

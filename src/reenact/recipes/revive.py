@@ -24,6 +24,9 @@ from reenact.core.errors import ReenactError
 METHODS = {"mmfa": "reenact.recipes.mmfa", "facevid2vid": "reenact.recipes.facevid2vid", "prior": "reenact.recipes.prior"}
 """name -> module whose `build` makes a fresh model"""
 
+FOLDED = "onnx::"
+"""how the exporter names what it has worked out of several weights"""
+
 
 def constants(path: Path) -> tuple[dict[str, np.ndarray], list[tuple[np.ndarray, np.ndarray | None]]]:
     """A graph's named weights (widened to fp32, the names that export gave them), and its convolutions' weight and bias in order.
@@ -67,6 +70,8 @@ def read(folder: Path, pictures: Float[Tensor, "batch 3 size size"] | None = Non
     for graph in model.graphs():
         inputs = tuple(_example(name, known) for name in graph.inputs)
         revive(folder / graph.file, graph.module, lambda graph=graph, inputs=inputs: graph.module(*inputs))
+        values, _ = constants(folder / graph.file)
+        model.unfold([_tensor(value) for name, value in values.items() if name.startswith(FOLDED) and not name.endswith(".half")])
         with torch.no_grad():
             known.update(zip(graph.outputs, graph.module.eval()(*inputs), strict=True))
     return model.state_dict()

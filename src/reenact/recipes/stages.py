@@ -134,7 +134,7 @@ def joint_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device) -
     Some sources are rendered people whom another one drives, with the exact truth. All batch norms stand still:
     batches are small here, pairs of one clip are alike, and weights that shipped have lost their norms (recipes/revive.py).
     """
-    model = method.fresh(pool).to(device).train()
+    model = method.build().to(device).train()  # the stages before it have done what `fresh` does
     objective, reading = RenderObjective().to(device), method.motion_objective(model).to(device)
     names = (*method.render_parts, *method.motion_parts)
     trained = parts(model, names)

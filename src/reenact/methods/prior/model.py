@@ -15,10 +15,13 @@ from torch import Tensor
 
 from reenact.methods.prior.config import Config
 from reenact.methods.prior.face import Face
-from reenact.methods.prior.parts import MotionEncoder, ResidualDecoder, Visibility
+from reenact.methods.prior.parts import UNIT, MotionEncoder, ResidualDecoder, Visibility
 from reenact.nn.blocks import Keypoints, Maps, exact
 from reenact.nn.keypoint_method import KeypointMethod
 from reenact.nn.keypoints import Pose, Tensors, place
+
+FP16_LEAST = 6e-8
+"""the smallest number that a shipped weight can be, beside 0"""
 
 
 class Prior(KeypointMethod):
@@ -50,6 +53,18 @@ class Prior(KeypointMethod):
     def told(self, source: Pose, driving: Pose) -> Maps:
         """Visibility, from the mesh's normals."""
         return self.visibility(self.motion.face.keypoint_normals(), source, driving, self.dense_motion)
+
+    @torch.no_grad()
+    def unfold(self, constants: list[Tensor]) -> None:
+        """Keypoints' weights over mesh points, free keypoints' places, the residual decoder's last layer."""
+        face, last = self.motion.face, self.residual.layers[-1]
+        for value in constants:
+            if value.shape == face.mixture.shape:
+                face.mixture.copy_(value.clamp(min=FP16_LEAST).log())
+            elif value.shape == face.free.shape:
+                face.free.copy_((value - face.shell) / UNIT)
+            elif value.shape == last.weight.T.shape:
+                last.weight.copy_(value.T)
 
     @torch.no_grad()
     def amplify(self, gain: float) -> None:
