@@ -18,6 +18,7 @@ from reenact.faces.actions import ACTIONS, action_matrix
 from reenact.faces.points import template
 from reenact.faces.pose import canonical_face
 from reenact.losses.identity import SFace
+from reenact.methods import adversary
 from reenact.methods.sfd.adopt import adopted
 from reenact.methods.sfd.config import Config
 from reenact.methods.sfd.model import Sfd
@@ -29,7 +30,7 @@ from reenact.recipes import mmfa
 from reenact.recipes.stages import RENDER_PARTS, Recipe, joint_task, motion_task, render_task
 from reenact.train.config import Schedule, Stage, Task
 
-TURNED_EVERY = 5
+TURNED_EVERY = 12
 """ours: every which frame is looked at where the directions are turned"""
 LOOKED_AT = 2
 """ours: frames of a clip from which its person is recognised"""
@@ -83,8 +84,10 @@ def render256() -> Stage:
 
 
 def joint() -> Stage:
-    """Stage three, as mmfa's, on its own terms."""
-    return replace(mmfa.joint(), task=make_joint, weights=mmfa.joint_weights(MOTION_WEIGHTS), model=Config())
+    """Stage three, as mmfa's, on its own terms; without a critic, as the yardstick's shipped weights (docs/training.md)."""
+    kept = mmfa.joint_weights(MOTION_WEIGHTS)
+    weights = {name: weight for name, weight in kept.items() if name not in adversary.WEIGHTS}
+    return replace(mmfa.joint(), task=make_joint, weights=weights, model=Config())
 
 
 def whole() -> tuple[Stage, ...]:
