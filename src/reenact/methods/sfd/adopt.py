@@ -34,7 +34,8 @@ def adopted(tensors: Mapping[str, Tensor], fresh: Mapping[str, Tensor]) -> dict[
     identity_size, expression_size = (len(own[f"motion.{name}.linear.bias"]) for name in ("identity", "expression"))
     made = {name: value for name, value in tensors.items() if name.startswith(SHARED)}
     kept = {name: value for name, value in tensors.items() if name.startswith("motion.") and name in own}
-    made |= {name: value for name, value in own.items() if name.startswith(("motion.", "space.", "read_out.", "correction."))} | kept
+    parts = ("motion.", "space.", "read_out.", "correction.")
+    made |= {name: value for name, value in own.items() if name.startswith(parts)} | kept
     made["read_out.template"] = tensors["motion.template"]
 
     basis = own["space.fixed"]
