@@ -12,6 +12,7 @@ from typing import Literal, get_args
 import numpy as np
 from jaxtyping import Float32
 
+from reenact.animate.directions import Directions, check_sliders, is_slider
 from reenact.animate.driver import expression_map
 from reenact.animate.edit import Ease, Way, check_ease, check_path, eased, edit, interpolate, there_and_back
 from reenact.animate.expression import PRESETS, VALUE_MAX, VALUE_MIN, ExpressionMap, check_blendshapes, preset
@@ -48,10 +49,13 @@ class Edit:
     blendshapes: Mapping[str, float] = field(default_factory=dict)
     strength: float = 1.0
     mode: Mode = "relative"
+    directions: Mapping[str, float] = field(default_factory=dict)
+    """of the method's own motion directions (directions.py), in standard deviations; always added"""
 
     def check(self) -> None:
-        """Raises ReenactError for a blendshape or a named expression that is none, before anything is loaded."""
+        """Raises ReenactError for a slider or a named expression that is none, before anything is loaded."""
         check_blendshapes(self.blendshapes)
+        check_sliders(self.directions)
         if self.expression is not None and not Path(self.expression).exists():
             preset(self.expression)
 
@@ -83,6 +87,11 @@ class Editor:
         """Raises ReenactError where the weights have none."""
         return expression_map(self._method)
 
+    @cached_property
+    def directions(self) -> Directions:
+        """Raises ReenactError where the weights have none."""
+        return Directions.load(self._method.folder, int(self._method.config["expression_size"]), self._method.fingerprint)
+
     def apply(self, own: Motion, wanted: Edit) -> Motion:
         """The portrait's own motion, edited.
 
@@ -100,6 +109,8 @@ class Editor:
             moved = edit(moved, expression=self._code(name), strength=wanted.strength, mode="absolute")
         if wanted.blendshapes:
             moved = edit(moved, expression=self._change(moved, wanted), strength=wanted.strength)
+        if wanted.directions:
+            moved = self.directions.moved(moved, wanted.directions, wanted.strength)
         return moved
 
     def _code(self, path: str) -> np.ndarray:
@@ -149,7 +160,10 @@ class Sweep:
 
     def check(self) -> None:
         """Raises ReenactError for a slider that is none, or no finite range."""
-        if self.name not in (*SWEPT, *PRESETS):
+        if is_slider(self.name):
+            for value in (self.start, self.end):
+                check_sliders({self.name: value})
+        elif self.name not in (*SWEPT, *PRESETS):
             try:
                 check_blendshapes({self.name: 0.0})
             except ReenactError:
@@ -163,6 +177,8 @@ class Sweep:
         value = self.start + share * (self.end - self.start)
         if self.name in ("yaw", "pitch", "roll"):
             return replace(base, **{self.name: float(np.radians(value))})
+        if is_slider(self.name):
+            return replace(base, directions={**base.directions, self.name: value})
         if self.name == "scale":
             return replace(base, scale=value)
         if self.name.startswith("shift-"):

@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from reenact.cli import animate, bench, call, data, data_synth, edit, evaluate, report, train  # noqa: F401  (each registers its command)
+from reenact.cli import animate, bench, call, data, data_synth, descriptors, directions, edit, evaluate, report, train  # noqa: F401  (each registers its command)
 from reenact.cli.shared import app, say
 
 

@@ -10,6 +10,7 @@ from typing import Annotated
 import numpy as np
 import typer
 
+from reenact.animate.directions import is_slider
 from reenact.animate.expression import PRESETS
 from reenact.animate.parts import parse_parts
 from reenact.animate.record import record_file
@@ -43,7 +44,7 @@ def edit(
     expression: Annotated[str | None, typer.Option(help=f"{', '.join(PRESETS)}; or a photo or a take to copy it from")] = None,
     strength: Annotated[float, typer.Option(help="of the expression and the blendshapes: 1 is all, 0 none")] = 1.0,
     settings: Annotated[
-        list[str] | None, typer.Option("--set", metavar="NAME=VALUE ...", help="blendshapes, as jawOpen=0.6")
+        list[str] | None, typer.Option("--set", metavar="NAME=VALUE ...", help="blendshapes, as jawOpen=0.6; directions, as y7=2")
     ] = None,
     absolute: Annotated[bool, typer.Option("--absolute", help="replace the portrait's own instead of adding to it")] = False,
     sweep: Annotated[
@@ -62,14 +63,16 @@ def edit(
 ) -> None:
     """Edit a portrait: turn the head, size, place, expression. Relative to the portrait's own unless --absolute."""
     photo, more = _photo(given)
+    values = _values([*(settings or []), *more])
     wanted = Edit(
         *(None if angle is None else float(np.radians(angle)) for angle in (yaw, pitch, roll)),
         scale,
         shift,
         expression,
-        _blendshapes([*(settings or []), *more]),
+        {name: value for name, value in values.items() if not is_slider(name)},
         strength,
         "absolute" if absolute else "relative",
+        {name: value for name, value in values.items() if is_slider(name)},
     )
     common = {"engine": Engine(method, device, threads), "output_mode": output, "face": face}
     if sweep is None:
@@ -153,7 +156,7 @@ def _photo(given: Iterable[str]) -> tuple[Path, list[str]]:
     return Path(photos[0]), [item for item in given if item != photos[0]]
 
 
-def _blendshapes(items: Iterable[str]) -> dict[str, float]:
+def _values(items: Iterable[str]) -> dict[str, float]:
     values: dict[str, float] = {}
     for item in items:
         name, _, value = item.partition("=")

@@ -64,13 +64,21 @@ class Batches:
         gain = torch.from_numpy(random.uniform(0.85, 1.15, (count, 3, 1, 1)).astype(np.float32))[share].to(self.device)
         return tuple(mirrored(self.read(some[share]), flip, gain, self.mirror, self.sampler.shapes) for some in rows)  # type: ignore[return-value]
 
-    def singles(self, seen: int, count: int, share: slice) -> tuple[Batch, Batch]:
+    def learn(self, name: str, values: Float[np.ndarray, "n ..."] | Int64[np.ndarray, "n"]) -> None:
+        """Every batch brings these too, row by row of the pool, whatever is done to its pictures."""
+        self.truth[name] = torch.from_numpy(np.ascontiguousarray(values)).to(self.device)
+
+    def singles(self, seen: int, count: int, share: slice, paired: bool = False) -> tuple[Batch, Batch]:
         """Frames, flipped and shaded at random, with `wobble` [B,6] (normal numbers, for who shakes windows); and the same at
-        SMALL x SMALL, turned, zoomed and shifted too (data.pairs.jitter)."""
+        SMALL x SMALL, turned, zoomed and shifted too (data.pairs.jitter).
+
+        paired: rows 2 i and 2 i + 1 are two frames of one clip, flipped alike.
+        """
         random = self._at(seen)
-        _, rows = self.sampler.rows(count)
+        rows = self._in_pairs(count) if paired else self.sampler.rows(count)[1]
         shake = Shake.draw(random, count).part(share, self.device)
-        flip = torch.from_numpy(random.random(count) < 0.5)[share].to(self.device)
+        flipped = random.random(count) < 0.5
+        flip = torch.from_numpy(np.repeat(flipped[::2], 2)[:count] if paired else flipped)[share].to(self.device)
         wobble = random.standard_normal((count, 6)).astype(np.float32)
         batch = mirrored(self.read(rows[share]), flip, shake.brightness, self.mirror, self.sampler.shapes)
         image = torch.where(shake.grey, batch["image"].mean(1, keepdim=True).expand_as(batch["image"]), batch["image"])
@@ -87,6 +95,10 @@ class Batches:
             image = self._small(self.pool.read(rows)) / 255
         image = image.contiguous(memory_format=torch.channels_last)
         return {"image": image, **{name: value[index.to(self.device)] for name, value in self.truth.items()}}
+
+    def _in_pairs(self, count: int) -> Int64[np.ndarray, "count"]:
+        """Sources and driving frames in turn."""
+        return np.stack(self.sampler.rows((count + 1) // 2), 1).reshape(-1)[:count]
 
     def _at(self, seen: int) -> np.random.Generator:
         """Random numbers that only the seed and the images seen decide."""

@@ -24,7 +24,6 @@ from reenact.losses.face_mesh import FaceMesh
 from reenact.losses.identity import SFace, identity_distance
 from reenact.losses.lpips import LPIPS
 from reenact.losses.regions import Region
-from reenact.nn.graphs import CANONICAL
 from reenact.nn.keypoint_method import KeypointMethod, Rendered
 from reenact.nn.keypoints import Pose, Tensors
 from reenact.nn.two_looks import window_grid
@@ -75,7 +74,7 @@ class RenderObjective(nn.Module):
         both = model.motion(torch.cat([source["image"], driving["image"]]))
         read = [{name: value[part] for name, value in both.items()} for part in (slice(count), slice(count, None))]
         theirs = {name: _elsewhere(read[1][name], driving, target, name) for name in read[1]}
-        poses = [model.pose(read[0][CANONICAL], motion) for motion in (read[0], theirs)]
+        poses = [model.pose(read[0][model.person], motion) for motion in (read[0], theirs)]
         rendered = model.render_poses(source["image"], model.pyramid(source["image"]), *poses)
         return self.terms(model, rendered, target), rendered, read[1]
 

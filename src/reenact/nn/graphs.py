@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from torch import Tensor, nn
 
-from reenact.nn.generator import grids
 from reenact.nn.keypoints import Pose, relative_matrix
 
 if TYPE_CHECKING:
@@ -16,7 +15,7 @@ MOTION_FIELDS = ("head_pose", "scale", "translation", "expression")
 """the fields of core.types.Motion, in their order"""
 PYRAMID = ("fine", "middle", "coarse")
 CANONICAL = "canonical_keypoints"
-KEYPOINTS = (CANONICAL, *(f"{who}_{field}" for who in ("source", "driving") for field in MOTION_FIELDS))
+MOTIONS = tuple(f"{who}_{field}" for who in ("source", "driving") for field in MOTION_FIELDS)
 GRIDS = ("grid", "grid_fine", "grid_middle", "grid_coarse")
 
 
@@ -30,6 +29,8 @@ class Graph(NamedTuple):
     module: nn.Module
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
+    whole: bool = False
+    """its weights are stored as fp32"""
 
 
 def keypoint_graphs(model: KeypointMethod) -> list[Graph]:
@@ -37,14 +38,30 @@ def keypoint_graphs(model: KeypointMethod) -> list[Graph]:
 
     motion is exact for its window: a coordinate rounded to bf16 is half a pixel off, and the keypoints would tremble.
     """
-    drawn = ("image", *PYRAMID, *GRIDS, "occlusion", "features", "code")
+    moved = (model.person, *MOTIONS)
     return [
-        Graph("source.onnx", "source", "fast", _Source(model), ("image",), PYRAMID),
-        Graph("motion.onnx", "motion", "exact", _Motion(model), ("image",), (*MOTION_FIELDS, CANONICAL)),
-        Graph("field.onnx", "render", "fast", _Field(model), ("image", *KEYPOINTS), ("correction", "features")),
-        Graph("flow.onnx", "render", "exact", _Flow(model), ("correction", *KEYPOINTS), (*GRIDS, "occlusion", "code")),
-        Graph("draw.onnx", "render", "fast", _Draw(model), drawn, ("frame",)),
+        source_graph(model),
+        motion_graph(model),
+        Graph("field.onnx", "render", "fast", _Field(model), ("image", *moved), ("correction", "features")),
+        Graph("flow.onnx", "render", "exact", _Flow(model), ("correction", *moved), (*GRIDS, "occlusion", "code")),
+        draw_graph(model),
     ]
+
+
+def source_graph(model: KeypointMethod) -> Graph:
+    """What is drawn with, once a portrait."""
+    return Graph("source.onnx", "source", "fast", _Source(model), ("image",), PYRAMID)
+
+
+def motion_graph(model: KeypointMethod) -> Graph:
+    """What is read of a face."""
+    return Graph("motion.onnx", "motion", "exact", _Motion(model), ("image",), (*MOTION_FIELDS, model.person))
+
+
+def draw_graph(model: KeypointMethod) -> Graph:
+    """The last step of `render`."""
+    drawn = ("image", *PYRAMID, *GRIDS, "occlusion", "features", "code")
+    return Graph("draw.onnx", "render", "fast", _Draw(model), drawn, ("frame",))
 
 
 class _Source(nn.Module):
@@ -59,7 +76,7 @@ class _Source(nn.Module):
 class _Motion(_Source):
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
         motion = self.model.motion(image)
-        return tuple(motion[name] for name in (*MOTION_FIELDS, CANONICAL))
+        return tuple(motion[name] for name in (*MOTION_FIELDS, self.model.person))
 
 
 class _Keypoints(_Source):
@@ -81,9 +98,8 @@ class _Field(_Keypoints):
 class _Flow(_Keypoints):
     def forward(self, correction: Tensor, *values: Tensor) -> tuple[Tensor, ...]:
         source, driving = self.poses(values)
-        matrix = relative_matrix(source, driving)
-        flow, occlusion = self.model.dense_motion.flow(correction, source.keypoints, driving.keypoints, matrix)
-        return *grids(flow, self.model.config.size), occlusion, self.model.code(source, driving)
+        field = self.model.field(correction, source, driving, self.model.config.size)
+        return *field.levels, field.occlusion, self.model.code(source, driving)
 
 
 class _Draw(_Source):

@@ -38,11 +38,23 @@ class Rendered(NamedTuple):
     occlusion: Float[Tensor, "batch 2 64 64"]
 
 
+class Field(NamedTuple):
+    """Where the generator looks the source up."""
+
+    flow: Float[Tensor, "batch 64 64 2"]
+    levels: tuple[Tensor, ...]
+    """the flow at the picture's size and at the features'"""
+    occlusion: Float[Tensor, "batch 2 64 64"]
+
+
 class KeypointMethod(nn.Module):
     """A subclass gives the motion network, `pose`, `teacher` and `amplify`."""
 
+    person: str = CANONICAL
+    """which of the motion network's answers is the person, and stays the source's whatever drives"""
+
     def __init__(self, config: Sizes, motion: nn.Module, template: Float[Tensor, "keypoint 3"]) -> None:
-        """motion: picture -> the fields of Motion and canonical_keypoints; template: the mean face's keypoints."""
+        """motion: picture -> the fields of Motion and `person`; template: the mean face's keypoints."""
         super().__init__()
         self.config = config
         self.motion = motion
@@ -51,8 +63,8 @@ class KeypointMethod(nn.Module):
         shapes_and_poses = 2 * 3 * config.mesh_keypoints + 2 * 3
         self.generator = Generator(config.source_widths, config.flow_widths[0], shapes_and_poses)
 
-    def pose(self, canonical: Float[Tensor, "batch keypoint 3"], motion: Tensors) -> Pose:
-        """The method's equation: canonical keypoints of the source, a motion -> keypoints in the picture."""
+    def pose(self, person: Tensor, motion: Tensors) -> Pose:
+        """The method's equation: what the source says of the person, a motion -> keypoints in the picture."""
         raise NotImplementedError
 
     def teacher(self, truth: Tensors) -> Pose:
@@ -67,8 +79,8 @@ class KeypointMethod(nn.Module):
         """Fills what an exported graph holds only worked out (recipes/revive.py). constants: those results, in any order."""
 
     def encode_source(self, image: Float[Tensor, "batch 3 size size"]) -> dict[str, Tensor]:
-        """What `render` needs of the source picture ([0, 1]): its pyramid, its canonical keypoints."""
-        return {CANONICAL: self.motion(image)[CANONICAL], **self.pyramid(image)}
+        """What `render` needs of the source picture ([0, 1]): its pyramid, the person."""
+        return {self.person: self.motion(image)[self.person], **self.pyramid(image)}
 
     def encode_motion(self, frame: Float[Tensor, "batch 3 size size"]) -> dict[str, Tensor]:
         """head_pose, scale, translation, expression of a picture in [0, 1] (core/types.py: Motion)."""
@@ -77,19 +89,24 @@ class KeypointMethod(nn.Module):
 
     def render(self, image: Float[Tensor, "batch 3 size size"], portrait: Tensors, source: Tensors, driving: Tensors) -> Rendered:
         """The source picture moved from its own motion `source` to the motion `driving`."""
-        canonical = portrait[CANONICAL]
-        return self.render_poses(image, portrait, self.pose(canonical, source), self.pose(canonical, driving))
+        person = portrait[self.person]
+        return self.render_poses(image, portrait, self.pose(person, source), self.pose(person, driving))
 
     def render_poses(self, image: Tensor, portrait: Tensors, source: Pose, driving: Pose) -> Rendered:
         """The source picture moved from one set of keypoints to another."""
         matrix = relative_matrix(source, driving)
         told = self.told(source, driving)
         correction, features = self.dense_motion(image, source.keypoints, driving.keypoints, matrix, told)
-        flow, occlusion = self.dense_motion.flow(correction, source.keypoints, driving.keypoints, matrix)
+        field = self.field(correction, source, driving, image.shape[-1])
         pyramid = tuple(portrait[name] for name in PYRAMID)
-        levels = grids(flow, image.shape[-1])
-        frame, warped = self.generator(image, pyramid, levels, occlusion, features, self.code(source, driving))
-        return Rendered(frame, warped, flow, occlusion)
+        frame, warped = self.generator(image, pyramid, field.levels, field.occlusion, features, self.code(source, driving))
+        return Rendered(frame, warped, field.flow, field.occlusion)
+
+    def field(self, correction: Maps, source: Pose, driving: Pose, size: int) -> Field:
+        """Where the source is looked up, at each level, and what is hidden. size: side of the picture."""
+        matrix = relative_matrix(source, driving)
+        flow, occlusion = self.dense_motion.flow(correction, source.keypoints, driving.keypoints, matrix)
+        return Field(flow, grids(flow, size), occlusion)
 
     def told(self, source: Pose, driving: Pose) -> Maps | None:
         """What a method tells the dense motion besides keypoints, as maps [B,first width,64,64]; None where it has nothing."""

@@ -86,7 +86,7 @@ class TwoLooks(nn.Module):
         return refined(self.refine(feature), rough)
 
     def describe(self, feature: Float[Tensor, "batch feature"], pose: dict[str, Tensor]) -> dict[str, Tensor]:
-        """A face's feature and its refined pose -> the fields of Motion and canonical_keypoints."""
+        """A face's feature and its refined pose -> the fields of Motion and what its method says of the person."""
         raise NotImplementedError
 
 

@@ -33,6 +33,12 @@ RECIPES = {
     "prior_render256": "reenact.recipes.prior:render256",
     "prior_joint": "reenact.recipes.prior:joint",
     "prior_tiny": "reenact.recipes.prior:tiny",
+    "sfd": "reenact.recipes.sfd:whole",
+    "sfd_motion": "reenact.recipes.sfd:motion",
+    "sfd_render": "reenact.recipes.sfd:render",
+    "sfd_render256": "reenact.recipes.sfd:render256",
+    "sfd_joint": "reenact.recipes.sfd:joint",
+    "sfd_tiny": "reenact.recipes.sfd:tiny",
 }
 """name -> module:function; a name that ends in _tiny makes its own data where none is given"""
 

@@ -1,6 +1,6 @@
 """Trained runs -> what ships: ONNX graphs with fp16 weights, and config.json.
 
-python -m reenact.recipes.export OUT RUN... [--method mmfa|facevid2vid|prior]
+python -m reenact.recipes.export OUT RUN... [--method mmfa|facevid2vid|prior|sfd]
 
 Which graphs there are is the method's own affair (its `graphs()`). They hold 2-D operators only. Weights are stored as fp16
 and widened as a graph is loaded, so that the arithmetic is the run-time's choice (fp32, bf16).
@@ -21,16 +21,17 @@ from onnx import helper, numpy_helper
 from torch import Tensor, nn
 
 from reenact.core.errors import ReenactError
+from reenact.data.pool import Pool
 from reenact.nn.graphs import Graph
 from reenact.nn.keypoint_method import KeypointMethod
-from reenact.recipes import facevid2vid, mmfa, prior
+from reenact.recipes import facevid2vid, mmfa, prior, sfd
 from reenact.recipes.start import begin, images_seen, read_start
 
 OPSET = 18
 SMALL = 64
 """tensors of fewer numbers stay fp32: they cost nothing, and constants among them must stay exact"""
-RECIPES: dict[str, ModuleType] = {"mmfa": mmfa, "facevid2vid": facevid2vid, "prior": prior}
-"""each has build and METHOD"""
+RECIPES: dict[str, ModuleType] = {"mmfa": mmfa, "facevid2vid": facevid2vid, "prior": prior, "sfd": sfd}
+"""each has build and METHOD, and may have finish(model, pool) -> what config.json is to say of it"""
 
 
 def load(recipe: ModuleType, runs: list[Path]) -> tuple[KeypointMethod, dict[str, int]]:
@@ -72,7 +73,8 @@ def _write(graph: Graph, inputs: tuple[Tensor, ...], path: Path) -> None:
     names = {"input_names": list(graph.inputs), "output_names": list(graph.outputs)}
     torch.onnx.export(graph.module.eval(), inputs, str(path), **names, opset_version=OPSET, dynamo=False)
     model = onnx.load(path)
-    _halve(model)
+    if not graph.whole:
+        _halve(model)
     onnx.checker.check_model(model)
     onnx.save(model, path)
 
@@ -101,13 +103,16 @@ def main() -> None:
     # A regressor that has seen too little answers too small: on training people the true offsets of the lips are 1.2 times,
     # of the cheeks 1.5 times what is read (docs/log.md, 2026-11-21).
     parser.add_argument("--expression-gain", type=float, default=1.0, help="factor on the expression's offsets (1)")
+    parser.add_argument("--data", type=Path, help="training pool, for what sfd's directions are turned to")
     given = parser.parse_args()
+    recipe = RECIPES[given.method]
     try:
-        model, seen = load(RECIPES[given.method], given.runs)
+        model, seen = load(recipe, given.runs)
+        model.amplify(given.expression_gain)
+        more = recipe.finish(model, Pool.load(given.data)) if given.data and hasattr(recipe, "finish") else {}
     except ReenactError as error:
         raise SystemExit(f"error: {error}") from None
-    model.amplify(given.expression_gain)
-    export(model, given.out, {"images_seen": seen, "expression_gain": given.expression_gain})
+    export(model, given.out, {"images_seen": seen, "expression_gain": given.expression_gain, **more})
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from reenact.core.errors import ReenactError
 
-METHODS = {"mmfa": "reenact.recipes.mmfa", "facevid2vid": "reenact.recipes.facevid2vid", "prior": "reenact.recipes.prior"}
+METHODS = {name: f"reenact.recipes.{name}" for name in ("mmfa", "facevid2vid", "prior", "sfd")}
 """name -> module whose `build` makes a fresh model"""
 
 FOLDED = "onnx::"

@@ -16,7 +16,6 @@ from reenact.data.pool import Pool
 from reenact.methods.adversary import CRITIC_WEIGHTS, Adversary
 from reenact.methods.reading import SHOWN_GAPS, gaps
 from reenact.methods.self_reenactment import RenderObjective
-from reenact.nn.graphs import CANONICAL
 from reenact.nn.keypoint_method import KeypointMethod, Rendered
 from reenact.recipes import shown
 from reenact.train.config import Critic, Shown, Stage, Task, Terms, Validation
@@ -45,6 +44,12 @@ class Recipe:
     """fits what a fresh model knows beforehand of the pool's faces"""
     adopt: Callable[[Mapping[str, Tensor], Mapping[str, Tensor]], Mapping[str, Tensor]] = lambda found, _: found
     """(weights to start from, a fresh model's state) -> the same as this method's, where they may be another method's"""
+    learn: Callable[[Batches], None] | None = None
+    """tells the batches what the motion objective wants besides the teacher's reading"""
+    paired: bool = False
+    """the motion objective wants two frames of each clip"""
+    figures: Callable[[Any, Batches, np.ndarray], dict[str, float]] | None = None
+    """(model, data, rows) -> more to say at validation"""
 
     def fresh(self, pool: Pool) -> KeypointMethod:
         """A model to begin training with."""
@@ -68,7 +73,7 @@ def draw_as_read(model: KeypointMethod, source: Batch, driving: Batch) -> Render
 def keypoints(model: KeypointMethod, batch: Batch) -> tuple[Tensor, Tensor]:
     """The teacher's and the encoder's, of the same pictures."""
     found = model.motion(batch["image"])
-    return model.teacher(batch).keypoints, model.pose(found["canonical_keypoints"], found).keypoints
+    return model.teacher(batch).keypoints, model.pose(found[model.person], found).keypoints
 
 
 def parts(model: nn.Module, names: tuple[str, ...]) -> nn.ModuleDict:
@@ -83,7 +88,7 @@ def motion_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device) 
     trained = parts(model, method.motion_parts)
     trained["probe"] = objective
     trained.to(memory_format=torch.channels_last)
-    data = Batches(pool, stage.splits, stage.size, device, stage.seed, stage.wide)
+    data = _data(method, stage, pool, device)
     rows = np.flatnonzero(pool.split == shown.held_out(pool))[::10]
 
     def compute(batch: tuple[Batch, Batch]) -> tuple[Terms, Shown]:
@@ -98,11 +103,19 @@ def motion_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device) 
             "val_pose": round(terms["pose"], 4),
             "val_rough": round(terms["rough"], 4),
             **_agreement(validation, data, rows),
+            **_more(method, validation, data, rows),
         }
         return Validation(figures, *shown.keypoint_rows(keypoints, validation, data, rows))
 
     batch, adopt = stage.schedule.batch, _adopter(method, model)
-    return Task(trained, compute, lambda seen, share: data.singles(seen, batch, share), check, data=about(pool), adopt=adopt)
+    return Task(
+        trained,
+        compute,
+        lambda seen, share: data.singles(seen, batch, share, method.paired),
+        check,
+        data=about(pool),
+        adopt=adopt,
+    )
 
 
 def render_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device) -> Task:
@@ -140,7 +153,7 @@ def joint_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device) -
     trained = parts(model, names)
     trained["probe"] = reading
     trained.to(memory_format=torch.channels_last)
-    data = Batches(pool, stage.splits, stage.size, device, stage.seed, stage.wide, stage.same_motion)
+    data = _data(method, stage, pool, device)
     judge, critic = adversary(stage, device)
 
     def compute(batch: tuple[Batch, Batch, Batch]) -> tuple[Terms, Shown]:
@@ -153,6 +166,7 @@ def joint_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device) -
         validation = averaged(method.build().to(device), names, average)
         rows = np.flatnonzero(pool.split == shown.held_out(pool))[::10]
         figures = _render_figures(draw_as_read, objective, validation, data) | _agreement(validation, data, rows)
+        figures |= _more(method, validation, data, rows)
         return Validation(figures, *shown.drawn_rows(draw_as_read, validation, data))
 
     batch, adopt = stage.schedule.batch, _adopter(method, model)
@@ -178,6 +192,18 @@ def adversary(stage: Stage, device: torch.device) -> tuple[Callable[[Tensor, Bat
         return network.terms(shown), shown
 
     return judge, Critic(network, network, CRITIC_WEIGHTS, CRITIC_SHARE * stage.schedule.learning_rate)
+
+
+def _data(method: Recipe, stage: Stage, pool: Pool, device: torch.device) -> Batches:
+    """The stage's batches, with all that the method's own objective wants."""
+    data = Batches(pool, stage.splits, stage.size, device, stage.seed, stage.wide, stage.same_motion)
+    if method.learn:
+        method.learn(data)
+    return data
+
+
+def _more(method: Recipe, model: KeypointMethod, data: Batches, rows: np.ndarray) -> dict[str, float]:
+    return method.figures(model, data, rows) if method.figures else {}
 
 
 def _adopter(method: Recipe, model: nn.Module) -> Callable[[Mapping[str, Tensor]], Mapping[str, Tensor]]:
@@ -251,7 +277,7 @@ def _agreement(model: KeypointMethod, data: Batches, rows: np.ndarray) -> dict[s
     for first in range(0, len(rows), CHECKED_AT_ONCE):
         batch = data.read(rows[first : first + CHECKED_AT_ONCE])
         found = model.motion(batch["image"])
-        for kept, pose in zip(pairs, (model.pose(found[CANONICAL], found), model.teacher(batch)), strict=True):
+        for kept, pose in zip(pairs, (model.pose(found[model.person], found), model.teacher(batch)), strict=True):
             kept.append(gaps(pose.head).double().cpu())
     _, person = np.unique(data.pool.clip[rows], return_inverse=True)
     found, truth = (_off_the_mean(torch.cat(kept), person) for kept in pairs)

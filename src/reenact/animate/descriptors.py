@@ -1,0 +1,146 @@
+"""A face's descriptors as files, identity and motion apart; two people's identities mixed where both have agreed.
+
+The motion's file is a take of one frame (takes.py). The identity's is JSON: coefficients in the method's identity subspace, whose
+they are by the photo's hash, and whether the person has agreed that it is mixed with others'. Without that word, none is mixed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float32
+
+from reenact.animate.pipeline import OutputMode, check_files, placer
+from reenact.animate.studio import CPU, Engine
+from reenact.animate.takes import check_suffix, single
+from reenact.core.errors import ReenactError
+from reenact.core.types import Portrait
+from reenact.media.image import check_image_name, check_readable, read_image, write_image
+from reenact.runtime.onnx_method import OnnxMethod
+
+SCHEMA = "reenact.identity/1"
+OWN, DRAWN = "identity", "drawn_identity"
+"""of a portrait's tensors: who it is, and who is drawn"""
+SIZE_MAX = 4096
+"""ours: numbers of an identity"""
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Who somebody is, to one method's weights."""
+
+    method: str
+    weights: str
+    """fingerprint"""
+    photo: str
+    """SHA-256 of the photo's file"""
+    consent: bool
+    """has the person agreed to be mixed with others?"""
+    coefficients: Float32[np.ndarray, "n"]
+
+    def save(self, path: Path) -> None:
+        """Writes .json, whole or not at all. Raises ReenactError where that cannot be."""
+        values = [float(f"{value:.7g}") for value in self.coefficients]
+        held = {"schema": SCHEMA, "method": self.method, "weights": self.weights, "photo": self.photo, "consent": self.consent}
+        part = path.with_name(f".{path.name}.part")
+        try:
+            part.write_text(json.dumps({**held, "coefficients": values}) + "\n", encoding="utf-8")
+            os.replace(part, path)
+        except OSError as error:
+            raise ReenactError(f"{path}: cannot be written ({error.strerror or error}); choose another output") from None
+        finally:
+            part.unlink(missing_ok=True)
+
+    @staticmethod
+    def load(path: Path) -> Identity:
+        """Raises ReenactError for what is missing, damaged or of another schema."""
+        path = check_readable(path, "identity")
+        try:
+            held = json.loads(path.read_text(encoding="utf-8"))
+            values = np.array(held["coefficients"], np.float32)
+            good = held["schema"] == SCHEMA and values.ndim == 1 and 0 < len(values) <= SIZE_MAX and np.isfinite(values).all()
+            texts = [held[name] for name in ("method", "weights", "photo")]
+            good = good and all(isinstance(text, str) for text in texts) and isinstance(held["consent"], bool)
+        except (ValueError, KeyError, TypeError, RecursionError, OSError):
+            good = False
+        if not good:
+            raise ReenactError(f"{path}: no identity, or damaged; make one with: reenact describe PHOTO -o NAME.json")
+        return Identity(*texts, consent=held["consent"], coefficients=values)
+
+
+def describe_file(
+    photo: Path, output: Path, motion: Path | None = None, *, consent: bool = False, engine: Engine = CPU, face: int = 1
+) -> Identity:
+    """Writes who a photo shows, and (motion: .json or .npz) what the face does there. Raises ReenactError."""
+    if output.suffix.lower() != ".json":
+        raise ReenactError(f"{output}: an identity's name must end in .json")
+    if motion is not None:
+        check_suffix(motion)
+        if motion.resolve() == output.resolve():
+            raise ReenactError(f"{motion} is named twice: identity and motion are two files")
+    for path in filter(None, (output, motion)):
+        check_files([photo], path)
+    picture = read_image(photo)
+    method = engine.load()
+    portrait = method.encode_source(picture, face=face)
+    found = identity_of(method, portrait, photo, consent)
+    found.save(output)
+    if motion is not None:
+        single(portrait.motion, method.name, method.fingerprint).save(motion)
+    return found
+
+
+def identity_of(method: OnnxMethod, portrait: Portrait, photo: Path, consent: bool) -> Identity:
+    """Raises ReenactError where the method has no identity coefficients."""
+    if OWN not in portrait.tensors or DRAWN not in portrait.tensors:
+        raise ReenactError(f"{method.name} tells no identity apart from motion: use --method sfd")
+    values = np.array(portrait.tensors[OWN][0], np.float32)
+    return Identity(method.name, method.fingerprint, _digest(photo), consent, values)
+
+
+def mixed(portrait: Portrait, first: Identity, second: Identity, share: float) -> Portrait:
+    """The portrait of `first`, drawn with `share` of the way to the identity of `second`: the face's shape goes there, its looks
+    (skin, hair) stay the photo's. Raises ReenactError unless both have agreed, and both are of the portrait's own space."""
+    if not (first.consent and second.consent):
+        raise ReenactError("identities are mixed only where both files say that the person has agreed (describe --consent)")
+    if not 0 <= share <= 1:
+        raise ReenactError(f"--share must lie between 0 and 1, not {share:g}")
+    if (first.method, first.weights) != (second.method, second.weights) or len(first.coefficients) != len(second.coefficients):
+        raise ReenactError("the two identities were read with different weights: describe both photos again")
+    values = (1 - share) * first.coefficients + share * second.coefficients
+    return replace(portrait, tensors={**portrait.tensors, DRAWN: values[None].astype(np.float32)})
+
+
+def mix_file(
+    photo: Path,
+    first: Path,
+    second: Path,
+    output: Path,
+    share: float = 0.5,
+    *,
+    engine: Engine = CPU,
+    output_mode: OutputMode = "crop",
+    face: int = 1,
+) -> None:
+    """Writes the photo's face, mixed. first: the identity that was read of this very photo. Raises ReenactError."""
+    check_image_name(output)
+    check_files([photo, first, second], output, output_mode)
+    one, other = Identity.load(first), Identity.load(second)
+    if one.photo != _digest(photo):
+        raise ReenactError(f"{first} was not read of {photo}: give the photo's own identity first")
+    picture = read_image(photo)
+    method = engine.load()
+    if (one.method, one.weights) != (method.name, method.fingerprint):
+        raise ReenactError(f"{first} was read with other weights ({one.method}): describe the photo again")
+    portrait = method.encode_source(picture, face=face)
+    drawn = mixed(portrait, one, other, share)
+    write_image(output, placer(portrait, output_mode)(method.render(drawn, drawn.motion)))
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(check_readable(path, "photo").read_bytes()).hexdigest()

@@ -1,0 +1,85 @@
+"""A method's motion directions as sliders: what each moves is measured (recipes/directions.py) and lies beside the weights."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float32
+
+from reenact.core.errors import ReenactError
+from reenact.core.types import Motion
+
+FILE = "directions.json"
+SCHEMA = "reenact.directions/1"
+SLIDER = re.compile(r"y([0-9]{1,3})(-[A-Za-z-]+)?")
+"""y7, or y7-jawOpen: the number decides, the name is for people"""
+VALUE_MAX = 6.0
+"""ours: standard deviations; beyond, a face falls apart"""
+POSE_STEPS = np.float32([*np.radians([15.0, 10.0, 10.0]), 0.1, 0.1, 0.1])
+"""ours: what a slider of 1 is on the six pose numbers: radians; log scale; half sides"""
+
+
+@dataclass(frozen=True)
+class Directions:
+    """Numbered from 1: six of pose, then those of the expression code."""
+
+    names: tuple[str, ...]
+    steps: Float32[np.ndarray, "n"]
+    """what a slider of 1 is: of the code, one standard deviation within a person"""
+
+    def moved(self, motion: Motion, values: Mapping[str, float], strength: float = 1.0) -> Motion:
+        """The motion with these sliders added. Raises ReenactError for a number that is none."""
+        change = np.zeros(len(self.steps), np.float32)
+        for name, value in values.items():
+            number = slider(name)
+            if not 1 <= number <= len(self.steps):
+                raise ReenactError(f"{name}: the method has directions y1 to y{len(self.steps)}")
+            change[number - 1] += np.float32(strength * value) * self.steps[number - 1]
+        pose = motion.head_pose + change[:3], motion.scale * np.exp(change[3:4]), motion.translation + change[4:6]
+        return Motion(*(np.asarray(part, np.float32) for part in (*pose, motion.expression + change[6:])))
+
+    @staticmethod
+    def load(folder: Path, size: int, weights: str) -> Directions:
+        """Of a weights folder whose code has `size` numbers. Raises ReenactError where there are none of its own."""
+        path, remedy = Path(folder) / FILE, f"make it with: reenact directions {folder} --keep"
+        if not path.is_file():
+            raise ReenactError(f"{folder} has no {FILE}, which sliders by direction (y7=1) need; {remedy}")
+        try:
+            held = json.loads(path.read_text(encoding="utf-8"))
+            names = tuple(str(entry["name"]) for entry in held["directions"])
+            steps = np.float32([entry["step"] for entry in held["directions"]])
+            good = held["schema"] == SCHEMA and len(steps) == size + 6 and bool(np.isfinite(steps).all())
+        except (ValueError, KeyError, TypeError):
+            good = False
+        if not good:
+            raise ReenactError(f"{path} tells no directions of these weights; {remedy}")
+        if held.get("weights") != weights:
+            raise ReenactError(f"{path} was measured on other weights; {remedy}")
+        return Directions(names, steps)
+
+
+def is_slider(name: str) -> bool:
+    """Does the name say a direction?"""
+    return SLIDER.fullmatch(name) is not None
+
+
+def slider(name: str) -> int:
+    """y7-jawOpen -> 7. Raises ReenactError for a name of another form."""
+    found = SLIDER.fullmatch(name)
+    if found is None:
+        raise ReenactError(f"{name!r} is no direction: write y and its number, as y7")
+    return int(found[1])
+
+
+def check_sliders(values: Mapping[str, float]) -> None:
+    """Raises ReenactError for a value out of -6..6."""
+    for name, value in values.items():
+        slider(name)
+        if not -VALUE_MAX <= value <= VALUE_MAX:
+            limits = f"{-VALUE_MAX:g} and {VALUE_MAX:g}"
+            raise ReenactError(f"{name}={value:g}: a direction must lie between {limits} standard deviations")

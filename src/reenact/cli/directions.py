@@ -1,0 +1,54 @@
+"""reenact directions"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from reenact.cli.shared import Device, Threads, app, one_line_errors, progress_bar, say
+from reenact.core.errors import ReenactError
+from reenact.media.image import check_image_name, read_image
+from reenact.runtime.onnx_method import load
+
+
+@app.command()
+@one_line_errors
+def directions(
+    method: Annotated[str, typer.Argument(help="name of a method, or the path of a weights folder")] = "sfd",
+    portrait: Annotated[list[Path] | None, typer.Option(help="photo to measure on; may be repeated; the first is drawn")] = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="sheet of the traversals: .png, .jpg, .webp")] = None,
+    json_path: Annotated[Path | None, typer.Option("--json", help="also write what was measured to this file")] = None,
+    rows: Annotated[int, typer.Option(help="directions on the sheet: six of pose, then those that move most purely")] = 18,
+    keep: Annotated[bool, typer.Option("--keep", help="beside the weights too, so that edit --set y7=1 knows them")] = False,
+    device: Device = "auto",
+    threads: Threads = 0,
+) -> None:
+    """Measure what each motion direction of a method moves, and how purely; a table, and a sheet of what it looks like."""
+    from reenact.evaluate import directions as measuring
+
+    photos = portrait or [Path("examples/portrait.jpg")]
+    if out is not None:
+        check_image_name(out)
+    if rows < 1:
+        raise ReenactError("--rows must be 1 or more")
+    pictures = [read_image(photo) for photo in photos]
+    loaded = load(method, device, threads)
+    portraits = [loaded.encode_source(picture) for picture in pictures]
+    with progress_bar("measuring", "directions") as progress:
+        found = measuring.measure(loaded, portraits, progress)
+    data = measuring.as_json(loaded, found, len(portraits))
+    if json_path is not None:
+        try:
+            json_path.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
+        except OSError as error:
+            raise ReenactError(f"cannot write {json_path} ({error.strerror}): choose another file") from None
+    if keep:
+        say(f"{measuring.keep(loaded, data)}: written")
+    if out is not None:
+        shown = measuring.shown(found, rows)
+        measuring.traversal(loaded, portraits[0], shown).save(out)
+        say(f"{out}: {len(shown)} directions")
+    typer.echo(measuring.table(found))

@@ -1,0 +1,1 @@
+"""Semantic facial descriptors (arXiv 2501.17718): see README.md beside this file."""

@@ -1,0 +1,121 @@
+"""Named, unweighted terms of the stage that is the method's own. The loop weighs and sums them.
+
+ours, as the paper's are not known to us, and by a teacher (mesh points of the free landmarker). What makes the method are the
+cross terms: in keypoints, unlike in pictures, it is known what one person looks like with another's motion.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from reenact.losses.identity import EMBEDDING, identity_distance
+from reenact.methods.reading import POSE, feature_weight, gaps, look_twice
+from reenact.methods.sfd.model import Sfd, coefficients
+from reenact.methods.sfd.parts import IDENTITY
+from reenact.nn.blocks import exact
+from reenact.nn.keypoints import Tensors
+
+PERSON, KNOWN_AS = "person", "known_as"
+"""of a batch: the number of the clip; the identity network's embedding of who it shows"""
+MOTION_WEIGHTS = {
+    "keypoints": 40.0,
+    "offsets": 60.0,
+    "gaps": 60.0,
+    "gaps_head": 20.0,
+    "canonical": 20.0,
+    "pose": 15.0,
+    "rough": 6.0,
+    "blendshapes": 4.0,
+    "code": 1e-3,
+    "cross": 20.0,
+    "cross_gaps": 30.0,
+    "swap": 20.0,
+    "same_person": 0.2,
+    "known_as": 0.5,
+    "round_trip": 1.0,
+    "correlation": 0.05,
+}
+"""ours: chosen so that no term is ten times another at the start. cross and those after it are what a 0 leaves out (ablation)"""
+SPLIT_TERMS = ("cross", "cross_gaps", "swap", "same_person", "known_as", "correlation")
+"""what teaches identity and motion apart"""
+
+
+class MotionObjective(nn.Module):
+    """Teacher: Procrustes pose, mesh keypoints, blendshapes (data.pool.Truth), an identity network's embedding."""
+
+    def __init__(self, model: Sfd) -> None:
+        super().__init__()
+        self.blendshapes = nn.Linear(model.config.expression_size, 52)
+        self.known_as = nn.Linear(model.config.identity_size, EMBEDDING)
+
+    def forward(self, model: Sfd, batch: Tensors, small: Tensors | None = None) -> dict[str, Tensor]:
+        """batch: pictures, truth, PERSON and KNOWN_AS; small: as methods.reading.look_twice wants it."""
+        found, rough = look_twice(model.motion, batch, small)
+        return {**self.compare(model, found, batch), "rough": rough}
+
+    @exact
+    def compare(self, model: Sfd, found: Tensors, batch: Tensors) -> dict[str, Tensor]:
+        """What the second look says of the pictures of `batch`, against the teacher."""
+        count = model.config.mesh_keypoints
+        identity, motion = found[IDENTITY], coefficients(found)
+        still = F.pad(motion[:, : -model.config.expression_size], (0, model.config.expression_size))
+        other = torch.arange(len(motion), device=motion.device).roll(1)
+        partner = partners(len(motion), motion.device)
+        # Four faces at once: as they are, the same at rest, with another's identity, with that of a frame of the same clip.
+        who = torch.cat([identity, identity, identity[other], identity[partner]])
+        what = torch.cat([motion, still, motion, motion])
+        descriptor = model.space(who, what)
+        guess, neutral, crossed, swapped = _parted(model.read(descriptor), len(motion))
+        truth, weight = model.teacher(batch), feature_weight(count).to(motion)
+        offsets, expression = guess.head - neutral.head, batch["head"] - batch["canonical"]
+        wanted = batch["canonical"][other] + expression
+        same = (batch[PERSON] == batch[PERSON][partner]).to(motion)
+        return {
+            "keypoints": F.l1_loss(guess.keypoints[:, :count, :2], truth.keypoints[:, :count, :2]),
+            "offsets": ((offsets - expression)[:, :count].abs() * weight).mean(),
+            "gaps": F.l1_loss(gaps(offsets), gaps(expression)),
+            "gaps_head": F.l1_loss(gaps(guess.head), gaps(truth.head)),
+            "canonical": F.l1_loss(neutral.head[:, :count], batch["canonical"][:, :count]),
+            "pose": sum(F.l1_loss(found[name], batch[name]) for name in POSE),
+            "blendshapes": F.l1_loss(torch.sigmoid(self.blendshapes(found["expression"])), batch["blendshapes"]),
+            "code": found["expression"].square().mean(),
+            "cross": ((crossed.head - wanted)[:, :count].abs() * weight).mean(),
+            "cross_gaps": F.l1_loss(gaps(crossed.head), gaps(wanted)),
+            "swap": ((swapped.head - guess.head).abs().mean((1, 2)) * same).mean(),
+            "same_person": _agreement(identity, identity[partner], same),
+            "known_as": identity_distance(self.known_as(identity), batch[KNOWN_AS]),
+            "round_trip": _round_trip(model, who, what, descriptor),
+            "correlation": correlation(identity, motion),
+        }
+
+
+def partners(count: int, device: torch.device) -> Tensor:
+    """Each row's neighbour: rows come in pairs (data.batches.Batches.singles)."""
+    numbers = torch.arange(count, device=device)
+    return (numbers ^ 1).clamp(max=count - 1)
+
+
+def correlation(identity: Tensor, motion: Tensor) -> Tensor:
+    """Mean squared correlation of identity and motion coefficients over the batch."""
+    one, other = ((x - x.mean(0)) / (x.std(0, correction=0) + 1e-3) for x in (identity, motion))
+    return ((one.T @ other) / len(one)).square().mean()
+
+
+def _agreement(identity: Tensor, other: Tensor, same: Tensor) -> Tensor:
+    """How far apart two frames of a person are, by how far apart the batch is. Without a scale: it cannot be had by shrinking."""
+    spread = (identity - identity.mean(0)).square().mean().detach() + 1e-6
+    return ((identity - other).square().mean(1) * same).mean() / spread
+
+
+def _round_trip(model: Sfd, identity: Tensor, motion: Tensor, descriptor: Tensor) -> Tensor:
+    """How far the projections of a descriptor are from the coefficients that made it: nothing, where the basis is orthonormal."""
+    back = model.space.coefficients(descriptor)
+    return sum((value - wanted).abs().mean() for value, wanted in zip(back, (identity, motion), strict=True))
+
+
+def _parted(pose, count: int) -> list:
+    """A batch of poses -> parts of `count` rows."""
+    pieces = zip(*(value.split(count) for value in pose[:3]), strict=True)
+    return [type(pose)(*piece, pose.motion) for piece in pieces]

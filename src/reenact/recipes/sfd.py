@@ -1,0 +1,169 @@
+"""Semantic facial descriptors, stage by stage as mmfa is trained; what is read and what draws may start from mmfa's.
+
+reenact train sfd|sfd_motion|sfd_render|sfd_render256|sfd_joint|sfd_tiny --data POOL --out RUN [--start src/reenact/weights/mmfa]
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from reenact.data.batches import Batches
+from reenact.data.pool import Pool
+from reenact.faces.actions import ACTIONS, action_matrix
+from reenact.faces.points import template
+from reenact.faces.pose import canonical_face
+from reenact.losses.identity import SFace
+from reenact.methods import adversary
+from reenact.methods.sfd.adopt import adopted
+from reenact.methods.sfd.config import Config
+from reenact.methods.sfd.model import Sfd
+from reenact.methods.sfd.objective import KNOWN_AS, MOTION_WEIGHTS, PERSON, MotionObjective
+from reenact.methods.sfd.parts import IDENTITY
+from reenact.methods.sfd.space import off_orthonormal
+from reenact.methods.sfd.turn import directions, turn
+from reenact.recipes import mmfa
+from reenact.recipes.stages import RENDER_PARTS, Recipe, joint_task, motion_task, render_task
+from reenact.train.config import Schedule, Stage, Task
+
+TURNED_EVERY = 12
+"""ours: every which frame is looked at where the directions are turned"""
+LOOKED_AT = 2
+"""ours: frames of a clip from which its person is recognised"""
+
+
+def build(config: Config | None = None) -> Sfd:
+    """A fresh model on the mean face's keypoints."""
+    return Sfd(config or Config(), torch.from_numpy(template(canonical_face().points)))
+
+
+def method(config: Config) -> Recipe:
+    """The recipe for a model of this configuration."""
+    return Recipe(
+        build=partial(build, config),
+        motion_parts=("motion", "space", "read_out"),
+        motion_objective=MotionObjective,
+        render_parts=(*RENDER_PARTS, "correction"),
+        adopt=adopted,
+        learn=learn,
+        paired=True,
+        figures=figures,
+    )
+
+
+def make_motion(stage: Stage, pool: Pool, device: torch.device) -> Task:
+    return motion_task(method(stage.model), stage, pool, device)
+
+
+def make_render(stage: Stage, pool: Pool, device: torch.device) -> Task:
+    return render_task(replace(method(stage.model), render_parts=RENDER_PARTS), stage, pool, device)
+
+
+def make_joint(stage: Stage, pool: Pool, device: torch.device) -> Task:
+    return joint_task(method(stage.model), stage, pool, device)
+
+
+def motion() -> Stage:
+    """Stage one, as mmfa's, on its own terms."""
+    schedule = Schedule(images=100_000, batch=64, learning_rate=4e-4, save_every=8_000)
+    return replace(mmfa.motion(), task=make_motion, schedule=schedule, weights=MOTION_WEIGHTS, model=Config())
+
+
+def render() -> Stage:
+    """Stage two, as mmfa's."""
+    return replace(mmfa.render(), task=make_render, model=Config())
+
+
+def render256() -> Stage:
+    """Stage two at full size, as mmfa's."""
+    return replace(mmfa.render256(), task=make_render, model=Config())
+
+
+def joint() -> Stage:
+    """Stage three, as mmfa's, on its own terms; without a critic, as the yardstick's shipped weights (docs/training.md)."""
+    kept = mmfa.joint_weights(MOTION_WEIGHTS)
+    weights = {name: weight for name, weight in kept.items() if name not in adversary.WEIGHTS}
+    return replace(mmfa.joint(), task=make_joint, weights=weights, model=Config())
+
+
+def whole() -> tuple[Stage, ...]:
+    """motion; render at 128; render at 256; joint."""
+    return motion(), render(), render256(), joint()
+
+
+def tiny() -> tuple[Stage, ...]:
+    """Every stage for 20 steps or fewer, as mmfa's."""
+    return mmfa.shortened(motion(), render(), joint())
+
+
+def learn(data: Batches) -> None:
+    """Adds to the batches: the number of each frame's clip, and how the identity network knows its person."""
+    _, clip = np.unique(data.pool.clip, return_inverse=True)
+    data.learn(PERSON, clip.astype(np.int64))
+    data.learn(KNOWN_AS, recognised(data.pool, clip))
+
+
+@torch.no_grad()
+def recognised(pool: Pool, clip: np.ndarray) -> np.ndarray:
+    """[N,128]: the mean embedding of some frames of each frame's clip, of unit length."""
+    network = SFace().eval()
+    rows = [np.flatnonzero(clip == number) for number in range(clip.max() + 1)]
+    chosen = [own[np.linspace(0, len(own) - 1, LOOKED_AT).astype(int)] for own in rows]
+    half = pool.frames[0].shape[1] / 2
+    means = []
+    for some in chosen:
+        picture = torch.from_numpy(pool.read(some)).permute(0, 3, 1, 2).float() / 255
+        landmarks = torch.from_numpy(pool.landmarks[some]).float() / half
+        landmarks[..., :2] -= 1
+        means.append(F.normalize(network.embed(picture, landmarks).mean(0), dim=0))
+    return torch.stack(means).numpy()[clip]
+
+
+@torch.no_grad()
+def figures(model: Sfd, data: Batches, rows: np.ndarray) -> dict[str, float]:
+    """Held-out people. same_r: how much of the identity coefficients' variance is the person's (1: all of it). verified: share of
+    pairs of frames that a threshold on their cosine tells right, the same people and others in equal parts. basis_error: max
+    |Q^T Q - 1|."""
+    found = torch.cat(
+        [model.motion(data.read(rows[i : i + 32])["image"])[IDENTITY].float().cpu() for i in range(0, len(rows), 32)]
+    )
+    _, person = np.unique(data.pool.clip[rows], return_inverse=True)
+    centred = found - found.mean(0)
+    member = F.one_hot(torch.from_numpy(person)).float()
+    own = (member / member.sum(0)).T @ centred
+    between = float(own[person].square().sum() / centred.square().sum())
+    return {
+        "same_share": round(between, 4),
+        "verified": round(verified(F.normalize(centred, dim=1), person), 4),
+        "basis_error": float(f"{float(off_orthonormal(model.space.basis())):.2g}"),
+    }
+
+
+def verified(embedding: torch.Tensor, person: np.ndarray) -> float:
+    """The best balanced accuracy of a threshold on the cosine of all pairs of rows; 0.5 is chance."""
+    first, second = np.triu_indices(len(person), 1)
+    cosine = (embedding @ embedding.T).numpy()[first, second]
+    same = person[first] == person[second]
+    order = np.argsort(-cosine)
+    hits, alarms = np.cumsum(same[order]) / max(same.sum(), 1), np.cumsum(~same[order]) / max((~same).sum(), 1)
+    return float(((hits + 1 - alarms) / 2).max()) if same.any() and not same.all() else 1.0
+
+
+@torch.no_grad()
+def finish(model: Sfd, pool: Pool) -> dict[str, list[str]]:
+    """Turns the expression's directions towards the face's actions (methods/sfd/turn.py); gives the names of the first."""
+    rows = np.flatnonzero(np.isin(pool.split, ("train", "strain")))[::TURNED_EVERY]
+    codes = []
+    for begin in range(0, len(rows), 32):
+        picture = torch.from_numpy(pool.read(rows[begin : begin + 32])).permute(0, 3, 1, 2).float() / 255
+        codes.append(model.motion(picture)["expression"].numpy())
+    matrix, named = directions(np.concatenate(codes), pool.blendshapes[rows] @ action_matrix().T, pool.clip[rows])
+    turn(model, matrix)
+    return {"turned_to": [list(ACTIONS)[number] for number in named]}
+
+
+METHOD = method(Config())

@@ -1,0 +1,263 @@
+"""Descriptors: the space and its projections, what a motion is, mmfa's weights as a start, the exported folder."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from torch.utils.flop_counter import FlopCounterMode
+
+from reenact.methods.mmfa.config import Config as Plain
+from reenact.methods.mmfa.model import Mmfa
+from reenact.methods.sfd.adopt import adopted
+from reenact.methods.sfd.config import COMPACT, Config
+from reenact.methods.sfd.model import DESCRIPTOR, Sfd, coefficients, from_coefficients
+from reenact.methods.sfd.objective import KNOWN_AS, MOTION_WEIGHTS, PERSON, SPLIT_TERMS, MotionObjective, partners
+from reenact.methods.sfd.parts import IDENTITY
+from reenact.methods.sfd.space import PACE, Space, off_orthonormal, orthonormal
+from reenact.nn.blocks import parameter_count
+from reenact.recipes import mmfa, sfd
+from reenact.recipes.export import export
+from reenact.recipes.start import begin, read_start
+from reenact.runtime.onnx_method import OnnxMethod
+
+SMALL_ERROR = 1e-5
+TOLERANCE = 2e-3
+"""of [0, 1]: PyTorch fp32 against the exported graphs in fp32, whose weights are stored as fp16"""
+MOST_OPERATIONS, MOST_PARAMETERS = 8e9, 10e6
+"""of a driving frame: multiply-adds; of all networks on its path"""
+
+
+@pytest.fixture(scope="module")
+def start() -> tuple[Mmfa, Sfd]:
+    """A mmfa that answers something, and the sfd that starts from it."""
+    torch.manual_seed(0)
+    theirs = mmfa.build(Plain())
+    for head in (theirs.dense_motion.head, theirs.motion.canonical, theirs.motion.refine, theirs.expression.layers[-1]):
+        for parameter in head.parameters():
+            torch.nn.init.normal_(parameter, std=0.02)
+    ours = sfd.build()
+    assert set(begin(torch.nn.ModuleDict(dict(ours.named_children())), adopted(theirs.state_dict(), ours.state_dict()))) == {
+        "motion", "space", "read_out", "source", "dense_motion", "generator",
+    }  # fmt: skip
+    return theirs.eval(), ours.eval()
+
+
+@pytest.fixture(scope="module")
+def model(start: tuple[Mmfa, Sfd]) -> Sfd:
+    """The same, with a correction that corrects."""
+    made = sfd.build()
+    made.load_state_dict(start[1].state_dict())
+    for layer in (made.correction.head, made.correction.told[-1]):
+        torch.nn.init.normal_(layer.weight, std=0.02)
+    return made.eval()
+
+
+@pytest.fixture(scope="module")
+def images() -> torch.Tensor:
+    torch.manual_seed(1)
+    return F.interpolate(torch.rand(3, 3, 16, 16), size=(256, 256), mode="bicubic").clamp(0, 1)
+
+
+@pytest.mark.parametrize("config", [Config(), COMPACT])
+def test_projections_give_the_coefficients_back(config: Config):
+    """After steps that pull the matrix out of shape too, in training and after."""
+    torch.manual_seed(0)
+    space = Space(config).train()
+    optimiser = torch.optim.AdamW(space.parameters(), 0.3)
+    a, b, target = (
+        torch.randn(8, config.identity_size),
+        torch.randn(8, config.motion_size),
+        torch.randn(8, config.descriptor_size),
+    )
+    for _ in range(5):
+        optimiser.zero_grad()
+        F.mse_loss(space(a, b), target).backward()
+        optimiser.step()
+    assert off_orthonormal(space.fixed + PACE * space.change) > 1e-2, "nothing to orthonormalise"
+    before = space(a, b).detach()
+    for trained in (True, False):
+        space.train(trained)
+        with torch.no_grad():
+            assert off_orthonormal(space.basis()) < SMALL_ERROR
+            back = space.coefficients(space(a, b))
+            assert max((back[0] - a).abs().max(), (back[1] - b).abs().max()) < SMALL_ERROR
+            assert torch.allclose(space(a, b), before, atol=SMALL_ERROR), "leaving training changes nothing"
+    assert space.basis() is space.fixed, "kept, not made anew each frame"
+
+
+def test_every_descriptor_has_coefficients_where_the_basis_is_complete():
+    descriptor = torch.randn(4, 512, generator=torch.Generator().manual_seed(0))
+    whole, compact = Space(Config()).eval(), Space(COMPACT).eval()
+    with torch.no_grad():
+        assert torch.allclose(whole(*whole.coefficients(descriptor)), descriptor, atol=SMALL_ERROR)
+        assert (compact(*compact.coefficients(descriptor)) - descriptor).abs().max() > 0.5
+
+
+def test_gram_schmidt_of_a_known_matrix():
+    found = orthonormal(torch.tensor([[3.0, 1.0], [4.0, 0.0]]))
+    assert torch.allclose(found, torch.tensor([[0.6, 0.8], [0.8, -0.6]]), atol=1e-6)
+    assert torch.allclose(orthonormal(found), found, atol=1e-6)
+
+
+def test_a_basis_has_no_more_directions_than_numbers():
+    with pytest.raises(ValueError, match="do not fit"):
+        Config(identity_size=500)
+
+
+def test_a_motion_is_its_coefficients(model: Sfd, images: torch.Tensor):
+    """b -> fields -> b; and what is read out of the descriptor says the same pose as the motion that made it."""
+    b = torch.randn(5, model.config.motion_size, generator=torch.Generator().manual_seed(0))
+    assert torch.allclose(coefficients(from_coefficients(b)), b, atol=SMALL_ERROR)
+    with torch.no_grad():
+        motion = model.encode_motion(images)
+        pose = model.pose(model.encode_source(images)[IDENTITY], motion)
+    for name, value in motion.items():
+        assert torch.allclose(pose.motion[name], value, atol=1e-4), name
+
+
+def test_a_turn_bends_no_face(model: Sfd, images: torch.Tensor):
+    """Another pose leaves the keypoints in the head's frame, and turns those in the picture."""
+    with torch.no_grad():
+        person, motion = model.encode_source(images)[IDENTITY], model.encode_motion(images)
+        before = model.pose(person, motion)
+        after = model.pose(person, {**motion, "head_pose": motion["head_pose"] + 0.4})
+    assert torch.allclose(before.head, after.head, atol=1e-4)
+    assert (before.keypoints - after.keypoints).abs().max() > 0.05
+
+
+def test_starts_where_mmfa_is(start: tuple[Mmfa, Sfd], images: torch.Tensor):
+    """The same keypoints of the same pictures, and the same frame."""
+    theirs, ours = start
+    source, driving = images[:1], images[1:2]
+    with torch.no_grad():
+        frames = []
+        for model in (theirs, ours):
+            read = [model.encode_motion(picture) for picture in (source, driving)]
+            frames.append(model.render(source, model.encode_source(source), *read))
+        assert (frames[0].flow - frames[1].flow).abs().max() < 1e-3
+        assert (frames[0].frame - frames[1].frame).abs().max() < 5e-3
+        assert (frames[0].frame - source).abs().mean() > 0.01, "something has moved"
+
+
+def test_other_weights_are_left_as_they_are(model: Sfd):
+    own = model.state_dict()
+    assert adopted(own, own) == own
+
+
+def batch(count: int = 6) -> dict[str, torch.Tensor]:
+    torch.manual_seed(3)
+    canonical = sfd.build().motion.template.expand(count, -1, -1)
+    return {
+        "image": torch.rand(count, 3, 256, 256),
+        "head_pose": 0.2 * torch.randn(count, 3),
+        "scale": torch.ones(count, 1),
+        "translation": torch.zeros(count, 2),
+        "canonical": canonical + 0.02 * torch.randn(count, 1, 3),
+        "head": canonical + 0.02 * torch.randn_like(canonical),
+        "blendshapes": torch.rand(count, 52),
+        PERSON: torch.arange(count) // 2,
+        KNOWN_AS: F.normalize(torch.randn(count, 128), dim=1),
+    }
+
+
+def test_terms_that_teach_the_split(model: Sfd):
+    """Each has a weight; the round trip costs nothing on a basis, and something on a free matrix."""
+    truth = batch()
+    for config, costs in ((Config(), False), (Config(basis="free"), True)):
+        made = sfd.build(config).train()
+        if costs:
+            torch.nn.init.normal_(made.space.change, std=2)
+        terms = MotionObjective(made)(made, truth)
+        assert terms.keys() == MOTION_WEIGHTS.keys()
+        assert set(SPLIT_TERMS) < terms.keys()
+        assert (terms["round_trip"] > 1e-2) == costs
+
+
+def test_two_frames_of_a_person_agree_only_by_agreeing():
+    """same_person does not shrink with the coefficients, and does not count pairs of two people."""
+    made = sfd.build().train()
+    objective, truth = MotionObjective(made), batch()
+    found = {**made.motion(truth["image"]), IDENTITY: torch.randn(6, 448)}
+    large, small = (
+        objective.compare(made, {**found, IDENTITY: scale * found[IDENTITY]}, truth)["same_person"] for scale in (1.0, 0.1)
+    )
+    assert float(large) == pytest.approx(float(small), rel=1e-2)
+    assert float(large) > 1
+    agreeing = {**found, IDENTITY: found[IDENTITY][[0, 0, 2, 2, 4, 4]]}
+    assert float(objective.compare(made, agreeing, truth)["same_person"]) == 0
+    strangers = {**truth, PERSON: torch.arange(6)}
+    assert float(objective.compare(made, found, strangers)["same_person"]) == 0
+    assert partners(5, torch.device("cpu")).tolist() == [1, 0, 3, 2, 4]
+
+
+def test_every_parameter_gets_a_gradient(model: Sfd, images: torch.Tensor):
+    made = sfd.build()
+    made.load_state_dict(model.state_dict())
+    for head in (made.motion.identity, made.motion.expression, made.read_out.layers):
+        torch.nn.init.normal_(head.outer.weight, std=0.02)
+    for module in (made.generator.modulate_coarse.linear, made.generator.modulate_middle.linear):
+        torch.nn.init.normal_(module.weight, std=0.02)
+    made.train()
+    source, driving = made.encode_motion(images), made.encode_motion(images.flip(0))
+    made.render(images, made.encode_source(images), source, driving).frame.square().mean().backward()
+    without = [name for name, p in made.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
+    assert not [name for name in without if not name.startswith(("motion.first.", "motion.place."))]
+
+
+def test_the_budget(model: Sfd, images: torch.Tensor):
+    """8 GMACs and 10 M parameters on a driving frame's path."""
+    with torch.no_grad():
+        portrait = model.encode_source(images[:1])
+        with FlopCounterMode(display=False) as counter:
+            motion = model.encode_motion(images[:1])
+            model.render(images[:1], portrait, motion, motion)
+    assert counter.get_total_flops() / 2 < MOST_OPERATIONS
+    assert parameter_count(model) - parameter_count(model.source) < MOST_PARAMETERS
+
+
+@pytest.fixture(scope="module")
+def exported(model: Sfd, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("weights")
+    export(model, folder, {"images_seen": {"motion": 0}})
+    return folder
+
+
+def test_graphs_agree_with_the_module(model: Sfd, images: torch.Tensor, exported: Path):
+    method = OnnxMethod(exported, "cpu")
+    assert method.name == "sfd"
+    pixels = (images[0].permute(1, 2, 0).numpy() * 255).round().astype(np.uint8)
+    exact = torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 255
+    portrait = method.encode_source(pixels, cropped=True)
+    motion = portrait.motion
+    assert motion.vector().shape == (model.config.motion_size,), "a motion is b"
+    driving = motion.replace(
+        head_pose=motion.head_pose + np.float32([0.3, 0.1, -0.2]),
+        expression=motion.expression + np.sin(np.arange(motion.expression.size, dtype=np.float32)),
+    )
+    frame = method.render(portrait, driving).astype(np.float32) / 255
+    tensors = [{k: torch.from_numpy(getattr(m, k))[None] for k in vars(m)} for m in (motion, driving)]
+    with torch.no_grad():
+        expected = model.render(exact, model.encode_source(exact), *tensors).frame[0].permute(1, 2, 0).numpy()
+    assert np.abs(frame - expected).mean() < TOLERANCE
+    assert np.abs(frame - expected).mean() < 0.2 * np.abs(frame - exact[0].permute(1, 2, 0).numpy()).mean()
+
+
+def test_shipped_graphs_can_be_trained_on(model: Sfd, images: torch.Tensor, exported: Path):
+    """Graphs -> module: the same frame, and a basis that is still one."""
+    made = sfd.build()
+    made.load_state_dict(read_start(exported))
+    made.eval()
+    assert off_orthonormal(made.space.basis()) < SMALL_ERROR
+    with torch.no_grad():
+        frames = [
+            each.render(
+                images[:1], each.encode_source(images[:1]), each.encode_motion(images[:1]), each.encode_motion(images[1:2])
+            )
+            for each in (model, made)
+        ]
+        descriptors = [each.pose(each.encode_source(images)[IDENTITY], each.encode_motion(images)).motion[DESCRIPTOR]
+                       for each in (model, made)]  # fmt: skip
+    assert (frames[0].frame - frames[1].frame).abs().mean() < TOLERANCE
+    assert torch.allclose(*descriptors, atol=2e-2)
