@@ -39,7 +39,7 @@ def start() -> tuple[Mmfa, Sfd]:
             torch.nn.init.normal_(parameter, std=0.02)
     ours = sfd.build()
     assert set(begin(torch.nn.ModuleDict(dict(ours.named_children())), adopted(theirs.state_dict(), ours.state_dict()))) == {
-        "motion", "space", "read_out", "source", "dense_motion", "generator",
+        "motion", "space", "read_out", "correction", "source", "dense_motion", "generator",
     }  # fmt: skip
     return theirs.eval(), ours.eval()
 
