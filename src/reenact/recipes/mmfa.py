@@ -38,6 +38,9 @@ def method(config: Config) -> Recipe:
     return Recipe(partial(build, config), motion_parts=("motion", "expression"), motion_objective=MotionObjective)
 
 
+METHOD = method(WHOLE)
+
+
 def make_motion(stage: Stage, pool: Pool, device: torch.device) -> Task:
     return motion_task(method(stage.model), stage, pool, device)
 
