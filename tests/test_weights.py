@@ -15,13 +15,14 @@ from reenact.media.video import VideoReader
 from reenact.runtime.onnx_method import weights_folder
 
 ROOT = Path(__file__).parent.parent
-GOLDEN = Path(__file__).parent / "golden" / "portrait_yaw_15.png"
+METHODS = ("mmfa", "sfd")
+GOLDEN = {name: Path(__file__).parent / "golden" / f"{name}_yaw_15.png" for name in METHODS}
 """made by: REENACT_GOLDEN=1 pytest tests/test_weights.py -k golden, after looking at the picture"""
 
 
-@pytest.fixture(scope="module")
-def method():
-    return reenact.load("mmfa", device="cpu")
+@pytest.fixture(scope="module", params=METHODS)
+def method(request):
+    return reenact.load(request.param, device="cpu")
 
 
 @pytest.fixture(scope="module")
@@ -45,10 +46,11 @@ def test_golden_frame(method, portrait, monkeypatch):
     import os
 
     frame = method.render(portrait, turned(portrait, yaw=15))
+    golden_file = GOLDEN[method.name]
     if os.environ.get("REENACT_GOLDEN"):
-        GOLDEN.parent.mkdir(exist_ok=True)
-        PILImage.fromarray(frame).save(GOLDEN)
-    golden = np.asarray(PILImage.open(GOLDEN), np.float32)
+        golden_file.parent.mkdir(exist_ok=True)
+        PILImage.fromarray(frame).save(golden_file)
+    golden = np.asarray(PILImage.open(golden_file), np.float32)
     assert np.abs(frame - golden).mean() < 2
     assert np.abs(portrait.image - golden).mean() > 4, "the golden frame must not be the portrait"
 
@@ -78,8 +80,9 @@ def test_the_first_relative_frame_is_the_portrait(method, portrait, frames):
     assert np.abs(first.astype(float) - portrait.image).mean() < 6
 
 
-def test_box_is_small_and_says_what_it_is():
-    folder = weights_folder() / "mmfa"
+@pytest.mark.parametrize("name", METHODS)
+def test_box_is_small_and_says_what_it_is(name: str):
+    folder = weights_folder() / name
     assert sum(path.stat().st_size for path in folder.iterdir()) < 20e6
     config = json.loads((folder / "config.json").read_text())
     card = (folder / "README.md").read_text()

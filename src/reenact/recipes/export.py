@@ -35,7 +35,8 @@ RECIPES: dict[str, ModuleType] = {"mmfa": mmfa, "facevid2vid": facevid2vid, "pri
 
 
 def load(recipe: ModuleType, runs: list[Path]) -> tuple[KeypointMethod, dict[str, int]]:
-    """The model with the averaged weights of these runs, a later run's before an earlier one's, and the images each has seen.
+    """The model with the averaged weights of these runs, a later run's before an earlier one's, and the images each has seen
+    (shipped weights among them, which do not say, are left out).
 
     Raises ReenactError where a part of the model is in none of them.
     """
@@ -48,7 +49,7 @@ def load(recipe: ModuleType, runs: list[Path]) -> tuple[KeypointMethod, dict[str
         raise ReenactError(
             f"{', '.join(map(str, runs))} hold no weights for {', '.join(sorted(missing))}: name the runs of every stage"
         )
-    return model.eval(), {f"{run.parent.name}/{run.name}": images_seen(run) for run in runs}
+    return model.eval(), {f"{run.parent.name}/{run.name}": seen for run in runs if (seen := images_seen(run))}
 
 
 def export(model: KeypointMethod, folder: Path, extra: dict) -> None:
