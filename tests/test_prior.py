@@ -30,7 +30,7 @@ from reenact.methods.prior.objective import MOTION_WEIGHTS, MotionObjective
 from reenact.methods.prior.parts import UNIT, facing
 from reenact.nn.blocks import parameter_count
 from reenact.nn.keypoints import place
-from reenact.recipes import mmfa, prior
+from reenact.recipes import mmfa, prior, prior_heads
 from reenact.recipes.export import export, load
 from reenact.recipes.expression_map import direct
 from reenact.recipes.face_priors import UNREAD, LandmarkPrior, mesh_mirror_order, read_by, recipe_of
@@ -307,6 +307,22 @@ def test_a_tiny_training_lowers_the_loss(pool: Pool):
         optimiser.step()
         losses.append(float(loss.detach()))
     assert losses[-1] < 0.8 * losses[0], losses
+
+
+def test_heads_learn_on_features_alone(pool: Pool):
+    """Looks stand still, heads move; features are those of the running model; the loss falls."""
+    torch.manual_seed(0)
+    made = prior.METHOD.fresh(pool).eval()
+    rows = prior_heads.choose(pool, 8)
+    assert len(rows) == 8 and (pool.split[rows] == "train").all() and len(set(pool.clip[rows])) == 2
+    data = prior_heads.looked(made, pool, rows)
+    assert len(data["feature"]) == 8 and torch.isfinite(data["feature"]).all()
+    before = {name: value.clone() for name, value in made.state_dict().items()}
+    prior_heads.begin_at_regression(made, data)
+    log = prior_heads.learn(made, data, 40)
+    moved = {name.split(".")[1] for name, value in made.state_dict().items() if not torch.equal(value, before[name])}
+    assert {"coefficients", "identity"} <= moved and not moved & {"first", "second", "place", "refine"}
+    assert log[-1]["offsets"] < log[0]["offsets"] and log[-1]["canonical"] < log[0]["canonical"]
 
 
 class Toy:
