@@ -26,6 +26,7 @@ from reenact.codec.profile import Profile
 from reenact.codec.stream import Sender
 from reenact.core.types import Image, Motion
 from reenact.evaluate import metrics
+from reenact.evaluate.codec_curve import UNCODED
 from reenact.evaluate.networks import Perceptual
 from reenact.evaluate.protocols import find_clips
 from reenact.evaluate.results import provenance, weights_digest, write_json
@@ -34,7 +35,6 @@ from reenact.media.video import VideoReader
 from reenact.runtime.onnx_method import OnnxMethod
 
 RATE = Fraction(25)
-UNCODED = "uncoded"
 MEANING = {
     "kbps": "kbit/s of a file at 25 frames/s, header left out",
     "bits_a_frame": "of the file",

@@ -17,12 +17,13 @@ from pathlib import Path
 from typing import Any
 
 from reenact.core.errors import ReenactError
-from reenact.evaluate.codec import UNCODED
 from reenact.evaluate.curves import line_chart
 from reenact.evaluate.results import write_json
 
 AIM_KBPS, AIM_LOSS, AIM_SHARE = 3.0, 3.0, 0.1
 """of issue 8: at most 3 kbit/s at no more than 3 % loss in AKD, and a tenth of H.264's rate at equal LPIPS"""
+UNCODED = "uncoded"
+"""the row of a result that says what the motion does before it is coded"""
 FIGURES = {"lpips_alex": "LPIPS-Alex", "akd_mesh": "AKD-mesh, px at 256"}
 Point = tuple[float, float]
 """kbit/s, figure"""
