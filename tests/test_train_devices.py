@@ -11,6 +11,7 @@ import torch
 from reenact.data import pairs
 from reenact.data.pool import Pool
 from reenact.recipes import recipe
+from reenact.recipes.stages import about
 from training_pool import make_pool
 
 META = torch.device("meta")
@@ -38,3 +39,6 @@ def test_a_step_of_every_stage(name: str, number: int, pool: Pool, monkeypatch: 
     assert {value.device.type for value in (*terms.values(), *shown.values())} == {"meta"}
     sum(terms.values()).backward()
     assert any(p.grad is not None for p in task.trained.parameters())
+    state = task.trained.state_dict()
+    assert task.adopt(state).keys() >= state.keys(), "a stage must be able to start from its own weights"
+    assert task.data == about(pool)

@@ -138,7 +138,9 @@ def render_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device) 
         return Validation(figures, *shown.drawn_rows(draw, validation, data))
 
     batch, adopt = stage.schedule.batch, _adopter(method, model)
-    return Task(trained, compute, lambda seen, share: data.pairs(seen, batch, share), check, critic, about(pool), adopt)
+    return Task(
+        trained, compute, lambda seen, share: data.pairs(seen, batch, share), check, critic, data=about(pool), adopt=adopt
+    )
 
 
 def joint_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device) -> Task:
@@ -170,7 +172,9 @@ def joint_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device) -
         return Validation(figures, *shown.drawn_rows(draw_as_read, validation, data))
 
     batch, adopt = stage.schedule.batch, _adopter(method, model)
-    return Task(trained, compute, lambda seen, share: data.triples(seen, batch, share), check, critic, about(pool), adopt)
+    return Task(
+        trained, compute, lambda seen, share: data.triples(seen, batch, share), check, critic, data=about(pool), adopt=adopt
+    )
 
 
 def hold_norms(model: nn.Module) -> None:

@@ -119,8 +119,6 @@ class Task:
     check: Callable[[Mapping[str, Tensor]], Validation] | None = None
     """averaged weights (the state of `trained`) -> how good they are"""
     critic: Critic | None = None
-    adopt: Callable[[Mapping[str, Tensor]], Mapping[str, Tensor]] | None = None
-    """weights to start from -> the same by this task's names, where they may be another method's"""
     data: Mapping[str, Any] = field(default_factory=dict)
     """what is said of the data in config.json, so that a run does not go on with another pool"""
     adopt: Callable[[Mapping[str, Tensor]], Mapping[str, Tensor]] = dict
