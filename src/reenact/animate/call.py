@@ -25,6 +25,7 @@ from reenact.faces.crop import CropTracker, head_crop
 from reenact.faces.landmarker import Landmarker
 from reenact.media.image import check_readable, read_image
 from reenact.media.video import VideoReader, VideoWriter, resample
+from reenact.runtime.backdrop import Background, check_background
 from reenact.runtime.onnx_method import OnnxMethod, load
 
 LARGEST_CALL = 1 << 30
@@ -221,6 +222,7 @@ def decode_file(
     method: str | None = None,
     device: str = "auto",
     threads: int = 0,
+    background: Background = "still",
     progress: Progress | None = None,
 ) -> Report:
     """Animate a portrait with a call. portrait: None takes the one inside. sound: a file whose sound is laid under.
@@ -229,13 +231,14 @@ def decode_file(
     ReenactError, in one line, for whatever the user can mend.
     """
     Control(motion).check()
+    check_background(background)
     opened = Call.open(call)
     inputs = [Path(path) for path in (portrait, call, sound) if path is not None]
     output = _target(Path(output), inputs)
     photo = opened.portrait() if portrait is None else read_image(portrait)
     if sound is not None:
         check_readable(sound, "video or sound")
-    loaded = load(method or opened.header.method, device, threads)
+    loaded = load(method or opened.header.method, device, threads, background)
     if loaded.name != opened.header.method:
         raise ReenactError(f"{call}: made with method {opened.header.method}, not {loaded.name}: decode it with that one")
     profile = profile_of(loaded, opened.header.length - POSE)

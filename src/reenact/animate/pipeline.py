@@ -27,6 +27,7 @@ from reenact.faces.crop import CropTracker, cut, paste, soft_mask
 from reenact.faces.landmarker import Landmarker
 from reenact.media.image import check_readable, read_image
 from reenact.media.video import VideoReader, VideoWriter, resample
+from reenact.runtime.backdrop import Background, check_background
 from reenact.runtime.onnx_method import load
 
 OutputMode = Literal["crop", "photo"]
@@ -152,6 +153,7 @@ def animate_file(
     method: str = "mmfa",
     device: str = "auto",
     threads: int = 0,
+    background: Background = "still",
     seed: int = 0,
     progress: Progress | None = None,
 ) -> Report:
@@ -159,17 +161,18 @@ def animate_file(
 
     driving_path may also be a take or a file of blendshapes (no sound then). motion, parts, strength, smooth, settle: as in
     `animate`. face: which face of the photo, 1 is the largest; start, end: seconds of the driving video; fps: the output's
-    rate, by default the driving video's; seed: for methods that draw random numbers (no shipped one does). The output
-    appears when it is whole. Raises ReenactError, in one line, for whatever the user can mend.
+    rate, by default the driving video's; background: runtime/backdrop.py; seed: for methods that draw random
+    numbers (none does). The output appears when it is whole. Raises ReenactError, in one line, for whatever the user can mend.
     """
     control = Control(motion, parts, strength, smooth, settle)
     control.check()
+    check_background(background)
     check_files([Path(portrait_path), Path(driving_path)], Path(output), output_mode, fps)
     del seed  # no shipped method draws random numbers
     photo = read_image(portrait_path)
     if is_take(driving_path):
         check_readable(driving_path, "video or a take")
-        loaded = load(method, device, threads)
+        loaded = load(method, device, threads, background)
         take, control = open_take(driving_path, loaded), _placed(control, driving_path)
         take.check(loaded.name, loaded.fingerprint, int(loaded.config["expression_size"]))
         rate = fps or take.rate
@@ -182,7 +185,7 @@ def animate_file(
     with VideoReader(driving_path, start, end) as reader:
         rate = fps or reader.rate
         with VideoWriter(output, rate, audio_from=driving_path, start=start, end=end) as writer:
-            loaded = load(method, device, threads)
+            loaded = load(method, device, threads, background)
             portrait = loaded.encode_source(photo, face=face)
             driver = Driver(loaded, portrait, control, rate)
             tracker = CropTracker(loaded.landmarker)

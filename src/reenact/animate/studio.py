@@ -24,6 +24,7 @@ from reenact.core.types import Motion, Portrait
 from reenact.faces.blendshapes import BLENDSHAPE_NAMES
 from reenact.media.image import check_image_name, read_image, write_image
 from reenact.media.video import VideoWriter
+from reenact.runtime.backdrop import Background
 from reenact.runtime.onnx_method import OnnxMethod, load
 
 FRAMES_MAX = 100_000
@@ -67,9 +68,10 @@ class Engine:
     method: str = "mmfa"
     device: str = "auto"
     threads: int = 0
+    background: Background = "still"
 
     def load(self) -> OnnxMethod:
-        return load(self.method, self.device, self.threads)
+        return load(self.method, self.device, self.threads, self.background)
 
 
 CPU = Engine()

@@ -10,7 +10,19 @@ import typer
 from reenact.animate.parts import NAMES, locked, parse_parts
 from reenact.animate.pipeline import Report, animate_file
 from reenact.animate.smooth import delay_ms
-from reenact.cli.shared import Device, MethodName, MotionName, Threads, app, one_line_errors, progress_bar, rate, say, seconds
+from reenact.cli.shared import (
+    BackgroundName,
+    Device,
+    MethodName,
+    MotionName,
+    Threads,
+    app,
+    one_line_errors,
+    progress_bar,
+    rate,
+    say,
+    seconds,
+)
 
 
 @app.command()
@@ -45,6 +57,7 @@ def animate(
     method: MethodName = "mmfa",
     device: Device = "auto",
     threads: Threads = 0,
+    background: BackgroundName = "still",
     seed: Annotated[int, typer.Option(help="for methods that draw random numbers (mmfa draws none)")] = 0,
 ) -> None:
     """Animate a portrait with a driving video."""
@@ -65,6 +78,7 @@ def animate(
             method=method,
             device=device,
             threads=threads,
+            background=background,  # type: ignore[arg-type]
             seed=seed,
             progress=progress,
             **times,

@@ -9,7 +9,19 @@ from typing import Annotated
 import typer
 
 from reenact.animate.call import QUALITY, Call, CallOptions, decode_file, encode_file, profile_of
-from reenact.cli.shared import Device, MethodName, MotionName, Threads, app, one_line_errors, progress_bar, rate, say, seconds
+from reenact.cli.shared import (
+    BackgroundName,
+    Device,
+    MethodName,
+    MotionName,
+    Threads,
+    app,
+    one_line_errors,
+    progress_bar,
+    rate,
+    say,
+    seconds,
+)
 from reenact.codec.stats import Stats, measure
 from reenact.runtime.onnx_method import load
 
@@ -60,6 +72,7 @@ def decode(
     method: Annotated[str | None, typer.Option(help="method or weights folder; default: the one the call names")] = None,
     device: Device = "auto",
     threads: Threads = 0,
+    background: BackgroundName = "still",
 ) -> None:
     """Animate a portrait with a call."""
     portrait, file = (None, first) if call is None else (first, call)
@@ -75,6 +88,7 @@ def decode(
             method=method,
             device=device,
             threads=threads,
+            background=background,  # type: ignore[arg-type]
             progress=progress,
         )
     speed = report.frames / max(report.seconds, 1e-9)

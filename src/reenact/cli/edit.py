@@ -15,7 +15,7 @@ from reenact.animate.expression import PRESETS
 from reenact.animate.parts import parse_parts
 from reenact.animate.record import record_file
 from reenact.animate.studio import Edit, Engine, Film, Sweep, edit_file, interpolate_file, sweep_file
-from reenact.cli.shared import Device, MethodName, Threads, app, one_line_errors, progress_bar, rate, say, seconds
+from reenact.cli.shared import BackgroundName, Device, MethodName, Threads, app, one_line_errors, progress_bar, rate, say, seconds
 from reenact.core.errors import ReenactError
 
 Degrees = float | None
@@ -60,6 +60,7 @@ def edit(
     method: MethodName = "mmfa",
     device: Device = "auto",
     threads: Threads = 0,
+    background: BackgroundName = "still",
 ) -> None:
     """Edit a portrait: turn the head, size, place, expression. Relative to the portrait's own unless --absolute."""
     photo, more = _photo(given)
@@ -74,7 +75,7 @@ def edit(
         "absolute" if absolute else "relative",
         {name: value for name, value in values.items() if is_slider(name)},
     )
-    common = {"engine": Engine(method, device, threads), "output_mode": output, "face": face}
+    common = {"engine": Engine(method, device, threads, background), "output_mode": output, "face": face}
     if sweep is None:
         target = out or Path("out.png")
         edit_file(photo, target, wanted, **common)  # type: ignore[arg-type]  # output is checked inside
@@ -107,6 +108,7 @@ def interpolate(
     method: MethodName = "mmfa",
     device: Device = "auto",
     threads: Threads = 0,
+    background: BackgroundName = "still",
 ) -> None:
     """The way between two expressions and poses, on one portrait, as a video."""
     film = _film(length, fps, ease, return_)
@@ -119,7 +121,7 @@ def interpolate(
             path=path,  # type: ignore[arg-type]  # checked inside, in one line
             parts=parse_parts(parts),
             film=film,
-            engine=Engine(method, device, threads),
+            engine=Engine(method, device, threads, background),  # type: ignore[arg-type]
             output_mode=output,  # type: ignore[arg-type]
             face=face,
             progress=progress,

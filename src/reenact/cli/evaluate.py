@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from reenact.cli.shared import Device, Threads, app, one_line_errors, progress_bar, say
+from reenact.cli.shared import BackgroundName, Device, Threads, app, one_line_errors, progress_bar, say
 from reenact.core.errors import ReenactError
 
 
@@ -38,6 +38,7 @@ def evaluate(
     workers: Annotated[int, typer.Option(help="processes, each of one thread; two on two cores is fastest")] = 1,
     device: Device = "auto",
     threads: Threads = 0,
+    background: BackgroundName = "still",
 ) -> None:
     """Measure methods and two floors on a folder of clips or portraits."""
     from reenact.runtime.onnx_method import known_methods
@@ -59,6 +60,7 @@ def evaluate(
         workers=workers,
         threads=threads,
         device=device,
+        background=background,  # type: ignore[arg-type]
         networks=networks,  # type: ignore[arg-type]  # checked inside
     )
     with progress_bar("evaluating", unit="items") as bar:

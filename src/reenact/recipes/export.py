@@ -61,7 +61,7 @@ def export(model: KeypointMethod, folder: Path, extra: dict) -> None:
         # An example of source_scale, driving_scale is whatever motion.onnx gave as scale.
         names = [name if name in known else name.split("_", 1)[1] for name in graph.inputs]
         inputs = tuple(known[name] for name in names)
-        _write(graph, inputs, folder / graph.file)
+        write_graph(graph, inputs, folder / graph.file)
         with torch.no_grad():
             found = graph.module(*inputs)
         known.update(zip(graph.outputs, found, strict=True))
@@ -70,7 +70,8 @@ def export(model: KeypointMethod, folder: Path, extra: dict) -> None:
     (folder / "config.json").write_text(json.dumps({**asdict(model.config), **extra}, indent=1) + "\n")
 
 
-def _write(graph: Graph, inputs: tuple[Tensor, ...], path: Path) -> None:
+def write_graph(graph: Graph, inputs: tuple[Tensor, ...], path: Path) -> None:
+    """One graph, checked, its weights as fp16."""
     names = {"input_names": list(graph.inputs), "output_names": list(graph.outputs)}
     torch.onnx.export(graph.module.eval(), inputs, str(path), **names, opset_version=OPSET, dynamo=False)
     model = onnx.load(path)

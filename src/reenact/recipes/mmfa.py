@@ -12,6 +12,7 @@ from dataclasses import replace
 from functools import partial
 
 import torch
+from torch import Tensor
 
 from reenact.data.pool import Pool
 from reenact.faces.points import template
@@ -106,9 +107,24 @@ def joint_weights(motion: Mapping[str, float]) -> dict[str, float]:
     }
 
 
-def form(config: Config) -> Stage:
-    """The motion stage of another form, for the ablation: same pictures, same schedule."""
-    return replace(motion(), weights=motion_weights(config), model=config)
+EXPRESSION = ("motion.expression.", "motion.log_variance.", "expression.")
+"""of a model's state, what says an expression and undoes it"""
+
+
+def anew(found: Mapping[str, Tensor], fresh: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The looks as they were found; what says an expression begins from nothing, in every form alike."""
+    kept = {name: value for name, value in found.items() if not name.startswith(EXPRESSION)}
+    return kept | {name: value for name, value in fresh.items() if name.startswith(EXPRESSION)}
+
+
+def make_form(stage: Stage, pool: Pool, device: torch.device) -> Task:
+    return motion_task(replace(method(stage.model), adopt=anew), stage, pool, device)
+
+
+def form(config: Config = WHOLE) -> Stage:
+    """The motion stage of this form, for the ablation: same start, same pictures, same schedule (recipes/mmfa_ablation.py)."""
+    schedule = replace(motion().schedule, images=32_000)
+    return replace(motion(), task=make_form, schedule=schedule, weights=motion_weights(config), model=config)
 
 
 def without_vae() -> Stage:

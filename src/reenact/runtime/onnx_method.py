@@ -27,6 +27,7 @@ from reenact.core.errors import ReenactError
 from reenact.core.types import Image, Motion, Placement, Portrait
 from reenact.faces.crop import cut, head_crop
 from reenact.faces.landmarker import Landmarker
+from reenact.runtime.backdrop import FOUND, GRID, Backdrop, Background, check_background
 from reenact.runtime.graph import Chain, opener
 
 SMALL_HEAD = 0.5
@@ -36,8 +37,10 @@ SMALL_HEAD = 0.5
 class OnnxMethod:
     """A method from its weights folder. Implements `core.types.Method`. Not thread-safe: one for each thread."""
 
-    def __init__(self, folder: Path, device: str = "auto", threads: int = 0) -> None:
-        """device: auto, cpu, cuda or openvino; threads: 0 is automatic. Raises ReenactError: folder or device bad."""
+    def __init__(self, folder: Path, device: str = "auto", threads: int = 0, background: Background = "moved") -> None:
+        """device: auto, cpu, cuda or openvino; threads: 0 is automatic; background: runtime/backdrop.py, `moved` being the
+        method by itself. Raises ReenactError: folder, device or background bad."""
+        check_background(background)
         self.folder = folder = Path(folder)
         self.config = _config(folder)
         self.name: str = self.config["method"]
@@ -47,6 +50,7 @@ class OnnxMethod:
         self._source = open_graph(folder / "source.onnx", "fast")
         self._motion = open_graph(folder / "motion.onnx", self.config["motion"])
         self._render = Chain([open_graph(folder / file, speed) for file, speed in self.config["render"]])
+        self._backdrop = Backdrop(weights_folder() / "person", open_graph) if background == "still" else None
         self._held: Portrait | None = None
         self._landmarker: Landmarker | None = None
 
@@ -91,9 +95,19 @@ class OnnxMethod:
         """The portrait's person, moved: size x size. The portrait is bound once; a frame brings only its motion."""
         if self._held is not portrait:
             self._render.hold({**portrait.tensors, **_prefixed("source", portrait.motion)})
+            if self._backdrop is not None and self._found(portrait):
+                self._backdrop.hold(portrait.tensors)
             self._held = portrait
-        frame = self._render.run(_prefixed("driving", motion))["frame"][0]
+        drawn = self._render.run(_prefixed("driving", motion))
+        frame = drawn["frame"]
+        if self._backdrop is not None and GRID in drawn and self._found(portrait):
+            frame = self._backdrop.put(frame, drawn[GRID])
+        frame = frame[0]
         return np.ascontiguousarray((frame.clip(0.0, 1.0) * 255.0 + 0.5).astype(np.uint8).transpose(1, 2, 0))
+
+    @staticmethod
+    def _found(portrait: Portrait) -> bool:
+        return all(name in portrait.tensors for name in FOUND)
 
     def _find(self, image: Image, face: int) -> Placement:
         if face < 1:
@@ -110,6 +124,8 @@ class OnnxMethod:
         tensor = self._tensor(crop)
         read = {name: np.array(value, np.float32) for name, value in self._motion.run({"image": tensor}).items()}
         drawn = {name: np.array(value) for name, value in self._source.run({"image": tensor}).items()}
+        if self._backdrop is not None:
+            drawn |= self._backdrop.find(tensor)
         return Portrait(self.name, {**read, **drawn, "image": tensor}, _motion(read), crop)
 
     def _tensor(self, image: Image) -> np.ndarray:
@@ -146,16 +162,17 @@ def known_methods() -> list[str]:
     return sorted(path.parent.name for path in weights_folder().glob("*/config.json"))
 
 
-def load(name: str = "mmfa", device: str = "auto", threads: int = 0) -> OnnxMethod:
+def load(name: str = "mmfa", device: str = "auto", threads: int = 0, background: Background = "still") -> OnnxMethod:
     """The method `name`, ready to run; `name` may also be the path of a weights folder.
 
     device: auto and openvino (OpenVINO, bf16 where this CPU is faster in it), cpu (fp32), cuda (ONNX Runtime); threads: 0 is
-    automatic. Raises ReenactError for an unknown method or device.
+    automatic; background: still (the portrait's own, unmoved) or moved (as the method draws it). Raises ReenactError for what is
+    unknown.
     """
     if name in known_methods():
-        return OnnxMethod(weights_folder() / name, device, threads)
+        return OnnxMethod(weights_folder() / name, device, threads, background)
     if (Path(name) / "config.json").is_file():
-        return OnnxMethod(Path(name), device, threads)
+        return OnnxMethod(Path(name), device, threads, background)
     raise ReenactError(f"unknown method {name!r}: choose one of {', '.join(known_methods()) or '(none is installed)'}")
 
 

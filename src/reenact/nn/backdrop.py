@@ -1,0 +1,78 @@
+"""What of a portrait is the person, and the backdrop that stands still behind them. ours: no paper here has it.
+
+The flow near a head drags what lies beside it along, whichever method made it. Where the portrait shows backdrop and the
+flow brings no part of the person, the portrait's own pixels are the answer, and nothing has to be generated.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from reenact.geometry.grid import sample
+from reenact.nn.blocks import ConvBlock, ResidualBlock, pool, upsample
+
+Mask = Float[Tensor, "batch 1 side side"]
+VIEW = 128
+"""ours: side at which the person is found, px"""
+STILL_RIM = 13
+"""ours: how far around the portrait's person nothing is held still, px at 256; hair and a matte's errors lie there"""
+MOVED_RIM = 5
+"""ours: the same around where the flow brings the person"""
+
+
+class PersonNet(nn.Module):
+    """A picture -> how much of each pixel is a person. A small U-Net, taught by MODNet (recipes/person.py)."""
+
+    def __init__(self, widths: tuple[int, ...] = (12, 24, 48, 96, 96)) -> None:
+        super().__init__()
+        self.enter = ConvBlock(3, widths[0])
+        self.down = nn.ModuleList(
+            nn.Sequential(ConvBlock(a, b, 2), ResidualBlock(b)) for a, b in zip(widths[:-1], widths[1:], strict=True)
+        )
+        self.up = nn.ModuleList(ConvBlock(a + b, b) for a, b in zip(reversed(widths[1:]), reversed(widths[:-1]), strict=True))
+        self.out = nn.Conv2d(widths[0], 1, 3, padding=1)
+
+    def forward(self, image: Float[Tensor, "batch 3 side side"]) -> Mask:
+        """RGB in [0, 1], its side a multiple of 128 -> [0, 1], of the same size."""
+        mask = torch.sigmoid(self.logits(pool(image, VIEW)))
+        return F.interpolate(mask, size=image.shape[-2:], mode="bilinear", align_corners=False)
+
+    def logits(self, view: Float[Tensor, "batch 3 128 128"]) -> Float[Tensor, "batch 1 128 128"]:
+        levels = [self.enter(view - 0.5)]
+        for down in self.down:
+            levels.append(down(levels[-1]))
+        x = levels.pop()
+        for up in self.up:
+            x = up(torch.cat([upsample(x), levels.pop()], 1))
+        return self.out(x)
+
+
+class StillBackdrop(nn.Module):
+    """The last step of a render: a frame, with the portrait's own backdrop where nobody is and nobody was."""
+
+    def forward(
+        self,
+        frame: Float[Tensor, "batch 3 side side"],
+        image: Float[Tensor, "batch 3 side side"],
+        person: Mask,
+        free: Mask,
+        grid: Float[Tensor, "batch side side 2"],
+    ) -> Float[Tensor, "batch 3 side side"]:
+        """image: the portrait; person: `PersonNet` of it; free: `free(person)`; grid: where the frame was looked up."""
+        still = free * (1 - _grown(sample(person, grid), MOVED_RIM))
+        return frame + still * (image - frame)
+
+
+def free(person: Mask) -> Mask:
+    """Where the portrait shows backdrop, clear of the person by `STILL_RIM`."""
+    return 1 - _grown(person, STILL_RIM)
+
+
+def _grown(mask: Mask, width: int) -> Mask:
+    """Widened by half a `width` (odd, px at 256), with an edge as soft."""
+    half = width // 2
+    grown = F.max_pool2d(mask, width, 1, half)
+    return F.avg_pool2d(grown, width, 1, half, count_include_pad=False)

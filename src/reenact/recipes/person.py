@@ -1,0 +1,175 @@
+"""Teaches a small network what of a picture is the person, and writes the two graphs that hold a backdrop still.
+
+python -m reenact.recipes.person POOL src/reenact/weights/person [--images 120000] [--every 18] [--json FILE]
+
+The teacher is MODNet (Apache-2.0; Ke et al., "MODNet: Real-Time Trimap-Free Portrait Matting via Objective Decomposition",
+AAAI 2022), whose graph a package carries (core/assets.py). Its holes are filled: what no way from the picture's border
+reaches is the person's. Figures are of people never trained on, against MODNet, which errs too.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import openvino
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float32, UInt8
+from scipy.ndimage import binary_fill_holes
+from torch import Tensor, nn
+
+from reenact.core.assets import fetch
+from reenact.core.inference import cpu_options
+from reenact.data.pool import Pool
+from reenact.evaluate.results import write_json
+from reenact.nn.backdrop import VIEW, PersonNet, StillBackdrop, free
+from reenact.nn.blocks import pool as shrink
+from reenact.nn.graphs import Graph
+from reenact.recipes.export import write_graph
+
+TEACHER = "modnet.onnx"
+TEACHER_SIDE = 512
+SIDE = 256
+BATCH, RATE, AVERAGE = 32, 2e-3, 0.998
+Pictures = UInt8[np.ndarray, "n side side 3"]
+
+
+class Find(nn.Module):
+    """person.onnx: a portrait -> person, free."""
+
+    def __init__(self, network: PersonNet) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        person = self.network(image)
+        return person, free(person)
+
+
+class Teacher:
+    """MODNet's matte of pictures, its holes filled."""
+
+    def __init__(self, threads: int = 1) -> None:
+        graph = openvino.Core().read_model(fetch(TEACHER))
+        graph.reshape([1, 3, TEACHER_SIDE, TEACHER_SIDE])
+        self._request = openvino.Core().compile_model(graph, "CPU", cpu_options(threads, "f32")).create_infer_request()
+
+    def matte(self, picture: UInt8[np.ndarray, "side side 3"]) -> Float32[np.ndarray, "128 128"]:
+        image = torch.from_numpy(picture).permute(2, 0, 1)[None].float() / 127.5 - 1
+        large = F.interpolate(image, size=(TEACHER_SIDE, TEACHER_SIDE), mode="bicubic", align_corners=False).clamp(-1, 1)
+        found = torch.from_numpy(next(iter(self._request.infer([large.numpy()]).values())).copy())
+        matte = shrink(found, VIEW)[0, 0].numpy()
+        return np.maximum(matte, binary_fill_holes(matte > 0.5)).astype(np.float32)
+
+
+def taught(pool: Pool, rows: np.ndarray) -> tuple[Tensor, Tensor]:
+    """Pictures [n,3,256,256] as uint8 and mattes [n,1,128,128] of these rows."""
+    teacher, pictures = Teacher(), pool.read(rows)
+    mattes = np.stack([teacher.matte(picture) for picture in pictures])
+    return torch.from_numpy(pictures).permute(0, 3, 1, 2), torch.from_numpy(mattes)[:, None]
+
+
+def varied(pictures: Tensor, mattes: Tensor, random: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Views of 128 px: mirrored, turned, moved, at another size, in another light."""
+    count = len(pictures)
+
+    def draw(low: float, high: float) -> Tensor:
+        return low + (high - low) * torch.rand(count, generator=random)
+
+    angle, size, mirrored = draw(-0.35, 0.35), draw(0.6, 1.25), torch.sign(draw(-1, 1))
+    cos, sin = size * angle.cos(), size * angle.sin()
+    rows = torch.stack([cos * mirrored, -sin, draw(-0.25, 0.25), sin * mirrored, cos, draw(-0.25, 0.25)], 1)
+    grid = F.affine_grid(rows.view(count, 2, 3), [count, 3, VIEW, VIEW], align_corners=False)
+    views = shrink(pictures.float() / 255, VIEW)
+    views = F.grid_sample(views, grid, padding_mode="border", align_corners=False)
+    mattes = F.grid_sample(mattes, grid, padding_mode="border", align_corners=False)
+    light = draw(0.6, 1.4)[:, None, None, None] + 0.1 * torch.randn(count, 3, 1, 1, generator=random)
+    views = (views.clamp(1e-3, 1) ** draw(0.7, 1.4)[:, None, None, None] * light).clamp(0, 1)
+    return views + 0.02 * torch.randn(views.shape, generator=random), mattes
+
+
+def train(pictures: Tensor, mattes: Tensor, images: int, seed: int = 0) -> PersonNet:
+    """The moving average of the weights after `images` views."""
+    torch.manual_seed(seed)
+    random = torch.Generator().manual_seed(seed)
+    network = PersonNet().to(memory_format=torch.channels_last)
+    average = torch.optim.swa_utils.AveragedModel(
+        network, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(AVERAGE), use_buffers=True
+    )
+    optimiser = torch.optim.AdamW(network.parameters(), RATE, weight_decay=1e-2)
+    steps = max(1, images // BATCH)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, RATE, total_steps=steps, pct_start=0.1)
+    began = time.monotonic()
+    for step in range(steps):
+        rows = torch.randint(len(pictures), (BATCH,), generator=random)
+        views, wanted = varied(pictures[rows], mattes[rows], random)
+        with torch.autocast("cpu", torch.bfloat16):
+            logits = network.logits(views.contiguous(memory_format=torch.channels_last))
+        loss = F.binary_cross_entropy_with_logits(logits.float(), wanted)
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        optimiser.step()
+        schedule.step()
+        average.update_parameters(network)
+        if step % 200 == 0:
+            speed = BATCH * (step + 1) / (time.monotonic() - began)
+            _say(f"{BATCH * (step + 1):,} images, {speed:.0f} a second, cross entropy {loss.item():.4f}")
+    return average.module.eval()
+
+
+@torch.no_grad()
+def figures(network: PersonNet, pictures: Tensor, mattes: Tensor) -> dict[str, float]:
+    """Mean absolute difference, and intersection over union at one half, from the teacher."""
+    found = torch.cat([shrink(network(part.float() / 255), VIEW) for part in pictures.split(16)])
+    one, other = found > 0.5, mattes > 0.5
+    return {
+        "mean_absolute_difference": round((found - mattes).abs().mean().item(), 4),
+        "iou": round(((one & other).sum() / (one | other).sum()).item(), 4),
+        "pictures": len(pictures),
+    }
+
+
+def write(network: PersonNet, folder: Path) -> None:
+    """person.onnx, run once a portrait, and still.onnx, run each frame."""
+    folder.mkdir(parents=True, exist_ok=True)
+    image, grid = torch.rand(1, 3, SIDE, SIDE), torch.rand(1, SIDE, SIDE, 2)
+    find = Graph("person.onnx", "source", "fast", Find(network), ("image",), ("person", "free"))
+    write_graph(find, (image,), folder / find.file)
+    names = ("frame", "image", "person", "free", "grid")
+    still = Graph("still.onnx", "render", "exact", StillBackdrop(), names, ("still_frame",))
+    write_graph(still, (image, image, image[:, :1], image[:, :1], grid), folder / still.file)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("pool", type=Path)
+    parser.add_argument("out", type=Path, help="folder of the two graphs")
+    parser.add_argument("--images", type=int, default=120_000, help="views seen (120,000)")
+    parser.add_argument("--every", type=int, default=18, help="which rows of a split are taken: one in so many (18)")
+    parser.add_argument("--json", type=Path, help="where the figures go")
+    given = parser.parse_args()
+    pool = Pool.load(given.pool)
+    shares = {"train": given.every, "strain": given.every // 2, "ptrain": max(1, given.every // 18)}
+    trained = np.concatenate([np.flatnonzero(pool.split == name)[::every] for name, every in shares.items()])
+    held = np.concatenate([np.flatnonzero(pool.split == name)[::every] for name, every in (("val", 25), ("pval", 1))])
+    pictures, mattes = taught(pool, trained)
+    _say(f"{len(trained)} pictures from the teacher")
+    network = train(pictures, mattes, given.images)
+    said = {"teacher": TEACHER, "taught_with": len(trained), "views": given.images, **figures(network, *taught(pool, held))}
+    _say(str(said))
+    write(network, given.out)
+    if given.json:
+        write_json(given.json, said)
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,50 @@
+"""The portrait's backdrop, held still while the head moves (nn/backdrop.py says how); one for all methods."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Float32
+
+from reenact.core.errors import ReenactError
+from reenact.runtime.graph import Graph, Speed
+
+Background = Literal["still", "moved"]
+"""still: the portrait's own backdrop, unmoved; moved: as the method draws it"""
+BACKGROUNDS: tuple[Background, ...] = ("still", "moved")
+FIND, STILL = "person.onnx", "still.onnx"
+FOUND = ("person", "free")
+"""what a portrait holds of it: the person, and where nobody is, each [1, 1, size, size] in [0, 1]"""
+GRID = "grid"
+"""the output of a method's render graphs that says where each pixel was taken from; a method without one moves its backdrop"""
+
+
+def check_background(name: str) -> None:
+    """Raises ReenactError for what is none of `BACKGROUNDS`."""
+    if name not in BACKGROUNDS:
+        raise ReenactError(f"--background {name!r} is unknown: choose {' or '.join(BACKGROUNDS)}")
+
+
+class Backdrop:
+    """Finds the person of a portrait, and puts the backdrop back behind each frame. Not thread-safe."""
+
+    def __init__(self, folder: Path, open_graph: Callable[[Path, Speed], Graph]) -> None:
+        self._find = open_graph(folder / FIND, "fast")
+        self._still = open_graph(folder / STILL, "exact")
+
+    def find(self, image: Float32[np.ndarray, "1 3 size size"]) -> dict[str, np.ndarray]:
+        """What `hold` wants of the portrait besides `image`; RGB in [0, 1]."""
+        found = self._find.run({"image": image})
+        return {name: np.array(found[name], np.float32) for name in FOUND}
+
+    def hold(self, portrait: Mapping[str, np.ndarray]) -> None:
+        """The portrait of the frames to come: its tensors, `find`'s among them."""
+        self._still.hold({name: portrait[name] for name in ("image", *FOUND)})
+
+    def put(
+        self, frame: Float32[np.ndarray, "1 3 size size"], grid: Float32[np.ndarray, "1 size size 2"]
+    ) -> Float32[np.ndarray, "1 3 size size"]:
+        return self._still.run({"frame": frame, "grid": grid})["still_frame"]
