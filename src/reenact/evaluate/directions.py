@@ -7,8 +7,6 @@ share of the strongest in the sum of squares: 1 where nothing else moved. ours.
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,6 +20,7 @@ from reenact.animate.directions import FILE, POSE_STEPS, SCHEMA, Directions
 from reenact.animate.driver import expression_map
 from reenact.core.errors import ReenactError
 from reenact.core.types import Image, Motion, Portrait
+from reenact.evaluate.results import write_json
 from reenact.faces.actions import ACTIONS, action_matrix
 from reenact.faces.landmarker import Landmarker
 from reenact.faces.pose import fit_head
@@ -128,9 +127,7 @@ def as_json(method: OnnxMethod, found: Sequence[Found], portraits: int) -> dict:
 def keep(method: OnnxMethod, data: dict) -> Path:
     """Writes the directions beside the weights, whole or not at all."""
     path = method.folder / FILE
-    part = path.with_name(f".{FILE}.part")
-    part.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
-    os.replace(part, path)
+    write_json(path, data)
     return path
 
 

@@ -9,8 +9,6 @@ reads of the output, less what it reads of the same portrait drawn unedited, is 
 from __future__ import annotations
 
 import argparse
-import json
-import os
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -25,6 +23,7 @@ from reenact.animate.expression import SPREAD_MIN
 from reenact.core.errors import ReenactError
 from reenact.core.types import Image, Motion, Portrait
 from reenact.data.pool import Pool
+from reenact.evaluate.results import write_json
 from reenact.faces.blendshapes import BLENDSHAPE_NAMES
 from reenact.faces.landmarker import Landmarker
 from reenact.faces.pose import fit_head
@@ -167,9 +166,7 @@ def main() -> None:
         found = measure(given.weights, given.pool, given.people)
     except ReenactError as error:
         raise SystemExit(f"error: {error}") from None
-    part = given.json.with_name(f".{given.json.name}.part")
-    part.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-    os.replace(part, given.json)
+    write_json(given.json, found)
     sys.stdout.write(f"{given.json}: mean correlation {found['mean_correlation']}\n")
 
 

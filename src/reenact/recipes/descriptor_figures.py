@@ -20,10 +20,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
+import torch.nn.functional as F
 
 from reenact.core.errors import ReenactError
 from reenact.data.pairs import twins
 from reenact.data.pool import Pool
+from reenact.evaluate.results import write_json
+from reenact.recipes.sfd import verified
 from reenact.runtime.onnx_method import OnnxMethod, load
 
 IDENTITIES = ("identity", "canonical_keypoints")
@@ -45,15 +49,8 @@ def identities(method: OnnxMethod, frames: np.ndarray) -> np.ndarray:
     return np.array(rows, np.float64)
 
 
-def verified(identity: np.ndarray, person: np.ndarray) -> float:
-    """The best balanced accuracy of a threshold on the cosine, over all pairs of rows."""
-    unit = identity - identity.mean(0)
-    unit = unit / np.linalg.norm(unit, axis=1, keepdims=True)
-    first, second = np.triu_indices(len(person), 1)
-    cosine, same = (unit @ unit.T)[first, second], person[first] == person[second]
-    order = np.argsort(-cosine)
-    hits, alarms = np.cumsum(same[order]) / same.sum(), np.cumsum(~same[order]) / (~same).sum()
-    return float(((hits + 1 - alarms) / 2).max())
+def _unit(rows: np.ndarray) -> torch.Tensor:
+    return F.normalize(torch.from_numpy(rows - rows.mean(0)), dim=1)
 
 
 def agreement(one: np.ndarray, other: np.ndarray) -> float:
@@ -72,7 +69,7 @@ def figures(method: OnnxMethod, pool: Pool, every: int) -> dict[str, Any]:
     """Both, of one method."""
     rows = np.flatnonzero(pool.split == "val")[::every]
     out: dict[str, Any] = {"frames": len(rows), "people": len(np.unique(pool.identity[rows]))}
-    out["verified"] = round(verified(identities(method, pool.read(rows)), pool.identity[rows]), 4)
+    out["verified"] = round(verified(_unit(identities(method, pool.read(rows))), pool.identity[rows]), 4)
     rendered = np.flatnonzero(np.isin(pool.split, ("sval",)))
     groups = twins(pool, rendered)
     pairs = [pair for group in groups for pair in itertools.combinations(group, 2) if pair[0].identity != pair[1].identity]
@@ -111,7 +108,7 @@ def main() -> None:
     except ReenactError as error:
         raise SystemExit(f"error: {error}") from None
     command = f"python -m reenact.recipes.descriptor_figures POOL --every {given.every}"
-    given.json.write_text(json.dumps({"command": command, **out}, indent=1) + "\n")
+    write_json(given.json, {"command": command, **out})
     sys.stdout.write(json.dumps(out, indent=1) + "\n")
 
 

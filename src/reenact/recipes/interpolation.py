@@ -11,8 +11,6 @@ from the prior.
 from __future__ import annotations
 
 import argparse
-import json
-import os
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -30,8 +28,10 @@ from reenact.data.pool import Pool
 from reenact.evaluate.identity import IdentityNetwork
 from reenact.evaluate.metrics import cosine
 from reenact.evaluate.networks import Perceptual
+from reenact.evaluate.results import write_json
 from reenact.faces.landmarker import Landmarker
 from reenact.losses import gaussian
+from reenact.methods.mmfa.objective import FREE_NATS
 from reenact.recipes import mmfa
 from reenact.recipes.start import begin, read_start
 from reenact.runtime.onnx_method import OnnxMethod
@@ -40,8 +40,6 @@ STEPS = 10
 """ours: frames between two expressions; of more, LPIPS would measure its own grain"""
 SAMPLES = 16
 """codes drawn for each portrait"""
-FREE_NATS = 0.05
-"""a dimension that says less than this says nothing"""
 
 
 def people_of(pool: Pool) -> dict[str, np.ndarray]:
@@ -209,9 +207,7 @@ def main() -> None:
         found = measure(given.weights, given.pool, given.people, given.run)
     except ReenactError as error:
         raise SystemExit(f"error: {error}") from None
-    part = given.json.with_name(f".{given.json.name}.part")
-    part.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-    os.replace(part, given.json)
+    write_json(given.json, found)
     sys.stdout.write(f"{given.json}: {found['between']}\n")
 
 

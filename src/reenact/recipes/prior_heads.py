@@ -16,7 +16,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from reenact.core.errors import ReenactError
@@ -24,8 +23,7 @@ from reenact.data.batches import FIELDS
 from reenact.data.pairs import mirrored
 from reenact.data.pool import Pool, mirror_order
 from reenact.methods.prior.model import Prior
-from reenact.methods.prior.objective import MOTION_WEIGHTS
-from reenact.methods.reading import keypoint_terms, person_terms
+from reenact.methods.prior.objective import MOTION_WEIGHTS, MotionObjective
 from reenact.recipes import prior
 from reenact.recipes.start import begin, read_start
 from reenact.train.tensors import write_tensors
@@ -78,21 +76,11 @@ def looked(model: Prior, pool: Pool, rows: np.ndarray, seed: int = 0) -> dict[st
     return {name: torch.cat(values) for name, values in kept.items()}
 
 
-def terms(model: Prior, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+def terms(objective: MotionObjective, model: Prior, batch: dict[str, Tensor]) -> dict[str, Tensor]:
     """Those of prior's motion stage, on features."""
-    count, split = model.config.mesh_keypoints, model.config.coefficients
     pose = {name: batch[name] for name in ("head_pose", "scale", "translation")}
-    found = model.motion.describe(batch["feature"], pose)
     truth = {**batch, **{name: batch[f"true_{name}"] for name in pose}}
-    offsets = model.offsets(found["expression"])
-    guess = model.pose(found["canonical_keypoints"], found)
-    out = keypoint_terms(guess, model.teacher(truth), offsets, batch["head"] - batch["canonical"], count)
-    return {
-        **out,
-        **person_terms(found, truth, count),
-        "blendshapes": F.l1_loss(found["expression"][:, :split], batch["blendshapes"]),
-        "residual": found["expression"][:, split:].square().mean(),
-    }
+    return objective.compare(model, model.motion.describe(batch["feature"], pose), truth)
 
 
 def begin_at_regression(model: Prior, data: dict[str, Tensor], ridge: float = 1e-2) -> None:
@@ -117,12 +105,13 @@ def learn(model: Prior, data: dict[str, Tensor], steps: int, rate: float = 1e-3,
     optimiser = torch.optim.AdamW(parameters, rate, weight_decay=1e-2)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps, rate / 20)
     spread, log = data["feature"].std(0), []
+    objective = MotionObjective(model)
     sums: dict[str, float] = {}
     for step in range(steps):
         rows = torch.randint(len(data["feature"]), (BATCH,))
         batch = {name: value[rows] for name, value in data.items()}
         batch["feature"] = batch["feature"] + NOISE * spread * torch.randn_like(batch["feature"])
-        found = terms(model, batch)
+        found = terms(objective, model, batch)
         loss = sum(MOTION_WEIGHTS[name] * value for name, value in found.items())
         optimiser.zero_grad()
         loss.backward()

@@ -11,7 +11,6 @@ from the coefficients, in percent of them.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -25,6 +24,7 @@ from torch import Tensor
 from reenact.core.errors import ReenactError
 from reenact.data.batches import Batches
 from reenact.data.pool import Pool
+from reenact.evaluate.results import write_json
 from reenact.geometry.grid import sample
 from reenact.methods.sfd.adopt import adopted
 from reenact.methods.sfd.config import COMPACT, Config
@@ -153,7 +153,7 @@ def main() -> None:
     except ReenactError as error:
         raise SystemExit(f"error: {error}") from None
     command = f"python -m reenact.recipes.sfd_ablation POOL {given.start} --steps {given.steps} --every {given.every}"
-    given.json.write_text(json.dumps({"command": command, **found}, indent=1) + "\n")
+    write_json(given.json, {"command": command, **found})
 
 
 if __name__ == "__main__":

@@ -13,7 +13,6 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from reenact.geometry.rotation import rotation_matrix
 from reenact.methods.sfd.config import POSE_SIZE, Config
 from reenact.methods.sfd.graphs import sfd_graphs
 from reenact.methods.sfd.parts import DRAWN, IDENTITY, LEVELS, Correction, Encoder, ReadOut
@@ -21,7 +20,7 @@ from reenact.methods.sfd.space import Space
 from reenact.nn.blocks import Maps, exact
 from reenact.nn.graphs import Graph
 from reenact.nn.keypoint_method import Field, KeypointMethod, Rendered
-from reenact.nn.keypoints import Pose, Tensors
+from reenact.nn.keypoints import Pose, Tensors, place
 
 UNITS = (0.2, 0.2, 0.2, 0.1, 0.1, 0.1)
 """ours: what a pose coefficient of 1 stands for: radians of yaw, pitch and roll; log scale; half sides to the right and down.
@@ -54,9 +53,7 @@ class Sfd(KeypointMethod):
         _, motion = self.space.coefficients(descriptor)
         said = from_coefficients(motion)
         head = self.read_out(self.without_pose(descriptor, motion))
-        rotation = rotation_matrix(said["head_pose"])
-        moved = said["scale"][:, :, None] * (head @ rotation.transpose(1, 2)) + F.pad(said["translation"], (0, 1))[:, None]
-        return Pose(moved, head, rotation, {**said, DESCRIPTOR: descriptor})
+        return place(head, {**said, DESCRIPTOR: descriptor})
 
     def without_pose(
         self, descriptor: Float[Tensor, "batch descriptor"], motion: Float[Tensor, "batch motion"]
@@ -68,9 +65,7 @@ class Sfd(KeypointMethod):
     @exact
     def teacher(self, truth: Tensors) -> Pose:
         """The teacher's mesh and pose; it has no descriptor, and nothing is corrected by one."""
-        rotation = rotation_matrix(truth["head_pose"])
-        moved = truth["scale"][:, :, None] * (truth["head"] @ rotation.transpose(1, 2))
-        return Pose(moved + F.pad(truth["translation"], (0, 1))[:, None], truth["head"], rotation, truth)
+        return place(truth["head"], truth)
 
     def render(self, image: Float[Tensor, "batch 3 size size"], portrait: Tensors, source: Tensors, driving: Tensors) -> Rendered:
         """As every method; portrait may say DRAWN too, the identity that the picture is to have."""
