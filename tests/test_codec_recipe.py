@@ -50,3 +50,13 @@ def test_a_made_profile_saves_bits_and_keeps_its_error(tmp_path: Path):
     ]
     assert np.max(off) < 0.002
     assert read.start == made.start
+
+
+def test_a_number_that_never_moves_is_coded_as_such():
+    train = clips(4, 0)
+    for rows in train:
+        rows[:, 3] = 1  # a method without a scale
+    along = directions(changes(train), 6 + CODE)
+    made = with_start(fit("test", train, along, (along @ along.T) * 1000.0), train)
+    assert np.isfinite(made.steps).all() and (made.steps > 0).all()
+    assert abs(made.motion(np.floor(made.coefficients(Motion.from_vector(train[0][0]), 0) + 0.5), 0).scale[0] - 1) < 0.02

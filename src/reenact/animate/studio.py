@@ -14,10 +14,11 @@ from jaxtyping import Float32
 
 from reenact.animate.directions import Directions, check_sliders, is_slider
 from reenact.animate.driver import expression_map
-from reenact.animate.edit import Ease, Way, check_ease, check_path, eased, edit, interpolate, there_and_back
+from reenact.animate.edit import YAW_MAX, Ease, Way, check_ease, check_path, eased, edit, interpolate, there_and_back
 from reenact.animate.expression import PRESETS, VALUE_MAX, VALUE_MIN, ExpressionMap, check_blendshapes, preset
 from reenact.animate.parts import ALL_DRIVEN, SOURCE, Parts, compose
 from reenact.animate.pipeline import OutputMode, Progress, check_files, is_take, open_take, placer
+from reenact.animate.pose_gain import PoseGain
 from reenact.animate.transfer import Mode
 from reenact.core.errors import ReenactError
 from reenact.core.types import Motion, Portrait
@@ -90,6 +91,11 @@ class Editor:
         return expression_map(self._method)
 
     @cached_property
+    def gain(self) -> PoseGain:
+        """Raises ReenactError where it is damaged or other weights'."""
+        return PoseGain.load(self._method.folder, self._method.fingerprint)
+
+    @cached_property
     def directions(self) -> Directions:
         """Raises ReenactError where the weights have none."""
         return Directions.load(self._method.folder, int(self._method.config["expression_size"]), self._method.fingerprint)
@@ -98,11 +104,12 @@ class Editor:
         """The portrait's own motion, edited.
 
         relative: angles, shift, named expressions and blendshapes are added to the portrait's own, a scale multiplies it.
-        absolute: they replace it; a blendshape's own value is then what the map reads of the code (approximate). A photo's
-        or a take's expression is a whole face either way: the code goes `strength` of the way to it. Raises ReenactError.
+        absolute: they replace it; a blendshape's own value is then what the map reads of the code (approximate). Either way a
+        turn is asked for with the weights' gain (pose_gain.py). A photo's or a take's expression is a whole face either way: the
+        code goes `strength` of the way to it. Raises ReenactError.
         """
         sliders = {"yaw": wanted.yaw, "pitch": wanted.pitch, "roll": wanted.roll, "scale": wanted.scale, "shift": wanted.shift}
-        moved = edit(own, **sliders, mode=wanted.mode)  # type: ignore[arg-type]
+        moved = self.gain.reached(own, edit(own, **sliders, mode=wanted.mode), YAW_MAX)  # type: ignore[arg-type]
         name = wanted.expression
         if name in PRESETS:
             code = self.map.preset(name) if wanted.mode == "relative" else self.map.wearing(moved.expression, name)

@@ -131,7 +131,9 @@ def fit(name: str, clips: Sequence[np.ndarray], along: np.ndarray, price: np.nda
     turn = vectors[:, np.argsort(values)[::-1]]
     basis = np.eye(length)
     basis[POSE:, POSE:] = np.linalg.inv(lower.T) @ turn
-    pose_steps = FINEST_STEP * along[:POSE, :POSE].diagonal() / np.sqrt(price.diagonal()[:POSE])
+    priced = np.sqrt(price.diagonal()[:POSE])
+    # What never moves, or moves nothing (the yardstick has no scale), costs nothing at any step.
+    pose_steps = np.divide(FINEST_STEP * along[:POSE, :POSE].diagonal(), priced, out=np.ones(POSE), where=priced > 0)
     steps = np.concatenate([pose_steps, np.full(length - POSE, EXPRESSION_STEP * FINEST_STEP)])
     mean = np.mean([clip.mean(0) for clip in clips], 0)
     return replace(plain_profile(name, length - POSE), mean=mean.astype(np.float64), steps=steps, basis=basis)

@@ -18,8 +18,9 @@ from typing import Any
 import numpy as np
 
 from reenact.animate.driver import expression_map
-from reenact.animate.edit import edit
+from reenact.animate.edit import YAW_MAX, edit
 from reenact.animate.expression import SPREAD_MIN
+from reenact.animate.pose_gain import PoseGain
 from reenact.core.errors import ReenactError
 from reenact.core.types import Image, Motion, Portrait
 from reenact.data.pool import Pool
@@ -66,19 +67,19 @@ class Subject:
         return self.portrait.motion
 
 
-def subjects(pool: Pool, method: OnnxMethod, reader: Reader, people: int) -> list[Subject]:
-    """The first frame of one clip of each of `people` people of the pool's val split. Raises ReenactError without any."""
-    rows = np.flatnonzero(pool.split == "val")
+def subjects(pool: Pool, method: OnnxMethod, reader: Reader, people: int, split: str = "val") -> list[Subject]:
+    """The first frame of one clip of each of `people` people of this split of the pool. Raises ReenactError without any."""
+    rows = np.flatnonzero(pool.split == split)
     firsts = {pool.identity[row]: row for row in rows[::-1]}
     chosen = np.array(sorted(firsts.values())[:people], np.int64)
     if not len(chosen):
-        raise ReenactError("the pool has no val split: make one with python -m reenact.data.prepare")
+        raise ReenactError(f"the pool has no {split} split: make one with python -m reenact.data.prepare")
     drawn = [method.encode_source(image, cropped=True) for image in pool.read(chosen)]
     read = [(portrait, reader.read(method.render(portrait, portrait.motion))) for portrait in drawn]
     return [Subject(portrait, reading) for portrait, reading in read if reading is not None]
 
 
-def poses(method: OnnxMethod, reader: Reader, given: list[Subject]) -> dict[str, Any]:
+def poses(method: OnnxMethod, reader: Reader, given: list[Subject], gain: PoseGain) -> dict[str, Any]:
     """For each angle and scale asked for: what arrived (mean over people), and how far the blendshapes moved with it."""
     asked: list[tuple[str, float, dict[str, float]]] = [
         (name, float(value), {name: float(np.radians(value))}) for name, values in ANGLES.items() for value in values
@@ -86,7 +87,8 @@ def poses(method: OnnxMethod, reader: Reader, given: list[Subject]) -> dict[str,
     asked += [("scale", value, {"scale": value}) for value in SCALES]
     out: dict[str, Any] = {}
     for name, value, change in asked:
-        found = list(_differences(method, reader, given, [edit(p.motion, **change) for p in given]))  # type: ignore[arg-type]
+        moved = [gain.reached(p.motion, edit(p.motion, **change), YAW_MAX) for p in given]  # type: ignore[arg-type]
+        found = list(differences(method, reader, given, moved))
         index = list(ANGLES).index(name) if name in ANGLES else None
         arrived = [ratio if index is None else float(angle[index]) for angle, ratio, _ in found]
         shape = [float(np.abs(shape).mean()) for _, _, shape in found]
@@ -111,7 +113,7 @@ def blendshapes(method: OnnxMethod, reader: Reader, given: list[Subject]) -> dic
         asked, arrived = [0.0] * len(given), [np.zeros(52)] * len(given)
         for value in VALUES:
             moved = [edit(p.motion, expression=map_.code({name: value})) for p in given]
-            for _, _, change in _differences(method, reader, given, moved):
+            for _, _, change in differences(method, reader, given, moved):
                 asked.append(value)
                 arrived.append(change)
         x, y = np.array(asked), np.array(arrived)
@@ -127,7 +129,7 @@ def blendshapes(method: OnnxMethod, reader: Reader, given: list[Subject]) -> dic
     return out
 
 
-def _differences(method: OnnxMethod, reader: Reader, given: list[Subject], moved: list[Motion]) -> Iterator[Reading]:
+def differences(method: OnnxMethod, reader: Reader, given: list[Subject], moved: list[Motion]) -> Iterator[Reading]:
     """Angles' and blendshapes' differences and the scales' ratio, for the people whose face is found in the picture."""
     for subject, motion in zip(given, moved, strict=True):
         after = reader.read(method.render(subject.portrait, motion))
@@ -150,7 +152,8 @@ def measure(weights: Path, pool_folder: Path, people: int) -> dict[str, Any]:
         "people": len(given),
         "values_asked": list(VALUES),
         "mean_correlation": round(float(np.mean(known)), 3),
-        "poses": poses(method, reader, given),
+        "poses": poses(method, reader, given, PoseGain.load(weights, method.fingerprint)),
+        "poses_without_gain": poses(method, reader, given, PoseGain()),
         "blendshapes": shapes,
     }
 

@@ -1,0 +1,55 @@
+"""A head that is asked to turn by 30 degrees is seen to turn by less; by how much more an edit must ask. ours.
+
+What is drawn of a turn falls short of it, the far cheek most of all. recipes/pose_gain.py measures the share that arrives
+on the people that the weights were trained on; it lies beside the weights. Only edits ask for more: a driver's turn is carried
+over as it is read.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from reenact.core.errors import ReenactError
+from reenact.core.types import Motion
+
+FILE = "pose_gain.json"
+MOST = 2.0
+"""ours: a head that is asked for more than twice its turn is not calibrated but broken"""
+
+
+@dataclass(frozen=True)
+class PoseGain:
+    """What a change of yaw and of pitch is multiplied by; roll and scale arrive as they are asked for."""
+
+    yaw: float = 1.0
+    pitch: float = 1.0
+
+    @classmethod
+    def load(cls, folder: Path, fingerprint: str) -> PoseGain:
+        """That of these weights; 1 where none was measured. Raises ReenactError where it is other weights' or damaged."""
+        path = folder / FILE
+        if not path.is_file():
+            return cls()
+        try:
+            said = json.loads(path.read_text(encoding="utf-8"))
+            found = cls(float(said["yaw"]), float(said["pitch"]))
+        except (OSError, ValueError, KeyError, TypeError):
+            raise ReenactError(f"{path} is damaged: make it with python -m reenact.recipes.pose_gain {folder} POOL") from None
+        if said.get("weights") != fingerprint:
+            raise ReenactError(
+                f"{path} was measured on other weights; make it with: python -m reenact.recipes.pose_gain {folder} POOL"
+            )
+        if not all(1 / MOST <= gain <= MOST for gain in (found.yaw, found.pitch)):
+            raise ReenactError(f"{path} is damaged: gains lie within {1 / MOST:g}..{MOST:g}")
+        return found
+
+    def reached(self, own: Motion, edited: Motion, yaw_max: float) -> Motion:
+        """`edited`, its turn away from `own` made larger by the gain; yaw (radians) stays within yaw_max."""
+        gain = np.array([self.yaw, self.pitch, 1.0])
+        pose = own.head_pose + gain * (edited.head_pose - own.head_pose)
+        pose[0] = np.clip(pose[0], -yaw_max, yaw_max)
+        return replace(edited, head_pose=pose.astype(np.float32))
