@@ -77,7 +77,7 @@ def test_a_portrait_without_it_is_drawn_all_the_same(photo: np.ndarray):
 
 @pytest.mark.parametrize("name", ["animate", "edit", "decode", "evaluate"])
 def test_an_unknown_background_is_one_line(name: str, capsys: pytest.CaptureFixture, tmp_path: Path):
-    out = tmp_path / ("out.json" if name == "evaluate" else "out.mp4")
+    out = tmp_path / {"evaluate": "out.json", "edit": "out.png"}.get(name, "out.mp4")
     given = {
         "animate": [str(PORTRAIT), "driving.mp4"],
         "edit": [str(PORTRAIT), "--yaw", "3"],

@@ -19,6 +19,8 @@ VIEW = 128
 """ours: side at which the person is found, px"""
 STILL_RIM = 13
 """ours: how far around the portrait's person nothing is held still, px at 256; hair and a matte's errors lie there"""
+DOUBT = (0.2, 0.6)
+"""ours: what the network says of the person below the first is nobody, above the second somebody"""
 MOVED_RIM = 5
 """ours: the same around where the flow brings the person"""
 
@@ -64,6 +66,11 @@ class StillBackdrop(nn.Module):
         """image: the portrait; person: `PersonNet` of it; free: `free(person)`; grid: where the frame was looked up."""
         still = free * (1 - _grown(sample(person, grid), MOVED_RIM))
         return frame + still * (image - frame)
+
+
+def sure(person: Mask) -> Mask:
+    """Doubt made up: half-transparent ghosts are worse than a backdrop that moves, so from .6 on it is the person."""
+    return ((person - DOUBT[0]) / (DOUBT[1] - DOUBT[0])).clamp(0, 1)
 
 
 def free(person: Mask) -> Mask:

@@ -26,7 +26,7 @@ from reenact.core.assets import fetch
 from reenact.core.inference import cpu_options
 from reenact.data.pool import Pool
 from reenact.evaluate.results import write_json
-from reenact.nn.backdrop import VIEW, PersonNet, StillBackdrop, free
+from reenact.nn.backdrop import VIEW, PersonNet, StillBackdrop, free, sure
 from reenact.nn.blocks import pool as shrink
 from reenact.nn.graphs import Graph
 from reenact.recipes.export import write_graph
@@ -46,7 +46,7 @@ class Find(nn.Module):
         self.network = network
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
-        person = self.network(image)
+        person = sure(self.network(image))
         return person, free(person)
 
 
