@@ -15,7 +15,7 @@ from reenact.media.video import VideoReader
 from reenact.runtime.onnx_method import weights_folder
 
 ROOT = Path(__file__).parent.parent
-METHODS = ("mmfa", "sfd")
+METHODS = ("mmfa", "prior", "sfd")
 GOLDEN = {name: Path(__file__).parent / "golden" / f"{name}_yaw_15.png" for name in METHODS}
 """made by: REENACT_GOLDEN=1 pytest tests/test_weights.py -k golden, after looking at the picture"""
 
