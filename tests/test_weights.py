@@ -80,7 +80,7 @@ def test_the_first_relative_frame_is_the_portrait(method, portrait, frames):
     assert np.abs(first.astype(float) - portrait.image).mean() < 6
 
 
-@pytest.mark.parametrize("name", [*METHODS, "prior"])
+@pytest.mark.parametrize("name", METHODS)
 def test_box_is_small_and_says_what_it_is(name: str):
     folder = weights_folder() / name
     assert sum(path.stat().st_size for path in folder.iterdir()) < 20e6
