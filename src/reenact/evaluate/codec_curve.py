@@ -115,7 +115,7 @@ def chart(reports: Sequence[Mapping[str, Any]], key: str) -> str:
 def two_charts(reports: Sequence[Mapping[str, Any]]) -> str:
     """Both figures, one above the other, as one SVG file."""
     inner = [chart(reports, key) for key in FIGURES]
-    moved = [part.replace("<svg ", f'<svg y="{number * 260}" height="240" ', 1) for number, part in enumerate(inner)]
+    moved = [part.replace("<svg ", f'<svg y="{number * 260}" ', 1) for number, part in enumerate(inner)]
     return '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 640 500">\n' + "\n".join(moved) + "\n</svg>\n"
 
 
