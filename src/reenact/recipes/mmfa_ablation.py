@@ -62,7 +62,7 @@ def figures(model: Mmfa, data: Batches, rows: np.ndarray, people: np.ndarray) ->
     found, moved = ({name: torch.cat([part[k][name] for part in parts]) for name in parts[0][k]} for k in (0, 1))
     offsets, count = _offsets(model, found), model.config.mesh_keypoints
     spread = (offsets - offsets.mean(0)).square().mean().sqrt()
-    turned = {**found, "head_pose": found["head_pose"] + torch.tensor([YAW, 0.0, 0.0])}
+    turned = {**found, "head_pose": found["head_pose"] + torch.tensor([float(YAW), 0.0, 0.0])}
     canonical = found["canonical_keypoints"][:, :count]
     confined = without_pose(canonical, offsets)
     return {
