@@ -16,24 +16,24 @@ OWN = Motion(np.float32([0.1, -0.2, 0.3]), np.float32([1.1]), np.float32([0.0, 0
 
 def test_turns_alone_grow():
     wanted = edit(OWN, yaw=0.2, pitch=-0.1, roll=0.4, scale=1.2, shift=(0.1, 0.0))
-    reached = PoseGain(1.5, 1.2).reached(OWN, wanted, YAW_MAX)
+    reached = PoseGain(1.5, 1.2).reached(OWN, wanted)
     assert np.allclose(reached.head_pose, [0.1 + 0.3, -0.2 - 0.12, 0.7])
     assert np.array_equal(reached.scale, wanted.scale) and np.array_equal(reached.translation, wanted.translation)
     assert reached.head_pose.dtype == np.float32
 
 
 def test_absolute_turns_are_measured_from_the_portrait():
-    reached = PoseGain(1.5, 1.0).reached(OWN, edit(OWN, yaw=-0.1, mode="absolute"), YAW_MAX)
+    reached = PoseGain(1.5, 1.0).reached(OWN, edit(OWN, yaw=-0.1, mode="absolute"))
     assert np.isclose(reached.head_pose[0], 0.1 - 0.3)
 
 
 def test_yaw_stays_in_sight():
-    assert PoseGain(2.0, 1.0).reached(OWN, edit(OWN, yaw=1.2), YAW_MAX).head_pose[0] == pytest.approx(YAW_MAX)
+    assert PoseGain(2.0, 1.0).reached(OWN, edit(OWN, yaw=1.2)).head_pose[0] == pytest.approx(YAW_MAX)
 
 
 def test_none_measured_changes_nothing(tmp_path: Path):
     wanted = edit(OWN, yaw=0.2)
-    reached = PoseGain.load(tmp_path, "x").reached(OWN, wanted, YAW_MAX)
+    reached = PoseGain.load(tmp_path, "x").reached(OWN, wanted)
     assert np.allclose(reached.vector(), wanted.vector(), atol=1e-6)
 
 

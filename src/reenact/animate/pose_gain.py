@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from reenact.animate.edit import YAW_MAX
 from reenact.core.errors import ReenactError
 from reenact.core.types import Motion
 
@@ -47,9 +48,9 @@ class PoseGain:
             raise ReenactError(f"{path} is damaged: gains lie within {1 / MOST:g}..{MOST:g}")
         return found
 
-    def reached(self, own: Motion, edited: Motion, yaw_max: float) -> Motion:
-        """`edited`, its turn away from `own` made larger by the gain; yaw (radians) stays within yaw_max."""
+    def reached(self, own: Motion, edited: Motion) -> Motion:
+        """`edited`, its turn away from `own` made larger by the gain; yaw stays within edit.YAW_MAX."""
         gain = np.array([self.yaw, self.pitch, 1.0])
         pose = own.head_pose + gain * (edited.head_pose - own.head_pose)
-        pose[0] = np.clip(pose[0], -yaw_max, yaw_max)
+        pose[0] = np.clip(pose[0], -YAW_MAX, YAW_MAX)
         return replace(edited, head_pose=pose.astype(np.float32))

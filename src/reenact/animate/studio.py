@@ -14,7 +14,7 @@ from jaxtyping import Float32
 
 from reenact.animate.directions import Directions, check_sliders, is_slider
 from reenact.animate.driver import expression_map
-from reenact.animate.edit import YAW_MAX, Ease, Way, check_ease, check_path, eased, edit, interpolate, there_and_back
+from reenact.animate.edit import Ease, Way, check_ease, check_path, eased, edit, interpolate, there_and_back
 from reenact.animate.expression import PRESETS, VALUE_MAX, VALUE_MIN, ExpressionMap, check_blendshapes, preset
 from reenact.animate.parts import ALL_DRIVEN, SOURCE, Parts, compose
 from reenact.animate.pipeline import OutputMode, Progress, check_files, is_take, open_take, placer
@@ -109,7 +109,7 @@ class Editor:
         code goes `strength` of the way to it. Raises ReenactError.
         """
         sliders = {"yaw": wanted.yaw, "pitch": wanted.pitch, "roll": wanted.roll, "scale": wanted.scale, "shift": wanted.shift}
-        moved = self.gain.reached(own, edit(own, **sliders, mode=wanted.mode), YAW_MAX)  # type: ignore[arg-type]
+        moved = self.gain.reached(own, edit(own, **sliders, mode=wanted.mode))  # type: ignore[arg-type]
         name = wanted.expression
         if name in PRESETS:
             code = self.map.preset(name) if wanted.mode == "relative" else self.map.wearing(moved.expression, name)

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from reenact.animate.driver import expression_map
-from reenact.animate.edit import YAW_MAX, edit
+from reenact.animate.edit import edit
 from reenact.animate.expression import SPREAD_MIN
 from reenact.animate.pose_gain import PoseGain
 from reenact.core.errors import ReenactError
@@ -87,7 +87,7 @@ def poses(method: OnnxMethod, reader: Reader, given: list[Subject], gain: PoseGa
     asked += [("scale", value, {"scale": value}) for value in SCALES]
     out: dict[str, Any] = {}
     for name, value, change in asked:
-        moved = [gain.reached(p.motion, edit(p.motion, **change), YAW_MAX) for p in given]  # type: ignore[arg-type]
+        moved = [gain.reached(p.motion, edit(p.motion, **change)) for p in given]  # type: ignore[arg-type]
         found = list(differences(method, reader, given, moved))
         index = list(ANGLES).index(name) if name in ANGLES else None
         arrived = [ratio if index is None else float(angle[index]) for angle, ratio, _ in found]

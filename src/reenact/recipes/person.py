@@ -26,20 +26,21 @@ from reenact.core.assets import fetch
 from reenact.core.inference import cpu_options
 from reenact.data.pool import Pool
 from reenact.evaluate.results import write_json
+from reenact.geometry.grid import sample
 from reenact.nn.backdrop import VIEW, PersonNet, StillBackdrop, free, sure
 from reenact.nn.blocks import pool as shrink
 from reenact.nn.graphs import Graph
 from reenact.recipes.export import write_graph
+from reenact.runtime.backdrop import FIND, FOUND, GRID, STILL, STILL_FRAME
 
 TEACHER = "modnet.onnx"
 TEACHER_SIDE = 512
 SIDE = 256
 BATCH, RATE, AVERAGE = 32, 2e-3, 0.998
-Pictures = UInt8[np.ndarray, "n side side 3"]
 
 
 class Find(nn.Module):
-    """person.onnx: a portrait -> person, free."""
+    """person.onnx: a portrait -> what runtime.backdrop.FOUND names."""
 
     def __init__(self, network: PersonNet) -> None:
         super().__init__()
@@ -73,9 +74,9 @@ def taught(pool: Pool, rows: np.ndarray) -> tuple[Tensor, Tensor]:
     return torch.from_numpy(pictures).permute(0, 3, 1, 2), torch.from_numpy(mattes)[:, None]
 
 
-def varied(pictures: Tensor, mattes: Tensor, random: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Views of 128 px: mirrored, turned, moved, at another size, in another light."""
-    count = len(pictures)
+def varied(views: Tensor, mattes: Tensor, random: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Views and mattes of 128 px: mirrored, turned, moved, at another size, in another light."""
+    count = len(views)
 
     def draw(low: float, high: float) -> Tensor:
         return low + (high - low) * torch.rand(count, generator=random)
@@ -84,9 +85,7 @@ def varied(pictures: Tensor, mattes: Tensor, random: torch.Generator) -> tuple[T
     cos, sin = size * angle.cos(), size * angle.sin()
     rows = torch.stack([cos * mirrored, -sin, draw(-0.25, 0.25), sin * mirrored, cos, draw(-0.25, 0.25)], 1)
     grid = F.affine_grid(rows.view(count, 2, 3), [count, 3, VIEW, VIEW], align_corners=False)
-    views = shrink(pictures.float() / 255, VIEW)
-    views = F.grid_sample(views, grid, padding_mode="border", align_corners=False)
-    mattes = F.grid_sample(mattes, grid, padding_mode="border", align_corners=False)
+    views, mattes = sample(views, grid), sample(mattes, grid)
     light = draw(0.6, 1.4)[:, None, None, None] + 0.1 * torch.randn(count, 3, 1, 1, generator=random)
     views = (views.clamp(1e-3, 1) ** draw(0.7, 1.4)[:, None, None, None] * light).clamp(0, 1)
     return views + 0.02 * torch.randn(views.shape, generator=random), mattes
@@ -101,12 +100,13 @@ def train(pictures: Tensor, mattes: Tensor, images: int, seed: int = 0) -> Perso
         network, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(AVERAGE), use_buffers=True
     )
     optimiser = torch.optim.AdamW(network.parameters(), RATE, weight_decay=1e-2)
-    steps = max(1, images // BATCH)
+    steps = max(20, images // BATCH)  # fewer have no warm-up
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, RATE, total_steps=steps, pct_start=0.1)
+    small = torch.cat([shrink(part.float() / 255, VIEW) for part in pictures.split(64)])
     began = time.monotonic()
     for step in range(steps):
         rows = torch.randint(len(pictures), (BATCH,), generator=random)
-        views, wanted = varied(pictures[rows], mattes[rows], random)
+        views, wanted = varied(small[rows], mattes[rows], random)
         with torch.autocast("cpu", torch.bfloat16):
             logits = network.logits(views.contiguous(memory_format=torch.channels_last))
         loss = F.binary_cross_entropy_with_logits(logits.float(), wanted)
@@ -137,10 +137,10 @@ def write(network: PersonNet, folder: Path) -> None:
     """person.onnx, run once a portrait, and still.onnx, run each frame."""
     folder.mkdir(parents=True, exist_ok=True)
     image, grid = torch.rand(1, 3, SIDE, SIDE), torch.rand(1, SIDE, SIDE, 2)
-    find = Graph("person.onnx", "source", "fast", Find(network), ("image",), ("person", "free"))
+    find = Graph(FIND, "source", "fast", Find(network), ("image",), FOUND)
     write_graph(find, (image,), folder / find.file)
-    names = ("frame", "image", "person", "free", "grid")
-    still = Graph("still.onnx", "render", "exact", StillBackdrop(), names, ("still_frame",))
+    names = ("frame", "image", *FOUND, GRID)
+    still = Graph(STILL, "render", "exact", StillBackdrop(), names, (STILL_FRAME,))
     write_graph(still, (image, image, image[:, :1], image[:, :1], grid), folder / still.file)
 
 

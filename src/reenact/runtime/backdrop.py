@@ -18,6 +18,7 @@ BACKGROUNDS: tuple[Background, ...] = ("still", "moved")
 FIND, STILL = "person.onnx", "still.onnx"
 FOUND = ("person", "free")
 """what a portrait holds of it: the person, and where nobody is, each [1, 1, size, size] in [0, 1]"""
+STILL_FRAME = "still_frame"
 GRID = "grid"
 """the output of a method's render graphs that says where each pixel was taken from; a method without one moves its backdrop"""
 
@@ -47,4 +48,4 @@ class Backdrop:
     def put(
         self, frame: Float32[np.ndarray, "1 3 size size"], grid: Float32[np.ndarray, "1 size size 2"]
     ) -> Float32[np.ndarray, "1 3 size size"]:
-        return self._still.run({"frame": frame, "grid": grid})["still_frame"]
+        return self._still.run({"frame": frame, "grid": grid})[STILL_FRAME]

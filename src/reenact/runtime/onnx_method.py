@@ -95,19 +95,19 @@ class OnnxMethod:
         """The portrait's person, moved: size x size. The portrait is bound once; a frame brings only its motion."""
         if self._held is not portrait:
             self._render.hold({**portrait.tensors, **_prefixed("source", portrait.motion)})
-            if self._backdrop is not None and self._found(portrait):
-                self._backdrop.hold(portrait.tensors)
+            if (backdrop := self._behind(portrait)) is not None:
+                backdrop.hold(portrait.tensors)
             self._held = portrait
         drawn = self._render.run(_prefixed("driving", motion))
         frame = drawn["frame"]
-        if self._backdrop is not None and GRID in drawn and self._found(portrait):
-            frame = self._backdrop.put(frame, drawn[GRID])
+        if (backdrop := self._behind(portrait)) is not None and GRID in drawn:
+            frame = backdrop.put(frame, drawn[GRID])
         frame = frame[0]
         return np.ascontiguousarray((frame.clip(0.0, 1.0) * 255.0 + 0.5).astype(np.uint8).transpose(1, 2, 0))
 
-    @staticmethod
-    def _found(portrait: Portrait) -> bool:
-        return all(name in portrait.tensors for name in FOUND)
+    def _behind(self, portrait: Portrait) -> Backdrop | None:
+        """What holds this portrait's backdrop; None where it moves, or the portrait was encoded without."""
+        return self._backdrop if all(name in portrait.tensors for name in FOUND) else None
 
     def _find(self, image: Image, face: int) -> Placement:
         if face < 1:
