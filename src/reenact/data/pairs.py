@@ -28,7 +28,10 @@ SMALL_GAP = 0.05
 """ours: rad, 3 degrees; keeps frames of the same pose in the draw"""
 
 
+MOUTH = np.array([name.startswith(("jaw", "mouth")) for name in BLENDSHAPE_NAMES])
 CANDIDATES = 6
+MOUTH_CANDIDATES = 24
+"""ours: of a clip's frames, most have the mouth nearly shut"""
 LOOK_SHARE = 0.08
 """rad for each unit of blendshapes: two frames of a clip then lie as far apart in looks as in pose (medians .14 rad and 2.4)"""
 
@@ -53,13 +56,16 @@ class Mix:
 class PairSampler:
     """Draws people, then clips, then frames, so that long clips and large families of clips do not rule."""
 
-    def __init__(self, pool: Pool, splits: tuple[str, ...], seed: int, wide: float = 0.5, mix: Mix | None = None) -> None:
-        """wide: the share of pairs whose driving frame is the farthest in pose and looks of CANDIDATES (ours).
+    def __init__(
+        self, pool: Pool, splits: tuple[str, ...], seed: int, wide: float = 0.5, mix: Mix | None = None, mouths: float = 0.0
+    ) -> None:
+        """wide: the share of pairs whose driving frame is the farthest in pose and looks of CANDIDATES (ours). mouths: the share
+        of those whose mouth looks least like the source's of MOUTH_CANDIDATES (ours), so that lips learn to open and to close.
 
         Raises ReenactError when the pool has nothing that `mix` asks for.
         """
         self.pool, self.truth, self.random, self.wide = pool, pool.truth, np.random.default_rng(seed), wide
-        self.mix = mix or Mix()
+        self.mix, self.mouths = mix or Mix(), mouths
         rows = np.flatnonzero(np.isin(pool.split, splits))
         self.people: dict[str, dict[str, list[int]]] = {}
         for row in rows:
@@ -159,8 +165,11 @@ class PairSampler:
         if self.mix.gap_power is not None:
             weight = (np.abs(pose[frames] - pose[source]).sum(1).astype(np.float64) + SMALL_GAP) ** self.mix.gap_power
             return frames[self.random.choice(len(frames), p=weight / weight.sum())]
-        candidates = self.random.choice(frames, CANDIDATES if self.random.random() < self.wide else 1)
-        look = self.truth.blendshapes
+        look, chance = self.truth.blendshapes, self.random.random()
+        if self.wide <= chance < self.wide + self.mouths:
+            candidates = self.random.choice(frames, MOUTH_CANDIDATES)
+            return int(candidates[np.abs(look[candidates] - look[source])[:, MOUTH].sum(1).argmax()])
+        candidates = self.random.choice(frames, CANDIDATES if chance < self.wide else 1)
 
         def gap(row: int) -> float:
             return float(np.abs(pose[row] - pose[source]).sum() + LOOK_SHARE * np.abs(look[row] - look[source]).sum())

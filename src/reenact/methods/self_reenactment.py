@@ -76,23 +76,30 @@ class RenderObjective(nn.Module):
         theirs = {name: _elsewhere(read[1][name], driving, target, name) for name in read[1]}
         poses = [model.pose(read[0][model.person], motion) for motion in (read[0], theirs)]
         rendered = model.render_poses(source["image"], model.pyramid(source["image"]), *poses)
-        return self.terms(model, rendered, target), rendered, read[1]
+        return self.terms(model, rendered, target, source), rendered, read[1]
 
-    def terms(self, model: KeypointMethod, rendered: Rendered, driving: Tensors) -> dict[str, Tensor]:
-        """driving: the true picture with the teacher's reading of it."""
+    def terms(
+        self, model: KeypointMethod, rendered: Rendered, driving: Tensors, source: Tensors | None = None
+    ) -> dict[str, Tensor]:
+        """driving: the true picture with the teacher's reading of it. source: the portrait with the same; where it is given,
+        `identity_source` compares who is drawn with it too, as CSIM does."""
         target = driving["image"]
         truth = model.teacher(driving)
-        weight = 1 + 4 * feature_mask(truth, target.shape[-1], model.config.mesh_keypoints)
+        count = model.config.mesh_keypoints
+        weight = 1 + 4 * feature_mask(truth, target.shape[-1], count)
+        portrait = (source["image"], _region(model.teacher(source), count)) if source is not None else None
         made, wanted = (enlarged(x, driving) for x in (rendered.frame, target))
         return {
             "l1": ((rendered.frame - target).abs() * weight).mean(),
             "warped": (rendered.warped - target).abs().mean(),
             "lpips": self.lpips(rendered.frame, target).mean(),
             "features": self.lpips(made, wanted).mean(),
-            **self._mesh(rendered.frame, target, _region(truth, model.config.mesh_keypoints)),
+            **self._mesh(rendered.frame, target, _region(truth, count), portrait),
         }
 
-    def _mesh(self, frame: Tensor, target: Tensor, region: Region) -> dict[str, Tensor]:
+    def _mesh(
+        self, frame: Tensor, target: Tensor, region: Region, portrait: tuple[Tensor, Region] | None
+    ) -> dict[str, Tensor]:
         """Mesh points (in half sides of the landmarker's square), blendshapes and identity of both pictures."""
         with torch.autocast(frame.device.type, enabled=False):
             with torch.no_grad():
@@ -105,12 +112,19 @@ class RenderObjective(nn.Module):
             weight = found.new_ones(found.shape[1], 1)
             weight[list(EXPRESSIVE)] = 3
             gap = [torch.stack([x[:, a] - x[:, b] for a, b in MESH_GAPS], 1)[..., :2] for x in (found, wanted)]
+            known = {} if portrait is None else {"identity_source": identity_distance(shown, self._person(*portrait))}
             return {
+                **known,
                 "mesh": ((found - wanted)[..., :2].abs() * weight).mean(),
                 "mesh_gaps": F.l1_loss(*gap),
                 "identity": identity_distance(shown, person),
                 "mesh_shapes": F.l1_loss(self.face_mesh.blendshapes(region.outward(found)), shapes),
             }
+
+    @torch.no_grad()
+    def _person(self, picture: Tensor, region: Region) -> Tensor:
+        """Who a picture shows: SFace's embedding, found with the face mesh."""
+        return self.sface.embed(picture.float(), self.face_mesh.read(picture.float(), region))
 
 
 def _elsewhere(read: Tensor, driving: Tensors, target: Tensors, name: str) -> Tensor:

@@ -91,7 +91,7 @@ def joint() -> Stage:
     schedule = Schedule(images=5_600, batch=8, learning_rate=2e-4, warm_up=240, save_every=480, log_every=80)
     weights, after = joint_weights(motion_weights(WHOLE)), ("motion", "render256")
     stage = replace(render256(), name="joint", task=make_joint, schedule=schedule, weights=weights, after=after)
-    return replace(stage, same_motion=0.15)
+    return replace(stage, same_motion=0.15, mouths=0.2)
 
 
 JOINT_SHARE = 0.5
@@ -103,6 +103,7 @@ def joint_weights(motion: Mapping[str, float]) -> dict[str, float]:
     return {
         **RENDER_WEIGHTS,
         **adversary.WEIGHTS,
+        "identity_source": 0.5,
         **{name: JOINT_SHARE * weight for name, weight in motion.items() if name != "rough"},
     }
 

@@ -124,7 +124,7 @@ def render_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device) 
     objective = RenderObjective().to(device)
     checked = method.fresh(pool).to(device)
     trained = parts(model, method.render_parts).to(memory_format=torch.channels_last)
-    data = Batches(pool, stage.splits, stage.size, device, stage.seed, stage.wide)
+    data = Batches(pool, stage.splits, stage.size, device, stage.seed, stage.wide, mouths=stage.mouths)
     judge, critic = adversary(stage, device)
 
     def compute(batch: tuple[Batch, Batch]) -> tuple[Terms, Shown]:
@@ -200,7 +200,7 @@ def adversary(stage: Stage, device: torch.device) -> tuple[Callable[[Tensor, Bat
 
 def _data(method: Recipe, stage: Stage, pool: Pool, device: torch.device) -> Batches:
     """The stage's batches, with all that the method's own objective wants."""
-    data = Batches(pool, stage.splits, stage.size, device, stage.seed, stage.wide, stage.same_motion)
+    data = Batches(pool, stage.splits, stage.size, device, stage.seed, stage.wide, stage.same_motion, stage.mouths)
     if method.learn:
         method.learn(data)
     return data

@@ -75,6 +75,8 @@ class Stage:
     """parts of the pool that are trained on"""
     wide: float = 0.5
     """share of pairs whose poses lie far apart"""
+    mouths: float = 0.0
+    """share of pairs whose mouths lie far apart"""
     same_motion: float = 0.0
     """share of pairs in which a rendered person is driven by another one, whose motion it has; the joint stage only"""
     seed: int = 0
