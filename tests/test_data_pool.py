@@ -120,6 +120,22 @@ def test_people_and_pose_gaps_are_weighted(pool: Pool):
     assert gap(Mix(gap_power=4)) > 1.3 * gap(Mix()) > 0
 
 
+def test_mouths_that_lie_apart_are_asked_for(pool: Pool):
+    """And nothing but mouths: what eyes do is left to chance."""
+    shapes = np.random.default_rng(0).random((len(pool.split), 52)).astype(np.float32)
+
+    def gap(mouths: float, part: str | tuple[str, ...]) -> float:
+        sampler = PairSampler(pool, ("train",), 0, wide=0.0, mouths=mouths)
+        sampler.truth = replace(pool.truth, blendshapes=shapes)
+        source, driving = sampler.rows(400)
+        apart = source != driving
+        chosen = [name.startswith(part) for name in BLENDSHAPE_NAMES]
+        return float(np.abs(shapes[source] - shapes[driving])[apart][:, chosen].mean())
+
+    assert gap(1.0, ("jaw", "mouth")) > 1.1 * gap(0.0, ("jaw", "mouth"))
+    assert gap(1.0, "eye") < 1.05 * gap(0.0, "eye")
+
+
 def test_augmentation_is_alike_unless_asked(pool: Pool):
     """The frames are plain grays that differ by at most 6 levels within a clip: their tint is read off them."""
     sampler = PairSampler(pool, ("train",), 0)

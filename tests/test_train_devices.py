@@ -4,6 +4,7 @@ PyTorch's `meta` device has shapes and no numbers, and refuses to mix with CPU t
 """
 
 from contextlib import nullcontext
+from dataclasses import replace
 
 import pytest
 import torch
@@ -11,7 +12,7 @@ import torch
 from reenact.data import pairs
 from reenact.data.pool import Pool
 from reenact.recipes import recipe
-from reenact.recipes.stages import about
+from reenact.recipes.stages import RENDER_PARTS, about
 from training_pool import make_pool
 
 META = torch.device("meta")
@@ -42,3 +43,16 @@ def test_a_step_of_every_stage(name: str, number: int, pool: Pool, monkeypatch: 
     state = task.trained.state_dict()
     assert task.adopt(state).keys() >= state.keys(), "a stage must be able to start from its own weights"
     assert task.data == about(pool)
+
+
+@pytest.mark.parametrize("name", ["sfd_through", "prior_through", "facevid2vid_through"])
+def test_what_draws_stands_still(name: str, pool: Pool, monkeypatch: pytest.MonkeyPatch):
+    """A method that draws with another one's weights learns to read through them, and leaves them as they are."""
+    monkeypatch.setattr(torch, "autocast", lambda *_, **__: nullcontext())
+    (stage,) = recipe(name)
+    task = stage.task(replace(stage, size=64), pool, META)
+    terms, shown = task.objective(task.batches(0, slice(0, 2)))
+    assert task.critic is None and not shown and terms.keys() == stage.weights.keys()
+    sum(terms.values()).backward()
+    learns = {name for name, part in task.trained.items() if any(p.grad is not None for p in part.parameters())}
+    assert "motion" in learns and not learns & set(RENDER_PARTS) and set(RENDER_PARTS) <= task.trained.keys()

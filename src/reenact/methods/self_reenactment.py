@@ -97,9 +97,7 @@ class RenderObjective(nn.Module):
             **self._mesh(rendered.frame, target, _region(truth, count), portrait),
         }
 
-    def _mesh(
-        self, frame: Tensor, target: Tensor, region: Region, portrait: tuple[Tensor, Region] | None
-    ) -> dict[str, Tensor]:
+    def _mesh(self, frame: Tensor, target: Tensor, region: Region, portrait: tuple[Tensor, Region] | None) -> dict[str, Tensor]:
         """Mesh points (in half sides of the landmarker's square), blendshapes and identity of both pictures."""
         with torch.autocast(frame.device.type, enabled=False):
             with torch.no_grad():

@@ -16,7 +16,7 @@ from reenact.methods.facevid2vid.config import Config
 from reenact.methods.facevid2vid.model import FaceVid2Vid
 from reenact.methods.facevid2vid.objective import MOTION_WEIGHTS, MotionObjective
 from reenact.recipes import mmfa
-from reenact.recipes.stages import Recipe, joint_task, motion_task, render_task
+from reenact.recipes.stages import Recipe, joint_task, motion_task, render_task, through_task
 from reenact.train.config import Stage, Task
 
 
@@ -40,6 +40,10 @@ def make_joint(stage: Stage, pool: Pool, device: torch.device) -> Task:
     return joint_task(METHOD, stage, pool, device)
 
 
+def make_through(stage: Stage, pool: Pool, device: torch.device) -> Task:
+    return through_task(METHOD, stage, pool, device)
+
+
 def motion() -> Stage:
     """Stage one, as mmfa's, on its own terms."""
     return replace(mmfa.motion(), task=make_motion, weights=MOTION_WEIGHTS, model=Config())
@@ -58,6 +62,11 @@ def render256() -> Stage:
 def joint() -> Stage:
     """Stage three, as mmfa's, on its own terms."""
     return replace(mmfa.joint(), task=make_joint, weights=mmfa.joint_weights(MOTION_WEIGHTS), model=Config())
+
+
+def through() -> Stage:
+    """Instead of stage three, with mmfa's drawing as it is."""
+    return mmfa.through(joint(), make_through)
 
 
 def whole() -> tuple[Stage, ...]:

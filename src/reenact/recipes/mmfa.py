@@ -7,7 +7,7 @@ A stage is one function that returns its configuration, and a task (recipes/stag
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 
@@ -92,6 +92,13 @@ def joint() -> Stage:
     weights, after = joint_weights(motion_weights(WHOLE)), ("motion", "render256")
     stage = replace(render256(), name="joint", task=make_joint, schedule=schedule, weights=weights, after=after)
     return replace(stage, same_motion=0.15, mouths=0.2)
+
+
+def through(joint: Stage, task: Callable[..., Task]) -> Stage:
+    """Instead of stage three, for a method that is to draw with another one's weights: what it reads is taught by what is drawn,
+    and what draws stands still (so it needs no critic)."""
+    weights = {name: weight for name, weight in joint.weights.items() if name not in adversary.WEIGHTS}
+    return replace(joint, name="through", task=task, weights=weights, after=("motion", "render256"))
 
 
 JOINT_SHARE = 0.5

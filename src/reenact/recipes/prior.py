@@ -25,7 +25,7 @@ from reenact.methods.prior.objective import MOTION_WEIGHTS
 from reenact.methods.self_reenactment import RENDER_WEIGHTS
 from reenact.recipes import mmfa
 from reenact.recipes.face_priors import LandmarkPrior, recipe
-from reenact.recipes.stages import joint_task, motion_task, render_task
+from reenact.recipes.stages import joint_task, motion_task, render_task, through_task
 from reenact.train.config import Stage, Task
 
 WIDE = 0.8
@@ -80,6 +80,10 @@ def make_joint(stage: Stage, pool: Pool, device: torch.device) -> Task:
     return joint_task(METHOD, stage, pool, device)
 
 
+def make_through(stage: Stage, pool: Pool, device: torch.device) -> Task:
+    return through_task(METHOD, stage, pool, device)
+
+
 def motion() -> Stage:
     """Stage one, as mmfa's, on its own terms."""
     schedule = replace(mmfa.motion().schedule, learning_rate=6e-4)
@@ -102,6 +106,11 @@ def joint() -> Stage:
     kept = mmfa.joint_weights(MOTION_WEIGHTS)
     weights = {name: weight for name, weight in kept.items() if name not in adversary.WEIGHTS}
     return replace(mmfa.joint(), task=make_joint, weights=weights, model=Config(), wide=WIDE)
+
+
+def through() -> Stage:
+    """Instead of stage three, with mmfa's drawing as it is."""
+    return mmfa.through(joint(), make_through)
 
 
 def whole() -> tuple[Stage, ...]:

@@ -27,7 +27,7 @@ from reenact.methods.sfd.parts import IDENTITY
 from reenact.methods.sfd.space import off_orthonormal
 from reenact.methods.sfd.turn import directions, turn
 from reenact.recipes import mmfa
-from reenact.recipes.stages import RENDER_PARTS, Recipe, joint_task, motion_task, render_task
+from reenact.recipes.stages import RENDER_PARTS, Recipe, joint_task, motion_task, render_task, through_task
 from reenact.train.config import Schedule, Stage, Task
 
 TURNED_EVERY = 12
@@ -67,6 +67,10 @@ def make_joint(stage: Stage, pool: Pool, device: torch.device) -> Task:
     return joint_task(method(stage.model), stage, pool, device)
 
 
+def make_through(stage: Stage, pool: Pool, device: torch.device) -> Task:
+    return through_task(method(stage.model), stage, pool, device)
+
+
 def motion() -> Stage:
     """Stage one, as mmfa's, on its own terms."""
     schedule = Schedule(images=100_000, batch=64, learning_rate=4e-4, save_every=8_000)
@@ -88,6 +92,11 @@ def joint() -> Stage:
     kept = mmfa.joint_weights(MOTION_WEIGHTS)
     weights = {name: weight for name, weight in kept.items() if name not in adversary.WEIGHTS}
     return replace(mmfa.joint(), task=make_joint, weights=weights, model=Config())
+
+
+def through() -> Stage:
+    """Instead of stage three, with mmfa's drawing as it is."""
+    return mmfa.through(joint(), make_through)
 
 
 def whole() -> tuple[Stage, ...]:

@@ -143,8 +143,10 @@ def render_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device) 
     )
 
 
-def joint_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device) -> Task:
+def joint_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device, still: tuple[str, ...] = ()) -> Task:
     """Stage three: everything, driven by the method's own reading, so that what is read is taught by what is drawn.
+
+    still: parts that do not learn.
 
     Some sources are rendered people whom another one drives, with the exact truth. All batch norms stand still:
     batches are small here, pairs of one clip are alike, and weights that shipped have lost their norms (recipes/revive.py).
@@ -153,6 +155,7 @@ def joint_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device) -
     objective, reading = RenderObjective().to(device), method.motion_objective(model).to(device)
     names = (*method.render_parts, *method.motion_parts)
     trained = parts(model, names)
+    parts(model, still).requires_grad_(False)  # the optimiser passes over what has no gradient
     trained["probe"] = reading
     trained.to(memory_format=torch.channels_last)
     data = _data(method, stage, pool, device)
@@ -175,6 +178,11 @@ def joint_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device) -
     return Task(
         trained, compute, lambda seen, share: data.triples(seen, batch, share), check, critic, data=about(pool), adopt=adopt
     )
+
+
+def through_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device) -> Task:
+    """As `joint_task`, through a drawing that stands still: methods that draw with the same weights go on doing so."""
+    return joint_task(method, stage, pool, device, still=RENDER_PARTS)
 
 
 def hold_norms(model: nn.Module) -> None:
