@@ -38,8 +38,8 @@ class Batches:
         same_motion: float = 0.0,
         mouths: float = 0.0,
     ) -> None:
-        """splits: the parts of the pool that are drawn from. wide, mouths: data.pairs.PairSampler. same_motion: share of `triples`
-        in which a rendered person is driven by another one who makes the same motion; 0 where the pool has no such clips."""
+        """splits: the parts of the pool that are drawn from. wide, mouths: data.pairs.PairSampler. same_motion: share of
+        `triples` in which a rendered person is driven by another one in the same motion; 0 where the pool has no such clips."""
         self.pool, self.size, self.device, self.seed = pool, size, device, seed
         mix = Mix(same_clip=1 - same_motion, same_motion=same_motion) if same_motion and pool.motion is not None else None
         self.sampler = PairSampler(pool, splits, seed, wide, mix, mouths)

@@ -32,12 +32,12 @@ _GROUPS = ((33, 133, 159, 145), (362, 263, 386, 374), (1,), (61,), (291,))
 class IdentityNetwork:
     """Embeds faces on one CPU device. Not thread-safe."""
 
-    def __init__(self, net: IdentityNet = "sface", threads: int = 0) -> None:
+    def __init__(self, net: IdentityNet = "sface", threads: int = 0, precision: str = "f32") -> None:
         """threads: 0 leaves it to OpenVINO. Raises ReenactError when the network is not to be had."""
         import openvino
 
         core = openvino.Core()
-        options = cpu_options(threads)
+        options = cpu_options(threads, precision)
         model = core.read_model(fetch(ASSET[net]))
         model.reshape([1, 3, SIDE, SIDE])
         self._shift, self._scale = _INPUT[net]

@@ -19,6 +19,8 @@ PSNR_CAP = 100.0
 """ours, dB: what equal pictures score, so that a mean stays finite"""
 SSIM_WINDOW = 11
 SSIM_SIGMA = 1.5
+BLOCK = 32
+"""outputs worked out together: most of a wider block's weights are 0"""
 # Wang et al. 2004, section III-B: (0.01 L)^2 and (0.03 L)^2 with L = 1.
 SSIM_C1, SSIM_C2 = 0.01**2, 0.03**2
 
@@ -149,8 +151,7 @@ def cosine(embedding: Float[np.ndarray, "n"], other: Float[np.ndarray, "n"]) -> 
 def _ssim_maps(picture: Picture, target: Picture) -> tuple[Float[np.ndarray, "c h w"], Float[np.ndarray, "c h w"]]:
     """The luminance term and the contrast-structure term at each whole window."""
     x, y = (np.ascontiguousarray(p.transpose(2, 0, 1), np.float32) for p in (picture, target))
-    rows, columns = _window(picture.shape[0]), _window(picture.shape[1])
-    mean_x, mean_y, mean_xx, mean_yy, mean_xy = rows @ np.stack([x, y, x * x, y * y, x * y]) @ columns.T
+    mean_x, mean_y, mean_xx, mean_yy, mean_xy = _weighted_means(np.stack([x, y, x * x, y * y, x * y]))
     variance_x, variance_y = mean_xx - mean_x**2, mean_yy - mean_y**2
     covariance = mean_xy - mean_x * mean_y
     luminance = (2 * mean_x * mean_y + SSIM_C1) / (mean_x**2 + mean_y**2 + SSIM_C1)
@@ -165,15 +166,26 @@ def _halved(picture: Picture) -> Picture:
     return (even[::2, ::2] + even[1::2, ::2] + even[::2, 1::2] + even[1::2, 1::2]) / 4
 
 
+def _weighted_means(maps: Float[np.ndarray, "n c h w"]) -> Float[np.ndarray, "n c h-10 w-10"]:
+    """The Gaussian window's mean at each whole position: two products with a band matrix, a block of the band at a time."""
+    tall = np.concatenate([band @ maps[..., place, :] for place, band in _blocks(maps.shape[-2])], -2)
+    return np.concatenate([tall[..., place] @ band.T for place, band in _blocks(maps.shape[-1])], -1)
+
+
 @lru_cache(maxsize=16)
-def _window(side: int) -> Float[np.ndarray, "side-10 side"]:
-    """The Gaussian at each whole position along a side, as a band matrix."""
+def _blocks(side: int) -> list[tuple[slice, Float[np.ndarray, "out in"]]]:
+    """Along a side: which inputs some neighbouring outputs need, and their weights."""
     offsets = np.arange(SSIM_WINDOW) - SSIM_WINDOW // 2
-    weights = np.exp(-(offsets**2) / (2 * SSIM_SIGMA**2))
-    band = np.zeros((side - SSIM_WINDOW + 1, side), np.float32)
-    for row in range(len(band)):
-        band[row, row : row + SSIM_WINDOW] = weights / weights.sum()
-    return band
+    weights = np.exp(-(offsets**2) / (2 * SSIM_SIGMA**2)).astype(np.float32)
+    weights /= weights.sum()
+    blocks = []
+    for first in range(0, side - SSIM_WINDOW + 1, BLOCK):
+        count = min(BLOCK, side - SSIM_WINDOW + 1 - first)
+        band = np.zeros((count, count + SSIM_WINDOW - 1), np.float32)
+        for row in range(count):
+            band[row, row : row + SSIM_WINDOW] = weights
+        blocks.append((slice(first, first + count + SSIM_WINDOW - 1), band))
+    return blocks
 
 
 def _check(array: np.ndarray, target: np.ndarray) -> None:

@@ -24,8 +24,9 @@ from reenact.evaluate.memo import Memo
 
 Net = Literal["alex", "vgg"]
 Precision = Literal["f32", "bf16"]
-IN_BF16 = frozenset({"lpips_vgg", "inception", "emotion"})
-"""ours: the networks that cost most; docs/evaluation.md says how far bf16 moves their figures. All others stay in fp32"""
+IN_BF16 = frozenset({"lpips_alex", "lpips_vgg", "inception", "emotion", "sface", "arcface"})
+"""ours: docs/evaluation.md says how far bf16 moves their figures. The landmarker, whose points are compared to a tenth of a
+pixel, stays in fp32"""
 LPIPS_ASSET: dict[Net, str] = {"alex": "lpips_alexnet.ckpt", "vgg": "lpips_vgg16.ckpt"}
 INCEPTION_ASSET = "fid_inception.pt"
 EMOTION_ASSET = "fer_densenet121.onnx"

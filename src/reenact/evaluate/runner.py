@@ -22,11 +22,12 @@ from reenact.evaluate import expression, metrics, steadiness
 from reenact.evaluate.contact import WorstFrame, strip
 from reenact.evaluate.floors import Driver, Starter
 from reenact.evaluate.identity import IdentityNet
-from reenact.evaluate.networks import IN_BF16, Inception, Net, Perceptual, Precision
+from reenact.evaluate.networks import Inception, Net, Perceptual, Precision
 from reenact.evaluate.protocols import Item
 from reenact.evaluate.readings import FaceReader, Reading, compare_identity, compare_motion, compare_truth
 from reenact.evaluate.shots import frames
 from reenact.evaluate.tally import Tally
+from reenact.faces.landmarker import Face
 from reenact.faces.pose import fit_head
 
 HEAVY_SPACING = 5
@@ -58,12 +59,13 @@ class Scorer:
         full: bool = True,
         precision: Precision = "f32",
     ) -> None:
-        """nets: of LPIPS; full: also FID's network and the emotion network; threads: 0 is automatic; precision: of `IN_BF16`.
+        """nets: of LPIPS; full: also FID's network and the emotion network; threads: 0 is automatic; precision: of all but the
+        landmarker.
 
         Raises ReenactError when a network is not to be had.
         """
         self.reader = FaceReader(identities, full, threads, precision)
-        self.lpips = {net: Perceptual(net, threads, precision if f"lpips_{net}" in IN_BF16 else "f32") for net in nets}
+        self.lpips = {net: Perceptual(net, threads, precision) for net in nets}
         self.inception = Inception(threads, precision) if full else None
 
 
@@ -109,13 +111,16 @@ class ItemRun:
         self._scored += 1
 
     def trace(self, index: int, driving: Image, truth: Image | None) -> None:
-        """One frame between scored ones: landmarks only."""
-        find = self._scorer.reader.find
-        face = find(driving)
-        wanted = face if truth is None or truth is driving else find(truth)
+        """One frame after a scored one: landmarks only, looked for where they were."""
+        reader = self._scorer.reader
+        wanted = self._followed("", driving if truth is None else truth)
+        face = wanted if truth is None or truth is driving else reader.find(driving)
         given = None if face is None else _landmarks_only(face)
-        found = {name: find(drive(driving, given)) for name, drive in self.drivers.items()}
+        found = {name: self._followed(name, drive(driving, given)) for name, drive in self.drivers.items()}
         self._trace(index, {"": wanted, **found})
+
+    def _followed(self, name: str, picture: Image) -> Face | None:
+        return self._scorer.reader.follow(picture, self._traces[name][-1][1] if self._traces[name] else None)
 
     def finish(self) -> Outcome:
         """Figures of the whole clip are added. Raises ReenactError where no frame was scored."""
