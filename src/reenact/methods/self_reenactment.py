@@ -95,7 +95,14 @@ class RenderObjective(nn.Module):
             "lpips": self.lpips(rendered.frame, target).mean(),
             "features": self.lpips(made, wanted).mean(),
             **self._mesh(rendered.frame, target, _region(truth, count), portrait),
+            **self._small(rendered.small, target),
         }
+
+    def _small(self, pictures: tuple[Tensor, ...], target: Tensor) -> dict[str, Tensor]:
+        """L1 and LPIPS of what a multi-scale generator's inner layers draw, mean over the scales; {} where they draw nothing."""
+        pairs = [(picture, F.interpolate(target, size=picture.shape[-2:], mode="area")) for picture in pictures]
+        losses = [(picture - wanted).abs().mean() + self.lpips(picture, wanted).mean() for picture, wanted in pairs]
+        return {"scales": torch.stack(losses).mean()} if losses else {}
 
     def _mesh(self, frame: Tensor, target: Tensor, region: Region, portrait: tuple[Tensor, Region] | None) -> dict[str, Tensor]:
         """Mesh points (in half sides of the landmarker's square), blendshapes and identity of both pictures."""

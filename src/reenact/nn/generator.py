@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from reenact.geometry.grid import resize_flow, sample
 from reenact.nn.blocks import ConvBlock, Maps, Modulation, ResidualBlock, pool, to_flow_size, upsample
+from reenact.nn.sizes import Scales
 
 
 class Generator(nn.Module):
@@ -18,10 +19,14 @@ class Generator(nn.Module):
     what is generated (mouth, eyes, what the source hides); the blending mask is the network's.
     """
 
-    def __init__(self, widths: tuple[int, int, int], motion: int, code: int) -> None:
-        """widths: channels of the source pyramid; motion: channels of the motion features; code: length of the code."""
+    training_only = ("small",)
+
+    def __init__(self, widths: tuple[int, int, int], motion: int, code: int, scales: Scales = "several") -> None:
+        """widths: channels of the source pyramid; motion: channels of the motion features; code: length of the code; scales:
+        nn/sizes.py."""
         super().__init__()
         fine, middle, coarse = widths
+        self.scales = scales
         self.code = nn.Sequential(nn.Linear(code, 128), nn.ReLU(inplace=True))
         self.modulate_coarse, self.modulate_middle = Modulation(128, coarse), Modulation(128, middle)
         self.enter = ConvBlock(coarse + motion, coarse)
@@ -31,8 +36,10 @@ class Generator(nn.Module):
         self.to_fine = ConvBlock(middle, fine)
         self.fine = nn.Sequential(ConvBlock(2 * fine + 12, fine), ResidualBlock(fine))
         self.head = nn.Conv2d(fine, 16, 3, padding=1)
-        nn.init.normal_(self.head.weight, std=1e-2)
-        nn.init.zeros_(self.head.bias)
+        self.small = nn.ModuleList(nn.Conv2d(width, 3, 3, padding=1) for width in (middle, fine) if scales == "each")
+        for head in (self.head, *self.small):
+            nn.init.normal_(head.weight, std=1e-2)
+            nn.init.zeros_(head.bias)
 
     def forward(
         self,
@@ -42,8 +49,9 @@ class Generator(nn.Module):
         occlusion: Maps,
         motion: Maps,
         code: Float[Tensor, "batch code"],
-    ) -> tuple[Float[Tensor, "batch 3 size size"], Float[Tensor, "batch 3 size size"]]:
-        """frame and the warped source, both [0, 1]. grids: the flow at the picture's size and at the features'."""
+    ) -> tuple[Float[Tensor, "batch 3 size size"], Float[Tensor, "batch 3 size size"], tuple[Tensor, ...]]:
+        """frame and the warped source, both [0, 1]; in training, where scales is "each", also pictures at 1/4 and 1/2 of the
+        side. grids: the flow at the picture's size and at the features'."""
         size = image.shape[-1]
         warped = sample(image, grids[0]).clamp(0, 1)
         hidden = torch.sigmoid(occlusion[:, :1] + 2)
@@ -51,15 +59,23 @@ class Generator(nn.Module):
             sample(level, grid) * to_flow_size(hidden, level.shape[-1]).to(level.dtype)
             for level, grid in zip(features, grids[1:], strict=True)
         )
+        folded = F.pixel_unshuffle(warped - 0.5, 2)
+        if self.scales == "one":  # what the coarsest features do not hold cannot be had
+            fine, middle, folded = fine * 0, middle * 0, folded * 0
         code = self.code(code)
         x = self.enter(torch.cat([coarse, to_flow_size(motion, size // 8)], 1))
         x = upsample(self.to_middle(self.coarse(self.modulate_coarse(x, code))))
-        x = self.modulate_middle(x, code)
-        x = upsample(self.to_fine(self.middle(torch.cat([x, middle, to_flow_size(motion, size // 4)], 1))))
-        folded = F.pixel_unshuffle(warped - 0.5, 2).to(x.dtype)
-        out = F.pixel_shuffle(self.head(self.fine(torch.cat([x, fine, folded], 1))).float(), 2)
+        x = self.middle(torch.cat([self.modulate_middle(x, code), middle, to_flow_size(motion, size // 4)], 1))
+        inner = [x]
+        x = self.fine(torch.cat([upsample(self.to_fine(x)), fine, folded.to(x.dtype)], 1))
+        inner.append(x)
+        out = F.pixel_shuffle(self.head(x).float(), 2)
+        drawn = torch.sigmoid(4 * out[:, :3])
+        small = tuple(torch.sigmoid(4 * head(maps)) for head, maps in zip(self.small, inner, strict=False) if self.training)
+        if self.scales == "one":
+            return drawn, warped, small
         keep = torch.sigmoid(out[:, 3:] + to_flow_size(occlusion[:, 1:], size) + 2)
-        return (keep * warped + (1 - keep) * torch.sigmoid(4 * out[:, :3])).clamp(0, 1), warped
+        return (keep * warped + (1 - keep) * drawn).clamp(0, 1), warped, small
 
 
 def grids(flow: Float[Tensor, "batch 64 64 2"], size: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:

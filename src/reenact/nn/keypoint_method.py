@@ -7,7 +7,7 @@ driving image --motion network--> motion --pose--> x_d --DenseMotion--> flow, oc
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -18,17 +18,8 @@ from reenact.nn.dense_motion import DenseMotion
 from reenact.nn.generator import Generator, grids
 from reenact.nn.graphs import CANONICAL, MOTION_FIELDS, PYRAMID, Graph, keypoint_graphs
 from reenact.nn.keypoints import Pose, Tensors, keypoint_spread, relative_matrix
+from reenact.nn.sizes import Sizes
 from reenact.nn.source_encoder import SourceEncoder
-
-
-class Sizes(Protocol):
-    """What a method's Config must say of the shared parts."""
-
-    size: int
-    mesh_keypoints: int
-    source_widths: tuple[int, int, int]
-    flow_size: int
-    flow_widths: tuple[int, int, int]
 
 
 class Rendered(NamedTuple):
@@ -36,6 +27,8 @@ class Rendered(NamedTuple):
     warped: Float[Tensor, "batch 3 size size"]
     flow: Float[Tensor, "batch 64 64 2"]
     occlusion: Float[Tensor, "batch 2 64 64"]
+    small: tuple[Tensor, ...] = ()
+    """the frame at 1/4 and 1/2 of its side, from the generator's inner layers; in training, where the config's scales say so"""
 
 
 class Field(NamedTuple):
@@ -61,7 +54,7 @@ class KeypointMethod(nn.Module):
         self.source = SourceEncoder(config.source_widths)
         self.dense_motion = DenseMotion(config.flow_widths, config.flow_size, keypoint_spread(template))
         shapes_and_poses = 2 * 3 * config.mesh_keypoints + 2 * 3
-        self.generator = Generator(config.source_widths, config.flow_widths[0], shapes_and_poses)
+        self.generator = Generator(config.source_widths, config.flow_widths[0], shapes_and_poses, config.scales)
 
     def pose(self, person: Tensor, motion: Tensors) -> Pose:
         """The method's equation: what the source says of the person, a motion -> keypoints in the picture."""
@@ -99,8 +92,9 @@ class KeypointMethod(nn.Module):
         correction, features = self.dense_motion(image, source.keypoints, driving.keypoints, matrix, told)
         field = self.field(correction, source, driving, image.shape[-1])
         pyramid = tuple(portrait[name] for name in PYRAMID)
-        frame, warped = self.generator(image, pyramid, field.levels, field.occlusion, features, self.code(source, driving))
-        return Rendered(frame, warped, field.flow, field.occlusion)
+        code = self.code(source, driving)
+        frame, warped, small = self.generator(image, pyramid, field.levels, field.occlusion, features, code)
+        return Rendered(frame, warped, field.flow, field.occlusion, small)
 
     def field(self, correction: Maps, source: Pose, driving: Pose, size: int) -> Field:
         """Where the source is looked up, at each level, and what is hidden. size: side of the picture."""

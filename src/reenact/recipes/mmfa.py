@@ -22,6 +22,7 @@ from reenact.methods.mmfa.config import Config
 from reenact.methods.mmfa.model import Mmfa
 from reenact.methods.mmfa.objective import MotionObjective, motion_weights
 from reenact.methods.self_reenactment import RENDER_WEIGHTS
+from reenact.nn.sizes import Scales
 from reenact.recipes.stages import Recipe, joint_task, motion_task, render_task
 from reenact.train.config import Schedule, Stage, Task
 
@@ -101,6 +102,8 @@ def through(joint: Stage, task: Callable[..., Task]) -> Stage:
     return replace(joint, name="through", task=task, weights=weights, after=("motion", "render256"))
 
 
+SCALES_WEIGHT = 0.5
+"""ours: of the losses of smaller pictures, in those of the whole one"""
 JOINT_SHARE = 0.5
 """ours: of the motion stage's weights, in the joint stage"""
 
@@ -151,6 +154,35 @@ def in_camera() -> Stage:
 def without_scale() -> Stage:
     """Offsets in the camera's frame, no scale: face-vid2vid's equation."""
     return form(replace(WHOLE, offsets="free", transform="facevid2vid"))
+
+
+def drawn_anew(found: Mapping[str, Tensor], fresh: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """What decides the flow as it was found; the generator begins from nothing."""
+    kept = {name: value for name, value in found.items() if not name.startswith("generator.")}
+    return kept | {name: value for name, value in fresh.items() if name.startswith("generator.")}
+
+
+def make_drawn(stage: Stage, pool: Pool, device: torch.device) -> Task:
+    return render_task(replace(method(stage.model), adopt=drawn_anew), stage, pool, device)
+
+
+def drawn_in(scales: Scales) -> Stage:
+    """The drawing stage at 128 px of a generator of these scales, for the ablation: same start, same pairs, same schedule."""
+    schedule = replace(render().schedule, images=4_800, warm_up=480, save_every=1_200)
+    weights = RENDER_WEIGHTS | ({"scales": SCALES_WEIGHT} if scales == "each" else {})
+    return replace(render(), task=make_drawn, schedule=schedule, weights=weights, model=replace(WHOLE, scales=scales))
+
+
+def one_scale() -> Stage:
+    return drawn_in("one")
+
+
+def several_scales() -> Stage:
+    return drawn_in("several")
+
+
+def each_scale() -> Stage:
+    return drawn_in("each")
 
 
 def whole() -> tuple[Stage, ...]:
