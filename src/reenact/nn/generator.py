@@ -45,18 +45,18 @@ class Generator(nn.Module):
         self,
         image: Float[Tensor, "batch 3 size size"],
         features: tuple[Maps, Maps, Maps],
-        grids: tuple[Tensor, Tensor, Tensor, Tensor],
+        grids: tuple[Tensor, ...],
         occlusion: Maps,
         motion: Maps,
         code: Float[Tensor, "batch code"],
     ) -> tuple[Float[Tensor, "batch 3 size size"], Float[Tensor, "batch 3 size size"], tuple[Tensor, ...]]:
         """frame and the warped source, both [0, 1]; in training, where scales is "each", also pictures at 1/4 and 1/2 of the
-        side. grids: the flow at the picture's size and at the features'."""
-        size = image.shape[-1]
+        side. grids: the flow at the picture's size and at the features', or the same part of all: then that part is drawn."""
+        size = grids[0].shape[1]
         warped = sample(image, grids[0]).clamp(0, 1)
         hidden = torch.sigmoid(occlusion[:, :1] + 2)
         fine, middle, coarse = (
-            sample(level, grid) * to_flow_size(hidden, level.shape[-1]).to(level.dtype)
+            sample(level, grid) * to_flow_size(hidden, grid.shape[1]).to(level.dtype)
             for level, grid in zip(features, grids[1:], strict=True)
         )
         folded = F.pixel_unshuffle(warped - 0.5, 2)

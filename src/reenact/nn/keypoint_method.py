@@ -87,14 +87,16 @@ class KeypointMethod(nn.Module):
 
     def render_poses(self, image: Tensor, portrait: Tensors, source: Pose, driving: Pose) -> Rendered:
         """The source picture moved from one set of keypoints to another."""
-        matrix = relative_matrix(source, driving)
-        told = self.told(source, driving)
-        correction, features = self.dense_motion(image, source.keypoints, driving.keypoints, matrix, told)
-        field = self.field(correction, source, driving, image.shape[-1])
+        field, features, code = self.decide(image, source, driving)
         pyramid = tuple(portrait[name] for name in PYRAMID)
-        code = self.code(source, driving)
         frame, warped, small = self.generator(image, pyramid, field.levels, field.occlusion, features, code)
         return Rendered(frame, warped, field.flow, field.occlusion, small)
+
+    def decide(self, image: Tensor, source: Pose, driving: Pose) -> tuple[Field, Maps, Float[Tensor, "batch code"]]:
+        """Everything that the generator is told: where to look the source up, the dense motion's features, the code."""
+        matrix, told = relative_matrix(source, driving), self.told(source, driving)
+        correction, features = self.dense_motion(image, source.keypoints, driving.keypoints, matrix, told)
+        return self.field(correction, source, driving, image.shape[-1]), features, self.code(source, driving)
 
     def field(self, correction: Maps, source: Pose, driving: Pose, size: int) -> Field:
         """Where the source is looked up, at each level, and what is hidden. size: side of the picture."""

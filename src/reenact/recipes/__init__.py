@@ -16,6 +16,7 @@ RECIPES = {
     "mmfa_render": "reenact.recipes.mmfa:render",
     "mmfa_render256": "reenact.recipes.mmfa:render256",
     "mmfa_joint": "reenact.recipes.mmfa:joint",
+    "mmfa_mouths": "reenact.recipes.mmfa:mouths",
     "mmfa_motion_anew": "reenact.recipes.mmfa:form",
     "mmfa_motion_without_vae": "reenact.recipes.mmfa:without_vae",
     "mmfa_motion_without_projection": "reenact.recipes.mmfa:without_projection",

@@ -17,13 +17,13 @@ from torch import Tensor
 from reenact.data.pool import Pool
 from reenact.faces.points import template
 from reenact.faces.pose import canonical_face
-from reenact.methods import adversary
+from reenact.methods import adversary, windows
 from reenact.methods.mmfa.config import Config
 from reenact.methods.mmfa.model import Mmfa
 from reenact.methods.mmfa.objective import MotionObjective, motion_weights
 from reenact.methods.self_reenactment import RENDER_WEIGHTS
 from reenact.nn.sizes import Scales
-from reenact.recipes.stages import Recipe, joint_task, motion_task, render_task
+from reenact.recipes.stages import Recipe, joint_task, motion_task, render_task, windows_task
 from reenact.train.config import Schedule, Stage, Task
 
 WHOLE = Config(offsets="without_pose", code="gaussian")
@@ -93,6 +93,17 @@ def joint() -> Stage:
     weights, after = joint_weights(motion_weights(WHOLE)), ("motion", "render256")
     stage = replace(render256(), name="joint", task=make_joint, schedule=schedule, weights=weights, after=after)
     return replace(stage, same_motion=0.15, mouths=0.2)
+
+
+def make_windows(stage: Stage, pool: Pool, device: torch.device) -> Task:
+    return windows_task(method(stage.model), stage, pool, device)
+
+
+def mouths() -> Stage:
+    """Stage four: the generator alone, window by window, on pairs whose mouths lie far apart."""
+    schedule = Schedule(images=64_000, batch=16, learning_rate=2e-4, warm_up=640, save_every=8_000, log_every=800)
+    stage = replace(render256(), name="mouths", task=make_windows, schedule=schedule, weights=windows.WEIGHTS, after=("joint",))
+    return replace(stage, wide=0.3, mouths=0.6)
 
 
 def through(joint: Stage, task: Callable[..., Task]) -> Stage:

@@ -13,9 +13,11 @@ from torch import Tensor, nn
 from reenact.data.batches import Batches
 from reenact.data.pairs import Batch
 from reenact.data.pool import Pool
+from reenact.faces.blendshapes import BLENDSHAPE_NAMES
+from reenact.methods import windows
 from reenact.methods.adversary import CRITIC_WEIGHTS, Adversary
 from reenact.methods.reading import SHOWN_GAPS, gaps
-from reenact.methods.self_reenactment import RenderObjective
+from reenact.methods.self_reenactment import RenderObjective, enlarged
 from reenact.nn.keypoint_method import KeypointMethod, Rendered
 from reenact.recipes import shown
 from reenact.train.config import Critic, Shown, Stage, Task, Terms, Validation
@@ -185,6 +187,33 @@ def through_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device)
     return joint_task(method, stage, pool, device, still=RENDER_PARTS)
 
 
+def windows_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device) -> Task:
+    """After stage three: the generator alone, window by window (methods/windows.py), most of them mouths."""
+    model = method.build().to(device).train()
+    objective, critic = windows.WindowObjective().to(device), windows.Critic().to(device)
+    names = (*method.render_parts, *method.motion_parts)
+    trained = parts(model, names).to(memory_format=torch.channels_last)
+    trained.requires_grad_(False)
+    model.generator.requires_grad_(True)
+    data = _data(method, stage, pool, device)
+
+    def compute(batch: tuple[Batch, Batch]) -> tuple[Terms, Shown]:
+        hold_norms(model)
+        terms, exhibit = objective(model, *batch)
+        return {**terms, **critic.terms(exhibit)}, exhibit
+
+    checked, drawn = method.build().to(device), RenderObjective().to(device)
+
+    def check(average: Mapping[str, Tensor]) -> Validation:
+        validation = averaged(checked, names, average)
+        figures = _render_figures(draw_as_read, drawn, validation, data)
+        return Validation(figures, *shown.drawn_rows(draw_as_read, validation, data))
+
+    batch, adopt = stage.schedule.batch, _adopter(method, model)
+    judge = Critic(critic, critic, windows.CRITIC_WEIGHTS, CRITIC_SHARE * stage.schedule.learning_rate)
+    return Task(trained, compute, lambda seen, share: data.pairs(seen, batch, share), check, judge, data=about(pool), adopt=adopt)
+
+
 def hold_norms(model: nn.Module) -> None:
     """Batch norms work with what they have seen, and see no more."""
     for module in model.modules():
@@ -261,7 +290,7 @@ def _means(objective: nn.Module, model: nn.Module, data: Batches, rows: np.ndarr
 @torch.no_grad()
 def _render_figures(draw: Callable, objective: RenderObjective, model: KeypointMethod, data: Batches) -> dict[str, float]:
     """Means over frames drawn from another frame of their clip: L1, and the objective's terms, beside the still source's."""
-    sums: dict[str, float] = {}
+    sums = {"val_mouths": round(_mouths(draw, objective, model, data), 5)}
     source_rows, driving_rows = validation_rows(data.pool)
     for first in range(0, len(source_rows), CHECKED_AT_ONCE):
         cut = slice(first, first + CHECKED_AT_ONCE)
@@ -277,6 +306,19 @@ def _render_figures(draw: Callable, objective: RenderObjective, model: KeypointM
         for name, value in named.items():
             sums[name] = sums.get(name, 0.0) + value * len(truth) / len(source_rows)
     return {name: round(value, 5) for name, value in sums.items()}
+
+
+@torch.no_grad()
+def _mouths(draw: Callable, objective: RenderObjective, model: KeypointMethod, data: Batches) -> float:
+    """LPIPS of mouths enlarged, the widest open of each clip drawn from the one most shut: what a source does not show."""
+    jaw, losses = BLENDSHAPE_NAMES.index("jawOpen"), []
+    for clip in np.unique(data.pool.clip[data.pool.split == shown.held_out(data.pool)]):
+        rows = np.flatnonzero(data.pool.clip == clip)
+        order = np.argsort(data.pool.blendshapes[rows, jaw], kind="stable")
+        source, driving = data.read(rows[order[:1]]), data.read(rows[order[-1:]])
+        pictures = [enlarged(x, driving)[-1:] for x in (draw(model, source, driving).frame, driving["image"])]
+        losses.append(float(objective.lpips(*pictures)))
+    return float(np.mean(losses))
 
 
 @torch.no_grad()

@@ -1,0 +1,102 @@
+"""What draws, taught window by window: a mouth is a fortieth of a picture, and drawn alone costs a tenth of the whole.
+
+ours. What is read, the flow and what it hides come of the whole pictures and stand still; the generator, which is nothing but
+convolutions behind them, draws a window of 96 px, of which the inner 64 are compared. So ten times as many mouths are seen in
+an hour as by the joint stage, and those that open widest most.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int64
+from torch import Tensor, nn
+
+from reenact.faces.points import LIPS
+from reenact.losses.lpips import LPIPS
+from reenact.losses.patch_gan import PatchDiscriminator, feature_matching, hinge_discriminator, hinge_generator
+from reenact.nn.keypoint_method import KeypointMethod
+from reenact.nn.keypoints import Pose, Tensors
+
+CELL = 8
+"""px: one of the coarsest features"""
+CELLS, MARGIN = 12, 2
+"""ours: cells along a window, and of its edge, where convolutions miss their neighbours"""
+FACES = 0.6
+"""ours: of the windows that are not on the mouth, how many lie around another keypoint; the rest lie anywhere, so that nothing
+is forgotten"""
+SHAKE = 0.06
+"""ours: by how much the middle of a mouth's window is off, half sides of the picture"""
+WEIGHTS = {"l1": 4.0, "lpips": 1.5, "adversarial": 0.05, "matching": 0.5}
+"""ours, as in the joint stage; the critic weighs more, since a mouth's inside cannot be looked up in the source"""
+CRITIC_WEIGHTS = {"critic": 1.0}
+
+
+class WindowObjective(nn.Module):
+    """Self-reenactment by the method's own reading, two windows of each picture: the mouth and another."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lpips = LPIPS("alex")
+
+    def forward(self, model: KeypointMethod, source: Tensors, driving: Tensors) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """The terms, and what a critic is shown: `fake` and `real` windows [2 B,3,64,64]."""
+        image, count = source["image"], len(source["image"])
+        with torch.no_grad():
+            both = model.motion(torch.cat([image, driving["image"]]))
+            read = [{name: value[part] for name, value in both.items()} for part in (slice(count), slice(count, None))]
+            poses = [model.pose(read[0][model.person], motion) for motion in read]
+            field, features, code = model.decide(image, *poses)
+            pyramid = tuple(model.pyramid(image).values())
+        cells, edge = image.shape[-1] // CELL, MARGIN * CELL
+        made, wanted = [], []
+        for corners in chosen(model.teacher(driving), cells):
+            levels = tuple(cut(level, corners, cells, rows=1) for level in field.levels)
+            parts = [cut(maps, corners, cells) for maps in (field.occlusion, features, driving["image"])]
+            frame, _, _ = model.generator(image, pyramid, levels, parts[0], parts[1], code)
+            made.append(frame[..., edge:-edge, edge:-edge])
+            wanted.append(parts[2][..., edge:-edge, edge:-edge])
+        made, wanted = torch.cat(made), torch.cat(wanted)
+        larger = [F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False) for x in (made, wanted)]
+        terms = {"l1": (made - wanted).abs().mean(), "lpips": self.lpips(*larger).mean()}
+        return terms, {"fake": made, "real": wanted}
+
+
+def chosen(pose: Pose, cells: int) -> tuple[Int64[Tensor, "batch 2"], Int64[Tensor, "batch 2"]]:
+    """Row and column of the first cell of each picture's mouth, and of another window. cells: along the picture."""
+    points = pose.keypoints[..., :2]
+    count, device = len(points), points.device
+    some = points[torch.arange(count, device=device), torch.randint(points.shape[1], (count,), device=device)]
+    anywhere = torch.rand(count, 2, device=device) * 2 - 1
+    other = torch.where(torch.rand(count, 1, device=device) < FACES, some, anywhere)
+    shaken = points[:, : len(LIPS)].mean(1) + SHAKE * (torch.rand(count, 2, device=device) * 2 - 1)
+    mouth, other = (((x.flip(1) + 1) / 2 * cells - CELLS / 2).round().clamp(0, cells - CELLS).long() for x in (shaken, other))
+    return mouth, other
+
+
+def cut(maps: Tensor, corners: Int64[Tensor, "batch 2"], cells: int, rows: int = 2) -> Tensor:
+    """The window of each picture's maps, whatever their size. cells: along the whole; rows: their dimension, columns are next."""
+    unit = maps.shape[rows] // cells
+    parts = []
+    for one, (row, column) in zip(maps, corners.tolist(), strict=True):
+        parts.append(one.narrow(rows - 1, unit * row, unit * CELLS).narrow(rows, unit * column, unit * CELLS))
+    return torch.stack(parts)
+
+
+class Critic(nn.Module):
+    """One judge, of windows (losses/patch_gan.py)."""
+
+    def __init__(self, width: int = 32) -> None:
+        super().__init__()
+        self.judge = PatchDiscriminator(width, blocks=3)
+
+    def terms(self, shown: Tensors) -> dict[str, Float[Tensor, ""]]:
+        """For what draws. Gradients reach the fake windows; whoever calls it keeps the judge still (train/loop.py does)."""
+        fake = self.judge(shown["fake"])
+        with torch.no_grad():
+            real = self.judge(shown["real"])
+        return {"adversarial": hinge_generator(fake.logits), "matching": feature_matching(fake.features, real.features)}
+
+    def forward(self, shown: Tensors) -> dict[str, Float[Tensor, ""]]:
+        """For the judge: 2 for one that knows nothing."""
+        return {"critic": hinge_discriminator(self.judge(shown["real"]).logits, self.judge(shown["fake"]).logits)}
