@@ -5,10 +5,11 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Bool, Float32
 from PIL import Image as PILImage
 
 from reenact.core.types import Image, Placement
+from reenact.faces.fill import filled
 from reenact.faces.landmarker import Face, Landmarker, extract
 
 CROP_SCALE = 1.8
@@ -91,17 +92,31 @@ def _excess(value: float, free: float) -> float:
 
 
 def cut(image: Image, placement: Placement, size: int = 256) -> Image:
-    """The square `placement` as size x size pixels, smoothed where it shrinks; beyond the picture its edge goes on."""
+    """The square `placement` as size x size pixels, smoothed where it shrinks; beyond the picture its colours fade out."""
     reach = placement.side / 2 * (abs(np.cos(placement.angle)) + abs(np.sin(placement.angle))) + 2
     left, top = int(np.floor(placement.centre_x - reach)), int(np.floor(placement.centre_y - reach))
     right, bottom = int(np.ceil(placement.centre_x + reach)), int(np.ceil(placement.centre_y + reach))
     part = PILImage.fromarray(_window(image, left, top, right, bottom))
     inner = Placement(placement.centre_x - left, placement.centre_y - top, placement.side, placement.angle)
     if placement.angle:
-        return np.array(extract(part, inner, size))
-    half = placement.side / 2
-    box = (inner.centre_x - half, inner.centre_y - half, inner.centre_x + half, inner.centre_y + half)
-    return np.array(part.resize((size, size), PILImage.Resampling.BICUBIC, box, reducing_gap=2.0))
+        crop = np.array(extract(part, inner, size))
+    else:
+        half = placement.side / 2
+        box = (inner.centre_x - half, inner.centre_y - half, inner.centre_x + half, inner.centre_y + half)
+        crop = np.array(part.resize((size, size), PILImage.Resampling.BICUBIC, box, reducing_gap=2.0))
+    height, width = image.shape[:2]
+    if left >= 0 and top >= 0 and right <= width and bottom <= height:
+        return crop
+    return filled(crop, _inside(placement, size, width, height))
+
+
+def _inside(place: Placement, size: int, width: int, height: int) -> Bool[np.ndarray, "size size"]:
+    """Which of the square's size x size pixels have their middle in a picture of this width and height."""
+    steps = ((np.arange(size) + 0.5) / size - 0.5) * place.side
+    cos, sin = np.cos(place.angle), np.sin(place.angle)
+    x = place.centre_x + cos * steps[None] - sin * steps[:, None]
+    y = place.centre_y + sin * steps[None] + cos * steps[:, None]
+    return (x >= 0) & (x <= width) & (y >= 0) & (y <= height)
 
 
 def _window(image: Image, left: int, top: int, right: int, bottom: int) -> Image:

@@ -1,0 +1,57 @@
+"""What lies beyond a photo's border, where a crop reaches over it: colours that fade into each other, without streaks.
+
+Pull-push (Gortler et al., The Lumigraph, SIGGRAPH 1996, section 3.4): averages of what is known, coarser and coarser, then each
+gap takes the coarser average. ours: that for a crop's margin; an edge repeated outwards is a bundle of lines.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from jaxtyping import Bool, Float32
+from PIL import Image as PILImage
+
+from reenact.core.types import Image
+
+
+def filled(picture: Image, known: Bool[np.ndarray, "height width"]) -> Image:
+    """The picture where it is known; elsewhere smooth colours out of what is near. A picture of which nothing is known stays."""
+    if known.all() or not known.any():
+        return picture
+    weight = known.astype(np.float32)[..., None]
+    # worked out at half the size: it is smooth, and costs a quarter
+    sums, weight = _halved(picture * weight), _halved(weight)
+    guess = _filled(sums, weight).round().clip(0, 255).astype(np.uint8)
+    larger = PILImage.fromarray(guess).resize((picture.shape[1], picture.shape[0]), PILImage.Resampling.BILINEAR)
+    return np.where(known[..., None], picture, np.asarray(larger))
+
+
+def _filled(sums: Float32[np.ndarray, "height width 3"], weight: Float32[np.ndarray, "height width 1"]) -> np.ndarray:
+    """Colours from weighted ones; weights 0..1."""
+    mean = sums / np.maximum(weight, 1e-6)
+    height, width = weight.shape[:2]
+    if (weight >= 1).all() or max(height, width) == 1:
+        return mean
+    coarse_sums, coarse_weight = _halved(sums), _halved(weight)
+    # full as soon as one of the four is known
+    full = np.minimum(4 * coarse_weight, 1)
+    coarse = _filled(coarse_sums / np.maximum(coarse_weight, 1e-6) * full, full)
+    return weight * mean + (1 - weight) * _doubled(coarse, height, width)
+
+
+def _halved(maps: np.ndarray) -> np.ndarray:
+    """2 x 2 means; an odd last row or column has zeros beside it."""
+    height, width = maps.shape[:2]
+    even = np.pad(maps, ((0, height % 2), (0, width % 2), (0, 0)))
+    return (even[::2, ::2] + even[1::2, ::2] + even[::2, 1::2] + even[1::2, 1::2]) / 4
+
+
+def _doubled(maps: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Twice the size, bilinear, cut to height x width."""
+    for axis, length in ((0, height), (1, width)):
+        before = np.concatenate([maps.take([0], axis), maps.take(range(maps.shape[axis] - 1), axis)], axis)
+        after = np.concatenate([maps.take(range(1, maps.shape[axis]), axis), maps.take([-1], axis)], axis)
+        both = np.stack([0.75 * maps + 0.25 * before, 0.75 * maps + 0.25 * after], axis + 1)
+        shape = list(maps.shape)
+        shape[axis] *= 2
+        maps = both.reshape(shape).take(range(length), axis)
+    return maps
