@@ -197,8 +197,8 @@ def each_scale() -> Stage:
 
 
 def whole() -> tuple[Stage, ...]:
-    """motion; render at 128; render at 256; joint."""
-    return motion(), render(), render256(), joint()
+    """motion; render at 128; render at 256; joint; mouths."""
+    return motion(), render(), render256(), joint(), mouths()
 
 
 def tiny() -> tuple[Stage, ...]:
