@@ -1,4 +1,4 @@
-"""What draws, taught window by window: windows lie where they should, hold what the whole holds, and teach the generator alone."""
+"""What draws, taught window by window: windows lie where they should and hold what the whole holds; the generator alone learns."""
 
 from dataclasses import replace
 

@@ -179,7 +179,7 @@ def make_drawn(stage: Stage, pool: Pool, device: torch.device) -> Task:
 
 def drawn_in(scales: Scales) -> Stage:
     """The drawing stage at 128 px of a generator of these scales, for the ablation: same start, same pairs, same schedule."""
-    schedule = replace(render().schedule, images=4_800, warm_up=480, save_every=1_200)
+    schedule = replace(render().schedule, images=2_400, warm_up=240, save_every=1_200)
     weights = RENDER_WEIGHTS | ({"scales": SCALES_WEIGHT} if scales == "each" else {})
     return replace(render(), task=make_drawn, schedule=schedule, weights=weights, model=replace(WHOLE, scales=scales))
 
