@@ -1,4 +1,4 @@
-"""What draws, taught window by window: windows lie where they should and hold what the whole holds; the generator alone learns."""
+"""What draws, taught window by window: windows lie where they should, hold what the whole holds, and teach only the generator."""
 
 from dataclasses import replace
 
