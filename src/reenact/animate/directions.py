@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float32
 
+from reenact.animate.measured import read_measured, require
 from reenact.core.errors import ReenactError
 from reenact.core.types import Motion
 
@@ -49,18 +50,13 @@ class Directions:
         path, remedy = Path(folder) / FILE, f"make it with: reenact directions {folder} --keep"
         if not path.is_file():
             raise ReenactError(f"{folder} has no {FILE}, which sliders by direction (y7=1) need; {remedy}")
-        try:
-            held = json.loads(path.read_text(encoding="utf-8"))
-            names = tuple(str(entry["name"]) for entry in held["directions"])
+
+        def make(held: Mapping[str, Any]) -> Directions:
             steps = np.float32([entry["step"] for entry in held["directions"]])
-            good = held["schema"] == SCHEMA and len(steps) == size + 6 and bool(np.isfinite(steps).all())
-        except (ValueError, KeyError, TypeError):
-            good = False
-        if not good:
-            raise ReenactError(f"{path} tells no directions of these weights; {remedy}")
-        if held.get("weights") != weights:
-            raise ReenactError(f"{path} was measured on other weights; {remedy}")
-        return Directions(names, steps)
+            require(held["schema"] == SCHEMA and len(steps) == size + 6 and bool(np.isfinite(steps).all()))
+            return Directions(tuple(str(entry["name"]) for entry in held["directions"]), steps)
+
+        return read_measured(path, weights, make, "directions", remedy)
 
 
 def is_slider(name: str) -> bool:

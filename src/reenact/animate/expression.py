@@ -17,6 +17,7 @@ from typing import Literal, get_args
 import numpy as np
 from jaxtyping import Float32
 
+from reenact.animate.measured import read_measured, require
 from reenact.core.errors import ReenactError
 from reenact.faces.blendshapes import BLENDSHAPE_NAMES
 
@@ -127,25 +128,22 @@ class ExpressionMap:
         remedy = f"make it with: python -m reenact.recipes.expression_map {folder} POOL"
         if not path.is_file():
             raise ReenactError(f"{folder} has no {FILE}, which blendshapes, named expressions, eyes and mouth need; {remedy}")
-        try:
-            held = json.loads(path.read_text(encoding="utf-8"))
-            shapes = {
-                "to_code": (52, size),
-                "from_code": (size, 52),
-                "offset": (52,),
-                "neutral": (size,),
-                "code_spread": (size,),
-                "spread": (52,),
-            }
+        shapes = {
+            "to_code": (52, size),
+            "from_code": (size, 52),
+            "offset": (52,),
+            "neutral": (size,),
+            "code_spread": (size,),
+            "spread": (52,),
+        }
+
+        def make(held: Mapping[str, Any]) -> ExpressionMap:
             arrays = {name: np.array(held[name], np.float32).reshape(shape) for name, shape in shapes.items()}
-            good = held["schema"] == SCHEMA and all(np.isfinite(array).all() for array in arrays.values())
-        except (ValueError, KeyError, TypeError):
-            good = False
-        if not good or held.get("blendshapes") != list(BLENDSHAPE_NAMES):
-            raise ReenactError(f"{path} is no expression map for these weights; {remedy}")
-        if weights and held["weights"] and held["weights"] != weights:
-            raise ReenactError(f"{path} was measured on other weights; {remedy}")
-        return ExpressionMap(**arrays, method=str(held["method"]), weights=str(held["weights"]))
+            require(held["schema"] == SCHEMA and held["blendshapes"] == list(BLENDSHAPE_NAMES))
+            require(all(np.isfinite(array).all() for array in arrays.values()))
+            return ExpressionMap(**arrays, method=str(held["method"]), weights=str(held["weights"]))
+
+        return read_measured(path, weights, make, "expression map", remedy)
 
 
 def region_blendshapes(region: Region) -> list[int]:

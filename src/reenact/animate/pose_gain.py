@@ -7,14 +7,15 @@ over as it is read.
 
 from __future__ import annotations
 
-import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from reenact.animate.edit import YAW_MAX
-from reenact.core.errors import ReenactError
+from reenact.animate.measured import read_measured, require
 from reenact.core.types import Motion
 
 FILE = "pose_gain.json"
@@ -35,17 +36,13 @@ class PoseGain:
         path = folder / FILE
         if not path.is_file():
             return cls()
-        try:
-            said = json.loads(path.read_text(encoding="utf-8"))
-            found = cls(float(said["yaw"]), float(said["pitch"]))
-        except (OSError, ValueError, KeyError, TypeError):
-            raise ReenactError(f"{path} is damaged: make it with python -m reenact.recipes.pose_gain {folder} POOL") from None
-        if said.get("weights") != fingerprint:
-            raise ReenactError(
-                f"{path} was measured on other weights; make it with: python -m reenact.recipes.pose_gain {folder} POOL"
-            )
-        if not all(1 / MOST <= gain <= MOST for gain in (found.yaw, found.pitch)):
-            raise ReenactError(f"{path} is damaged: gains lie within {1 / MOST:g}..{MOST:g}")
+        remedy = f"make it with: python -m reenact.recipes.pose_gain {folder} POOL"
+        return read_measured(path, fingerprint, cls._of, "gains", remedy)
+
+    @classmethod
+    def _of(cls, held: Mapping[str, Any]) -> PoseGain:
+        found = cls(float(held["yaw"]), float(held["pitch"]))
+        require(all(1 / MOST <= gain <= MOST for gain in (found.yaw, found.pitch)))
         return found
 
     def reached(self, own: Motion, edited: Motion) -> Motion:

@@ -17,12 +17,10 @@ from torch import Tensor
 from reenact.data.pool import Pool
 from reenact.faces.points import MESH_POINTS, template
 from reenact.faces.pose import canonical_face
-from reenact.methods import adversary
 from reenact.methods.prior.config import Config
 from reenact.methods.prior.face import Face
 from reenact.methods.prior.model import Prior
 from reenact.methods.prior.objective import MOTION_WEIGHTS
-from reenact.methods.self_reenactment import RENDER_WEIGHTS
 from reenact.recipes import mmfa
 from reenact.recipes.face_priors import LandmarkPrior, recipe
 from reenact.recipes.stages import joint_task, motion_task, render_task, through_task
@@ -96,16 +94,13 @@ def render() -> Stage:
 
 
 def render256() -> Stage:
-    """Stage two at full size, as mmfa's, on wider pairs and without a critic."""
-    return replace(mmfa.render256(), task=make_render, weights=RENDER_WEIGHTS, model=Config(), wide=WIDE)
+    """Stage two at full size, as mmfa's, on wider pairs."""
+    return replace(mmfa.render256(), task=make_render, model=Config(), wide=WIDE)
 
 
 def joint() -> Stage:
-    """Stage three, as mmfa's, on its own terms and wider pairs. Without a critic: the yardstick that the claim is against was
-    trained without one (docs/training.md)."""
-    kept = mmfa.joint_weights(MOTION_WEIGHTS)
-    weights = {name: weight for name, weight in kept.items() if name not in adversary.WEIGHTS}
-    return replace(mmfa.joint(), task=make_joint, weights=weights, model=Config(), wide=WIDE)
+    """Stage three, as mmfa's, on its own terms and wider pairs."""
+    return replace(mmfa.joint(), task=make_joint, weights=mmfa.joint_weights(MOTION_WEIGHTS), model=Config(), wide=WIDE)
 
 
 def through() -> Stage:

@@ -18,7 +18,6 @@ from reenact.faces.actions import ACTIONS, action_matrix
 from reenact.faces.points import template
 from reenact.faces.pose import canonical_face
 from reenact.losses.identity import SFace
-from reenact.methods import adversary
 from reenact.methods.sfd.adopt import adopted
 from reenact.methods.sfd.config import Config
 from reenact.methods.sfd.model import Sfd
@@ -88,10 +87,8 @@ def render256() -> Stage:
 
 
 def joint() -> Stage:
-    """Stage three, as mmfa's, on its own terms; without a critic, as the yardstick's shipped weights (docs/training.md)."""
-    kept = mmfa.joint_weights(MOTION_WEIGHTS)
-    weights = {name: weight for name, weight in kept.items() if name not in adversary.WEIGHTS}
-    return replace(mmfa.joint(), task=make_joint, weights=weights, model=Config())
+    """Stage three, as mmfa's, on its own terms."""
+    return replace(mmfa.joint(), task=make_joint, weights=mmfa.joint_weights(MOTION_WEIGHTS), model=Config())
 
 
 def through() -> Stage:
