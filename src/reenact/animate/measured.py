@@ -13,7 +13,8 @@ Found = TypeVar("Found")
 
 
 def read_measured(path: Path, weights: str, make: Callable[[Mapping[str, Any]], Found], what: str, remedy: str) -> Found:
-    """What `make` makes of the file, which must have been measured on the weights of this fingerprint ('': any).
+    """What `make` makes of the file, which must have been measured on the weights of this fingerprint ('': any; a file
+    that says '' is taken for all).
 
     make: may raise ValueError, KeyError or TypeError for a file that says something else. Raises ReenactError, which names
     `what` is wanted and the `remedy`, for a file that is damaged or another one's.
@@ -23,7 +24,7 @@ def read_measured(path: Path, weights: str, make: Callable[[Mapping[str, Any]], 
         found = make(held)
     except (OSError, ValueError, KeyError, TypeError):
         raise ReenactError(f"{path} holds no {what} of these weights; {remedy}") from None
-    if weights and held.get("weights") != weights:
+    if weights and held.get("weights") not in (weights, ""):
         raise ReenactError(f"{path} was measured on other weights; {remedy}")
     return found
 
