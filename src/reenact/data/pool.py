@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, Float32, Int64, UInt8
 
+from reenact.core.groups import group_means, off_the_mean
 from reenact.data.cache import cached
 from reenact.data.reader import Shards
 from reenact.faces.points import MESH_POINTS, SHELL, template
@@ -92,7 +93,7 @@ class Pool:
         _, person = np.unique(self.clip, return_inverse=True)
         expression = np.einsum("nb,bkc->nkc", self.blendshapes, self._expression_map(unposed, person))
         neutral = unposed - expression
-        canonical = _group_mean(neutral.reshape(len(neutral), -1), person).reshape(neutral.shape).astype(np.float32)
+        canonical = group_means(neutral, person)[person].astype(np.float32)
         shell = np.broadcast_to(SHELL, (len(unposed), *SHELL.shape))
         return Truth(
             head_pose=fit.head_pose.astype(np.float32),
@@ -117,15 +118,9 @@ class Pool:
         """Least squares of unposed = neutral(person) + blendshapes @ map, the person's mean taken out of both sides."""
         flat = unposed.reshape(len(unposed), -1).astype(np.float64)
         values = self.blendshapes.astype(np.float64)
-        left, right = (x - _group_mean(x, person) for x in (values, flat))
+        left, right = (off_the_mean(x, person) for x in (values, flat))
         gram = left.T @ left + RIDGE * len(left) * np.eye(left.shape[1])
         return np.linalg.solve(gram, left.T @ right).reshape(values.shape[1], -1, 3).astype(np.float32)
-
-
-def _group_mean(rows: Float[np.ndarray, "n m"], group: Int64[np.ndarray, "n"]) -> Float[np.ndarray, "n m"]:
-    """Each row's group's mean."""
-    total = np.stack([np.bincount(group, column) for column in rows.T], -1)
-    return (total / np.bincount(group)[:, None])[group]
 
 
 def mirror_order() -> Int64[np.ndarray, "47"]:

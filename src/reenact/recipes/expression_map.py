@@ -18,6 +18,7 @@ from jaxtyping import Float, Float32
 
 from reenact.animate.expression import ExpressionMap
 from reenact.core.errors import ReenactError
+from reenact.core.groups import off_the_mean
 from reenact.data.pool import Pool
 from reenact.faces.blendshapes import BLENDSHAPE_NAMES
 from reenact.runtime.onnx_method import OnnxMethod
@@ -59,7 +60,7 @@ def fit(
     """Ridge regression both ways, each person's mean taken out. person: [n] labels; held_out: [n] whether only to score on."""
     if held_out.all() or not held_out.any():
         raise ReenactError("frames of people to fit on and of others to score on are both wanted: give a pool with both")
-    code, shape = _centred(codes, person), _centred(blendshapes, person)
+    code, shape = off_the_mean(codes, person), off_the_mean(blendshapes, person)
     seen, unseen = ~held_out, held_out
     scored = [(_explained(code[unseen], shape[unseen] @ _ridge(shape[seen], code[seen], r)).mean(), r) for r in RIDGES]
     ridge = max(scored)[1]
@@ -71,13 +72,6 @@ def fit(
     made = ExpressionMap(*arrays, method=method, weights=weights)
     total = 1 - np.square(code[unseen] - shape[unseen] @ to_code).sum() / np.square(code[unseen]).sum()
     return Fit(made, ridge, float(total), _explained(shape[unseen], code[unseen] @ from_code))
-
-
-def _centred(rows: np.ndarray, person: np.ndarray) -> np.ndarray:
-    """Each row less its person's mean."""
-    _, group = np.unique(person, return_inverse=True)
-    total = np.stack([np.bincount(group, column) for column in np.asarray(rows, np.float64).T], -1)
-    return rows - (total / np.bincount(group)[:, None])[group]
 
 
 def _ridge(left: np.ndarray, right: np.ndarray, ridge: float) -> np.ndarray:
@@ -104,7 +98,7 @@ def direct(
     code explains are measured. What follows the 52 is no blendshape's doing and stays as it is."""
     count, length = blendshapes.shape[1], codes.shape[1]
     to_code, from_code = np.eye(count, length, dtype=np.float32), np.eye(length, count, dtype=np.float32)
-    code, shape = _centred(codes, person), _centred(blendshapes, person)
+    code, shape = off_the_mean(codes, person), off_the_mean(blendshapes, person)
     spreads = (code[~held_out].std(0).astype(np.float32), shape[~held_out].std(0).astype(np.float32))
     nothing = np.zeros(count, np.float32), np.zeros(length, np.float32)
     made = ExpressionMap(to_code, from_code, *nothing, *spreads, method=method, weights=weights)

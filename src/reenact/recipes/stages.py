@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from reenact.core.groups import off_the_mean
 from reenact.data.batches import Batches
 from reenact.data.pairs import Batch
 from reenact.data.pool import Pool
@@ -333,8 +334,8 @@ def _agreement(model: KeypointMethod, data: Batches, rows: np.ndarray) -> dict[s
         found = model.motion(batch["image"])
         for kept, pose in zip(pairs, (model.pose(found[model.person], found), model.teacher(batch)), strict=True):
             kept.append(gaps(pose.head).double().cpu())
-    _, person = np.unique(data.pool.clip[rows], return_inverse=True)
-    found, truth = (_off_the_mean(torch.cat(kept), person) for kept in pairs)
+    person = data.pool.clip[rows]
+    found, truth = (torch.from_numpy(off_the_mean(torch.cat(kept).numpy(), person)) for kept in pairs)
     out = {}
     for name, (which, axis) in SHOWN_GAPS.items():
         a, b = found[:, which, axis].flatten(), truth[:, which, axis].flatten()
@@ -342,10 +343,3 @@ def _agreement(model: KeypointMethod, data: Batches, rows: np.ndarray) -> dict[s
         out[f"{name}_r"] = round(float(product / (a.square().sum() * b.square().sum()).sqrt().clamp(min=1e-12)), 3)
         out[f"{name}_slope"] = round(float(product / b.square().sum().clamp(min=1e-12)), 3)
     return out
-
-
-def _off_the_mean(values: Tensor, person: np.ndarray) -> Tensor:
-    """What is left of each row when its person's mean is taken out."""
-    member = torch.nn.functional.one_hot(torch.from_numpy(person)).to(values)
-    mean = torch.einsum("np,nkc->pkc", member / member.sum(0), values)
-    return values - mean[torch.from_numpy(person)]

@@ -14,6 +14,8 @@ from typing import Protocol
 import numpy as np
 from jaxtyping import Float, Float32, Int64, UInt8
 
+from reenact.core.groups import group_means, off_the_mean
+
 RIDGE = 1e-3
 """ours: keeps coefficients that never fire from taking part"""
 
@@ -100,11 +102,11 @@ def neutral_faces(
 
 def _explained(flat: np.ndarray, coefficients: np.ndarray, group: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """[e 3m] what a coefficient does, [people 3m] what is left of each person's mean."""
-    left = _centred(coefficients.astype(np.float64), group)
+    left = off_the_mean(coefficients, group)
     gram = left.T @ left + RIDGE * len(left) * np.eye(left.shape[1])
     # The person's mean need not be taken out of the meshes as well: `left` is orthogonal to it.
     expression = np.linalg.solve(gram, left.T @ flat)
-    return expression, _sums(flat - coefficients @ expression, group) / np.bincount(group)[:, None]
+    return expression, group_means(flat - coefficients @ expression, group)
 
 
 def vertex_normals(mesh: Float[np.ndarray, "m 3"], triangles: Int64[np.ndarray, "f 3"]) -> Float32[np.ndarray, "m 3"]:
@@ -116,14 +118,3 @@ def vertex_normals(mesh: Float[np.ndarray, "m 3"], triangles: Int64[np.ndarray, 
     np.add.at(normals, triangles.ravel(), np.repeat(across, 3, 0))
     length = np.linalg.norm(normals, axis=1, keepdims=True)
     return np.where(length > 1e-12, normals / np.maximum(length, 1e-12), [0.0, 0.0, 1.0]).astype(np.float32)
-
-
-def _sums(rows: np.ndarray, group: np.ndarray) -> np.ndarray:
-    """Each group's sum."""
-    order = np.argsort(group, kind="stable")
-    starts = np.searchsorted(group[order], np.arange(group.max() + 1))
-    return np.add.reduceat(rows[order], starts, 0)
-
-
-def _centred(rows: np.ndarray, group: np.ndarray) -> np.ndarray:
-    return rows - (_sums(rows, group) / np.bincount(group)[:, None])[group]

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
+from reenact.core.groups import off_the_mean
 from reenact.methods.sfd.config import POSE_SIZE
 from reenact.methods.sfd.model import Sfd
 
@@ -27,7 +28,7 @@ def directions(
 
     A direction is what the code does, within a person, when one action changes and the others do not (ridge regression).
     """
-    code, action = _centred(codes, person), _centred(actions, person)
+    code, action = off_the_mean(codes, person), off_the_mean(actions, person)
     action = action / np.maximum(action.std(0), 1e-6)
     live = action.std(0) > 0.5
     gram = action.T @ action / len(action) + RIDGE * np.eye(action.shape[1])
@@ -68,9 +69,3 @@ def _left(vector: np.ndarray, found: list[np.ndarray]) -> np.ndarray:
     for one in found:
         vector = vector - (vector @ one) * one
     return vector
-
-
-def _centred(rows: np.ndarray, person: np.ndarray) -> np.ndarray:
-    _, group = np.unique(person, return_inverse=True)
-    total = np.stack([np.bincount(group, column) for column in np.asarray(rows, np.float64).T], -1)
-    return rows - (total / np.bincount(group)[:, None])[group]
