@@ -8,9 +8,11 @@ import torch
 
 from reenact.data.batches import Batches
 from reenact.data.pool import Pool
+from reenact.geometry.grid import identity_grid
+from reenact.nn.generator import Generator, grids
 from reenact.recipes import recipe
 from reenact.recipes.mmfa import EXPRESSION, anew, build
-from reenact.recipes.mmfa_ablation import FIGURES, figures, last_validation
+from reenact.recipes.mmfa_ablation import FIGURES, figures, last_validation, scales
 from training_pool import make_pool
 
 
@@ -48,3 +50,37 @@ def test_heads_begin_from_nothing_and_looks_do_not():
 def test_a_missing_run_is_named(tmp_path: Path):
     with pytest.raises(Exception, match="holds no finished run"):
         last_validation(tmp_path)
+
+
+def drawn_in(scales: str, training: bool) -> tuple[Generator, tuple, torch.Tensor]:
+    """A generator's answer, a pyramid it was given, and the gradient of the frame with respect to the finest features."""
+    torch.manual_seed(0)
+    generator = Generator((8, 12, 16), 6, 5, scales).train(training)
+    image = torch.rand(2, 3, 64, 64)
+    pyramid = [torch.rand(2, width, 64 // step, 64 // step, requires_grad=True) for width, step in ((8, 2), (12, 4), (16, 8))]
+    levels = grids(identity_grid(16, 16).expand(2, -1, -1, -1), 64)
+    found = generator(image, tuple(pyramid), levels, torch.zeros(2, 2, 16, 16), torch.rand(2, 6, 16, 16), torch.rand(2, 5))
+    found[0].square().sum().backward()
+    return generator, found, pyramid[0].grad
+
+
+@pytest.mark.parametrize(("scales", "small"), [("one", 0), ("several", 0), ("each", 2)])
+def test_scales_of_the_generator(scales: str, small: int):
+    generator, (frame, _, pictures), fine = drawn_in(scales, training=True)
+    assert frame.shape == (2, 3, 64, 64)
+    assert [picture.shape[-1] for picture in pictures] == [16, 32][:small]
+    assert bool(fine.abs().any()) == (scales != "one"), "with one scale nothing fine is looked up"
+    assert not drawn_in(scales, training=False)[1][2], "inner pictures are for training"
+    assert len([name for name in generator.state_dict() if name.startswith("small.")]) == 2 * small
+    assert any(name == "small" for name in generator.training_only)
+
+
+def test_inner_pictures_learn(pool: Pool):
+    (stage,) = recipe("mmfa_render_each_scale")
+    task = stage.task(stage, pool, torch.device("cpu"))
+    terms, _ = task.objective(task.batches(0, slice(0, 2)))
+    assert terms.keys() == stage.weights.keys() and float(terms["scales"].detach()) > 0
+    terms["scales"].backward()
+    assert all(p.grad is not None and p.grad.abs().any() for p in task.trained["generator"].small.parameters())
+    with pytest.raises(Exception, match="holds no finished run"):
+        scales(Path("nowhere"))

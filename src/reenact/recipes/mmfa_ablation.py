@@ -1,11 +1,14 @@
-"""What each idea of mmfa is good for: its motion stage trained anew without one of them, from the same looks.
+"""What each idea of mmfa is good for: its motion stage, or what draws, trained anew without one of them, from the same looks.
 
 for form in anew without_vae without_projection in_camera without_scale; do
     reenact train mmfa_motion_$form --data POOL --out RUNS/$form --start src/reenact/weights/mmfa
 done
+for form in one_scale several_scales each_scale; do
+    reenact train mmfa_render_$form --data POOL --out RUNS/$form --start src/reenact/weights/mmfa
+done
 python -m reenact.recipes.mmfa_ablation POOL RUNS --json results/mmfa_ablation.json
 
-Figures are of people never trained on. FIGURES says what they are.
+Figures are of people never trained on. FIGURES and SCALE_FIGURES say what they are.
 """
 
 from __future__ import annotations
@@ -50,6 +53,19 @@ FIGURES = {
     "pose_percent": "share of the offsets that a shift, a turn or a change of size could make; percent",
     "evenness": "largest step of the keypoints over the mean step, 24 steps from one code to another, mean of 64 pairs",
     "sampled": "distance of sampled expressions, z from N(0, I), from the nearest real one; in distances between two people's",
+}
+SCALES = {
+    "one_scale": "one scale",
+    "several_scales": "several scales",
+    "each_scale": "several, image losses at each",
+}
+"""the same, of what draws: its generator from nothing, at 128 px, driven by the teacher's keypoints"""
+SCALE_FIGURES = {
+    "val_l1": "mean absolute difference from the true frame",
+    "val_lpips": "LPIPS-Alex",
+    "val_features": "LPIPS-Alex of eyes and mouth enlarged",
+    "val_mouths": "LPIPS-Alex of the mouth enlarged, the widest open of a clip drawn from the one most shut",
+    "val_mesh": "distance of the mesh read off the picture from the true one's, half sides of the landmarker's square",
 }
 ANGLE, SIZE, SHIFT, YAW = np.radians(20.0), 0.85, 0.1, np.radians(20.0)
 STEPS, PAIRS, SAMPLES = 24, 64, 256
@@ -116,11 +132,11 @@ def _sampled(model: Mmfa, found: Tensors, offsets: Tensor, people: np.ndarray) -
     return round(float(nearest.mean() / between.amin(1).mean()), 3)
 
 
-def last_validation(run: Path) -> dict[str, float]:
-    """The last line of a run's log with figures of validation. Raises ReenactError where there is none."""
+def last_validation(run: Path, figure: str = "val_keypoints_px") -> dict[str, float]:
+    """The last line of a run's log with this figure of validation. Raises ReenactError where there is none."""
     path = run / "log.jsonl"
     lines = [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []
-    said = [line for line in lines if "val_keypoints_px" in line]
+    said = [line for line in lines if figure in line]
     if not said:
         raise ReenactError(f"{run} holds no finished run: train it first (see --help)")
     return said[-1]
@@ -147,15 +163,23 @@ def measure(pool: Pool, runs: Path, every: int = 10) -> dict[str, dict[str, floa
     return out
 
 
+def scales(runs: Path) -> dict[str, dict[str, float]]:
+    """Form -> its last validation. Raises ReenactError where a run is missing."""
+    said = {name: last_validation(runs / folder, "val_lpips") for folder, name in SCALES.items()}
+    return {name: {figure: line[figure] for figure in ("images", *SCALE_FIGURES)} for name, line in said.items()}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("pool", type=Path)
-    parser.add_argument("runs", type=Path, help=f"folder of the runs {', '.join(FORMS)}")
+    parser.add_argument("runs", type=Path, help=f"folder of the runs {', '.join((*FORMS, *SCALES))}")
     parser.add_argument("--json", type=Path, required=True, help="where the figures go")
     given = parser.parse_args()
     try:
+        drawn = scales(given.runs)
         found = measure(Pool.load(given.pool), given.runs)
-        write_json(given.json, {"about": __doc__.splitlines()[0], "figures": FIGURES, "forms": found})
+        told = {"figures": FIGURES, "forms": found, "scale_figures": SCALE_FIGURES, "scales": drawn}
+        write_json(given.json, {"about": __doc__.splitlines()[0], **told})
     except ReenactError as error:
         sys.exit(f"error: {error}")
 
