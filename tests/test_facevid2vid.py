@@ -1,6 +1,5 @@
 """The yardstick: its equation, its budget, its export; what it shares with mmfa stays interchangeable."""
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -24,11 +23,9 @@ from reenact.nn.keypoint_method import KeypointMethod
 from reenact.nn.keypoints import relative_matrix
 from reenact.nn.two_looks import FEATURES
 from reenact.recipes import facevid2vid, mmfa
-from reenact.recipes.export import export, load
-from reenact.recipes.run import run
+from reenact.recipes.export import export
 from reenact.recipes.stages import RENDER_PARTS
 from reenact.runtime.onnx_method import OnnxMethod
-from reenact.train.journal import LOG
 
 TOLERANCE = 2e-3
 """of [0, 1]: PyTorch fp32 against the exported graphs in fp32, whose weights are stored as fp16"""
@@ -287,17 +284,3 @@ def test_a_tiny_training_lowers_the_loss(pool: Pool):
         optimiser.step()
         losses.append(float(loss.detach()))
     assert losses[-1] < 0.8 * losses[0], losses
-
-
-@pytest.mark.slow
-def test_from_training_to_a_frame(pool: Pool, tmp_path: Path):
-    """Every stage, then the folder that ships."""
-    folders = run(facevid2vid.tiny(), pool, tmp_path / "runs")
-    lines = [json.loads(line) for line in (folders[0] / LOG).read_text().splitlines()]
-    assert any("val_offsets" in line for line in lines)
-    made, seen = load(facevid2vid, folders)
-    assert len(seen) == len(folders) == 3
-    export(made, tmp_path / "weights", {"images_seen": seen})
-    method = OnnxMethod(tmp_path / "weights", "cpu")
-    portrait = method.encode_source(pool.frames[0][0], cropped=True)
-    assert method.render(portrait, method.encode_motion(pool.frames[0][1])).std() > 1

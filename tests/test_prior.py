@@ -1,6 +1,5 @@
 """The semantic prior: its face model, its equation, its budget, its export; that it starts where mmfa is; another prior."""
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -31,13 +30,11 @@ from reenact.methods.prior.parts import UNIT, facing
 from reenact.nn.blocks import parameter_count
 from reenact.nn.keypoints import place
 from reenact.recipes import mmfa, prior, prior_heads
-from reenact.recipes.export import export, load
+from reenact.recipes.export import export
 from reenact.recipes.expression_map import direct
 from reenact.recipes.face_priors import UNREAD, LandmarkPrior, mesh_mirror_order, read_by, recipe_of
-from reenact.recipes.run import run
 from reenact.recipes.stages import RENDER_PARTS
 from reenact.runtime.onnx_method import OnnxMethod
-from reenact.train.journal import LOG
 from training_pool import make_pool
 
 TOLERANCE = 2e-3
@@ -380,17 +377,3 @@ def test_our_prior_is_one(pool: Pool):
     )
     points = Landmarker(1).detect(image)[0].landmarks
     assert np.abs((pose.keypoints[0, :, :2].numpy() + 1) * image.shape[0] / 2 - points[:, :2]).max() < 0.5
-
-
-@pytest.mark.slow
-def test_from_training_to_a_frame(pool: Pool, tmp_path: Path):
-    """Every stage, then the folder that ships."""
-    folders = run(prior.tiny(), pool, tmp_path / "runs")
-    lines = [json.loads(line) for line in (folders[0] / LOG).read_text().splitlines()]
-    assert any("val_offsets" in line for line in lines)
-    made, seen = load(prior, folders)
-    assert len(seen) == len(folders) == 3
-    export(made, tmp_path / "weights", {"images_seen": seen})
-    method = OnnxMethod(tmp_path / "weights", "cpu")
-    portrait = method.encode_source(pool.frames[0][0], cropped=True)
-    assert method.render(portrait, method.encode_motion(pool.frames[0][1])).std() > 1

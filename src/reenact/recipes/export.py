@@ -1,6 +1,6 @@
 """Trained runs -> what ships: ONNX graphs with fp16 weights, and config.json.
 
-python -m reenact.recipes.export OUT RUN... [--method mmfa|facevid2vid|prior|sfd]
+python -m reenact.recipes.export OUT RUN... [--method mmfa|facevid2vid|prior|sfd] [--drawing RUN]
 
 Which graphs there are is the method's own affair (its `graphs()`). They hold 2-D operators only. Weights are stored as fp16
 and widened as a graph is loaded, so that the arithmetic is the run-time's choice (fp32, bf16).
@@ -25,6 +25,7 @@ from reenact.data.pool import Pool
 from reenact.nn.graphs import Graph
 from reenact.nn.keypoint_method import KeypointMethod
 from reenact.recipes import facevid2vid, mmfa, prior, sfd
+from reenact.recipes.stages import RENDER_PARTS
 from reenact.recipes.start import begin, images_seen, read_start
 
 OPSET = 18
@@ -50,6 +51,15 @@ def load(recipe: ModuleType, runs: list[Path]) -> tuple[KeypointMethod, dict[str
             f"{', '.join(map(str, runs))} hold no weights for {', '.join(sorted(missing))}: name the runs of every stage"
         )
     return model.eval(), {f"{run.parent.name}/{run.name}": seen for run in runs if (seen := images_seen(run))}
+
+
+def draw_as(model: KeypointMethod, run: Path) -> dict[str, int]:
+    """Replaces what draws by another run's, perhaps another method's; gives the images it has seen. Raises ReenactError where
+    the run lacks a part of it."""
+    drawing = nn.ModuleDict({name: getattr(model, name) for name in RENDER_PARTS})
+    if missing := set(drawing) - set(begin(drawing, read_start(run))):
+        raise ReenactError(f"{run} holds no weights for {', '.join(sorted(missing))}: name a run that draws")
+    return {f"drawing of {run.parent.name}/{run.name}": images_seen(run)}
 
 
 def export(model: KeypointMethod, folder: Path, extra: dict) -> None:
@@ -106,10 +116,12 @@ def main() -> None:
     # of the cheeks 1.5 times what is read (docs/log.md, 2026-11-21).
     parser.add_argument("--expression-gain", type=float, default=1.0, help="factor on the expression's offsets (1)")
     parser.add_argument("--data", type=Path, help="training pool, for what sfd's directions are turned to")
+    parser.add_argument("--drawing", type=Path, help="run of any method whose source encoder, dense motion and generator to take")
     given = parser.parse_args()
     recipe = RECIPES[given.method]
     try:
         model, seen = load(recipe, given.runs)
+        seen |= draw_as(model, given.drawing) if given.drawing else {}
         model.amplify(given.expression_gain)
         more = recipe.finish(model, Pool.load(given.data)) if given.data and hasattr(recipe, "finish") else {}
     except ReenactError as error:

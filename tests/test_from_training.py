@@ -1,0 +1,48 @@
+"""From training to what ships: every stage, the exported folder, a frame; and what draws taken over from another method."""
+
+import json
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import torch
+
+from reenact.core.errors import ReenactError
+from reenact.data.pool import Pool
+from reenact.recipes import facevid2vid, mmfa, prior
+from reenact.recipes.export import draw_as, export, load
+from reenact.recipes.run import run
+from reenact.runtime.onnx_method import OnnxMethod
+from reenact.train.journal import LOG
+from reenact.train.tensors import write_tensors
+from training_pool import make_pool
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("recipe", [prior, facevid2vid])
+def test_from_training_to_a_frame(recipe: ModuleType, tmp_path: Path):
+    pool = Pool.load(make_pool(tmp_path / "pool"))
+    folders = run(recipe.tiny(), pool, tmp_path / "runs")
+    lines = [json.loads(line) for line in (folders[0] / LOG).read_text().splitlines()]
+    assert any("val_offsets" in line for line in lines)
+    made, seen = load(recipe, folders)
+    assert len(seen) == len(folders) == 3
+    export(made, tmp_path / "weights", {"images_seen": seen})
+    method = OnnxMethod(tmp_path / "weights", "cpu")
+    portrait = method.encode_source(pool.frames[0][0], cropped=True)
+    assert method.render(portrait, method.encode_motion(pool.frames[0][1])).std() > 1
+
+
+def test_what_draws_is_taken_over(tmp_path: Path):
+    """The drawing is the other method's, the reading stays."""
+    other, own = mmfa.build(), facevid2vid.build()
+    before = {name: value.clone() for name, value in own.state_dict().items()}
+    write_tensors(tmp_path / "weights_00.safetensors", dict(other.state_dict()), {})
+    assert draw_as(own, tmp_path) == {f"drawing of {tmp_path.parent.name}/{tmp_path.name}": 0}
+    theirs = other.state_dict()
+    for name, value in own.state_dict().items():
+        drawn = name.split(".")[0] in ("source", "dense_motion", "generator")
+        assert torch.equal(value, theirs[name] if drawn else before[name]), name
+    write_tensors(tmp_path / "weights_00.safetensors", {n: v for n, v in theirs.items() if not n.startswith("source.")}, {})
+    with pytest.raises(ReenactError, match="no weights for source"):
+        draw_as(own, tmp_path)
