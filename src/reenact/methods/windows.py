@@ -1,7 +1,7 @@
-"""What draws, taught window by window: a mouth is a fortieth of a picture, and drawn alone costs a tenth of the whole.
+"""What draws, taught window by window: a mouth is a fortieth of a picture, and to draw it alone costs a seventh.
 
 ours. What is read, the flow and what it hides come of the whole pictures and stand still; the generator, which is nothing but
-convolutions behind them, draws a window of 96 px, of which the inner 64 are compared. So ten times as many mouths are seen in
+convolutions behind them, draws a window of 96 px, of which the inner 64 are compared. So six times as many pairs are seen in
 an hour as by the joint stage, and those that open widest most.
 """
 
@@ -84,7 +84,7 @@ def cut(maps: Tensor, corners: Int64[Tensor, "batch 2"], cells: int, rows: int =
     return torch.stack(parts)
 
 
-class Critic(nn.Module):
+class Judge(nn.Module):
     """One judge, of windows (losses/patch_gan.py)."""
 
     def __init__(self, width: int = 32) -> None:

@@ -191,7 +191,7 @@ def through_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device)
 def windows_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device) -> Task:
     """After stage three: the generator alone, window by window (methods/windows.py), most of them mouths."""
     model = method.build().to(device).train()
-    objective, critic = windows.WindowObjective().to(device), windows.Critic().to(device)
+    objective, critic = windows.WindowObjective().to(device), windows.Judge().to(device)
     names = (*method.render_parts, *method.motion_parts)
     trained = parts(model, names).to(memory_format=torch.channels_last)
     trained.requires_grad_(False)

@@ -34,9 +34,9 @@ def read_start(path: Path, pictures: Tensor | None = None) -> dict[str, Tensor]:
 
 
 def images_seen(path: Path) -> int:
-    """How many images a run's weights have seen; 0 for weights that do not say."""
-    checkpoint = path / CHECKPOINT
-    return int(read_tensors(checkpoint, ())[1].get("images", 0)) if checkpoint.exists() else 0
+    """How many images a run's weights, or those of a folder of pieces, have seen; 0 for weights that do not say."""
+    files = [path / CHECKPOINT, *sorted(path.glob(PARTS))]
+    return next((int(read_tensors(file, ())[1].get("images", 0)) for file in files if file.exists()), 0)
 
 
 def begin(trained: nn.ModuleDict, tensors: Mapping[str, Tensor]) -> list[str]:

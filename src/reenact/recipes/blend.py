@@ -1,0 +1,57 @@
+"""Between two sets of weights, number by number: what the second has learned, without all that it has forgotten.
+
+python -m reenact.recipes.blend OUT FIRST SECOND --share 0.75
+
+Wortsman et al., Robust fine-tuning of zero-shot models (arXiv 2109.01903): the second must have been trained on from the first.
+OUT becomes a folder that --start and the exporter take.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from pathlib import Path
+
+from torch import Tensor
+
+from reenact.core.errors import ReenactError
+from reenact.recipes.start import images_seen, read_start
+from reenact.train.tensors import write_tensors
+
+FILE = "weights_00.safetensors"
+
+
+def blended(first: Mapping[str, Tensor], second: Mapping[str, Tensor], share: float) -> dict[str, Tensor]:
+    """first + share (second - first) of every tensor that both have; what only the first has, as it is.
+
+    Raises ReenactError where a tensor has two shapes, or none is in both.
+    """
+    if not first.keys() & second.keys():
+        raise ReenactError("the two have no tensor in common: give a run, and one that started from it")
+    if odd := sorted(name for name in first.keys() & second.keys() if first[name].shape != second[name].shape):
+        raise ReenactError(f"{odd[0]} has two shapes: give a run, and one that started from it")
+    return {
+        name: value.lerp(second[name].to(value), share) if name in second and value.is_floating_point() else value
+        for name, value in first.items()
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("first", type=Path)
+    parser.add_argument("second", type=Path, help="a run that started from the first")
+    parser.add_argument("--share", type=float, required=True, help="0: the first, 1: the second")
+    given = parser.parse_args()
+    try:
+        if not 0 <= given.share <= 1:
+            raise ReenactError(f"--share {given.share:g}: must be 0 to 1")
+        tensors = blended(read_start(given.first), read_start(given.second), given.share)
+        given.out.mkdir(parents=True, exist_ok=True)
+        write_tensors(given.out / FILE, tensors, {"images": str(images_seen(given.second))})
+    except ReenactError as error:
+        raise SystemExit(f"error: {error}") from None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,25 @@
+"""Weights between two runs."""
+
+import pytest
+import torch
+
+from reenact.core.errors import ReenactError
+from reenact.recipes.blend import blended
+
+
+def test_a_share_of_the_way():
+    first = {"a": torch.zeros(3), "count": torch.tensor(7), "own": torch.ones(1)}
+    second = {"a": torch.full((3,), 4.0), "count": torch.tensor(9), "other": torch.ones(2)}
+    found = blended(first, second, 0.75)
+    assert found.keys() == first.keys()
+    assert torch.equal(found["a"], torch.full((3,), 3.0)) and found["count"] == 7 and found["own"] == 1
+    assert torch.equal(blended(first, second, 0.0)["a"], first["a"]) and torch.equal(
+        blended(first, second, 1.0)["a"], second["a"]
+    )
+
+
+def test_strangers_are_refused():
+    with pytest.raises(ReenactError, match="no tensor in common"):
+        blended({"a": torch.zeros(1)}, {"b": torch.zeros(1)}, 0.5)
+    with pytest.raises(ReenactError, match="two shapes"):
+        blended({"a": torch.zeros(1)}, {"a": torch.zeros(2)}, 0.5)
