@@ -88,6 +88,7 @@ BAD: dict[str, tuple[Case, str]] = {
     "empty driving video": (lambda f: ["{face}", file(f, "empty.mp4", b"")], "empty"),
     "text renamed .jpg": (lambda f: [file(f, "text.jpg", b"no picture\n" * 99), "{clip}"], "not a photo"),
     "text renamed .mp4": (lambda f: ["{face}", file(f, "text.mp4", b"no video\n" * 99)], "not a video"),
+    "a call as driver": (lambda f: ["{face}", file(f, "call.rnct", b"RNCT" * 99)], "reenact decode PORTRAIT"),
     "folder as portrait": (lambda f: ["{here}", "{clip}"], "not a file"),
     "cut-off photo": (lambda f: [file(f, "half.png", Path(photo(f, face())).read_bytes()[:20000]), "{clip}"], "damaged"),
     "truncated mp4": (lambda f: ["{face}", shortened(f)], "cut off"),

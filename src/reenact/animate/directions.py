@@ -49,7 +49,7 @@ class Directions:
         """Of a weights folder whose code has `size` numbers. Raises ReenactError where there are none of its own."""
         path, remedy = Path(folder) / FILE, f"make it with: reenact directions {folder} --keep"
         if not path.is_file():
-            raise ReenactError(f"{folder} has no {FILE}, which sliders by direction (y7=1) need; {remedy}")
+            raise ReenactError(f"{folder} has no {FILE}, which sliders by direction (y7=1) need: take --method sfd, or {remedy}")
 
         def make(held: Mapping[str, Any]) -> Directions:
             steps = np.float32([entry["step"] for entry in held["directions"]])

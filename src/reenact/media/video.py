@@ -171,6 +171,8 @@ def _open(path: Path) -> Any:
         # "file:" keeps odd names from being read as addresses.
         container = av.open(f"file:{path}", options={"protocol_whitelist": "file"})
     except (av.FFmpegError, ValueError):
+        if path.suffix.lower() == ".rnct":
+            raise ReenactError(f"{path}: a call, not a video; play it with: reenact decode PORTRAIT {path} -o OUT.mp4") from None
         raise ReenactError(f"{path}: not a video, or cut off; copy it again or convert it to an H.264 mp4") from None
     if container.format.name in ("tty", "bin", "srt", "webvtt"):
         container.close()
