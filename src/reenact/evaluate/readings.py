@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float32
@@ -62,6 +62,7 @@ class FaceReader:
         self._faces: Memo[Face | None] = Memo()
         self._followed: Memo[Face | None] = Memo()
         self._readings: Memo[Reading | None] = Memo()
+        self._emotions: Memo[np.ndarray] = Memo()
 
     def find(self, image: Image) -> Face | None:
         """The largest face; None where there is none.
@@ -76,9 +77,13 @@ class FaceReader:
             return None
         return self._followed.get(image, lambda picture: self.landmarker.track(picture, Face(landmarks, 1.0)))
 
-    def read(self, image: Image) -> Reading | None:
-        """Everything of the largest face; None where there is none."""
-        return self._readings.get(image, self._read)
+    def read(self, image: Image, felt: bool = True) -> Reading | None:
+        """Everything of the largest face; None where there is none. felt: also its emotion, which costs as much as all else."""
+        reading = self._readings.get(image, self._read)
+        if reading is None or self._emotion is None or not felt:
+            return reading
+        network, landmarks = self._emotion, reading.landmarks
+        return replace(reading, emotion=self._emotions.get(image, lambda seen: network.embed([face_box(seen, landmarks)])[0][0]))
 
     def _find(self, image: Image) -> Face | None:
         faces = self.landmarker.detect(image)
@@ -88,13 +93,12 @@ class FaceReader:
         face = self.find(image)
         if face is None:
             return None
-        embedded = self._emotion.embed([face_box(image, face.landmarks)])[0][0] if self._emotion else None
         return Reading(
             landmarks=face.landmarks,
             blendshapes=self.landmarker.blendshapes(face).reshape(-1),
             fit=fit_head(face.landmarks),
             identity={net: network.embed(image, face.landmarks) for net, network in self._identity.items()},
-            emotion=embedded,
+            emotion=None,
         )
 
 

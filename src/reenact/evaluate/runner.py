@@ -31,7 +31,8 @@ from reenact.faces.landmarker import Face
 from reenact.faces.pose import fit_head
 
 HEAVY_SPACING = 5
-"""ours: Inception and LPIPS-VGG read frames at least so many apart; nearer ones say little new and cost most of the time"""
+"""ours: Inception, LPIPS-VGG and the emotion network read frames at least so many apart; nearer ones say little new and cost
+most of the time"""
 
 
 @dataclass
@@ -93,13 +94,12 @@ class ItemRun:
 
     def score(self, index: int, driving: Image, truth: Image | None) -> None:
         """One frame: every figure of every contender. truth: None where nobody knows it."""
-        reader = self._scorer.reader
-        driving_reading = reader.read(driving)
-        wanted = driving_reading if truth is None or truth is driving else reader.read(truth)
+        reader, heavy = self._scorer.reader, self._scored % self._heavy_step == 0
+        driving_reading = reader.read(driving, heavy)
+        wanted = driving_reading if truth is None or truth is driving else reader.read(truth, heavy)
         pictures = {name: drive(driving, driving_reading) for name, drive in self.drivers.items()}
-        heavy = self._scored % self._heavy_step == 0
         figures = self._picture_figures(pictures, truth, heavy)
-        readings = {name: reader.read(image) for name, image in pictures.items()}
+        readings = {name: reader.read(image, heavy) for name, image in pictures.items()}
         for name, image in pictures.items():
             figures[name].update(self._still_figures(image, readings[name], wanted))
             self._count(name, readings[name], wanted, truth is not None, figures[name])
