@@ -66,7 +66,7 @@ def test_a_turned_head_leaves_the_corners_alone(photo: np.ndarray):
     clear = shown > 0.999
     wanted = one.image.astype(int)
     assert np.abs(held - wanted)[clear].mean() < np.abs(drawn - wanted)[clear].mean() / 2
-    assert np.array_equal(held[person > 0.9], drawn[person > 0.9])
+    assert np.abs(held - drawn)[person > 0.9].max() <= 1, "the person is drawn as without it, rounding apart"
 
 
 def test_a_portrait_without_it_is_drawn_all_the_same(photo: np.ndarray):
