@@ -60,7 +60,6 @@ class FaceReader:
         self._identity = {net: IdentityNetwork(net, threads, precision) for net in identities}
         self._emotion = Emotion(threads, precision) if emotion else None
         self._faces: Memo[Face | None] = Memo()
-        self._followed: Memo[Face | None] = Memo()
         self._readings: Memo[Reading | None] = Memo()
         self._emotions: Memo[np.ndarray] = Memo()
 
@@ -70,12 +69,6 @@ class FaceReader:
         The detector finds the region; the landmarks found there give a better region, in which they are read once more.
         """
         return self._faces.get(image, self._find)
-
-    def follow(self, image: Image, landmarks: Float32[np.ndarray, "478 3"] | None) -> Face | None:
-        """The face that had these landmarks a frame ago, which costs a third of `find`; None where it has gone."""
-        if landmarks is None:
-            return None
-        return self._followed.get(image, lambda picture: self.landmarker.track(picture, Face(landmarks, 1.0)))
 
     def read(self, image: Image, felt: bool = True) -> Reading | None:
         """Everything of the largest face; None where there is none. felt: also its emotion, which costs as much as all else."""
