@@ -158,6 +158,9 @@ def test_a_moved_portrait_by_itself(tmp_path):
     # across identities there is no truth: figures of motion and identity, none of pixels
     across = run_item(Item("x", Shot(clip, 1), clip, None), {"still": still}, scorer, 256, every=2).tallies["still"].report()
     assert across["frames"] == 2 and "ard" in across and not {"l1", "akd_mesh", "lpips_alex"} & set(across)
+    longer = write_clip(tmp_path / "longer.mp4", [0, 2, 4, 6, 9, 12, 15, 19])
+    steady = run_item(Item("l", Shot(longer), longer, longer, first=False), {"still": still}, scorer, 256, every=4)
+    assert steady.tallies["still"].report()["jitter"] == 0, "a picture that stands still does not tremble"
     with VideoWriter(tmp_path / "wide.mp4", 25) as video:
         video.write(np.zeros((64, 128, 3), np.uint8))
     with pytest.raises(ReenactError, match="square"):
