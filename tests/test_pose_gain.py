@@ -53,3 +53,9 @@ def test_a_bad_file_is_one_line(text: str, says: str, tmp_path: Path):
     with pytest.raises(ReenactError, match=says) as raised:
         PoseGain.load(tmp_path, "x")
     assert "\n" not in str(raised.value)
+
+
+def test_gains_that_name_no_weights_are_nobodys(tmp_path: Path):
+    (tmp_path / FILE).write_text('{"weights": "", "yaw": 1.2, "pitch": 1.1}')
+    with pytest.raises(ReenactError, match="other weights"):
+        PoseGain.load(tmp_path, "x")

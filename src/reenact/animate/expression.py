@@ -143,7 +143,7 @@ class ExpressionMap:
             require(all(np.isfinite(array).all() for array in arrays.values()))
             return ExpressionMap(**arrays, method=str(held["method"]), weights=str(held["weights"]))
 
-        return read_measured(path, weights, make, "expression map", remedy)
+        return read_measured(path, weights, make, "expression map", remedy, unnamed=True)
 
 
 def region_blendshapes(region: Region) -> list[int]:

@@ -12,9 +12,16 @@ from reenact.core.errors import ReenactError
 Found = TypeVar("Found")
 
 
-def read_measured(path: Path, weights: str, make: Callable[[Mapping[str, Any]], Found], what: str, remedy: str) -> Found:
-    """What `make` makes of the file, which must have been measured on the weights of this fingerprint ('': any; a file
-    that says '' is taken for all).
+def read_measured(
+    path: Path,
+    weights: str,
+    make: Callable[[Mapping[str, Any]], Found],
+    what: str,
+    remedy: str,
+    unnamed: bool = False,
+) -> Found:
+    """What `make` makes of the file, which must have been measured on the weights of this fingerprint. unnamed: where either
+    side's fingerprint is '', the file is taken.
 
     make: may raise ValueError, KeyError or TypeError for a file that says something else. Raises ReenactError, which names
     `what` is wanted and the `remedy`, for a file that is damaged or another one's.
@@ -24,7 +31,8 @@ def read_measured(path: Path, weights: str, make: Callable[[Mapping[str, Any]], 
         found = make(held)
     except (OSError, ValueError, KeyError, TypeError):
         raise ReenactError(f"{path} holds no {what} of these weights; {remedy}") from None
-    if weights and held.get("weights") not in (weights, ""):
+    said = held.get("weights")
+    if said != weights and not (unnamed and "" in (said, weights)):
         raise ReenactError(f"{path} was measured on other weights; {remedy}")
     return found
 

@@ -20,26 +20,19 @@ WEIGHTS = {"adversarial": 0.03, "matching": 0.3}
 CRITIC_WEIGHTS = {"critic": 1.0}
 
 
-class Adversary(nn.Module):
-    """Both judges, and what each side learns from them."""
+class Judges(nn.Module):
+    """One or several patch discriminators, and what each side learns from them. A subclass gives `judges`."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.whole = PatchDiscriminator(WIDTH, blocks=4)
-        self.parts = PatchDiscriminator(WIDTH, blocks=3)
-
-    def shown(self, frame: Float[Tensor, "batch 3 size size"], driving: Tensors) -> dict[str, Tensor]:
-        """What the judges see of a drawn picture and of the true one."""
-        truth = driving["image"]
-        parts, true_parts = (enlarged(picture, driving) for picture in (frame, truth))
-        return {"fake": frame, "real": truth, "fake_parts": parts, "real_parts": true_parts}
+    def judges(self) -> tuple[tuple[PatchDiscriminator, str], ...]:
+        """Each judge with the suffix of what it is shown: fake<suffix>, real<suffix>."""
+        raise NotImplementedError
 
     def terms(self, shown: Tensors) -> dict[str, Float[Tensor, ""]]:
         """For what draws: the hinge's other side, and the distance of the judges' features to those of the true picture.
 
         Gradients reach the fake pictures; whoever calls it keeps the judges' own parameters still (train/loop.py does)."""
         adversarial, matching = [], []
-        for judge, name in ((self.whole, ""), (self.parts, "_parts")):
+        for judge, name in self.judges():
             fake = judge(shown[f"fake{name}"])
             with torch.no_grad():
                 real = judge(shown[f"real{name}"])
@@ -48,8 +41,26 @@ class Adversary(nn.Module):
         return {"adversarial": torch.stack(adversarial).sum(), "matching": torch.stack(matching).sum()}
 
     def forward(self, shown: Tensors) -> dict[str, Float[Tensor, ""]]:
-        """For the judges: hinge, both summed; 4 for judges that know nothing."""
+        """For the judges: hinge, summed; 2 for each judge that knows nothing."""
         losses = []
-        for judge, name in ((self.whole, ""), (self.parts, "_parts")):
+        for judge, name in self.judges():
             losses.append(hinge_discriminator(judge(shown[f"real{name}"]).logits, judge(shown[f"fake{name}"]).logits))
         return {"critic": torch.stack(losses).sum()}
+
+
+class Adversary(Judges):
+    """Of whole pictures, and of eyes and mouth enlarged."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.whole = PatchDiscriminator(WIDTH, blocks=4)
+        self.parts = PatchDiscriminator(WIDTH, blocks=3)
+
+    def judges(self) -> tuple[tuple[PatchDiscriminator, str], ...]:
+        return (self.whole, ""), (self.parts, "_parts")
+
+    def shown(self, frame: Float[Tensor, "batch 3 size size"], driving: Tensors) -> dict[str, Tensor]:
+        """What the judges see of a drawn picture and of the true one."""
+        truth = driving["image"]
+        parts, true_parts = (enlarged(picture, driving) for picture in (frame, truth))
+        return {"fake": frame, "real": truth, "fake_parts": parts, "real_parts": true_parts}

@@ -70,9 +70,7 @@ class RenderObjective(nn.Module):
         target: the source's person in the driving picture's motion; the driving picture itself, but where a rendered person
         drives another. Heads differ in size, so there the place and scale are the target's.
         """
-        count = len(source["image"])
-        both = model.motion(torch.cat([source["image"], driving["image"]]))
-        read = [{name: value[part] for name, value in both.items()} for part in (slice(count), slice(count, None))]
+        read = read_both(model, source, driving)
         theirs = {name: _elsewhere(read[1][name], driving, target, name) for name in read[1]}
         poses = [model.pose(read[0][model.person], motion) for motion in (read[0], theirs)]
         rendered = model.render_poses(source["image"], model.pyramid(source["image"]), *poses)
@@ -130,6 +128,13 @@ class RenderObjective(nn.Module):
     def _person(self, picture: Tensor, region: Region) -> Tensor:
         """Who a picture shows: SFace's embedding, found with the face mesh."""
         return self.sface.embed(picture.float(), self.face_mesh.read(picture.float(), region))
+
+
+def read_both(model: KeypointMethod, source: Tensors, driving: Tensors) -> list[dict[str, Tensor]]:
+    """What the motion network says of both pictures, in one pass."""
+    count = len(source["image"])
+    both = model.motion(torch.cat([source["image"], driving["image"]]))
+    return [{name: value[part] for name, value in both.items()} for part in (slice(count), slice(count, None))]
 
 
 def _elsewhere(read: Tensor, driving: Tensors, target: Tensors, name: str) -> Tensor:

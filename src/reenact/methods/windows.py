@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float, Int64
+from jaxtyping import Int64
 from torch import Tensor, nn
 
 from reenact.faces.points import LIPS
 from reenact.losses.lpips import LPIPS
-from reenact.losses.patch_gan import PatchDiscriminator, feature_matching, hinge_discriminator, hinge_generator
+from reenact.losses.patch_gan import PatchDiscriminator
+from reenact.methods.adversary import WIDTH, Judges
+from reenact.methods.self_reenactment import read_both
 from reenact.nn.keypoint_method import KeypointMethod
 from reenact.nn.keypoints import Pose, Tensors
 
@@ -29,7 +31,6 @@ SHAKE = 0.06
 """ours: by how much the middle of a mouth's window is off, half sides of the picture"""
 WEIGHTS = {"l1": 4.0, "lpips": 1.5, "adversarial": 0.05, "matching": 0.5}
 """ours, as in the joint stage; the critic weighs more, since a mouth's inside cannot be looked up in the source"""
-CRITIC_WEIGHTS = {"critic": 1.0}
 
 
 class WindowObjective(nn.Module):
@@ -41,10 +42,9 @@ class WindowObjective(nn.Module):
 
     def forward(self, model: KeypointMethod, source: Tensors, driving: Tensors) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """The terms, and what a critic is shown: `fake` and `real` windows [2 B,3,64,64]."""
-        image, count = source["image"], len(source["image"])
+        image = source["image"]
         with torch.no_grad():
-            both = model.motion(torch.cat([image, driving["image"]]))
-            read = [{name: value[part] for name, value in both.items()} for part in (slice(count), slice(count, None))]
+            read = read_both(model, source, driving)
             poses = [model.pose(read[0][model.person], motion) for motion in read]
             field, features, code = model.decide(image, *poses)
             pyramid = tuple(model.pyramid(image).values())
@@ -84,20 +84,12 @@ def cut(maps: Tensor, corners: Int64[Tensor, "batch 2"], cells: int, rows: int =
     return torch.stack(parts)
 
 
-class Judge(nn.Module):
-    """One judge, of windows (losses/patch_gan.py)."""
+class Judge(Judges):
+    """One judge, of windows."""
 
-    def __init__(self, width: int = 32) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.judge = PatchDiscriminator(width, blocks=3)
+        self.judge = PatchDiscriminator(WIDTH, blocks=3)
 
-    def terms(self, shown: Tensors) -> dict[str, Float[Tensor, ""]]:
-        """For what draws. Gradients reach the fake windows; whoever calls it keeps the judge still (train/loop.py does)."""
-        fake = self.judge(shown["fake"])
-        with torch.no_grad():
-            real = self.judge(shown["real"])
-        return {"adversarial": hinge_generator(fake.logits), "matching": feature_matching(fake.features, real.features)}
-
-    def forward(self, shown: Tensors) -> dict[str, Float[Tensor, ""]]:
-        """For the judge: 2 for one that knows nothing."""
-        return {"critic": hinge_discriminator(self.judge(shown["real"]).logits, self.judge(shown["fake"]).logits)}
+    def judges(self) -> tuple[tuple[PatchDiscriminator, str], ...]:
+        return ((self.judge, ""),)

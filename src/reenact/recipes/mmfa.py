@@ -133,10 +133,14 @@ EXPRESSION = ("motion.expression.", "motion.log_variance.", "expression.")
 """of a model's state, what says an expression and undoes it"""
 
 
-def anew(found: Mapping[str, Tensor], fresh: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The looks as they were found; what says an expression begins from nothing, in every form alike."""
-    kept = {name: value for name, value in found.items() if not name.startswith(EXPRESSION)}
-    return kept | {name: value for name, value in fresh.items() if name.startswith(EXPRESSION)}
+GENERATOR = ("generator.",)
+"""what draws behind the flow"""
+
+
+def anew(found: Mapping[str, Tensor], fresh: Mapping[str, Tensor], names: tuple[str, ...] = EXPRESSION) -> dict[str, Tensor]:
+    """Weights as they were found; what the names begin begins from nothing, in every form alike."""
+    kept = {name: value for name, value in found.items() if not name.startswith(names)}
+    return kept | {name: value for name, value in fresh.items() if name.startswith(names)}
 
 
 def make_form(stage: Stage, pool: Pool, device: torch.device) -> Task:
@@ -167,14 +171,8 @@ def without_scale() -> Stage:
     return form(replace(WHOLE, offsets="free", transform="facevid2vid"))
 
 
-def drawn_anew(found: Mapping[str, Tensor], fresh: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """What decides the flow as it was found; the generator begins from nothing."""
-    kept = {name: value for name, value in found.items() if not name.startswith("generator.")}
-    return kept | {name: value for name, value in fresh.items() if name.startswith("generator.")}
-
-
 def make_drawn(stage: Stage, pool: Pool, device: torch.device) -> Task:
-    return render_task(replace(method(stage.model), adopt=drawn_anew), stage, pool, device)
+    return render_task(replace(method(stage.model), adopt=partial(anew, names=GENERATOR)), stage, pool, device)
 
 
 def drawn_in(scales: Scales) -> Stage:

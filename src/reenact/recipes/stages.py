@@ -211,7 +211,7 @@ def windows_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device)
         return Validation(figures, *shown.drawn_rows(draw_as_read, validation, data))
 
     batch, adopt = stage.schedule.batch, _adopter(method, model)
-    judge = Critic(critic, critic, windows.CRITIC_WEIGHTS, CRITIC_SHARE * stage.schedule.learning_rate)
+    judge = Critic(critic, critic, CRITIC_WEIGHTS, CRITIC_SHARE * stage.schedule.learning_rate)
     return Task(trained, compute, lambda seen, share: data.pairs(seen, batch, share), check, judge, data=about(pool), adopt=adopt)
 
 
