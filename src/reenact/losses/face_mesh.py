@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from reenact.core.assets import fetch
 from reenact.core.errors import ReenactError
 from reenact.core.face_mesh import BLENDSHAPE_POINTS, MESH_SIZE, REGION_SIZE
+from reenact.losses.frozen import pointwise, prelu
 from reenact.losses.regions import Region
 from reenact.losses.tflite_weights import Weights
 
@@ -68,6 +69,8 @@ class _Conv(nn.Module):
         self.register_buffer("bias", weights.take(), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
+        if self.weight.shape[-1] == 1:
+            return pointwise(x, self.weight, self.bias)
         return F.conv2d(x, self.weight, self.bias, self.stride, self.padding, groups=self.groups)
 
 
@@ -77,7 +80,7 @@ class _PReLU(nn.Module):
         self.register_buffer("slope", weights.take().reshape(-1), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.prelu(x, self.slope)
+        return prelu(x, self.slope)
 
 
 class _Block(nn.Module):

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from reenact.core.assets import cache_dir, fetch
 from reenact.core.errors import ReenactError
 from reenact.core.face_mesh import ARCFACE_SIZE
+from reenact.losses.frozen import prelu
 from reenact.losses.regions import arcface_region
 
 EMBEDDING = 128
@@ -44,7 +45,7 @@ class SFace(nn.Module):
         """RGB in [0, 1], aligned by `arcface_region` -> an embedding of unit length."""
         x = (face * 255 - 127.5) / 128
         x = self.norm(self.layers(x.contiguous(memory_format=torch.channels_last)))
-        return F.normalize(F.linear(x.contiguous().flatten(1), self.weight, self.bias), dim=-1)
+        return F.normalize(F.linear(x.contiguous().flatten(1), self.weight, self.bias).float(), dim=-1)
 
     def embed(
         self, picture: Float[Tensor, "batch 3 side side"], landmarks: Float[Tensor, "batch 478 d"]
@@ -72,7 +73,7 @@ class _Convolution(nn.Module):
         self.register_buffer("slope", slope.reshape(-1), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.prelu(F.conv2d(x, self.weight, self.bias, self.stride, self.padding, groups=self.groups), self.slope)
+        return prelu(F.conv2d(x, self.weight, self.bias, self.stride, self.padding, groups=self.groups), self.slope)
 
 
 class _Affine(nn.Module):

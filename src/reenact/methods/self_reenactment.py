@@ -108,26 +108,28 @@ class RenderObjective(nn.Module):
             with torch.no_grad():
                 wanted = region.inward(self.face_mesh.read(target.float(), region))
                 shapes = self.face_mesh.blendshapes(region.outward(wanted))
-                person = self.sface.embed(target.float(), region.outward(wanted))
             found = region.inward(self.face_mesh.read(frame.float(), region))
-            # looked at where the true face is: an embedding says who it is, not where
-            shown = self.sface.embed(frame.float(), region.outward(wanted))
             weight = found.new_ones(found.shape[1], 1)
             weight[list(EXPRESSIVE)] = 3
             gap = [torch.stack([x[:, a] - x[:, b] for a, b in MESH_GAPS], 1)[..., :2] for x in (found, wanted)]
-            known = {} if portrait is None else {"identity_source": identity_distance(shown, self._person(*portrait))}
-            return {
-                **known,
+            read = {
                 "mesh": ((found - wanted)[..., :2].abs() * weight).mean(),
                 "mesh_gaps": F.l1_loss(*gap),
-                "identity": identity_distance(shown, person),
                 "mesh_shapes": F.l1_loss(self.face_mesh.blendshapes(region.outward(found)), shapes),
             }
+        # looked at where the true face is: an embedding says who it is, not where
+        place = region.outward(wanted)
+        shown = self.sface.embed(frame, place)
+        with torch.no_grad():
+            people = {"identity": self.sface.embed(target, place)}
+            if portrait is not None:
+                people["identity_source"] = self._person(*portrait)
+        return read | {name: identity_distance(shown, person) for name, person in people.items()}
 
     @torch.no_grad()
     def _person(self, picture: Tensor, region: Region) -> Tensor:
         """Who a picture shows: SFace's embedding, found with the face mesh."""
-        return self.sface.embed(picture.float(), self.face_mesh.read(picture.float(), region))
+        return self.sface.embed(picture, self.face_mesh.read(picture.float(), region))
 
 
 def read_both(model: KeypointMethod, source: Tensors, driving: Tensors) -> list[dict[str, Tensor]]:

@@ -16,7 +16,7 @@ from reenact.methods.facevid2vid.config import Config
 from reenact.methods.facevid2vid.model import FaceVid2Vid
 from reenact.methods.facevid2vid.objective import MOTION_WEIGHTS, MotionObjective
 from reenact.recipes import mmfa
-from reenact.recipes.stages import Recipe, joint_task, motion_task, render_task, through_task
+from reenact.recipes.stages import Recipe, drawing_task, joint_task, motion_task, render_task, through_task
 from reenact.train.config import Stage, Task
 
 
@@ -44,6 +44,10 @@ def make_through(stage: Stage, pool: Pool, device: torch.device) -> Task:
     return through_task(METHOD, stage, pool, device)
 
 
+def make_drawing(stage: Stage, pool: Pool, device: torch.device) -> Task:
+    return drawing_task(METHOD, stage, pool, device)
+
+
 def motion() -> Stage:
     """Stage one, as mmfa's, on its own terms."""
     return replace(mmfa.motion(), task=make_motion, weights=MOTION_WEIGHTS, model=Config())
@@ -67,6 +71,11 @@ def joint() -> Stage:
 def through() -> Stage:
     """Instead of stage three, with mmfa's drawing as it is."""
     return mmfa.through(joint(), make_through)
+
+
+def drawing() -> Stage:
+    """What draws, by the yardstick's own reading, as mmfa's last stage."""
+    return replace(mmfa.drawing(), task=make_drawing, model=Config(), after=("joint",))
 
 
 def whole() -> tuple[Stage, ...]:

@@ -23,7 +23,7 @@ from reenact.methods.mmfa.model import Mmfa
 from reenact.methods.mmfa.objective import MotionObjective, motion_weights
 from reenact.methods.self_reenactment import RENDER_WEIGHTS
 from reenact.nn.sizes import Scales
-from reenact.recipes.stages import Recipe, joint_task, motion_task, render_task, windows_task
+from reenact.recipes.stages import Recipe, drawing_task, joint_task, motion_task, render_task, windows_task
 from reenact.train.config import Schedule, Stage, Task
 
 WHOLE = Config(offsets="without_pose", code="gaussian")
@@ -113,8 +113,22 @@ def through(joint: Stage, task: Callable[..., Task]) -> Stage:
     return replace(joint, name="through", task=task, weights=weights, after=("motion", "render256"))
 
 
+def make_drawing(stage: Stage, pool: Pool, device: torch.device) -> Task:
+    return drawing_task(method(stage.model), stage, pool, device)
+
+
+def drawing() -> Stage:
+    """Stage five: everything that draws, whole pictures again, with more weight on whose face it is, which windows blur."""
+    schedule = Schedule(images=9_600, batch=8, learning_rate=2e-4, warm_up=240, save_every=1_200, log_every=80)
+    stage = replace(render256(), name="drawing", task=make_drawing, schedule=schedule, after=("mouths",))
+    weights = RENDER_WEIGHTS | adversary.WEIGHTS | PERSON_WEIGHTS
+    return replace(stage, weights=weights, same_motion=0.15, mouths=0.4)
+
+
 SCALES_WEIGHT = 0.5
 """ours: of the losses of smaller pictures, in those of the whole one"""
+PERSON_WEIGHTS = {"identity": 0.5, "identity_source": 2.0}
+"""ours: of the stage that ends with the whole face"""
 JOINT_SHARE = 0.5
 """ours: of the motion stage's weights, in the joint stage"""
 
@@ -195,8 +209,8 @@ def each_scale() -> Stage:
 
 
 def whole() -> tuple[Stage, ...]:
-    """motion; render at 128; render at 256; joint; mouths."""
-    return motion(), render(), render256(), joint(), mouths()
+    """motion; render at 128; render at 256; joint; mouths; drawing."""
+    return motion(), render(), render256(), joint(), mouths(), drawing()
 
 
 def tiny() -> tuple[Stage, ...]:

@@ -24,7 +24,7 @@ from reenact.recipes import shown
 from reenact.train.config import Critic, Shown, Stage, Task, Terms, Validation
 from reenact.train.state import fill
 
-CHECKED_TERMS = ("lpips", "features", "mesh", "mesh_gaps", "mesh_shapes")
+CHECKED_TERMS = ("lpips", "features", "mesh", "mesh_gaps", "mesh_shapes", "identity", "identity_source")
 CHECKED_AT_ONCE = 32
 """ours: pictures of one validation batch"""
 
@@ -155,6 +155,7 @@ def joint_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device, s
     batches are small here, pairs of one clip are alike, and weights that shipped have lost their norms (recipes/revive.py).
     """
     model = method.build().to(device).train()  # the stages before it have done what `fresh` does
+    reads = not set(method.motion_parts) <= set(still)
     objective, reading = RenderObjective().to(device), method.motion_objective(model).to(device)
     names = (*method.render_parts, *method.motion_parts)
     trained = parts(model, names)
@@ -168,7 +169,7 @@ def joint_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device, s
         hold_norms(model)
         terms, rendered, read = objective.joint(model, *batch)
         more, exhibit = judge(rendered.frame, batch[2])
-        return {**terms, **reading.compare(model, read, batch[1]), **more}, exhibit
+        return {**terms, **(reading.compare(model, read, batch[1]) if reads else {}), **more}, exhibit
 
     def check(average: Mapping[str, Tensor]) -> Validation:
         validation = averaged(method.build().to(device), names, average)
@@ -186,6 +187,11 @@ def joint_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device, s
 def through_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device) -> Task:
     """As `joint_task`, through a drawing that stands still: methods that draw with the same weights go on doing so."""
     return joint_task(method, stage, pool, device, still=RENDER_PARTS)
+
+
+def drawing_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device) -> Task:
+    """As `joint_task`, by a reading that stands still: what is measured on it (sliders, the codec's steps) stays true."""
+    return joint_task(method, stage, pool, device, still=method.motion_parts)
 
 
 def windows_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device) -> Task:
@@ -297,7 +303,8 @@ def _render_figures(draw: Callable, objective: RenderObjective, model: KeypointM
         cut = slice(first, first + CHECKED_AT_ONCE)
         source, driving = data.read(source_rows[cut]), data.read(driving_rows[cut])
         rendered, truth = draw(model, source, driving), driving["image"]
-        found = {name: float(value) for name, value in objective.terms(model, rendered, driving).items() if name in CHECKED_TERMS}
+        terms = objective.terms(model, rendered, driving, source)
+        found = {name: float(value) for name, value in terms.items() if name in CHECKED_TERMS}
         found["l1"] = float((rendered.frame - truth).abs().mean())
         still = {
             "l1": float((source["image"] - truth).abs().mean()),
