@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
-from jaxtyping import Bool, Float32
+from jaxtyping import Float32
 from PIL import Image as PILImage
 
 from reenact.core.types import Image, Placement
@@ -92,7 +92,8 @@ def _excess(value: float, free: float) -> float:
 
 
 def cut(image: Image, placement: Placement, size: int = 256) -> Image:
-    """The square `placement` as size x size pixels, smoothed where it shrinks; beyond the picture its colours fade out."""
+    """The square `placement` as size x size pixels, smoothed where it shrinks; beyond the picture
+    its edge goes on, and fades."""
     reach = placement.side / 2 * (abs(np.cos(placement.angle)) + abs(np.sin(placement.angle))) + 2
     left, top = int(np.floor(placement.centre_x - reach)), int(np.floor(placement.centre_y - reach))
     right, bottom = int(np.ceil(placement.centre_x + reach)), int(np.ceil(placement.centre_y + reach))
@@ -107,16 +108,16 @@ def cut(image: Image, placement: Placement, size: int = 256) -> Image:
     height, width = image.shape[:2]
     if left >= 0 and top >= 0 and right <= width and bottom <= height:
         return crop
-    return filled(crop, _inside(placement, size, width, height))
+    return filled(crop, _beyond(placement, size, width, height))
 
 
-def _inside(place: Placement, size: int, width: int, height: int) -> Bool[np.ndarray, "size size"]:
-    """Which of the square's size x size pixels have their middle in a picture of this width and height."""
-    steps = ((np.arange(size) + 0.5) / size - 0.5) * place.side
+def _beyond(place: Placement, size: int, width: int, height: int) -> Float32[np.ndarray, "size size"]:
+    """How far the middles of the square's size x size pixels lie outside a picture of this width and height, in sides."""
+    steps = (((np.arange(size) + 0.5) / size - 0.5) * place.side).astype(np.float32)
     cos, sin = np.cos(place.angle), np.sin(place.angle)
     x = place.centre_x + cos * steps[None] - sin * steps[:, None]
     y = place.centre_y + sin * steps[None] + cos * steps[:, None]
-    return (x >= 0) & (x <= width) & (y >= 0) & (y <= height)
+    return np.hypot(x - x.clip(0, width), y - y.clip(0, height)).astype(np.float32) / np.float32(place.side)
 
 
 def _window(image: Image, left: int, top: int, right: int, bottom: int) -> Image:

@@ -1,20 +1,28 @@
-"""What lies beyond a photo's border, where a crop reaches over it: colours that fade into each other, without streaks.
+"""What lies beyond a photo's border, where a crop reaches over it: its edge goes on outwards, and fades into smooth colours.
 
-Pull-push (Gortler et al., The Lumigraph, SIGGRAPH 1996, section 3.4): averages of what is known, coarser and coarser, then each
-gap takes the coarser average. ours: that for a crop's margin; an edge repeated outwards is a bundle of lines.
+Near the border hair, neck and cloth go on; further out nothing can be told, and an edge repeated for long is a bundle of lines.
+The colours: pull-push (Gortler et al., The Lumigraph, SIGGRAPH 1996, section 3.4), averages of what is known, coarser and
+coarser, then each gap takes the coarser average. The mixture is ours, for a crop's margin; a mirror image showed second ears.
 """
 
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Bool, Float32
+from jaxtyping import Float32
 from PIL import Image as PILImage
 
 from reenact.core.types import Image
 
+FADE = 0.25
+"""ours: how far beyond the border the edge has faded, in sides of the crop"""
 
-def filled(picture: Image, known: Bool[np.ndarray, "height width"]) -> Image:
-    """The picture where it is known; elsewhere smooth colours out of what is near. A picture of which nothing is known stays."""
+
+def filled(picture: Image, beyond: Float32[np.ndarray, "height width"]) -> Image:
+    """The picture, beyond its border mixed with smooth colours out of what is near, the more the further.
+
+    beyond: how far each pixel lies outside the known, in sides; 0 is known. A picture of which nothing is known stays.
+    """
+    known = beyond <= 0
     if known.all() or not known.any():
         return picture
     weight = known.astype(np.float32)[..., None]
@@ -22,7 +30,9 @@ def filled(picture: Image, known: Bool[np.ndarray, "height width"]) -> Image:
     sums, weight = _halved(picture * weight), _halved(weight)
     guess = _filled(sums, weight).round().clip(0, 255).astype(np.uint8)
     larger = PILImage.fromarray(guess).resize((picture.shape[1], picture.shape[0]), PILImage.Resampling.BILINEAR)
-    return np.where(known[..., None], picture, np.asarray(larger))
+    share = np.clip(beyond / FADE, 0, 1)[..., None]
+    share *= share * (3 - 2 * share)
+    return (picture + share * (np.asarray(larger, np.float32) - picture)).round().astype(np.uint8)
 
 
 def _filled(sums: Float32[np.ndarray, "height width 3"], weight: Float32[np.ndarray, "height width 1"]) -> np.ndarray:
