@@ -12,6 +12,7 @@ from reenact.core.assets import fetch
 from reenact.evaluate.identity import REFERENCE, align, similarity
 from reenact.faces.crop import cut, head_crop
 from reenact.faces.landmarker import Landmarker
+from reenact.losses.frozen import pointwise, prelu
 from reenact.losses.identity import SFace, identity_distance
 from reenact.losses.lpips import LPIPS
 from reenact.losses.parts import part_distance
@@ -178,3 +179,16 @@ def test_part_distance_takes_any_distance(face, vgg):
     plain = part_distance(picture * 0.9, picture, in_unit(landmarks), l1)
     assert set(terms) == {"eyes", "mouth"} == set(plain)
     assert terms["mouth"] > 0.05 and terms["mouth"] != plain["mouth"]
+
+
+def test_frozen_operators_are_pytorchs_own():
+    """Values and gradients, with slopes beyond 0 and 1, in channels last."""
+    torch.manual_seed(0)
+    x = torch.randn(2, 5, 7, 6).contiguous(memory_format=torch.channels_last).requires_grad_()
+    slope, kernel, bias = torch.tensor([-5.0, 0.0, 0.25, 1.0, 19.0]), torch.randn(3, 5, 1, 1), torch.randn(3)
+    pairs = ((prelu(x, slope), F.prelu(x, slope)), (pointwise(x, kernel, bias), F.conv2d(x, kernel, bias)))
+    for ours, theirs in pairs:
+        torch.testing.assert_close(ours, theirs)
+        towards = torch.randn_like(theirs)
+        torch.testing.assert_close(*(torch.autograd.grad(out, x, towards)[0] for out in (ours, theirs)))
+        assert ours.is_contiguous(memory_format=torch.channels_last)

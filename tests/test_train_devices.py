@@ -56,3 +56,16 @@ def test_what_draws_stands_still(name: str, pool: Pool, monkeypatch: pytest.Monk
     sum(terms.values()).backward()
     learns = {name for name, part in task.trained.items() if any(p.grad is not None for p in part.parameters())}
     assert "motion" in learns and not learns & set(RENDER_PARTS) and set(RENDER_PARTS) <= task.trained.keys()
+
+
+@pytest.mark.parametrize("name", ["mmfa_drawing", "facevid2vid_drawing"])
+def test_what_reads_stands_still(name: str, pool: Pool, monkeypatch: pytest.MonkeyPatch):
+    """The other way about: what draws learns, by a reading on which sliders and the codec's steps were measured."""
+    monkeypatch.setattr(torch, "autocast", lambda *_, **__: nullcontext())
+    (stage,) = recipe(name)
+    task = stage.task(replace(stage, size=64), pool, META)
+    terms, shown = task.objective(task.batches(0, slice(0, 2)))
+    assert task.critic is not None and shown and terms.keys() == stage.weights.keys()
+    sum(terms.values()).backward()
+    learns = {name for name, part in task.trained.items() if any(p.grad is not None for p in part.parameters())}
+    assert learns == set(RENDER_PARTS) and "motion" in task.trained
