@@ -12,6 +12,7 @@ import torch
 
 from data_material import clip
 from reenact.core.errors import ReenactError
+from reenact.data.batches import Batches
 from reenact.data.pack import pack
 from reenact.data.pairs import Mix, PairSampler, mirrored, mirrored_blendshapes
 from reenact.data.pool import Pool
@@ -102,6 +103,18 @@ def test_same_motion_triples_have_a_target_in_the_driving_frame_s_motion(pool: P
     assert 60 < crossed.sum() < 140 and (mixed[1][~crossed] == mixed[2][~crossed]).all()
     with pytest.raises(ReenactError, match="no rendered clips that share one"):
         PairSampler(pool, ("train",), 0, mix=Mix(same_motion=1))
+
+
+def test_pairs_of_singles_are_of_one_clip_or_of_one_moment(pool: Pool):
+    data = Batches(pool, ("train", "strain"), 64, torch.device("cpu"), same_motion=0.5)
+    data.learn("row", np.arange(len(pool.split)))
+    rows = data.singles(0, 200, slice(0, 200), paired=True)[0]["row"].numpy()
+    first, second = rows[::2], rows[1::2]
+    twins = pool.clip[first] != pool.clip[second]
+    assert 30 < twins.sum() < 70
+    assert (pool.motion[first[twins]] == "m1").all() and (pool.motion[second[twins]] == "m1").all()
+    assert np.allclose(pool.time[first[twins]], pool.time[second[twins]])
+    assert (pool.identity[first[twins]] != pool.identity[second[twins]]).all()
 
 
 def test_people_and_pose_gaps_are_weighted(pool: Pool):

@@ -1,6 +1,7 @@
 """Descriptors: the space and its projections, what a motion is, mmfa's weights as a start, the exported folder."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from reenact.methods.mmfa.model import Mmfa
 from reenact.methods.sfd.adopt import adopted
 from reenact.methods.sfd.config import COMPACT, Config
 from reenact.methods.sfd.model import DESCRIPTOR, Sfd, coefficients, from_coefficients
-from reenact.methods.sfd.objective import KNOWN_AS, MOTION_WEIGHTS, PERSON, SPLIT_TERMS, MotionObjective, partners
+from reenact.methods.sfd.objective import KNOWN_AS, MOMENT, MOTION_WEIGHTS, PERSON, SPLIT_TERMS, MotionObjective, partners
 from reenact.methods.sfd.parts import IDENTITY
 from reenact.methods.sfd.space import PACE, Space, off_orthonormal, orthonormal
 from reenact.nn.blocks import parameter_count
@@ -158,6 +159,7 @@ def batch(count: int = 6) -> dict[str, torch.Tensor]:
         "head": canonical + 0.02 * torch.randn_like(canonical),
         "blendshapes": torch.rand(count, 52),
         PERSON: torch.arange(count) // 2,
+        MOMENT: torch.arange(count),
         KNOWN_AS: F.normalize(torch.randn(count, 128), dim=1),
     }
 
@@ -190,6 +192,23 @@ def test_two_frames_of_a_person_agree_only_by_agreeing():
     strangers = {**truth, PERSON: torch.arange(6)}
     assert float(objective.compare(made, found, strangers)["same_person"]) == 0
     assert partners(5, torch.device("cpu")).tolist() == [1, 0, 3, 2, 4]
+
+
+def test_the_same_moment_on_two_people_is_the_same_code():
+    made = sfd.build().train()
+    objective, truth = MotionObjective(made), batch()
+    found = {**made.motion(truth["image"]), "expression": torch.randn(6, made.config.expression_size)}
+    shared = {**truth, MOMENT: torch.tensor([7, 7, 2, 3, 4, 5])}
+    assert float(objective.compare(made, found, truth)["same_motion"]) == 0, "moments of their own"
+    assert float(objective.compare(made, found, shared)["same_motion"]) > 0.2
+    agreeing = {**found, "expression": found["expression"][[0, 0, 2, 3, 4, 5]]}
+    assert float(objective.compare(made, agreeing, shared)["same_motion"]) == 0
+
+
+def test_rendered_people_share_moments():
+    known = {"split": np.array(["train"] * 5), "motion": np.array(["", "m1", "m1", "m1", "m2"])}
+    pool = SimpleNamespace(**known, time=np.array([0.0, 0.04, 0.08, 0.04, 0.04]))
+    assert sfd.moments(pool).tolist() == [0, 1, 2, 1, 4]
 
 
 def test_every_parameter_gets_a_gradient(model: Sfd, images: torch.Tensor):

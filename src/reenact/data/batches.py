@@ -73,7 +73,8 @@ class Batches:
         """Frames, flipped and shaded at random, with `wobble` [B,6] (normal numbers, for who shakes windows); and the same at
         SMALL x SMALL, turned, zoomed and shifted too (data.pairs.jitter).
 
-        paired: rows 2 i and 2 i + 1 are two frames of one clip, flipped alike.
+        paired: rows 2 i and 2 i + 1 are two frames of one clip, flipped alike; of the share `same_motion` of them two rendered
+        people at the same moment of the same motion.
         """
         random = self._at(seen)
         rows = self._in_pairs(count) if paired else self.sampler.rows(count)[1]
@@ -98,8 +99,9 @@ class Batches:
         return {"image": image, **{name: value[index.to(self.device)] for name, value in self.truth.items()}}
 
     def _in_pairs(self, count: int) -> Int64[np.ndarray, "count"]:
-        """Sources and driving frames in turn."""
-        return np.stack(self.sampler.rows((count + 1) // 2), 1).reshape(-1)[:count]
+        """Sources and driving frames in turn, or driving frames and who else makes the same motion."""
+        source, driving, target = self.sampler.triples((count + 1) // 2)
+        return np.stack([np.where(driving == target, source, driving), target], 1).reshape(-1)[:count]
 
     def _at(self, seen: int) -> np.random.Generator:
         """Random numbers that only the seed and the images seen decide."""

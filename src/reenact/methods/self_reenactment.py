@@ -63,9 +63,9 @@ class RenderObjective(nn.Module):
 
     def joint(
         self, model: KeypointMethod, source: Tensors, driving: Tensors, target: Tensors
-    ) -> tuple[dict[str, Tensor], Rendered, dict[str, Tensor]]:
+    ) -> tuple[dict[str, Tensor], Rendered, list[dict[str, Tensor]]]:
         """Driven by the method's own reading of both pictures, as it will run. The terms, what was drawn, what was read of
-        the driving picture.
+        each.
 
         target: the source's person in the driving picture's motion; the driving picture itself, but where a rendered person
         drives another. Heads differ in size, so there the place and scale are the target's.
@@ -74,7 +74,7 @@ class RenderObjective(nn.Module):
         theirs = {name: _elsewhere(read[1][name], driving, target, name) for name in read[1]}
         poses = [model.pose(read[0][model.person], motion) for motion in (read[0], theirs)]
         rendered = model.render_poses(source["image"], model.pyramid(source["image"]), *poses)
-        return self.terms(model, rendered, target, source), rendered, read[1]
+        return self.terms(model, rendered, target, source), rendered, read
 
     def terms(
         self, model: KeypointMethod, rendered: Rendered, driving: Tensors, source: Tensors | None = None

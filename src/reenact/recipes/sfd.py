@@ -21,7 +21,7 @@ from reenact.losses.identity import SFace
 from reenact.methods.sfd.adopt import adopted
 from reenact.methods.sfd.config import Config
 from reenact.methods.sfd.model import Sfd
-from reenact.methods.sfd.objective import KNOWN_AS, MOTION_WEIGHTS, PERSON, MotionObjective
+from reenact.methods.sfd.objective import KNOWN_AS, MOMENT, MOTION_WEIGHTS, PERSON, SPLIT_TERMS, MotionObjective
 from reenact.methods.sfd.parts import IDENTITY
 from reenact.methods.sfd.space import off_orthonormal
 from reenact.methods.sfd.turn import directions, turn
@@ -73,7 +73,8 @@ def make_through(stage: Stage, pool: Pool, device: torch.device) -> Task:
 def motion() -> Stage:
     """Stage one, as mmfa's, on its own terms."""
     schedule = Schedule(images=100_000, batch=64, learning_rate=4e-4, save_every=8_000)
-    return replace(mmfa.motion(), task=make_motion, schedule=schedule, weights=MOTION_WEIGHTS, model=Config())
+    stage = replace(mmfa.motion(), task=make_motion, schedule=schedule, weights=MOTION_WEIGHTS, model=Config())
+    return replace(stage, same_motion=0.25)
 
 
 def render() -> Stage:
@@ -87,8 +88,9 @@ def render256() -> Stage:
 
 
 def joint() -> Stage:
-    """Stage three, as mmfa's, on its own terms."""
-    return replace(mmfa.joint(), task=make_joint, weights=mmfa.joint_weights(MOTION_WEIGHTS), model=Config())
+    """Stage three, as mmfa's, on its own terms; what keeps identity and motion apart weighs as much as before."""
+    weights = mmfa.joint_weights(MOTION_WEIGHTS) | {name: MOTION_WEIGHTS[name] for name in SPLIT_TERMS}
+    return replace(mmfa.joint(), task=make_joint, weights=weights, model=Config())
 
 
 def through() -> Stage:
@@ -107,10 +109,23 @@ def tiny() -> tuple[Stage, ...]:
 
 
 def learn(data: Batches) -> None:
-    """Adds to the batches: the number of each frame's clip, and how the identity network knows its person."""
+    """Adds to the batches: the numbers of each frame's clip and moment, and how the identity network knows its person."""
     _, clip = np.unique(data.pool.clip, return_inverse=True)
     data.learn(PERSON, clip.astype(np.int64))
+    data.learn(MOMENT, moments(data.pool))
     data.learn(KNOWN_AS, recognised(data.pool, clip))
+
+
+def moments(pool: Pool) -> np.ndarray:
+    """[N] a number for each frame, its own but where rendered people are shown at the same moment of the same motion."""
+    numbers = np.arange(len(pool.split))
+    if pool.motion is None or pool.time is None:
+        return numbers
+    rendered = np.flatnonzero(pool.motion != "")
+    named = [f"{pool.motion[row]} {1000 * pool.time[row]:.0f}" for row in rendered]
+    _, first, again = np.unique(named, return_index=True, return_inverse=True)
+    numbers[rendered] = rendered[first][again]
+    return numbers
 
 
 @torch.no_grad()

@@ -169,7 +169,9 @@ def joint_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device, s
         hold_norms(model)
         terms, rendered, read = objective.joint(model, *batch)
         more, exhibit = judge(rendered.frame, batch[2])
-        return {**terms, **(reading.compare(model, read, batch[1]) if reads else {}), **more}, exhibit
+        if reads:
+            terms |= reading.compare(model, in_turn(*read), in_turn(*batch[:2]))
+        return {**terms, **more}, exhibit
 
     def check(average: Mapping[str, Tensor]) -> Validation:
         validation = averaged(method.build().to(device), names, average)
@@ -219,6 +221,11 @@ def windows_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device)
     batch, adopt = stage.schedule.batch, _adopter(method, model)
     judge = Critic(critic, critic, CRITIC_WEIGHTS, CRITIC_SHARE * stage.schedule.learning_rate)
     return Task(trained, compute, lambda seen, share: data.pairs(seen, batch, share), check, judge, data=about(pool), adopt=adopt)
+
+
+def in_turn(one: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Two batches as one: a row of the first, a row of the second, as `Batches.singles` gives pairs."""
+    return {name: torch.stack([value, other[name]], 1).flatten(0, 1) for name, value in one.items()}
 
 
 def hold_norms(model: nn.Module) -> None:

@@ -17,8 +17,9 @@ from reenact.methods.sfd.parts import IDENTITY
 from reenact.nn.blocks import exact
 from reenact.nn.keypoints import Tensors
 
-PERSON, KNOWN_AS = "person", "known_as"
-"""of a batch: the number of the clip; the identity network's embedding of who it shows"""
+PERSON, MOMENT, KNOWN_AS = "person", "moment", "known_as"
+"""of a batch: the number of the clip; that of the moment, which rendered people in the same motion share; the identity network's
+embedding of who it shows"""
 MOTION_WEIGHTS = {
     "keypoints": 40.0,
     "offsets": 60.0,
@@ -34,11 +35,12 @@ MOTION_WEIGHTS = {
     "swap": 20.0,
     "same_person": 0.2,
     "known_as": 0.5,
+    "same_motion": 1.0,
     "round_trip": 1.0,
     "correlation": 0.05,
 }
 """ours: chosen so that no term is ten times another at the start. cross and those after it are what a 0 leaves out (ablation)"""
-SPLIT_TERMS = ("cross", "cross_gaps", "swap", "same_person", "known_as", "correlation")
+SPLIT_TERMS = ("cross", "cross_gaps", "swap", "same_person", "known_as", "same_motion", "correlation")
 """what teaches identity and motion apart"""
 
 
@@ -51,7 +53,7 @@ class MotionObjective(nn.Module):
         self.known_as = nn.Linear(model.config.identity_size, EMBEDDING)
 
     def forward(self, model: Sfd, batch: Tensors, small: Tensors | None = None) -> dict[str, Tensor]:
-        """batch: pictures, truth, PERSON and KNOWN_AS; small: as methods.reading.look_twice wants it."""
+        """batch: pictures, truth, PERSON, MOMENT and KNOWN_AS; small: as methods.reading.look_twice wants it."""
         found, rough = look_twice(model.motion, batch, small)
         return {**self.compare(model, found, batch), "rough": rough}
 
@@ -71,7 +73,7 @@ class MotionObjective(nn.Module):
         truth, weight = model.teacher(batch), feature_weight(count).to(motion)
         offsets, expression = guess.head - neutral.head, batch["head"] - batch["canonical"]
         wanted = batch["canonical"][other] + expression
-        same = (batch[PERSON] == batch[PERSON][partner]).to(motion)
+        same, alike = ((batch[name] == batch[name][partner]).to(motion) for name in (PERSON, MOMENT))
         return {
             "keypoints": F.l1_loss(guess.keypoints[:, :count, :2], truth.keypoints[:, :count, :2]),
             "offsets": ((offsets - expression)[:, :count].abs() * weight).mean(),
@@ -86,6 +88,7 @@ class MotionObjective(nn.Module):
             "swap": ((swapped.head - guess.head).abs().mean((1, 2)) * same).mean(),
             "same_person": _agreement(identity, identity[partner], same),
             "known_as": identity_distance(self.known_as(identity), batch[KNOWN_AS]),
+            "same_motion": _agreement(found["expression"], found["expression"][partner], alike),
             "round_trip": _round_trip(model, who, what, descriptor),
             "correlation": correlation(identity, motion),
         }
@@ -103,10 +106,11 @@ def correlation(identity: Tensor, motion: Tensor) -> Tensor:
     return ((one.T @ other) / len(one)).square().mean()
 
 
-def _agreement(identity: Tensor, other: Tensor, same: Tensor) -> Tensor:
-    """How far apart two frames of a person are, by how far apart the batch is. Without a scale: it cannot be had by shrinking."""
-    spread = (identity - identity.mean(0)).square().mean().detach() + 1e-6
-    return ((identity - other).square().mean(1) * same).mean() / spread
+def _agreement(one: Tensor, other: Tensor, same: Tensor) -> Tensor:
+    """How far apart the rows of two that are to be the same are, by how far apart the batch is. Without a scale: it cannot be had
+    by shrinking."""
+    spread = (one - one.mean(0)).square().mean().detach() + 1e-6
+    return ((one - other).square().mean(1) * same).mean() / spread
 
 
 def _round_trip(model: Sfd, identity: Tensor, motion: Tensor, descriptor: Tensor) -> Tensor:
