@@ -92,8 +92,7 @@ def _excess(value: float, free: float) -> float:
 
 
 def cut(image: Image, placement: Placement, size: int = 256) -> Image:
-    """The square `placement` as size x size pixels, smoothed where it shrinks; beyond the picture
-    its edge goes on, and fades."""
+    """The square `placement` as size x size pixels, smoothed where it shrinks; beyond the picture its edge goes on and fades."""
     reach = placement.side / 2 * (abs(np.cos(placement.angle)) + abs(np.sin(placement.angle))) + 2
     left, top = int(np.floor(placement.centre_x - reach)), int(np.floor(placement.centre_y - reach))
     right, bottom = int(np.ceil(placement.centre_x + reach)), int(np.ceil(placement.centre_y + reach))

@@ -121,14 +121,14 @@ def drawing() -> Stage:
     """Stage five: everything that draws, whole pictures again, with more weight on whose face it is, which windows blur."""
     schedule = Schedule(images=9_600, batch=8, learning_rate=2e-4, warm_up=240, save_every=1_200, log_every=80)
     stage = replace(render256(), name="drawing", task=make_drawing, schedule=schedule, after=("mouths",))
-    weights = RENDER_WEIGHTS | adversary.WEIGHTS | PERSON_WEIGHTS
+    weights = RENDER_WEIGHTS | adversary.WEIGHTS | LAST_WEIGHTS
     return replace(stage, weights=weights, same_motion=0.15, mouths=0.4)
 
 
 SCALES_WEIGHT = 0.5
 """ours: of the losses of smaller pictures, in those of the whole one"""
-PERSON_WEIGHTS = {"identity": 0.5, "identity_source": 2.0}
-"""ours: of the stage that ends with the whole face"""
+LAST_WEIGHTS = {"identity_source": 2.0, "mesh": 12.0, "adversarial": 0.1, "matching": 0.6}
+"""ours: of the stage that ends with the whole face. Whose it is, where it looks, and how sharp"""
 JOINT_SHARE = 0.5
 """ours: of the motion stage's weights, in the joint stage"""
 
