@@ -84,3 +84,20 @@ def test_inner_pictures_learn(pool: Pool):
     assert all(p.grad is not None and p.grad.abs().any() for p in task.trained["generator"].small.parameters())
     with pytest.raises(Exception, match="holds no finished run"):
         scales(Path("nowhere"))
+
+
+def test_a_checkered_mask_does_not_show():
+    """Each subpixel of the shuffle says something else of what to keep; warped and drawn pixels differ, the picture is even."""
+    generator = Generator((8, 12, 16), 6, 5, "several").eval()
+    with torch.no_grad():
+        generator.head.weight.zero_()
+        generator.head.bias.zero_()
+        generator.head.bias[12:] = torch.tensor([8.0, -8.0, -8.0, 8.0])
+        pyramid = tuple(torch.zeros(1, width, 64 // step, 64 // step) for width, step in ((8, 2), (12, 4), (16, 8)))
+        levels = grids(identity_grid(16, 16).expand(1, -1, -1, -1), 64)
+        image = torch.full((1, 3, 64, 64), 0.2)
+        frame, _, _ = generator(
+            image, pyramid, levels, torch.full((1, 2, 16, 16), -2.0), torch.zeros(1, 6, 16, 16), torch.zeros(1, 5)
+        )
+    inner = frame[..., 2:-2, 2:-2]
+    assert float(inner.std()) < 1e-4 and 0.3 < float(inner.mean()) < 0.4
