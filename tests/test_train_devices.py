@@ -45,27 +45,28 @@ def test_a_step_of_every_stage(name: str, number: int, pool: Pool, monkeypatch: 
     assert task.data == about(pool)
 
 
-@pytest.mark.parametrize("name", ["sfd_through", "prior_through", "facevid2vid_through"])
-def test_what_draws_stands_still(name: str, pool: Pool, monkeypatch: pytest.MonkeyPatch):
-    """A method that draws with another one's weights learns to read through them, and leaves them as they are."""
+def stepped(name: str, pool: Pool, monkeypatch: pytest.MonkeyPatch):
+    """A recipe of one stage after the first step's backward pass: its task, what a critic is shown, the parts that got a gradient."""
     monkeypatch.setattr(torch, "autocast", lambda *_, **__: nullcontext())
     (stage,) = recipe(name)
     task = stage.task(replace(stage, size=64), pool, META)
     terms, shown = task.objective(task.batches(0, slice(0, 2)))
-    assert task.critic is None and not shown and terms.keys() == stage.weights.keys()
+    assert terms.keys() == stage.weights.keys()
     sum(terms.values()).backward()
-    learns = {name for name, part in task.trained.items() if any(p.grad is not None for p in part.parameters())}
+    return task, shown, {name for name, part in task.trained.items() if any(p.grad is not None for p in part.parameters())}
+
+
+@pytest.mark.parametrize("name", ["sfd_through", "prior_through", "facevid2vid_through"])
+def test_what_draws_stands_still(name: str, pool: Pool, monkeypatch: pytest.MonkeyPatch):
+    """A method that draws with another one's weights learns to read through them, and leaves them as they are."""
+    task, shown, learns = stepped(name, pool, monkeypatch)
+    assert task.critic is None and not shown
     assert "motion" in learns and not learns & set(RENDER_PARTS) and set(RENDER_PARTS) <= task.trained.keys()
 
 
 @pytest.mark.parametrize("name", ["mmfa_drawing", "facevid2vid_drawing"])
 def test_what_reads_stands_still(name: str, pool: Pool, monkeypatch: pytest.MonkeyPatch):
     """The other way about: what draws learns, by a reading on which sliders and the codec's steps were measured."""
-    monkeypatch.setattr(torch, "autocast", lambda *_, **__: nullcontext())
-    (stage,) = recipe(name)
-    task = stage.task(replace(stage, size=64), pool, META)
-    terms, shown = task.objective(task.batches(0, slice(0, 2)))
-    assert task.critic is not None and shown and terms.keys() == stage.weights.keys()
-    sum(terms.values()).backward()
-    learns = {name for name, part in task.trained.items() if any(p.grad is not None for p in part.parameters())}
+    task, shown, learns = stepped(name, pool, monkeypatch)
+    assert task.critic is not None and shown
     assert learns == set(RENDER_PARTS) and "motion" in task.trained
