@@ -46,7 +46,7 @@ def test_a_step_of_every_stage(name: str, number: int, pool: Pool, monkeypatch: 
 
 
 def stepped(name: str, pool: Pool, monkeypatch: pytest.MonkeyPatch):
-    """A recipe of one stage after the first step's backward pass: its task, what a critic is shown, the parts that got a gradient."""
+    """A recipe of one stage, one step taken: its task, what a critic is shown, the parts that got a gradient."""
     monkeypatch.setattr(torch, "autocast", lambda *_, **__: nullcontext())
     (stage,) = recipe(name)
     task = stage.task(replace(stage, size=64), pool, META)
