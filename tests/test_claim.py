@@ -1,5 +1,6 @@
 """The claim at equal bitrate: what is scored, what is paid, what is said of it."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from fake_method import write_fake_method
 from reenact.evaluate.claim import OURS, UNCODED, YARDSTICK, joined, reached, score_item, scored
 from reenact.evaluate.protocols import Item
 from reenact.evaluate.readings import FaceReader
+from reenact.evaluate.report.page import write_report
 from reenact.evaluate.shots import Shot
 from reenact.runtime.onnx_method import OnnxMethod
 
@@ -42,3 +44,18 @@ def test_a_clip_is_coded_drawn_and_read(tmp_path: Path):
     coded = found[OURS]["3 kbit/s"]
     assert coded["frames"] == [12.0] and 0 < coded["bits"][0] <= 3000 * 12 / 25 * 1.1
     assert len(coded["missing"]) == 1 and len(coded["akd_mesh"]) == 1
+
+
+def test_the_report_has_claims_and_descriptors(tmp_path: Path):
+    shares = {"akd_mesh": {"lower_by": 0.135, "claimed": 0.07, "reached": True}, "ard": {"lower_by": -0.01}}
+    claim = {"ours": "prior", "yardstick": "other", "meaning": {"ard": "degrees"}}
+    claim["protocols"] = {"self": {"clips": 2, "of": 3, "against_the_yardstick": {"1 kbit/s": shares}}}
+    row = {"verified": 0.86, "agreement": 0.915, "matched": 0.8, "frames": 419}
+    files = {"claim": claim, "descriptors": {"command": "x", "sfd": row}, "bench": {"a": {"verified": 1}}}
+    for name, report in files.items():
+        (tmp_path / f"{name}.json").write_text(json.dumps(report))
+    paths = [tmp_path / f"{name}.json" for name in files]
+    assert write_report(paths, tmp_path / "page.html", "facevid2vid") == [paths[2]]
+    page = (tmp_path / "page.html").read_text()
+    assert "13.5% (claimed 7%: reached)" in page and "-1.0%" in page and "self, 2 of 3 clips" in page
+    assert "<td>sfd</td><td>0.860</td><td>0.915</td><td>0.800</td>" in page

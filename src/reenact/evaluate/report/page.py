@@ -19,6 +19,7 @@ from reenact.evaluate.codec_curve import read_codec
 from reenact.evaluate.control_table import CONTROL_COLUMNS
 from reenact.evaluate.curves import line_chart
 from reenact.evaluate.report.codec import codec_section
+from reenact.evaluate.report.others import other_section
 from reenact.evaluate.report.published import CLAIMS, PUBLISHED, Claim
 from reenact.evaluate.results import LOWER_IS_BETTER, METRICS
 from reenact.media.image import read_image
@@ -61,13 +62,19 @@ def write_report(results: Sequence[Path], out: Path, baseline: str, pictures: Se
     codec = {path: report for path in results if (report := read_codec(path)) is not None}
     found = {path: read_results(path) for path in results if path not in codec}
     loaded = [(path, report) for path, report in found.items() if report is not None]
-    if not loaded and not codec:
+    others = {path: section for path, report in found.items() if report is None and (section := other_section(path))}
+    if not loaded and not codec and not others:
         raise ReenactError(f"{results[0]}: not a results file of this version; run reenact evaluate again")
     order = {protocol: number for number, protocol in enumerate(TITLES)}
     loaded.sort(key=lambda entry: order.get(entry[1]["protocol"], len(order)))
-    body = [_head(len(loaded) + len(codec)), *(_section(path, report) for path, report in loaded)]
+    body = [_head(len(loaded) + len(codec) + len(others)), *(_section(path, report) for path, report in loaded)]
     body += [codec_section(list(codec.values())), *(_provenance(path, report) for path, report in codec.items())]
-    body += [_claims([report for _, report in loaded], baseline), _published(), *(_picture(path) for path in pictures)]
+    body += [
+        *others.values(),
+        _claims([report for _, report in loaded], baseline),
+        _published(),
+        *(_picture(path) for path in pictures),
+    ]
     page = f'<!doctype html><html lang="en"><meta charset="utf-8"><title>reenact: evaluation</title><style>{STYLE}</style>'
     part = out.with_name(f".{out.name}.part")
     try:
@@ -76,7 +83,7 @@ def write_report(results: Sequence[Path], out: Path, baseline: str, pictures: Se
         os.replace(part, out)
     except OSError as error:
         raise ReenactError(f"{out}: cannot be written ({error.strerror}); choose another output") from None
-    return [path for path, report in found.items() if report is None]
+    return [path for path, report in found.items() if report is None and path not in others]
 
 
 def read_results(path: Path) -> dict[str, Any] | None:
