@@ -146,6 +146,10 @@ def test_sliders_move_what_they_say(motion: Motion):
     assert np.allclose(moved.translation, motion.translation)
     with pytest.raises(ReenactError, match="y1 to y9"):
         sliders.moved(motion, {"y10": 1})
+    named = Directions(("",) * 6 + ("jaw-open", "blink", "y9"), sliders.steps)
+    assert np.allclose(named.moved(motion, {"y7-jaw-open": 1}).expression, named.moved(motion, {"y7": 1}).expression)
+    with pytest.raises(ReenactError, match="y7-jaw-open; write that, or y7"):
+        named.moved(motion, {"y7-blink": 1})
 
 
 def test_sliders_in_words():

@@ -18,7 +18,7 @@ from reenact.core.types import Motion
 FILE = "directions.json"
 SCHEMA = "reenact.directions/1"
 SLIDER = re.compile(r"y([0-9]{1,3})(-[A-Za-z-]+)?")
-"""y7, or y7-jawOpen: the number decides, the name is for people"""
+"""y7, or y7-upper-lip-up: the number decides; a name must be what the weights call it"""
 VALUE_MAX = 6.0
 """ours: standard deviations; beyond, a face falls apart"""
 POSE_STEPS = np.float32([*np.radians([15.0, 10.0, 10.0]), 0.1, 0.1, 0.1])
@@ -34,12 +34,15 @@ class Directions:
     """what a slider of 1 is: of the code, one standard deviation within a person"""
 
     def moved(self, motion: Motion, values: Mapping[str, float], strength: float = 1.0) -> Motion:
-        """The motion with these sliders added. Raises ReenactError for a number that is none."""
+        """The motion with these sliders added. Raises ReenactError for a number that is none, or has another name."""
         change = np.zeros(len(self.steps), np.float32)
         for name, value in values.items():
             number = slider(name)
             if not 1 <= number <= len(self.steps):
                 raise ReenactError(f"{name}: the method has directions y1 to y{len(self.steps)}")
+            given, known = name.partition("-")[2], self.names[number - 1]
+            if given and known and given != known:
+                raise ReenactError(f"{name}: these weights call it y{number}-{known}; write that, or y{number}")
             change[number - 1] += np.float32(strength * value) * self.steps[number - 1]
         pose = motion.head_pose + change[:3], motion.scale * np.exp(change[3:4]), motion.translation + change[4:6]
         return Motion(*(np.asarray(part, np.float32) for part in (*pose, motion.expression + change[6:])))
@@ -65,7 +68,7 @@ def is_slider(name: str) -> bool:
 
 
 def slider(name: str) -> int:
-    """y7-jawOpen -> 7. Raises ReenactError for a name of another form."""
+    """y7-upper-lip-up -> 7. Raises ReenactError for a name of another form."""
     found = SLIDER.fullmatch(name)
     if found is None:
         raise ReenactError(f"{name!r} is no direction: write y and its number, as y7")

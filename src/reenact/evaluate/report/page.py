@@ -64,9 +64,9 @@ def write_report(results: Sequence[Path], out: Path, baseline: str, pictures: Se
     loaded = [(path, report) for path, report in found.items() if report is not None]
     others = {path: section for path, report in found.items() if report is None and (section := other_section(path))}
     if not loaded and not codec and not others:
-        raise ReenactError(f"{results[0]}: not a results file of this version; run reenact evaluate again")
+        raise ReenactError(f"{results[0]}: not a results file of this version; give files that reenact evaluate has written")
     order = {protocol: number for number, protocol in enumerate(TITLES)}
-    loaded.sort(key=lambda entry: order.get(entry[1]["protocol"], len(order)))
+    loaded.sort(key=lambda entry: (order.get(entry[1]["protocol"], len(order)), -len(entry[1]["mean"])))
     body = [_head(len(loaded) + len(codec) + len(others)), *(_section(path, report) for path, report in loaded)]
     body += [codec_section(list(codec.values())), *(_provenance(path, report) for path, report in codec.items())]
     body += [
@@ -90,7 +90,9 @@ def read_results(path: Path) -> dict[str, Any] | None:
     """A file of `reenact evaluate`; None for other JSON. Raises ReenactError for what is no JSON."""
     try:
         report = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise ReenactError(f"{path}: cannot be read ({error.strerror}); give files of reenact evaluate") from None
+    except ValueError as error:
         raise ReenactError(f"{path}: cannot be read as results ({error}); give files of reenact evaluate") from None
     if not isinstance(report, dict) or not isinstance(report.get("mean"), dict) or report.get("protocol") not in TITLES:
         return None
@@ -124,7 +126,7 @@ def _head(count: int) -> str:
 
 def _section(path: Path, report: Mapping[str, Any]) -> str:
     control = report["protocol"] == "control"
-    parts = [f"<h2>{TITLES[report['protocol']]}</h2>", f"<p>{escape(report.get('about', ''))}</p>"]
+    parts = [f"<h2>{TITLES[report['protocol']]} ({escape(path.name)})</h2>", f"<p>{escape(report.get('about', ''))}</p>"]
     parts.append(_control(report["mean"]) if control else _table(report["mean"]) + _clip_chart(report))
     return "\n".join([*parts, _provenance(path, report)])
 
