@@ -31,6 +31,11 @@ def _row(method: str, name: str, row: Mapping[str, Any]) -> str:
     return f"<tr><td>{escape(f'{method} {name}'.strip())}</td>{cells}</tr>"
 
 
+def text_row(cells: Sequence[str]) -> str:
+    """A table's row of plain text."""
+    return "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>"
+
+
 def _equal(methods: Mapping[str, Mapping[str, Any]]) -> str:
     rows = []
     for method, points in methods.items():
@@ -38,7 +43,7 @@ def _equal(methods: Mapping[str, Mapping[str, Any]]) -> str:
             loss = point.get("akd_loss_percent")
             cells = [f"{method} {name}", "-" if loss is None else f"{loss:+.1f} %"]
             cells += ["; ".join(_share(codec, row) for codec, row in point[f"equal_{key}"].items()) or "-" for key in FIGURES]
-            rows.append("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>")
+            rows.append(text_row(cells))
     head = "".join(f"<th>codecs' rate at equal {escape(label)}</th>" for label in FIGURES.values())
     aim = f"at most {AIM_KBPS:g} kbit/s at no more than {AIM_LOSS:g} % of AKD; {AIM_SHARE:g} of x264's rate at equal LPIPS"
     table = f'<table class="text"><tr><th>ours</th><th>AKD lost</th>{head}</tr>{"".join(rows)}</table>'

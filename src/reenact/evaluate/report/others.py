@@ -8,6 +8,8 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from reenact.evaluate.report.codec import text_row
+
 DESCRIPTORS = {
     "verified": "same or another person told right",
     "agreement": "one motion on two people: agreement of the code",
@@ -35,10 +37,7 @@ def claim_section(report: Mapping[str, Any]) -> str:
         for rate, shares in found["against_the_yardstick"].items()
     ]
     figures = list(dict.fromkeys(key for _, _, shares in points for key in shares))
-    rows = []
-    for protocol, rate, shares in points:
-        cells = [protocol, rate, *(_lower(shares.get(key)) for key in figures)]
-        rows.append("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>")
+    rows = [text_row([protocol, rate, *(_lower(shares.get(key)) for key in figures)]) for protocol, rate, shares in points]
     head = "".join(f"<th>{escape(key)} lower by</th>" for key in figures)
     meaning = "; ".join(f"{key}: {text}" for key, text in report.get("meaning", {}).items())
     return (
@@ -50,10 +49,7 @@ def claim_section(report: Mapping[str, Any]) -> str:
 
 def descriptors_section(report: Mapping[str, Any]) -> str:
     """How well identity and motion are kept apart, a row a method."""
-    rows = []
-    for method, row in _methods(report).items():
-        cells = "".join(f"<td>{row[key]:.3f}</td>" for key in DESCRIPTORS)
-        rows.append(f"<tr><td>{escape(method)}</td>{cells}</tr>")
+    rows = [text_row([name, *(f"{row[key]:.3f}" for key in DESCRIPTORS)]) for name, row in _methods(report).items()]
     head = "".join(f"<th>{escape(text)}</th>" for text in DESCRIPTORS.values())
     return f"<h2>Identity and motion apart</h2><table><tr><th></th>{head}</tr>{''.join(rows)}</table>"
 
