@@ -9,13 +9,12 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from reenact.faces.points import template
-from reenact.faces.pose import canonical_face
 from reenact.geometry.grid import identity_grid
 from reenact.methods.mmfa.config import Config
 from reenact.methods.mmfa.model import Mmfa, place
 from reenact.nn.blocks import parameter_count
 from reenact.recipes.export import export
+from reenact.recipes.mmfa import build
 from reenact.runtime.onnx_method import OnnxMethod
 
 TOLERANCE = 2e-3
@@ -26,7 +25,7 @@ BF16_TOLERANCE = 2e-2
 @pytest.fixture(scope="module")
 def model() -> Mmfa:
     torch.manual_seed(0)
-    made = Mmfa(Config(), torch.from_numpy(template(canonical_face().points))).eval()
+    made = build(Config()).eval()
     # A fresh head corrects nothing; shake it, so that every path counts.
     for parameter in made.dense_motion.head.parameters():
         torch.nn.init.normal_(parameter, std=0.02)
@@ -52,7 +51,7 @@ def test_budget(model: Mmfa, image: torch.Tensor):
 
 def test_same_motion_gives_the_source_back(image: torch.Tensor):
     """Untrained, a face that does not move is not warped: the flow is the identity."""
-    fresh = Mmfa(Config(), torch.from_numpy(template(canonical_face().points))).eval()
+    fresh = build(Config()).eval()
     with torch.no_grad():
         motion = fresh.encode_motion(image)
         rendered = fresh.render(image, fresh.encode_source(image), motion, motion)
@@ -62,7 +61,7 @@ def test_same_motion_gives_the_source_back(image: torch.Tensor):
 
 def test_a_shifted_head_pulls_its_pixels_along(image: torch.Tensor):
     """Head moved to the right: at the head's new place the flow points back to the left."""
-    fresh = Mmfa(Config(), torch.from_numpy(template(canonical_face().points))).eval()
+    fresh = build(Config()).eval()
     still = {"head_pose": torch.zeros(1, 3), "scale": torch.ones(1, 1), "translation": torch.zeros(1, 2)}
     still["expression"] = torch.zeros(1, fresh.config.expression_size)
     moved = {**still, "translation": torch.tensor([[0.2, 0.0]])}
@@ -86,7 +85,7 @@ def test_zero_code_is_neutral(model: Mmfa):
 
 
 def test_every_parameter_gets_a_gradient(image: torch.Tensor):
-    made = Mmfa(Config(), torch.from_numpy(template(canonical_face().points))).train()
+    made = build(Config()).train()
     for module in (made.dense_motion.head, made.generator.modulate_coarse.linear, made.generator.modulate_middle.linear):
         torch.nn.init.normal_(module.weight, std=0.02)
     pair = torch.cat([image, image.flip(3)])

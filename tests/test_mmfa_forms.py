@@ -31,7 +31,13 @@ def face() -> torch.Tensor:
     return torch.from_numpy(template(canonical_face().points))
 
 
-THIN = {"first_widths": (8, 8, 8, 8), "motion_widths": (8, 8, 8, 8, 8), "source_widths": (8, 8, 8), "flow_widths": (8, 8, 8)}
+THIN = {
+    "first_widths": (8, 8, 8, 8),
+    "motion_widths": (8, 8, 8, 8, 8),
+    "source_widths": (8, 8, 8),
+    "flow_widths": (8, 8, 8),
+    "backdrop": "drawn",
+}
 """nothing here depends on how wide the networks are"""
 
 

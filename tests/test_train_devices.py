@@ -70,3 +70,10 @@ def test_what_reads_stands_still(name: str, pool: Pool, monkeypatch: pytest.Monk
     task, shown, learns = stepped(name, pool, monkeypatch)
     assert task.critic is not None and shown
     assert learns == set(RENDER_PARTS) and "motion" in task.trained
+
+
+def test_the_mask_alone_learns(pool: Pool, monkeypatch: pytest.MonkeyPatch):
+    """Where the plate is shown, taught by itself: neither what reads nor what draws may move."""
+    task, shown, learns = stepped("mmfa_uncover", pool, monkeypatch)
+    assert task.critic is None and not shown
+    assert learns == {"uncover"} and set(RENDER_PARTS) | {"motion"} <= task.trained.keys()

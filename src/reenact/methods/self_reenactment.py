@@ -20,6 +20,7 @@ from reenact.core.face_mesh import (
     RIGHT_LIDS,
 )
 from reenact.geometry.grid import identity_grid, sample
+from reenact.losses.behind import behind
 from reenact.losses.face_mesh import FaceMesh
 from reenact.losses.identity import SFace, identity_distance
 from reenact.losses.lpips import LPIPS
@@ -37,6 +38,7 @@ RENDER_WEIGHTS = {
     "mesh_gaps": 10.0,
     "mesh_shapes": 4.0,
     "identity": 0.5,
+    "behind": 0.5,
 }
 """ours: chosen so that no term is ten times another at the start"""
 
@@ -94,7 +96,14 @@ class RenderObjective(nn.Module):
             "features": self.lpips(made, wanted).mean(),
             **self._mesh(rendered.frame, target, _region(truth, count), portrait),
             **self._small(rendered.small, target),
+            **self._behind(model, rendered, target),
         }
+
+    def _behind(self, model: KeypointMethod, rendered: Rendered, target: Tensor) -> dict[str, Tensor]:
+        """Where the plate is shown; {} where the method has none."""
+        if rendered.uncovered is None or rendered.person is None:
+            return {}
+        return {"behind": behind(rendered.uncovered, rendered.person, model.find_person(target))}
 
     def _small(self, pictures: tuple[Tensor, ...], target: Tensor) -> dict[str, Tensor]:
         """L1 and LPIPS of what a multi-scale generator's inner layers draw, mean over the scales; {} where they draw nothing."""

@@ -47,7 +47,7 @@ class WindowObjective(nn.Module):
             read = read_both(model, source, driving)
             poses = [model.pose(read[0][model.person], motion) for motion in read]
             field, features, code = model.decide(image, *poses)
-            pyramid = tuple(model.pyramid(image).values())
+            pyramid = model.source(image)
         cells, edge = image.shape[-1] // CELL, MARGIN * CELL
         made, wanted = [], []
         for corners in chosen(model.teacher(driving), cells):

@@ -21,6 +21,10 @@ STILL_RIM = 13
 """ours: how far around the portrait's person nothing is held still, px at 256; hair and a matte's errors lie there"""
 DOUBT = (0.2, 0.6)
 """ours: what the network says of the person below the first is nobody, above the second somebody"""
+PLATE_RIM = 3
+"""ours: around the person, nothing is taken to be backdrop, px at 256"""
+KNOWN = 0.05
+"""ours: less of a person than this is backdrop"""
 MOVED_RIM = 5
 """ours: the same around where the flow brings the person"""
 
@@ -50,6 +54,42 @@ class PersonNet(nn.Module):
         for up in self.up:
             x = up(torch.cat([upsample(x), levels.pop()], 1))
         return self.out(x)
+
+
+def plate(image: Float[Tensor, "batch 3 side side"], person: Mask) -> Float[Tensor, "batch 3 side side"]:
+    """The backdrop whole: the image where nobody is, and behind the person the smooth colours around them. person: `sure`."""
+    known = (_grown(person, PLATE_RIM) < KNOWN).to(image.dtype)
+    soft = F.avg_pool2d(known, 3, 1, 1, count_include_pad=False) * known
+    return soft * image + (1 - soft) * smooth_colours(image, known)
+
+
+def smooth_colours(image: Float[Tensor, "batch 3 side side"], known: Mask) -> Float[Tensor, "batch 3 side side"]:
+    """The image where it is known, elsewhere means of what is near. known: 0 or 1. Side a power of two.
+
+    Pull-push (Gortler et al., The Lumigraph, SIGGRAPH 1996, section 3.4); faces/fill.py is the same in NumPy."""
+    if image.shape[-1] == 1:
+        return image
+    share = F.avg_pool2d(known, 2)
+    means = F.avg_pool2d(image * known, 2) / share.clamp(min=1e-6)
+    coarse = smooth_colours(means, (share > 0).to(image.dtype))
+    return known * image + (1 - known) * upsample(coarse)
+
+
+class Behind(nn.Module):
+    """A portrait -> its person and the plate behind; taught before anything else, and stands still."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.person = PersonNet()
+
+    def forward(self, image: Float[Tensor, "batch 3 side side"]) -> tuple[Mask, Float[Tensor, "batch 3 side side"]]:
+        """RGB in [0, 1] -> how much of each pixel is a person, 0..1; the backdrop whole, RGB in [0, 1]."""
+        person = self.find(image)
+        return person, plate(image, person)
+
+    def find(self, image: Float[Tensor, "batch 3 side side"]) -> Mask:
+        """The person alone."""
+        return sure(self.person(image))
 
 
 class StillBackdrop(nn.Module):

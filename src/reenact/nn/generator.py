@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from reenact.geometry.grid import resize_flow, sample
 from reenact.nn.blocks import ConvBlock, Maps, Modulation, ResidualBlock, pool, to_flow_size, upsample
 from reenact.nn.sizes import Scales
+from reenact.nn.uncover import calm
 
 
 class Generator(nn.Module):
@@ -74,14 +75,8 @@ class Generator(nn.Module):
         small = tuple(torch.sigmoid(4 * head(maps)) for head, maps in zip(self.small, inner, strict=False) if self.training)
         if self.scales == "one":
             return drawn, warped, small
-        keep = torch.sigmoid(_calm(out[:, 3:]) + to_flow_size(occlusion[:, 1:], size) + 2)
+        keep = torch.sigmoid(calm(out[:, 3:]) + to_flow_size(occlusion[:, 1:], size) + 2)
         return (keep * warped + (1 - keep) * drawn).clamp(0, 1), warped, small
-
-
-def _calm(mask: Maps) -> Maps:
-    """Binomial 3x3 mean, as two 2x2 ones. ours: what a critic makes of the pixel shuffle is a checkered mask, which dots every
-    strong edge; drawn pixels keep their grain."""
-    return F.avg_pool2d(F.avg_pool2d(F.pad(mask, (1, 1, 1, 1), mode="replicate"), 2, 1), 2, 1)
 
 
 def grids(flow: Float[Tensor, "batch 64 64 2"], size: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 MOTION_FIELDS = ("head_pose", "scale", "translation", "expression")
 """the fields of core.types.Motion, in their order"""
 PYRAMID = ("fine", "middle", "coarse")
+BEHIND = ("person", "plate")
+"""what finds them is no part of a method: weights/person (runtime/backdrop.py)"""
 CANONICAL = "canonical_keypoints"
 MOTIONS = tuple(f"{who}_{field}" for who in ("source", "driving") for field in MOTION_FIELDS)
 GRIDS = ("grid", "grid_fine", "grid_middle", "grid_coarse")
@@ -60,7 +62,8 @@ def motion_graph(model: KeypointMethod) -> Graph:
 
 def draw_graph(model: KeypointMethod) -> Graph:
     """The last step of `render`."""
-    drawn = ("image", *PYRAMID, *GRIDS, "occlusion", "features", "code")
+    behind = () if model.uncover is None else BEHIND
+    drawn = ("image", *PYRAMID, *GRIDS, "occlusion", "features", "code", *behind)
     return Graph("draw.onnx", "render", "fast", _Draw(model), drawn, ("frame",))
 
 
@@ -104,5 +107,9 @@ class _Flow(_Keypoints):
 
 class _Draw(_Source):
     def forward(self, image: Tensor, *values: Tensor) -> tuple[Tensor, ...]:
-        features, levels, (occlusion, motion, code) = values[:3], values[3:7], values[7:]
-        return (self.model.generator(image, features, levels, occlusion, motion, code)[0],)
+        features, levels, (occlusion, motion, code, *behind) = values[:3], values[3:7], values[7:]
+        frame = self.model.generator(image, features, levels, occlusion, motion, code)[0]
+        if self.model.uncover is None:
+            return (frame,)
+        person, plate = behind
+        return (self.model.uncover(frame, levels[0], occlusion, motion, plate, person)[0],)

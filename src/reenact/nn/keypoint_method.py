@@ -2,24 +2,28 @@
 
 source image --SourceEncoder--> pyramid ------------------------------+
     |--motion network--> x_c, motion --pose--> x_s --+                v
-driving image --motion network--> motion --pose--> x_d --DenseMotion--> flow, occlusion --Generator--> frame
+driving image --motion network--> motion --pose--> x_d --DenseMotion--> flow, occlusion --Generator--> --Uncover--> frame
+source image --Behind--> person, plate -----------------------------------------------------------------+
 """
 
 from __future__ import annotations
 
+import copy
 from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from reenact.nn.backdrop import Behind
 from reenact.nn.blocks import Maps
 from reenact.nn.dense_motion import DenseMotion
 from reenact.nn.generator import Generator, grids
-from reenact.nn.graphs import CANONICAL, MOTION_FIELDS, PYRAMID, Graph, keypoint_graphs
+from reenact.nn.graphs import BEHIND, CANONICAL, MOTION_FIELDS, PYRAMID, Graph, keypoint_graphs
 from reenact.nn.keypoints import Pose, Tensors, keypoint_spread, relative_matrix
 from reenact.nn.sizes import Sizes
 from reenact.nn.source_encoder import SourceEncoder
+from reenact.nn.uncover import Uncover
 
 
 class Rendered(NamedTuple):
@@ -29,6 +33,10 @@ class Rendered(NamedTuple):
     occlusion: Float[Tensor, "batch 2 64 64"]
     small: tuple[Tensor, ...] = ()
     """the frame at 1/4 and 1/2 of its side, from the generator's inner layers; in training, where the config's scales say so"""
+    uncovered: Float[Tensor, "batch 1 size size"] | None = None
+    """how much of each pixel is the plate's; None where the method draws what the head uncovers itself"""
+    person: Float[Tensor, "batch 1 size size"] | None = None
+    """of the portrait, where there is a plate"""
 
 
 class Field(NamedTuple):
@@ -55,6 +63,30 @@ class KeypointMethod(nn.Module):
         self.dense_motion = DenseMotion(config.flow_widths, config.flow_size, keypoint_spread(template))
         shapes_and_poses = 2 * 3 * config.mesh_keypoints + 2 * 3
         self.generator = Generator(config.source_widths, config.flow_widths[0], shapes_and_poses, config.scales)
+        self.uncover = Uncover(config.flow_widths[0]) if config.backdrop == "plate" else None
+        self._behind: dict[torch.device, Behind] = {}  # in a dict, for it is not this model's to train or to save
+
+    def stand_before(self, behind: Behind) -> None:
+        """What finds the person of a portrait and the plate behind; nothing without `uncover` asks for it."""
+        self._behind = {next(behind.parameters()).device: behind}
+
+    @torch.no_grad()
+    def behind(self, image: Float[Tensor, "batch 3 size size"]) -> dict[str, Tensor]:
+        """The portrait's person and plate; {} where the method does not want them."""
+        if self.uncover is None:
+            return {}
+        return dict(zip(BEHIND, self._finder(image.device)(image), strict=True))
+
+    @torch.no_grad()
+    def find_person(self, image: Float[Tensor, "batch 3 size size"]) -> Float[Tensor, "batch 1 size size"]:
+        """How much of each pixel is a person, 0..1, of a method that wants to know what is behind."""
+        return self._finder(image.device).find(image)
+
+    def _finder(self, device: torch.device) -> Behind:
+        """The same networks serve many models, so they are copied to another device, not moved."""
+        if device not in self._behind:
+            self._behind[device] = copy.deepcopy(next(iter(self._behind.values()))).to(device)
+        return self._behind[device]
 
     def pose(self, person: Tensor, motion: Tensors) -> Pose:
         """The method's equation: what the source says of the person, a motion -> keypoints in the picture."""
@@ -72,7 +104,7 @@ class KeypointMethod(nn.Module):
         """Fills what an exported graph holds only worked out (recipes/revive.py). constants: those results, in any order."""
 
     def encode_source(self, image: Float[Tensor, "batch 3 size size"]) -> dict[str, Tensor]:
-        """What `render` needs of the source picture ([0, 1]): its pyramid, the person."""
+        """What `render` needs of the source picture ([0, 1]): its pyramid, the person, what is behind."""
         return {self.person: self.motion(image)[self.person], **self.pyramid(image)}
 
     def encode_motion(self, frame: Float[Tensor, "batch 3 size size"]) -> dict[str, Tensor]:
@@ -90,7 +122,15 @@ class KeypointMethod(nn.Module):
         field, features, code = self.decide(image, source, driving)
         pyramid = tuple(portrait[name] for name in PYRAMID)
         frame, warped, small = self.generator(image, pyramid, field.levels, field.occlusion, features, code)
-        return Rendered(frame, warped, field.flow, field.occlusion, small)
+        frame, uncovered = self.uncovering(frame, field, features, portrait)
+        return Rendered(frame, warped, field.flow, field.occlusion, small, uncovered, portrait.get(BEHIND[0]))
+
+    def uncovering(self, frame: Tensor, field: Field, features: Maps, portrait: Tensors) -> tuple[Tensor, Tensor | None]:
+        """The drawn frame with the plate where the head has uncovered it, and where that is."""
+        if self.uncover is None:
+            return frame, None
+        person, plate = (portrait[name] for name in BEHIND)
+        return self.uncover(frame, field.levels[0], field.occlusion, features, plate, person)
 
     def decide(self, image: Tensor, source: Pose, driving: Pose) -> tuple[Field, Maps, Float[Tensor, "batch code"]]:
         """Everything that the generator is told: where to look the source up, the dense motion's features, the code."""
@@ -109,8 +149,8 @@ class KeypointMethod(nn.Module):
         return None
 
     def pyramid(self, image: Float[Tensor, "batch 3 size size"]) -> dict[str, Tensor]:
-        """The source picture's features: fine, middle, coarse."""
-        return dict(zip(PYRAMID, self.source(image), strict=True))
+        """The source picture's features: fine, middle, coarse; and what is behind the person."""
+        return dict(zip(PYRAMID, self.source(image), strict=True)) | self.behind(image)
 
     def code(self, source: Pose, driving: Pose) -> Float[Tensor, "batch code"]:
         """What the generator is told of both faces besides the flow: their shape in the head's frame, their pose."""

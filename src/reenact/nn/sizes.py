@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Scales = Literal["one", "several", "each"]
+Behind = Literal["drawn", "plate"]
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,10 @@ class Sizes:
     scales: Scales = "several"
     """several: the generator warps and hides the source at 1/8, 1/4, 1/2 and the full side; one: at 1/8 alone; each: as several,
     and pictures of 1/4 and 1/2 of the side are drawn in training and learn too. To be compared (mmfa's multi-scale generator)"""
+
+    backdrop: Behind = "plate"
+    """what the head uncovers. drawn: by the generator, out of what the flow brings; plate: nn/backdrop.py's, where nn/uncover.py
+    says so"""
 
     @property
     def keypoints(self) -> int:

@@ -17,6 +17,7 @@ RECIPES = {
     "mmfa_render256": "reenact.recipes.mmfa:render256",
     "mmfa_joint": "reenact.recipes.mmfa:joint",
     "mmfa_mouths": "reenact.recipes.mmfa:mouths",
+    "mmfa_uncover": "reenact.recipes.mmfa:uncover",
     "mmfa_drawing": "reenact.recipes.mmfa:drawing",
     "mmfa_motion_anew": "reenact.recipes.mmfa:form",
     "mmfa_motion_without_vae": "reenact.recipes.mmfa:without_vae",

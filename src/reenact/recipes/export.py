@@ -18,14 +18,14 @@ import numpy as np
 import onnx
 import torch
 from onnx import helper, numpy_helper
-from torch import Tensor, nn
+from torch import Tensor
 
 from reenact.core.errors import ReenactError
 from reenact.data.pool import Pool
 from reenact.nn.graphs import Graph
 from reenact.nn.keypoint_method import KeypointMethod
 from reenact.recipes import facevid2vid, mmfa, prior, sfd
-from reenact.recipes.stages import RENDER_PARTS
+from reenact.recipes.stages import RENDER_PARTS, parts
 from reenact.recipes.start import begin, images_seen, read_start
 
 OPSET = 18
@@ -42,7 +42,7 @@ def load(recipe: ModuleType, runs: list[Path]) -> tuple[KeypointMethod, dict[str
     Raises ReenactError where a part of the model is in none of them.
     """
     model = recipe.build()
-    whole = nn.ModuleDict(dict(model.named_children()))
+    whole = parts(model, tuple(name for name, _ in model.named_children()))
     missing = set(whole)
     for run in runs:
         missing -= set(begin(whole, recipe.METHOD.adopt(read_start(run), model.state_dict())))
@@ -56,7 +56,7 @@ def load(recipe: ModuleType, runs: list[Path]) -> tuple[KeypointMethod, dict[str
 def draw_as(model: KeypointMethod, run: Path) -> dict[str, int]:
     """Replaces what draws by another run's, perhaps another method's; gives the images it has seen. Raises ReenactError where
     the run lacks a part of it."""
-    drawing = nn.ModuleDict({name: getattr(model, name) for name in RENDER_PARTS})
+    drawing = parts(model, RENDER_PARTS)
     if missing := set(drawing) - set(begin(drawing, read_start(run))):
         raise ReenactError(f"{run} holds no weights for {', '.join(sorted(missing))}: name a run that draws")
     return {f"drawing of {run.parent.name}/{run.name}": images_seen(run)}
@@ -65,7 +65,8 @@ def draw_as(model: KeypointMethod, run: Path) -> dict[str, int]:
 def export(model: KeypointMethod, folder: Path, extra: dict) -> None:
     """Writes the model's graphs and config.json, which lists the graphs of `render`; `extra` is added to it."""
     folder.mkdir(parents=True, exist_ok=True)
-    known = {"image": torch.rand(1, 3, model.config.size, model.config.size)}
+    image = torch.rand(1, 3, model.config.size, model.config.size)
+    known = {"image": image, **model.behind(image)}
     graphs = model.graphs()
     for graph in graphs:
         # An example of source_scale, driving_scale is whatever motion.onnx gave as scale.

@@ -29,6 +29,7 @@ from reenact.methods.prior.config import Config
 from reenact.methods.prior.face import Face, FacePrior, Reading, fitted, neutral_faces
 from reenact.methods.prior.model import Prior
 from reenact.methods.prior.objective import MotionObjective
+from reenact.recipes.behind import backed
 from reenact.recipes.stages import RENDER_PARTS, Recipe
 
 IRIS_MIRROR = np.array([473, 476, 475, 474, 477, 468, 471, 470, 469, 472])
@@ -109,7 +110,7 @@ def recipe_of(prior: FacePrior, config: Config | None = None) -> Recipe:
     sizes = {"mesh_points": len(face.mean), "coefficients": count, "expression_size": count + given.residual_size}
     sized = replace(given, **sizes, mesh_keypoints=len(face.points))
     template = torch.from_numpy(np.concatenate([face.mean[list(face.points)], SHELL]).astype(np.float32))
-    return recipe(lambda: Prior(sized, template, face))
+    return recipe(lambda: backed(Prior(sized, template, face)))
 
 
 def recipe(build: Callable[[], Prior], **more: Any) -> Recipe:

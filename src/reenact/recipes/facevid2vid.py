@@ -16,13 +16,14 @@ from reenact.methods.facevid2vid.config import Config
 from reenact.methods.facevid2vid.model import FaceVid2Vid
 from reenact.methods.facevid2vid.objective import MOTION_WEIGHTS, MotionObjective
 from reenact.recipes import mmfa
+from reenact.recipes.behind import backed
 from reenact.recipes.stages import Recipe, drawing_task, joint_task, motion_task, render_task, through_task
 from reenact.train.config import Stage, Task
 
 
 def build() -> FaceVid2Vid:
     """A fresh model on the mean face's keypoints."""
-    return FaceVid2Vid(Config(), torch.from_numpy(template(canonical_face().points)))
+    return backed(FaceVid2Vid(Config(), torch.from_numpy(template(canonical_face().points))))
 
 
 METHOD = Recipe(build=build, motion_parts=("motion",), motion_objective=MotionObjective)

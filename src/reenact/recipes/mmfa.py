@@ -17,22 +17,23 @@ from torch import Tensor
 from reenact.data.pool import Pool
 from reenact.faces.points import template
 from reenact.faces.pose import canonical_face
-from reenact.methods import adversary, windows
+from reenact.methods import adversary, uncovering, windows
 from reenact.methods.mmfa.config import Config
 from reenact.methods.mmfa.model import Mmfa
 from reenact.methods.mmfa.objective import MotionObjective, motion_weights
 from reenact.methods.self_reenactment import RENDER_WEIGHTS
 from reenact.nn.sizes import Scales
-from reenact.recipes.stages import Recipe, drawing_task, joint_task, motion_task, render_task, windows_task
+from reenact.recipes.behind import backed
+from reenact.recipes.stages import Recipe, drawing_task, joint_task, motion_task, render_task, uncover_task, windows_task
 from reenact.train.config import Schedule, Stage, Task
 
 WHOLE = Config(offsets="without_pose", code="gaussian")
-"""what ships: offsets that cannot imitate a pose, a Gaussian expression code"""
+"""what ships: offsets that cannot imitate a pose, a Gaussian expression code; what the head uncovers is a plate's"""
 
 
 def build(config: Config = WHOLE) -> Mmfa:
     """A fresh model on the mean face's keypoints."""
-    return Mmfa(config, torch.from_numpy(template(canonical_face().points)))
+    return backed(Mmfa(config, torch.from_numpy(template(canonical_face().points))))
 
 
 def method(config: Config) -> Recipe:
@@ -120,9 +121,20 @@ def make_drawing(stage: Stage, pool: Pool, device: torch.device) -> Task:
 def drawing() -> Stage:
     """Stage five: everything that draws, whole pictures again, with more weight on whose face it is, which windows blur."""
     schedule = Schedule(images=9_600, batch=8, learning_rate=2e-4, warm_up=240, save_every=1_200, log_every=80)
-    stage = replace(render256(), name="drawing", task=make_drawing, schedule=schedule, after=("mouths",))
+    stage = replace(render256(), name="drawing", task=make_drawing, schedule=schedule, after=("mouths", "uncover"))
     weights = RENDER_WEIGHTS | adversary.WEIGHTS | LAST_WEIGHTS
     return replace(stage, weights=weights, same_motion=0.15, mouths=0.4)
+
+
+def make_uncover(stage: Stage, pool: Pool, device: torch.device) -> Task:
+    return uncover_task(method(stage.model), stage, pool, device)
+
+
+def uncover() -> Stage:
+    """Before stage five: the mask alone that shows the plate where the head has uncovered it, on pairs that lie far apart."""
+    schedule = Schedule(images=12_000, batch=16, learning_rate=1e-3, warm_up=640, save_every=2_400, log_every=320)
+    stage = replace(render256(), name="uncover", task=make_uncover, schedule=schedule, weights=uncovering.WEIGHTS, wide=0.7)
+    return replace(stage, mouths=0.0, after=("mouths",))
 
 
 SCALES_WEIGHT = 0.5
@@ -209,8 +221,8 @@ def each_scale() -> Stage:
 
 
 def whole() -> tuple[Stage, ...]:
-    """motion; render at 128; render at 256; joint; mouths; drawing."""
-    return motion(), render(), render256(), joint(), mouths(), drawing()
+    """motion; render at 128; render at 256; joint; mouths; uncover; drawing."""
+    return motion(), render(), render256(), joint(), mouths(), uncover(), drawing()
 
 
 def tiny() -> tuple[Stage, ...]:

@@ -25,6 +25,7 @@ from reenact.core.errors import ReenactError
 from reenact.data.jpeg import encode
 from reenact.data.pool import Pool
 from reenact.losses import identity
+from reenact.recipes.behind import PLAIN, behind
 from reenact.recipes.run import examples
 from reenact.recipes.start import read_start
 from reenact.train.tensors import write_tensors
@@ -101,10 +102,11 @@ def pack(
         held = io.BytesIO()
         np.savez(held, **identity.plain(fetch("sface.onnx").read_bytes()))
         parts.add(f"networks/{identity.PLAIN}", held.getvalue())
-    if tensors:
-        whole = out / "start.part"
-        write_tensors(whole, tensors, {})
-        parts.add("start/weights_00.safetensors", whole.read_bytes())
+    held_tensors = {f"networks/{PLAIN}": behind().state_dict()} | ({"start/weights_00.safetensors": tensors} if tensors else {})
+    for name, values in held_tensors.items():
+        whole = out / "tensors.part"
+        write_tensors(whole, values, {})
+        parts.add(name, whole.read_bytes())
         os.remove(whole)
     side = pool.frames[0].shape[1]
     about = {"recipe": recipe, "images": images, "start": bool(tensors), "frames": len(pool.split), "unit": UNIT, "side": side}

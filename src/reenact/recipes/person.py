@@ -27,11 +27,12 @@ from reenact.core.inference import cpu_options
 from reenact.data.pool import Pool
 from reenact.evaluate.results import write_json
 from reenact.geometry.grid import sample
-from reenact.nn.backdrop import VIEW, PersonNet, StillBackdrop, free, sure
+from reenact.nn.backdrop import VIEW, Behind, PersonNet, StillBackdrop, free
 from reenact.nn.blocks import pool as shrink
 from reenact.nn.graphs import Graph
 from reenact.recipes.export import write_graph
-from reenact.runtime.backdrop import FIND, FOUND, GRID, STILL, STILL_FRAME
+from reenact.recipes.revive import revive
+from reenact.runtime.backdrop import FIND, FOUND, GRID, HELD, STILL, STILL_FRAME
 
 TEACHER = "modnet.onnx"
 TEACHER_SIDE = 512
@@ -42,13 +43,13 @@ BATCH, RATE, AVERAGE = 32, 2e-3, 0.998
 class Find(nn.Module):
     """person.onnx: a portrait -> what runtime.backdrop.FOUND names."""
 
-    def __init__(self, network: PersonNet) -> None:
+    def __init__(self, network: Behind) -> None:
         super().__init__()
         self.network = network
 
-    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
-        person = sure(self.network(image))
-        return person, free(person)
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        person, plate = self.network(image)
+        return person, free(person), plate
 
 
 class Teacher:
@@ -133,15 +134,24 @@ def figures(network: PersonNet, pictures: Tensor, mattes: Tensor) -> dict[str, f
     }
 
 
-def write(network: PersonNet, folder: Path) -> None:
+def write(network: Behind, folder: Path) -> None:
     """person.onnx, run once a portrait, and still.onnx, run each frame."""
     folder.mkdir(parents=True, exist_ok=True)
     image, grid = torch.rand(1, 3, SIDE, SIDE), torch.rand(1, SIDE, SIDE, 2)
     find = Graph(FIND, "source", "fast", Find(network), ("image",), FOUND)
     write_graph(find, (image,), folder / find.file)
-    names = ("frame", "image", *FOUND, GRID)
+    names = ("frame", "image", *HELD, GRID)
     still = Graph(STILL, "render", "exact", StillBackdrop(), names, (STILL_FRAME,))
     write_graph(still, (image, image, image[:, :1], image[:, :1], grid), folder / still.file)
+
+
+def read(folder: Path) -> Behind:
+    """The networks in a folder's person.onnx, to be used as they are. Raises ReenactError where there are none."""
+    with torch.random.fork_rng(devices=[]):  # what is drawn afterwards must not depend on who read this first
+        network = Behind().eval()
+    pictures = torch.rand(2, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
+    revive(folder / FIND, network, lambda: network(pictures))
+    return network.requires_grad_(False)
 
 
 def main() -> None:
@@ -161,7 +171,9 @@ def main() -> None:
     network = train(pictures, mattes, given.images)
     said = {"teacher": TEACHER, "taught_with": len(trained), "views": given.images, **figures(network, *taught(pool, held))}
     _say(str(said))
-    write(network, given.out)
+    both = Behind().eval()
+    both.person = network
+    write(both, given.out)
     if given.json:
         write_json(given.json, said)
 

@@ -22,6 +22,7 @@ from reenact.methods.prior.face import Face
 from reenact.methods.prior.model import Prior
 from reenact.methods.prior.objective import MOTION_WEIGHTS
 from reenact.recipes import mmfa
+from reenact.recipes.behind import backed
 from reenact.recipes.face_priors import LandmarkPrior, recipe
 from reenact.recipes.stages import joint_task, motion_task, render_task, through_task
 from reenact.train.config import Stage, Task
@@ -37,7 +38,7 @@ IRIS_LIDS = ((slice(468, 473), [159, 145, 33, 133]), (slice(473, 478), [386, 374
 def build() -> Prior:
     """A fresh model on the mean face, which does not know yet how people and expressions differ."""
     face = canonical_face()
-    return Prior(Config(), torch.from_numpy(template(face.points)), _mean_face(Config()))
+    return backed(Prior(Config(), torch.from_numpy(template(face.points)), _mean_face(Config())))
 
 
 def fit(model: Prior, pool: Pool) -> None:

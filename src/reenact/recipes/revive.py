@@ -62,11 +62,15 @@ def read(folder: Path, pictures: Float[Tensor, "batch 3 size size"] | None = Non
     path = folder / "config.json"
     if not path.exists():
         raise ReenactError(f"{folder} has no config.json: give a folder of shipped weights")
-    name = json.loads(path.read_text()).get("method")
+    about = json.loads(path.read_text())
+    name = about.get("method")
     if name not in METHODS:
         raise ReenactError(f"{folder} holds weights of {name!r}, which no recipe trains: take one of {', '.join(METHODS)}")
     model = import_module(METHODS[name]).build()
-    known = {"image": _noise(model.config.size) if pictures is None else _sized(pictures, model.config.size)}
+    if about.get("backdrop", "drawn") == "drawn":
+        model.uncover = None
+    image = _noise(model.config.size) if pictures is None else _sized(pictures, model.config.size)
+    known = {"image": image, **model.behind(image)}
     for graph in model.graphs():
         inputs = tuple(_example(name, known) for name in graph.inputs)
         revive(folder / graph.file, graph.module, lambda graph=graph, inputs=inputs: graph.module(*inputs))

@@ -26,6 +26,7 @@ from reenact.methods.sfd.parts import IDENTITY
 from reenact.methods.sfd.space import off_orthonormal
 from reenact.methods.sfd.turn import directions, turn
 from reenact.recipes import mmfa
+from reenact.recipes.behind import backed
 from reenact.recipes.stages import RENDER_PARTS, Recipe, joint_task, motion_task, render_task, through_task
 from reenact.train.config import Schedule, Stage, Task
 
@@ -37,7 +38,7 @@ LOOKED_AT = 2
 
 def build(config: Config | None = None) -> Sfd:
     """A fresh model on the mean face's keypoints."""
-    return Sfd(config or Config(), torch.from_numpy(template(canonical_face().points)))
+    return backed(Sfd(config or Config(), torch.from_numpy(template(canonical_face().points))))
 
 
 def method(config: Config) -> Recipe:

@@ -16,7 +16,7 @@ from reenact.geometry.grid import identity_grid
 from reenact.train.config import Tiles
 from reenact.train.grid import dots, flow_colour, grey, picture
 
-DRAWN_COLUMNS = ("source", "driving", "truth", "output", "warped", "flow", "occlusion")
+DRAWN_COLUMNS = ("source", "driving", "truth", "output", "warped", "flow", "occlusion", "plate's share")
 KEYPOINT_COLUMNS = ("picture", "teacher (green)", "found (red)")
 RENDERED = re.compile(r"m(\d+)_i(\d+)")
 """clips of motion MM on identity III"""
@@ -42,6 +42,7 @@ def drawn_rows(draw: Callable[[Any, Batch, Batch], Any], model: Any, data: Batch
         offset = drawn.flow[0] - identity_grid(*drawn.flow.shape[1:3], drawn.flow)
         tiles = [picture(image) for image in (first["image"][0], second["image"][0], wanted, drawn.frame[0], drawn.warped[0])]
         tiles += [flow_colour(offset, size), grey(torch.sigmoid(drawn.occlusion[0, 0] + 2), size)]
+        tiles.append(grey(torch.zeros(size, size) if drawn.uncovered is None else drawn.uncovered[0, 0], size))
         rows.append((caption, tiles))
     return DRAWN_COLUMNS, rows
 

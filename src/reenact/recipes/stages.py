@@ -15,7 +15,7 @@ from reenact.data.batches import Batches
 from reenact.data.pairs import Batch
 from reenact.data.pool import Pool
 from reenact.faces.blendshapes import BLENDSHAPE_NAMES
-from reenact.methods import windows
+from reenact.methods import uncovering, windows
 from reenact.methods.adversary import CRITIC_WEIGHTS, Adversary
 from reenact.methods.reading import SHOWN_GAPS, gaps
 from reenact.methods.self_reenactment import RenderObjective, enlarged
@@ -24,15 +24,15 @@ from reenact.recipes import shown
 from reenact.train.config import Critic, Shown, Stage, Task, Terms, Validation
 from reenact.train.state import fill
 
-CHECKED_TERMS = ("lpips", "features", "mesh", "mesh_gaps", "mesh_shapes", "identity", "identity_source")
+CHECKED_TERMS = ("lpips", "features", "mesh", "mesh_gaps", "mesh_shapes", "identity", "identity_source", "behind")
 CHECKED_AT_ONCE = 32
 """ours: pictures of one validation batch"""
 
 
 CRITIC_SHARE = 2.0
 """ours: the critic's learning rate in those of what it judges; it begins from nothing"""
-RENDER_PARTS = ("source", "dense_motion", "generator")
-"""what draws, in every method that moves keypoints"""
+RENDER_PARTS = ("source", "dense_motion", "generator", "uncover")
+"""what draws, in every method that moves keypoints; the last only where there is a plate to show"""
 
 
 @dataclass(frozen=True)
@@ -80,8 +80,9 @@ def keypoints(model: KeypointMethod, batch: Batch) -> tuple[Tensor, Tensor]:
 
 
 def parts(model: nn.Module, names: tuple[str, ...]) -> nn.ModuleDict:
-    """The sub-networks that one stage trains."""
-    return nn.ModuleDict({name: getattr(model, name) for name in names})
+    """The sub-networks that one stage trains, those that this model has."""
+    found = {name: getattr(model, name) for name in names}
+    return nn.ModuleDict({name: part for name, part in found.items() if part is not None})
 
 
 def motion_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device) -> Task:
@@ -223,6 +224,32 @@ def windows_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device)
     return Task(trained, compute, lambda seen, share: data.pairs(seen, batch, share), check, judge, data=about(pool), adopt=adopt)
 
 
+def uncover_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device) -> Task:
+    """Before the last stage: the mask alone that shows the plate (methods/uncovering.py)."""
+    model = method.build().to(device).train()
+    objective = uncovering.UncoverObjective().to(device)
+    names = (*method.render_parts, *method.motion_parts)
+    trained = parts(model, names).to(memory_format=torch.channels_last)
+    trained.requires_grad_(False)
+    model.uncover.requires_grad_(True)
+    data = _data(method, stage, pool, device)
+
+    def compute(batch: tuple[Batch, Batch]) -> tuple[Terms, Shown]:
+        hold_norms(model)
+        model.uncover.train()
+        return objective(model, *batch), {}
+
+    checked, drawn = method.build().to(device), RenderObjective().to(device)
+
+    def check(average: Mapping[str, Tensor]) -> Validation:
+        validation = averaged(checked, names, average)
+        figures = _render_figures(draw_as_read, drawn, validation, data)
+        return Validation(figures, *shown.drawn_rows(draw_as_read, validation, data))
+
+    batch, adopt = stage.schedule.batch, _adopter(method, model)
+    return Task(trained, compute, lambda seen, share: data.pairs(seen, batch, share), check, None, data=about(pool), adopt=adopt)
+
+
 def in_turn(one: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Two batches as one: a row of the first, a row of the second, as `Batches.singles` gives pairs."""
     return {name: torch.stack([value, other[name]], 1).flatten(0, 1) for name, value in one.items()}
@@ -284,9 +311,9 @@ def validation_rows(pool: Pool, each: int = 4) -> tuple[np.ndarray, np.ndarray]:
 
 def averaged(model: nn.Module, names: tuple[str, ...], average: Mapping[str, Tensor]) -> Any:
     """A model for validation, with one stage's averaged weights."""
-    for name in names:
+    for name, part in parts(model, names).items():
         prefix = f"{name}."
-        fill(getattr(model, name), {k.removeprefix(prefix): v for k, v in average.items() if k.startswith(prefix)})
+        fill(part, {k.removeprefix(prefix): v for k, v in average.items() if k.startswith(prefix)})
     return model.eval()
 
 

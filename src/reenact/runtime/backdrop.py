@@ -16,8 +16,10 @@ Background = Literal["still", "moved"]
 """still: the portrait's own backdrop, unmoved; moved: as the method draws it"""
 BACKGROUNDS: tuple[Background, ...] = ("still", "moved")
 FIND, STILL = "person.onnx", "still.onnx"
-FOUND = ("person", "free")
-"""what a portrait holds of it: the person, and where nobody is, each [1, 1, size, size] in [0, 1]"""
+FOUND = ("person", "free", "plate")
+"""what a portrait holds of it: the person, where nobody is, and the backdrop whole, [1, 1 or 3, size, size] in [0, 1]"""
+HELD = FOUND[:2]
+"""what holding it still takes"""
 STILL_FRAME = "still_frame"
 GRID = "grid"
 """the output of a method's render graphs that says where each pixel was taken from; a method without one moves its backdrop"""
@@ -43,7 +45,7 @@ class Backdrop:
 
     def hold(self, portrait: Mapping[str, np.ndarray]) -> None:
         """The portrait of the frames to come: its tensors, `find`'s among them."""
-        self._still.hold({name: portrait[name] for name in ("image", *FOUND)})
+        self._still.hold({name: portrait[name] for name in ("image", *HELD)})
 
     def put(
         self, frame: Float32[np.ndarray, "1 3 size size"], grid: Float32[np.ndarray, "1 size size 2"]

@@ -27,7 +27,7 @@ from reenact.core.errors import ReenactError
 from reenact.core.types import Image, Motion, Placement, Portrait
 from reenact.faces.crop import cut, head_crop
 from reenact.faces.landmarker import Landmarker
-from reenact.runtime.backdrop import FOUND, GRID, Backdrop, Background, check_background
+from reenact.runtime.backdrop import FOUND, GRID, HELD, Backdrop, Background, check_background
 from reenact.runtime.graph import Chain, opener
 
 SMALL_HEAD = 0.5
@@ -50,7 +50,10 @@ class OnnxMethod:
         self._source = open_graph(folder / "source.onnx", "fast")
         self._motion = open_graph(folder / "motion.onnx", self.config["motion"])
         self._render = Chain([open_graph(folder / file, speed) for file, speed in self.config["render"]])
-        self._backdrop = Backdrop(weights_folder() / "person", open_graph) if background == "still" else None
+        wanted = HELD if background == "still" else ()
+        self._found = tuple(name for name in FOUND if name in wanted or name in self._render.inputs)
+        self._backdrop = Backdrop(weights_folder() / "person", open_graph) if self._found else None
+        self._still = background == "still"
         self._held: Portrait | None = None
         self._landmarker: Landmarker | None = None
 
@@ -107,7 +110,7 @@ class OnnxMethod:
 
     def _behind(self, portrait: Portrait) -> Backdrop | None:
         """What holds this portrait's backdrop; None where it moves, or the portrait was encoded without."""
-        return self._backdrop if all(name in portrait.tensors for name in FOUND) else None
+        return self._backdrop if self._still and all(name in portrait.tensors for name in HELD) else None
 
     def _find(self, image: Image, face: int) -> Placement:
         if face < 1:
@@ -125,7 +128,8 @@ class OnnxMethod:
         read = {name: np.array(value, np.float32) for name, value in self._motion.run({"image": tensor}).items()}
         drawn = {name: np.array(value) for name, value in self._source.run({"image": tensor}).items()}
         if self._backdrop is not None:
-            drawn |= self._backdrop.find(tensor)
+            found = self._backdrop.find(tensor)
+            drawn |= {name: found[name] for name in self._found}
         return Portrait(self.name, {**read, **drawn, "image": tensor}, _motion(read), crop)
 
     def _tensor(self, image: Image) -> np.ndarray:

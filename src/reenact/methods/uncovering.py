@@ -1,0 +1,45 @@
+"""What the head uncovers, taught by itself: everything that draws stands still, and only the mask learns that shows the plate.
+
+ours. Where nobody is in the true picture the plate is to be shown, where somebody is the drawn one: a matte of the true picture
+says it at once, where losses of pictures would have to find it out. So the stage is short, and needs no face networks.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from reenact.losses.behind import behind
+from reenact.losses.lpips import LPIPS
+from reenact.methods.self_reenactment import read_both
+from reenact.nn.graphs import PYRAMID
+from reenact.nn.keypoint_method import KeypointMethod
+from reenact.nn.keypoints import Tensors
+
+WEIGHTS = {"l1": 4.0, "lpips": 1.0, "behind": 1.0}
+"""ours, as in the stages that draw"""
+
+
+class UncoverObjective(nn.Module):
+    """Self-reenactment by the method's own reading; `uncover` alone gets gradients."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lpips = LPIPS("alex")
+
+    def forward(self, model: KeypointMethod, source: Tensors, driving: Tensors) -> dict[str, Tensor]:
+        image, target = source["image"], driving["image"]
+        with torch.no_grad():
+            read = read_both(model, source, driving)
+            poses = [model.pose(read[0][model.person], motion) for motion in read]
+            field, features, code = model.decide(image, *poses)
+            portrait = model.pyramid(image)
+            pyramid = tuple(portrait[name] for name in PYRAMID)
+            drawn, _, _ = model.generator(image, pyramid, field.levels, field.occlusion, features, code)
+        frame, shown = model.uncovering(drawn, field, features, portrait)
+        assert shown is not None
+        return {
+            "l1": (frame - target).abs().mean(),
+            "lpips": self.lpips(frame, target).mean(),
+            "behind": behind(shown, portrait["person"], model.find_person(target)),
+        }

@@ -1,0 +1,68 @@
+"""Where a drawn frame shows what the head has uncovered, and the plate is shown instead (nn/backdrop.py). ours: no paper here
+has it. The flow between a head that moves and a backdrop that stands is neither's: what is looked up there is a ghost."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from reenact.geometry.grid import sample
+from reenact.nn.blocks import ConvBlock, Maps, ResidualBlock, pool, to_flow_size, upsample
+
+Mask = Float[Tensor, "batch 1 size size"]
+WIDTHS = (16, 32, 48, 64)
+"""ours: channels at 1/2, 1/4, 1/8 and 1/16 of the side; a seventh of the arithmetic of a frame"""
+AT_FIRST = -3.0
+"""ours: a fresh network shows next to nothing of the plate"""
+
+
+class Uncover(nn.Module):
+    """A drawn frame, the plate, where the person was and is -> the frame with the plate where nobody is, and that mask."""
+
+    def __init__(self, motion: int) -> None:
+        """motion: channels of the dense motion's features."""
+        super().__init__()
+        half, quarter, eighth, least = WIDTHS
+        self.enter = ConvBlock(2 * 12 + 2, half)
+        self.quarter = nn.Sequential(ConvBlock(half, quarter, 2))
+        self.told = ConvBlock(quarter + motion + 2, quarter)
+        self.eighth = nn.Sequential(ConvBlock(quarter, eighth, 2), ResidualBlock(eighth))
+        self.least = nn.Sequential(ConvBlock(eighth, least, 2), ResidualBlock(least))
+        self.from_least = ConvBlock(least + eighth, eighth)
+        self.from_eighth = ConvBlock(eighth + quarter, quarter)
+        self.from_quarter = ConvBlock(quarter + half, half)
+        self.head = nn.Conv2d(half, 4, 3, padding=1)
+        nn.init.normal_(self.head.weight, std=1e-2)
+        nn.init.zeros_(self.head.bias)
+
+    def forward(
+        self,
+        frame: Float[Tensor, "batch 3 size size"],
+        grid: Float[Tensor, "batch size size 2"],
+        occlusion: Maps,
+        motion: Maps,
+        plate: Float[Tensor, "batch 3 size size"],
+        person: Mask,
+    ) -> tuple[Float[Tensor, "batch 3 size size"], Mask]:
+        """frame, plate: RGB in [0, 1]; grid: where the frame was looked up; person: of the portrait, 0..1."""
+        size = frame.shape[-1]
+        people = pool(torch.cat([person, sample(person, grid)], 1), size // 2)
+        folded = [F.pixel_unshuffle(picture - 0.5, 2) for picture in (frame, plate)]
+        half = self.enter(torch.cat([*folded, people], 1))
+        quarter = self.quarter(half)
+        hints = torch.cat([motion, torch.sigmoid(occlusion).to(motion.dtype)], 1)
+        quarter = self.told(torch.cat([quarter, to_flow_size(hints, size // 4)], 1))
+        eighth = self.eighth(quarter)
+        x = self.from_least(torch.cat([upsample(self.least(eighth)), eighth], 1))
+        x = self.from_eighth(torch.cat([upsample(x), quarter], 1))
+        x = self.from_quarter(torch.cat([upsample(x), half], 1))
+        shown = torch.sigmoid(calm(F.pixel_shuffle(self.head(x).float(), 2)) + AT_FIRST)
+        return frame + shown * (plate - frame), shown
+
+
+def calm(mask: Maps) -> Maps:
+    """Binomial 3x3 mean, as two 2x2 ones. ours: what a critic makes of the pixel shuffle is a checkered mask, which dots every
+    strong edge; drawn pixels keep their grain."""
+    return F.avg_pool2d(F.avg_pool2d(F.pad(mask, (1, 1, 1, 1), mode="replicate"), 2, 1), 2, 1)
