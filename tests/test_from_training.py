@@ -10,7 +10,7 @@ import torch
 from reenact.core.errors import ReenactError
 from reenact.data.pool import Pool
 from reenact.recipes import facevid2vid, mmfa, prior
-from reenact.recipes.export import draw_as, export, load
+from reenact.recipes.export import DRAWING, draw_as, export, load, main
 from reenact.recipes.run import run
 from reenact.runtime.onnx_method import OnnxMethod
 from reenact.train.journal import LOG
@@ -41,8 +41,27 @@ def test_what_draws_is_taken_over(tmp_path: Path):
     assert draw_as(own, tmp_path) == {f"drawing of {tmp_path.parent.name}/{tmp_path.name}": 0}
     theirs = other.state_dict()
     for name, value in own.state_dict().items():
-        drawn = name.split(".")[0] in ("source", "dense_motion", "generator")
+        drawn = name.split(".")[0] in ("source", "dense_motion", "generator", "uncover")
         assert torch.equal(value, theirs[name] if drawn else before[name]), name
     write_tensors(tmp_path / "weights_00.safetensors", {n: v for n, v in theirs.items() if not n.startswith("source.")}, {})
     with pytest.raises(ReenactError, match="no weights for source"):
         draw_as(own, tmp_path)
+
+
+def test_only_what_draws_is_renewed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """The graphs that read stay, byte for byte: files beside them are tied to their hash."""
+    weights, run = tmp_path / "weights", tmp_path / "run"
+    run.mkdir()
+    export(mmfa.build().eval(), weights, {"images_seen": {"before": 7}, "said": "before"})
+    write_tensors(run / "weights_00.safetensors", dict(mmfa.build().state_dict()), {"images": "5"})
+    before = {path.name: path.read_bytes() for path in weights.iterdir()}
+    monkeypatch.setattr("sys.argv", ["export", str(weights), str(weights), "--drawing", str(run), "--only-drawing"])
+    main()
+    after = {path.name: path.read_bytes() for path in weights.iterdir()}
+    assert after.keys() == before.keys()
+    assert {name for name in after if after[name] != before[name]} == {*DRAWING, "config.json"}
+    config = json.loads(after["config.json"])
+    assert config["images_seen"] == {"before": 7, f"drawing of {tmp_path.name}/run": 5} and config["said"] == "before"
+    monkeypatch.setattr("sys.argv", ["export", str(tmp_path / "new"), str(weights), "--drawing", str(run), "--only-drawing"])
+    with pytest.raises(SystemExit, match="name one, and --drawing"):
+        main()

@@ -32,7 +32,7 @@ class Graph(NamedTuple):
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     whole: bool = False
-    """its weights are stored as fp32"""
+    """its square weights, a basis, are stored as fp32"""
 
 
 def keypoint_graphs(model: KeypointMethod) -> list[Graph]:

@@ -1,6 +1,6 @@
 """Trained runs -> what ships: ONNX graphs with fp16 weights, and config.json.
 
-python -m reenact.recipes.export OUT RUN... [--method mmfa|facevid2vid|prior|sfd] [--drawing RUN]
+python -m reenact.recipes.export OUT RUN... [--method mmfa|facevid2vid|prior|sfd] [--drawing RUN [--only-drawing]]
 
 Which graphs there are is the method's own affair (its `graphs()`). They hold 2-D operators only. Weights are stored as fp16
 and widened as a graph is loaded, so that the arithmetic is the run-time's choice (fp32, bf16).
@@ -35,9 +35,13 @@ RECIPES: dict[str, ModuleType] = {"mmfa": mmfa, "facevid2vid": facevid2vid, "pri
 """each has build and METHOD, and may have finish(model, pool) -> what config.json is to say of it"""
 
 
-def load(recipe: ModuleType, runs: list[Path]) -> tuple[KeypointMethod, dict[str, int]]:
+DRAWING = ("source.onnx", "field.onnx", "flow.onnx", "draw.onnx")
+"""graphs that hold what draws"""
+
+
+def load(recipe: ModuleType, runs: list[Path], drawing: Path | None = None) -> tuple[KeypointMethod, dict[str, int]]:
     """The model with the averaged weights of these runs, a later run's before an earlier one's, and the images each has seen
-    (shipped weights among them, which do not say, are left out).
+    (shipped weights among them, which do not say, are left out). drawing: as `draw_as`.
 
     Raises ReenactError where a part of the model is in none of them.
     """
@@ -46,11 +50,15 @@ def load(recipe: ModuleType, runs: list[Path]) -> tuple[KeypointMethod, dict[str
     missing = set(whole)
     for run in runs:
         missing -= set(begin(whole, recipe.METHOD.adopt(read_start(run), model.state_dict())))
+    seen = {f"{run.parent.name}/{run.name}": count for run in runs if (count := images_seen(run))}
+    if drawing is not None:
+        seen |= draw_as(model, drawing)
+        missing -= set(RENDER_PARTS)
     if missing:
         raise ReenactError(
             f"{', '.join(map(str, runs))} hold no weights for {', '.join(sorted(missing))}: name the runs of every stage"
         )
-    return model.eval(), {f"{run.parent.name}/{run.name}": seen for run in runs if (seen := images_seen(run))}
+    return model.eval(), seen
 
 
 def draw_as(model: KeypointMethod, run: Path) -> dict[str, int]:
@@ -62,8 +70,9 @@ def draw_as(model: KeypointMethod, run: Path) -> dict[str, int]:
     return {f"drawing of {run.parent.name}/{run.name}": images_seen(run)}
 
 
-def export(model: KeypointMethod, folder: Path, extra: dict) -> None:
-    """Writes the model's graphs and config.json, which lists the graphs of `render`; `extra` is added to it."""
+def export(model: KeypointMethod, folder: Path, extra: dict, only: tuple[str, ...] = ()) -> None:
+    """Writes the model's graphs and config.json, which lists the graphs of `render`; `extra` is added to it. only: the files that
+    are written, where the others in the folder are to stay, byte for byte."""
     folder.mkdir(parents=True, exist_ok=True)
     image = torch.rand(1, 3, model.config.size, model.config.size)
     known = {"image": image, **model.behind(image)}
@@ -72,7 +81,8 @@ def export(model: KeypointMethod, folder: Path, extra: dict) -> None:
         # An example of source_scale, driving_scale is whatever motion.onnx gave as scale.
         names = [name if name in known else name.split("_", 1)[1] for name in graph.inputs]
         inputs = tuple(known[name] for name in names)
-        write_graph(graph, inputs, folder / graph.file)
+        if not only or graph.file in only:
+            write_graph(graph, inputs, folder / graph.file)
         with torch.no_grad():
             found = graph.module(*inputs)
         known.update(zip(graph.outputs, found, strict=True))
@@ -86,18 +96,17 @@ def write_graph(graph: Graph, inputs: tuple[Tensor, ...], path: Path) -> None:
     names = {"input_names": list(graph.inputs), "output_names": list(graph.outputs)}
     torch.onnx.export(graph.module.eval(), inputs, str(path), **names, opset_version=OPSET, dynamo=False)
     model = onnx.load(path)
-    if not graph.whole:
-        _halve(model)
+    _halve(model, graph.whole)
     onnx.checker.check_model(model)
     onnx.save(model, path)
 
 
-def _halve(model: onnx.ModelProto) -> None:
-    """Large fp32 initialisers -> fp16 with a cast behind each."""
+def _halve(model: onnx.ModelProto, whole: bool = False) -> None:
+    """Large fp32 initialisers -> fp16 with a cast behind each. whole: square ones stay, for a basis keeps its right angles."""
     casts = []
     for tensor in list(model.graph.initializer):
         values = numpy_helper.to_array(tensor)
-        if values.dtype != np.float32 or values.size < SMALL:
+        if values.dtype != np.float32 or values.size < SMALL or (whole and values.ndim == 2 and len(set(values.shape)) == 1):
             continue
         half = numpy_helper.from_array(values.astype(np.float16), f"{tensor.name}.half")
         casts.append(helper.make_node("Cast", [half.name], [tensor.name], to=onnx.TensorProto.FLOAT))
@@ -106,6 +115,11 @@ def _halve(model: onnx.ModelProto) -> None:
     nodes = casts + list(model.graph.node)
     del model.graph.node[:]
     model.graph.node.extend(nodes)
+
+
+def _drawn_as(model: KeypointMethod) -> dict[str, str]:
+    """What config.json says of the drawing alone."""
+    return {"scales": model.config.scales, "backdrop": model.config.backdrop}
 
 
 def main() -> None:
@@ -118,16 +132,27 @@ def main() -> None:
     parser.add_argument("--expression-gain", type=float, default=1.0, help="factor on the expression's offsets (1)")
     parser.add_argument("--data", type=Path, help="training pool, for what sfd's directions are turned to")
     parser.add_argument("--drawing", type=Path, help="run of any method whose source encoder, dense motion and generator to take")
+    parser.add_argument(
+        "--only-drawing",
+        action="store_true",
+        help="leave the graphs that read as they are in OUT, so that what was measured on them stays true",
+    )
     given = parser.parse_args()
     recipe = RECIPES[given.method]
     try:
-        model, seen = load(recipe, given.runs)
-        seen |= draw_as(model, given.drawing) if given.drawing else {}
+        if given.only_drawing and not (given.drawing and (given.out / "config.json").exists()):
+            raise ReenactError("--only-drawing renews what draws in a folder of weights: name one, and --drawing RUN")
+        model, seen = load(recipe, given.runs, given.drawing)
         model.amplify(given.expression_gain)
         more = recipe.finish(model, Pool.load(given.data)) if given.data and hasattr(recipe, "finish") else {}
     except ReenactError as error:
         raise SystemExit(f"error: {error}") from None
-    export(model, given.out, {"images_seen": seen, "expression_gain": given.expression_gain, **more})
+    said = {"images_seen": seen, "expression_gain": given.expression_gain, **more}
+    if given.only_drawing:
+        before = json.loads((given.out / "config.json").read_text())
+        export(model, given.out, {**before, "images_seen": {**before["images_seen"], **seen}, **_drawn_as(model)}, DRAWING)
+    else:
+        export(model, given.out, said)
 
 
 if __name__ == "__main__":
