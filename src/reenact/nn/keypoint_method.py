@@ -2,8 +2,8 @@
 
 source image --SourceEncoder--> pyramid ------------------------------+
     |--motion network--> x_c, motion --pose--> x_s --+                v
-driving image --motion network--> motion --pose--> x_d --DenseMotion--> flow, occlusion --Generator--> --Uncover--> frame
-source image --Behind--> person, plate -----------------------------------------------------------------+
+driving image --motion network--> motion --pose--> x_d --DenseMotion--> flow, occlusion --Generator--> drawn --Uncover--> frame
+source image --Behind--> person, plate -----------------------------------------------------------------------+
 """
 
 from __future__ import annotations
