@@ -60,6 +60,19 @@ def test_a_fresh_mask_shows_next_to_nothing_of_the_plate():
     assert (uncover(frame, grid, occlusion, motion, behind_it, person)[0] - behind_it).abs().max() < 0.01
 
 
+def test_a_sharper_mask_says_the_same_with_less_doubt():
+    torch.manual_seed(0)
+    frame, behind_it, grid = torch.rand(1, 3, 64, 64), torch.rand(1, 3, 64, 64), identity_grid(64, 64)[None]
+    occlusion, motion, person = torch.zeros(1, 2, 64, 64), torch.randn(1, 8, 64, 64), torch.rand(1, 1, 64, 64)
+    uncover = Uncover(8).eval()
+    torch.nn.init.normal_(uncover.head.weight, std=3.0)
+    torch.nn.init.constant_(uncover.head.bias, 3.0)
+    before = uncover(frame, grid, occlusion, motion, behind_it, person)[1].logit()
+    uncover.sharpen(2.0)
+    after = uncover(frame, grid, occlusion, motion, behind_it, person)[1].logit()
+    assert before.std() > 0.1 and torch.allclose(after, 2 * before, atol=1e-3)
+
+
 def test_calm_keeps_what_is_even_and_takes_a_checker_away():
     checker = (torch.arange(16)[:, None] + torch.arange(16)) % 2 * 2.0 - 1
     assert calm(checker[None, None])[..., 1:-1, 1:-1].abs().max() < 1e-6

@@ -130,6 +130,7 @@ def main() -> None:
     # A regressor that has seen too little answers too small: on training people the true offsets of the lips are 1.2 times,
     # of the cheeks 1.5 times what is read (docs/log.md, 2026-11-21).
     parser.add_argument("--expression-gain", type=float, default=1.0, help="factor on the expression's offsets (1)")
+    parser.add_argument("--mask-gain", type=float, default=1.0, help="factor on the logits of the mask that shows the plate (1)")
     parser.add_argument("--data", type=Path, help="training pool, for what sfd's directions are turned to")
     parser.add_argument("--drawing", type=Path, help="run of any method whose source encoder, dense motion and generator to take")
     parser.add_argument(
@@ -144,6 +145,8 @@ def main() -> None:
             raise ReenactError("--only-drawing renews what draws in a folder of weights: name one, and --drawing RUN")
         model, seen = load(recipe, given.runs, given.drawing)
         model.amplify(given.expression_gain)
+        if model.uncover is not None:
+            model.uncover.sharpen(given.mask_gain)
         more = recipe.finish(model, Pool.load(given.data)) if given.data and hasattr(recipe, "finish") else {}
     except ReenactError as error:
         raise SystemExit(f"error: {error}") from None
