@@ -18,6 +18,13 @@ def test_a_share_of_the_way():
     )
 
 
+def test_one_part_alone_is_blended():
+    first = {"generator.a": torch.zeros(2), "source.a": torch.zeros(2)}
+    second = {"generator.a": torch.ones(2), "source.a": torch.ones(2)}
+    found = blended(first, second, 0.25, "generator.")
+    assert torch.equal(found["generator.a"], torch.full((2,), 0.25)) and torch.equal(found["source.a"], torch.ones(2))
+
+
 def test_strangers_are_refused():
     with pytest.raises(ReenactError, match="no tensor in common"):
         blended({"a": torch.zeros(1)}, {"b": torch.zeros(1)}, 0.5)

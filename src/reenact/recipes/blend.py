@@ -21,8 +21,9 @@ from reenact.train.tensors import write_tensors
 FILE = "weights_00.safetensors"
 
 
-def blended(first: Mapping[str, Tensor], second: Mapping[str, Tensor], share: float) -> dict[str, Tensor]:
-    """first + share (second - first) of every tensor that both have; what only the first has, as it is.
+def blended(first: Mapping[str, Tensor], second: Mapping[str, Tensor], share: float, part: str = "") -> dict[str, Tensor]:
+    """first + share (second - first) of every tensor that both have and whose name `part` begins; of the others that both have,
+    the second's; what only the first has, as it is.
 
     Raises ReenactError where a tensor has two shapes, or none is in both.
     """
@@ -31,7 +32,9 @@ def blended(first: Mapping[str, Tensor], second: Mapping[str, Tensor], share: fl
     if odd := sorted(name for name in first.keys() & second.keys() if first[name].shape != second[name].shape):
         raise ReenactError(f"{odd[0]} has two shapes: give a run, and one that started from it")
     return {
-        name: value.lerp(second[name].to(value), share) if name in second and value.is_floating_point() else value
+        name: value.lerp(second[name].to(value), share if name.startswith(part) else 1.0)
+        if name in second and value.is_floating_point()
+        else value
         for name, value in first.items()
     }
 
@@ -42,11 +45,12 @@ def main() -> None:
     parser.add_argument("first", type=Path)
     parser.add_argument("second", type=Path, help="a run that started from the first")
     parser.add_argument("--share", type=float, required=True, help="0: the first, 1: the second")
+    parser.add_argument("--of", default="", help="part that is blended, as in generator; the rest is the second's")
     given = parser.parse_args()
     try:
         if not 0 <= given.share <= 1:
             raise ReenactError(f"--share {given.share:g}: must be 0 to 1")
-        tensors = blended(read_start(given.first), read_start(given.second), given.share)
+        tensors = blended(read_start(given.first), read_start(given.second), given.share, f"{given.of}." if given.of else "")
         given.out.mkdir(parents=True, exist_ok=True)
         write_tensors(given.out / FILE, tensors, {"images": str(images_seen(given.second))})
     except ReenactError as error:
