@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -381,3 +385,47 @@ def test_a_missing_pytorch_is_one_line(tmp_path, monkeypatch):
     monkeypatch.setenv("REENACT_CACHE", str(tmp_path))
     with pytest.raises(ReenactError, match=r"torch is not installed: pip install 'reenact\[eval\]'"):
         networks._compiled("lpips_alex", "lpips_alexnet.ckpt", build, 1)
+
+
+SLEEPER = """
+import os, sys, time
+from pathlib import Path
+from reenact.evaluate.session import Parts, run_all
+
+def setup():
+    Path(sys.argv[1], str(os.getpid())).touch()
+    return lambda index: time.sleep(600)
+
+if __name__ == "__main__":
+    list(run_all(Parts(Path(sys.argv[1], "out.json"), "a"), [1, 1], setup, 2))
+"""
+
+
+def test_a_killed_run_leaves_nobody_behind(tmp_path: Path):
+    """Else two processes work on for nobody, and the next run has half the machine."""
+    script = tmp_path / "sleeper.py"
+    script.write_text(SLEEPER)
+    notes = tmp_path / "notes"
+    notes.mkdir()
+    run = subprocess.Popen([sys.executable, str(script), str(notes)])
+    try:
+        workers = _until(lambda: [int(path.name) for path in notes.iterdir() if path.name.isdigit()], 2)
+        assert len(workers) == 2 and run.poll() is None
+    finally:
+        run.kill()
+        run.wait()
+    assert _until(lambda: [pid for pid in workers if not _running(pid)], 2) == workers
+
+
+def _until(found: Callable[[], list], count: int, seconds: float = 60) -> list:
+    end = time.monotonic() + seconds
+    while len(found()) < count and time.monotonic() < end:
+        time.sleep(0.1)
+    return found()
+
+
+def _running(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False

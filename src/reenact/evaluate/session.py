@@ -14,8 +14,9 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import suppress
 from dataclasses import asdict
-from multiprocessing import get_context
+from multiprocessing import connection, get_context, parent_process
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import numpy as np
@@ -133,6 +134,7 @@ class _Worker:
     @classmethod
     def start(cls, setup: Callable[[], Work], parts: Parts) -> None:
         cls.setup, cls.parts = staticmethod(setup), parts  # type: ignore[assignment]
+        Thread(target=_end_with_parent, daemon=True).start()
 
     @classmethod
     def run(cls, index: int) -> int:
@@ -143,3 +145,10 @@ class _Worker:
         assert cls.work is not None
         cls.parts.save(index, cls.work(index))
         return index
+
+
+def _end_with_parent() -> None:
+    """A killed run leaves no process behind that works on for nobody."""
+    if (parent := parent_process()) is not None:
+        connection.wait([parent.sentinel])
+        os._exit(1)
