@@ -199,46 +199,45 @@ def drawing_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device)
 
 def windows_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device) -> Task:
     """After stage three: the generator alone, window by window (methods/windows.py), most of them mouths."""
-    model = method.build().to(device).train()
-    objective, critic = windows.WindowObjective().to(device), windows.Judge().to(device)
-    names = (*method.render_parts, *method.motion_parts)
-    trained = parts(model, names).to(memory_format=torch.channels_last)
-    trained.requires_grad_(False)
-    model.generator.requires_grad_(True)
-    data = _data(method, stage, pool, device)
+    objective, judge = windows.WindowObjective().to(device), windows.Judge().to(device)
 
-    def compute(batch: tuple[Batch, Batch]) -> tuple[Terms, Shown]:
+    def step(model: KeypointMethod, batch: tuple[Batch, Batch]) -> tuple[Terms, Shown]:
         hold_norms(model)
         terms, exhibit = objective(model, *batch)
-        return {**terms, **critic.terms(exhibit)}, exhibit
+        return {**terms, **judge.terms(exhibit)}, exhibit
 
-    checked, drawn = method.build().to(device), RenderObjective().to(device)
-
-    def check(average: Mapping[str, Tensor]) -> Validation:
-        validation = averaged(checked, names, average)
-        figures = _render_figures(draw_as_read, drawn, validation, data)
-        return Validation(figures, *shown.drawn_rows(draw_as_read, validation, data))
-
-    batch, adopt = stage.schedule.batch, _adopter(method, model)
-    judge = Critic(critic, critic, CRITIC_WEIGHTS, CRITIC_SHARE * stage.schedule.learning_rate)
-    return Task(trained, compute, lambda seen, share: data.pairs(seen, batch, share), check, judge, data=about(pool), adopt=adopt)
+    critic = Critic(judge, judge, CRITIC_WEIGHTS, CRITIC_SHARE * stage.schedule.learning_rate)
+    return _part_task(method, stage, pool, device, "generator", step, critic)
 
 
 def uncover_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device) -> Task:
     """Before the last stage: the mask alone that shows the plate (methods/uncovering.py)."""
-    model = method.build().to(device).train()
     objective = uncovering.UncoverObjective().to(device)
-    names = (*method.render_parts, *method.motion_parts)
-    trained = parts(model, names).to(memory_format=torch.channels_last)
-    trained.requires_grad_(False)
-    model.uncover.requires_grad_(True)
-    data = _data(method, stage, pool, device)
 
-    def compute(batch: tuple[Batch, Batch]) -> tuple[Terms, Shown]:
+    def step(model: KeypointMethod, batch: tuple[Batch, Batch]) -> tuple[Terms, Shown]:
         hold_norms(model)
         model.uncover.train()
         return objective(model, *batch), {}
 
+    return _part_task(method, stage, pool, device, "uncover", step)
+
+
+def _part_task(
+    method: Recipe,
+    stage: Stage,
+    pool: Pool,
+    device: torch.device,
+    part: str,
+    step: Callable[[Any, tuple[Batch, Batch]], tuple[Terms, Shown]],
+    critic: Critic | None = None,
+) -> Task:
+    """One part of what draws learns, by the method's own reading; all else stands still."""
+    model = method.build().to(device).train()
+    names = (*method.render_parts, *method.motion_parts)
+    trained = parts(model, names).to(memory_format=torch.channels_last)
+    trained.requires_grad_(False)
+    trained[part].requires_grad_(True)
+    data = _data(method, stage, pool, device)
     checked, drawn = method.build().to(device), RenderObjective().to(device)
 
     def check(average: Mapping[str, Tensor]) -> Validation:
@@ -247,7 +246,15 @@ def uncover_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device)
         return Validation(figures, *shown.drawn_rows(draw_as_read, validation, data))
 
     batch, adopt = stage.schedule.batch, _adopter(method, model)
-    return Task(trained, compute, lambda seen, share: data.pairs(seen, batch, share), check, None, data=about(pool), adopt=adopt)
+    return Task(
+        trained,
+        lambda pairs: step(model, pairs),
+        lambda seen, share: data.pairs(seen, batch, share),
+        check,
+        critic,
+        data=about(pool),
+        adopt=adopt,
+    )
 
 
 def in_turn(one: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> dict[str, Tensor]:
