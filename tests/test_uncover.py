@@ -1,5 +1,7 @@
 """What the head uncovers: the plate behind a person, and where it is shown."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -106,3 +108,9 @@ def test_training_and_running_see_the_same_behind(crop: np.ndarray):
     assert np.abs(found["plate"] - whole).mean() < 1e-3
     assert np.abs(whole - image)[np.broadcast_to(person < 0.01, whole.shape)].mean() < 0.02
     assert np.abs(whole - image)[np.broadcast_to(person > 0.99, whole.shape)].mean() > 0.1
+
+
+def test_training_wants_no_more_than_its_extra():
+    """`.[train]` brings no SciPy: what is behind is read without it."""
+    code = "import sys; sys.modules['scipy'] = None; from reenact.recipes import mmfa; mmfa.build()"
+    subprocess.run([sys.executable, "-c", code], check=True)

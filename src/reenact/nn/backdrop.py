@@ -21,12 +21,12 @@ STILL_RIM = 13
 """ours: how far around the portrait's person nothing is held still, px at 256; hair and a matte's errors lie there"""
 DOUBT = (0.2, 0.6)
 """ours: what the network says of the person below the first is nobody, above the second somebody"""
+MOVED_RIM = 5
+"""ours: the same around where the flow brings the person"""
 PLATE_RIM = 3
 """ours: around the person, nothing is taken to be backdrop, px at 256"""
 KNOWN = 0.05
 """ours: less of a person than this is backdrop"""
-MOVED_RIM = 5
-"""ours: the same around where the flow brings the person"""
 
 
 class PersonNet(nn.Module):

@@ -11,26 +11,31 @@ import torch
 from reenact.core.assets import cache_dir
 from reenact.nn.backdrop import Behind
 from reenact.nn.keypoint_method import KeypointMethod
+from reenact.runtime.backdrop import FIND
 from reenact.runtime.onnx_method import weights_folder
 from reenact.train.tensors import read_tensors
 
 PLAIN = "behind.safetensors"
 """the same numbers among the networks that go to a lent machine, which reads no ONNX (recipes/pack.py)"""
+SIDE = 256
+"""of the pictures that the graph was exported with, px"""
 M = TypeVar("M", bound=KeypointMethod)
 
 
 @lru_cache(maxsize=1)
 def behind() -> Behind:
     """Raises ReenactError where weights/person holds no such networks."""
+    with torch.random.fork_rng(devices=[]):  # what is drawn afterwards must not depend on who read this first
+        network = Behind().eval()
     carried = cache_dir() / PLAIN
     if util.find_spec("onnx") is None and carried.exists():
-        with torch.random.fork_rng(devices=[]):
-            network = Behind().eval()
         network.load_state_dict(read_tensors(carried)[0])
-        return network.requires_grad_(False)
-    from reenact.recipes.person import read
+    else:
+        from reenact.recipes.revive import revive
 
-    return read(weights_folder() / "person")
+        pictures = torch.rand(2, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
+        revive(weights_folder() / "person" / FIND, network, lambda: network(pictures))
+    return network.requires_grad_(False)
 
 
 def backed(model: M) -> M:

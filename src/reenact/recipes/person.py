@@ -31,7 +31,6 @@ from reenact.nn.backdrop import VIEW, Behind, PersonNet, StillBackdrop, free
 from reenact.nn.blocks import pool as shrink
 from reenact.nn.graphs import Graph
 from reenact.recipes.export import write_graph
-from reenact.recipes.revive import revive
 from reenact.runtime.backdrop import FIND, FOUND, GRID, HELD, STILL, STILL_FRAME
 
 TEACHER = "modnet.onnx"
@@ -143,15 +142,6 @@ def write(network: Behind, folder: Path) -> None:
     names = ("frame", "image", *HELD, GRID)
     still = Graph(STILL, "render", "exact", StillBackdrop(), names, (STILL_FRAME,))
     write_graph(still, (image, image, image[:, :1], image[:, :1], grid), folder / still.file)
-
-
-def read(folder: Path) -> Behind:
-    """The networks in a folder's person.onnx, to be used as they are. Raises ReenactError where there are none."""
-    with torch.random.fork_rng(devices=[]):  # what is drawn afterwards must not depend on who read this first
-        network = Behind().eval()
-    pictures = torch.rand(2, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
-    revive(folder / FIND, network, lambda: network(pictures))
-    return network.requires_grad_(False)
 
 
 def main() -> None:
