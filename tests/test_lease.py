@@ -114,11 +114,5 @@ def test_twenty_steps_on_a_bare_machine(tmp_path: Path, pool: Path):
     assert "| render | 80 | val_lpips |" in (home / "results.md").read_text()
     files = list(home.iterdir())
     assert len(files) <= 8 and all(path.stat().st_size <= 15 * 2**20 for path in files)
-    assert {name.split(".")[0] for name in read_start(home)} == {
-        "motion",
-        "expression",
-        "source",
-        "dense_motion",
-        "uncover",
-        "generator",
-    }
+    drawn = {"source", "dense_motion", "generator", "uncover"}
+    assert {name.split(".")[0] for name in read_start(home)} == {"motion", "expression"} | drawn
