@@ -4,8 +4,10 @@ image --pool to 64--> Look --> head_pose, scale, translation (rough)
 image --the face's square, upright, at 128--> Look --> feature, and what is left of roll, scale, place; yaw, pitch
 
 The second look is taken twice: a window that is off by much is mended by half. (On people never trained on, keypoints were
-2.8 px off after one, 1.6 after two, 1.3 after three; docs/log.md.) It cannot tell of place, size and roll (methods.md 3.3:
-what is read from it is decoupled from them), and shows the face half as large again as the whole picture at 128 would.
+2.8 px off after one, 1.6 after two, 1.3 after three; docs/log.md.) Roll, scale and place are what the last one says; all else is
+the mean of what both windows showed, two samples of one face, which trembles less than the better of them. The second look
+cannot tell of place, size and roll (methods.md 3.3: what is read from it is decoupled from them), and shows the face half as
+large again as the whole picture at 128 would.
 """
 
 from __future__ import annotations
@@ -54,9 +56,17 @@ class TwoLooks(nn.Module):
         self.refine = small(nn.Linear(FEATURES, 6))
 
     def forward(self, image: Float[Tensor, "batch 3 size size"]) -> dict[str, Tensor]:
-        """A picture in [0, 1] -> what the method says of the face in it. The second look is taken twice: the first time it
-        only centres itself."""
-        return self.read(image, self.settle(image, self.locate(image)))
+        """A picture in [0, 1] -> what the method says of the face in it, in two second looks: roll, scale and place as the
+        last says, all else as the mean of both."""
+        rough = self.locate(image)
+        before = self.look(image, rough)
+        settled = self._refined(before, rough)
+        last = self.look(image, settled)
+        return self._both(before, last, settled)
+
+    def look(self, image: Float[Tensor, "batch 3 size size"], rough: Tensors) -> Float[Tensor, "batch feature"]:
+        """The second look, at the face where `rough` says it is."""
+        return self.second(sample(image, face_grid(rough, self.face_view)))
 
     def locate(self, image: Float[Tensor, "batch 3 size size"]) -> dict[str, Tensor]:
         """The first look: head_pose [B,3] rad, scale [B,1], translation [B,2], roughly."""
@@ -66,12 +76,7 @@ class TwoLooks(nn.Module):
     @torch.no_grad()
     def settle(self, image: Float[Tensor, "batch 3 size size"], rough: Tensors) -> dict[str, Tensor]:
         """A better head_pose, scale and translation than `rough`, for the second look to stand at."""
-        feature = self.second(sample(image, face_grid(rough, self.face_view)))
-        return self._refined(feature, rough)
-
-    def read(self, image: Float[Tensor, "batch 3 size size"], rough: Tensors) -> dict[str, Tensor]:
-        """The second look, at the face where `rough` says it is."""
-        return self.examine(sample(image, face_grid(rough, self.face_view)), rough)
+        return self._refined(self.look(image, rough), rough)
 
     def examine(self, face: Float[Tensor, "batch 3 side side"], rough: Tensors) -> dict[str, Tensor]:
         """What a window of `face_grid` shows, `rough` having placed it."""
@@ -80,6 +85,15 @@ class TwoLooks(nn.Module):
     @exact
     def _heads(self, feature: Float[Tensor, "batch feature"], rough: Tensors) -> dict[str, Tensor]:
         return self.describe(feature, self._refined(feature, rough))
+
+    @exact
+    def _both(
+        self, before: Float[Tensor, "batch feature"], last: Float[Tensor, "batch feature"], rough: Tensors
+    ) -> dict[str, Tensor]:
+        """What two windows showed, `rough` having placed the last."""
+        feature = (before + last) / 2
+        change = torch.cat([self.refine(feature)[:, :2], self.refine(last)[:, 2:]], 1)
+        return self.describe(feature, refined(change, rough))
 
     @exact
     def _refined(self, feature: Float[Tensor, "batch feature"], rough: Tensors) -> dict[str, Tensor]:
