@@ -12,7 +12,8 @@ import reenact
 from reenact.faces.fill import _filled
 from reenact.geometry.grid import identity_grid
 from reenact.losses.behind import behind
-from reenact.nn.backdrop import plate, smooth_colours
+from reenact.nn.backdrop import near_head, only_near, plate, smooth_colours
+from reenact.nn.generator import grids
 from reenact.nn.uncover import Uncover, calm
 from reenact.recipes.behind import behind as networks
 from reenact.runtime.backdrop import Backdrop
@@ -52,26 +53,44 @@ def test_a_plate_is_the_portrait_where_nobody_is():
 
 def test_a_fresh_mask_shows_next_to_nothing_of_the_plate():
     torch.manual_seed(0)
-    frame, behind_it, grid = torch.rand(2, 3, 64, 64), torch.rand(2, 3, 64, 64), identity_grid(64, 64).expand(2, -1, -1, -1)
+    frame, image, behind_it = torch.rand(3, 2, 3, 64, 64)
+    levels = grids(identity_grid(64, 64).expand(2, -1, -1, -1), 64)
     occlusion, motion, person = torch.zeros(2, 2, 64, 64), torch.zeros(2, 8, 64, 64), torch.ones(2, 1, 64, 64)
     uncover = Uncover(8).eval()
-    out, shown = uncover(frame, grid, occlusion, motion, behind_it, person)
+    out, shown = uncover(frame, image, levels, occlusion, motion, behind_it, person)
     assert shown.shape == (2, 1, 64, 64) and shown.min() > 0 and shown.max() < 0.1
     assert torch.allclose(out, frame + shown * (behind_it - frame))
     torch.nn.init.constant_(uncover.head.bias, 10.0)
-    assert (uncover(frame, grid, occlusion, motion, behind_it, person)[0] - behind_it).abs().max() < 0.01
+    assert (uncover(frame, image, levels, occlusion, motion, behind_it, person)[0] - behind_it).abs().max() < 0.01
+
+
+def test_the_mask_is_told_what_the_portrait_shows_and_how_far_a_pixel_was_brought():
+    torch.manual_seed(0)
+    frame, behind_it = torch.rand(2, 1, 3, 64, 64)
+    still = identity_grid(64, 64)[None]
+    occlusion, motion, person = torch.zeros(1, 2, 64, 64), torch.zeros(1, 8, 64, 64), torch.ones(1, 1, 64, 64)
+    uncover = Uncover(8).eval()
+    torch.nn.init.normal_(uncover.head.weight, std=3.0)
+
+    def shown(image: torch.Tensor, flow: torch.Tensor) -> torch.Tensor:
+        return uncover(frame, image, grids(flow, 64), occlusion, motion, behind_it, person)[1]
+
+    ghost = shown(frame, still)
+    assert (shown(torch.rand_like(frame), still) - ghost).abs().mean() > 1e-3
+    assert (shown(frame, still + 0.2) - ghost).abs().mean() > 1e-3
 
 
 def test_a_sharper_mask_says_the_same_with_less_doubt():
     torch.manual_seed(0)
-    frame, behind_it, grid = torch.rand(1, 3, 64, 64), torch.rand(1, 3, 64, 64), identity_grid(64, 64)[None]
+    frame, image, behind_it = torch.rand(3, 1, 3, 64, 64)
+    levels = grids(identity_grid(64, 64)[None], 64)
     occlusion, motion, person = torch.zeros(1, 2, 64, 64), torch.randn(1, 8, 64, 64), torch.rand(1, 1, 64, 64)
     uncover = Uncover(8).eval()
     torch.nn.init.normal_(uncover.head.weight, std=3.0)
     torch.nn.init.constant_(uncover.head.bias, 3.0)
-    before = uncover(frame, grid, occlusion, motion, behind_it, person)[1].logit()
+    before = uncover(frame, image, levels, occlusion, motion, behind_it, person)[1].logit()
     uncover.sharpen(2.0)
-    after = uncover(frame, grid, occlusion, motion, behind_it, person)[1].logit()
+    after = uncover(frame, image, levels, occlusion, motion, behind_it, person)[1].logit()
     assert before.std() > 0.1 and torch.allclose(after, 2 * before, atol=1e-3)
 
 
@@ -82,16 +101,17 @@ def test_calm_keeps_what_is_even_and_takes_a_checker_away():
 
 
 def test_the_loss_knows_where_nobody_is():
-    before, now = box(80, 140), box(120, 180)
+    before, now, near = box(80, 140), box(120, 180), torch.ones(1, 1, 256, 256)
     right = 1 - now
-    assert behind(right, before, now) < 1e-3
-    assert behind(1 - right, before, now) > 5
+    assert behind(right, before, now, near) < 1e-3
+    assert behind(1 - right, before, now, near) > 5
     uncovered, elsewhere = right.clone(), right.clone()
     uncovered[..., 64:, 80:120] = 0.5
     elsewhere[..., 64:, 0:40] = 0.5  # as many pixels
-    assert behind(uncovered, before, now) > 5 * behind(elsewhere, before, now) > 0
+    assert behind(uncovered, before, now, near) > 5 * behind(elsewhere, before, now, near) > 0
+    assert behind(uncovered, before, now, 0 * near) < behind(uncovered, before, now, near) / 2, "no plate far from the head"
     given = (0.5 * torch.ones_like(now)).requires_grad_()
-    behind(given, before, now).backward()
+    behind(given, before, now, near).backward()
     assert given.grad[0, 0, 100, 100] < 0 < given.grad[0, 0, 100, 150], "more of the plate where nobody is, less where somebody"
 
 
@@ -100,14 +120,37 @@ def crop() -> np.ndarray:
     return reenact.load(background="moved").encode_source(reenact.read_image(PORTRAIT)).image
 
 
+def test_the_plate_reaches_as_far_as_a_head_can_have_hidden_something():
+    """A head of standard size, turned, right of the middle; what lies about it."""
+    motion = {"head_pose": torch.zeros(1, 3), "scale": torch.ones(1, 1), "translation": torch.tensor([[0.25, 0.0]])}
+    near = near_head(motion, 256)[0, 0]
+    middle = 160
+    assert near[128, middle] == 1 and near[128, middle + 70] == 1, "ears and hair"
+    assert near[128, 0] == 0 and near[250, middle] < 0.6, "what stands beside; a chest but half"
+    assert 0 < near[128, middle - 100] < 1, "no edge between the two"
+    small = near_head({**motion, "scale": torch.full((1, 1), 0.5)}, 256)[0, 0]
+    assert float(small.mean()) == pytest.approx(float(near.mean()) / 4, rel=0.5)
+    turned = near_head({**motion, "head_pose": torch.tensor([[0.6, 0.0, 0.0]])}, 256)[0, 0]
+    assert not torch.equal(turned, near)
+    image, behind_it = torch.rand(2, 1, 3, 256, 256)
+    kept = only_near(behind_it, image, motion)
+    assert torch.equal(kept[..., :20], image[..., :20]) and torch.allclose(kept[..., 128, 150:170], behind_it[..., 128, 150:170])
+
+
 def test_training_and_running_see_the_same_behind(crop: np.ndarray):
     image = np.ascontiguousarray(crop.transpose(2, 0, 1)[None], np.float32) / 255
-    found = Backdrop(weights_folder() / "person", opener("cpu", 0)).find(image)
-    person, whole = (value.numpy() for value in networks()(torch.from_numpy(image)))
+    motion = {"head_pose": np.zeros((1, 3)), "scale": np.ones((1, 1)), "translation": np.full((1, 2), 0.1)}
+    motion = {name: value.astype(np.float32) for name, value in motion.items()}
+    found = Backdrop(weights_folder() / "person", opener("cpu", 0)).find(image, motion)
+    tensor = torch.from_numpy(image)
+    person, whole = networks()(tensor)
+    near = near_head({name: torch.from_numpy(value) for name, value in motion.items()}, 256).numpy()
+    person, whole = person.numpy(), only_near(whole, tensor, {n: torch.from_numpy(v) for n, v in motion.items()}).numpy()
     assert np.abs(found["person"] - person).max() < 1e-3
     assert np.abs(found["plate"] - whole).mean() < 1e-3
     assert np.abs(whole - image)[np.broadcast_to(person < 0.01, whole.shape)].mean() < 0.02
-    assert np.abs(whole - image)[np.broadcast_to(person > 0.99, whole.shape)].mean() > 0.1
+    assert np.abs(whole - image)[np.broadcast_to((person > 0.99) & (near == 1), whole.shape)].mean() > 0.1
+    assert not (whole - image)[np.broadcast_to(near == 0, whole.shape)].any()
 
 
 def test_training_wants_no_more_than_its_extra():

@@ -101,9 +101,9 @@ class RenderObjective(nn.Module):
 
     def _behind(self, model: KeypointMethod, rendered: Rendered, target: Tensor) -> dict[str, Tensor]:
         """Where the plate is shown; {} where the method has none."""
-        if rendered.uncovered is None or rendered.person is None:
+        if rendered.uncovered is None or rendered.person is None or rendered.near is None:
             return {}
-        return {"behind": behind(rendered.uncovered, rendered.person, model.find_person(target))}
+        return {"behind": behind(rendered.uncovered, rendered.person, model.find_person(target), rendered.near)}
 
     def _small(self, pictures: tuple[Tensor, ...], target: Tensor) -> dict[str, Tensor]:
         """L1 and LPIPS of what a multi-scale generator's inner layers draw, mean over the scales; {} where they draw nothing."""

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from reenact.losses.behind import behind
 from reenact.losses.lpips import LPIPS
 from reenact.methods.self_reenactment import read_both
+from reenact.nn.backdrop import near_head
 from reenact.nn.graphs import PYRAMID
 from reenact.nn.keypoint_method import KeypointMethod
 from reenact.nn.keypoints import Tensors
@@ -36,10 +37,11 @@ class UncoverObjective(nn.Module):
             portrait = model.pyramid(image)
             pyramid = tuple(portrait[name] for name in PYRAMID)
             drawn, _, _ = model.generator(image, pyramid, field.levels, field.occlusion, features, code)
-        frame, shown = model.uncovering(drawn, field, features, portrait)
+        frame, shown = model.uncovering(drawn, image, field, features, portrait, poses[0])
         assert shown is not None
+        near = near_head(poses[0].motion, image.shape[-1])
         return {
             "l1": (frame - target).abs().mean(),
             "lpips": self.lpips(frame, target).mean(),
-            "behind": behind(shown, portrait["person"], model.find_person(target)),
+            "behind": behind(shown, portrait["person"], model.find_person(target), near),
         }

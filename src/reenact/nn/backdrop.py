@@ -11,8 +11,10 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from reenact.geometry.grid import sample
-from reenact.nn.blocks import ConvBlock, ResidualBlock, pool, upsample
+from reenact.geometry.grid import identity_grid, sample
+from reenact.geometry.rotation import rotation_matrix
+from reenact.nn.blocks import ConvBlock, ResidualBlock, exact, pool, upsample
+from reenact.nn.keypoints import Tensors
 
 Mask = Float[Tensor, "batch 1 side side"]
 VIEW = 128
@@ -27,6 +29,13 @@ PLATE_RIM = 3
 """ours: around the person, nothing is taken to be backdrop, px at 256"""
 KNOWN = 0.05
 """ours: less of a person than this is backdrop"""
+FACE_MIDDLE, FACE_HALF = (0.0, 0.02, 0.37), (0.40, 0.50)
+"""in the head's frame, face heights: the middle of the mesh, half its width and height (13 people seen from the front: .38 to
+.42, .48 to .53)"""
+NEAR, FAR = 1.6, 2.24
+"""ours, times the face: up to the first the plate is whole, beyond the second it is the portrait with all that stands there.
+A head uncovers what it has hidden; chairs, microphones and captions, which a matte takes for a person, lie farther off, and
+shoulders are seldom where the model believes"""
 
 
 class PersonNet(nn.Module):
@@ -61,6 +70,26 @@ def plate(image: Float[Tensor, "batch 3 side side"], person: Mask) -> Float[Tens
     known = (_grown(person, PLATE_RIM) < KNOWN).to(image.dtype)
     soft = F.avg_pool2d(known, 3, 1, 1, count_include_pad=False) * known
     return soft * image + (1 - soft) * smooth_colours(image, known)
+
+
+@exact
+@torch.no_grad()
+def near_head(motion: Tensors, side: int) -> Mask:
+    """1 where the head is and can have hidden something, 0 far from it. motion: the portrait's head_pose [B,3] rad, scale [B,1],
+    translation [B,2]."""
+    scale = motion["scale"].float()
+    middle = rotation_matrix(motion["head_pose"].float()) @ scale.new_tensor(FACE_MIDDLE)
+    centre = motion["translation"].float() + scale * middle[:, :2]
+    reach = (scale * scale.new_tensor(FACE_HALF))[:, None, None]
+    away = (identity_grid(side, side, scale)[None] - centre[:, None, None]) / reach
+    return ((FAR - away.square().sum(-1).sqrt()) / (FAR - NEAR)).clamp(0, 1)[:, None]
+
+
+def only_near(
+    plate: Float[Tensor, "batch 3 side side"], image: Float[Tensor, "batch 3 side side"], motion: Tensors
+) -> Float[Tensor, "batch 3 side side"]:
+    """The plate near the head, and the portrait elsewhere. motion: as `near_head`."""
+    return image + near_head(motion, image.shape[-1]) * (plate - image)
 
 
 def smooth_colours(image: Float[Tensor, "batch 3 side side"], known: Mask) -> Float[Tensor, "batch 3 side side"]:

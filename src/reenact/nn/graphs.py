@@ -112,4 +112,4 @@ class _Draw(_Source):
         if self.model.uncover is None:
             return (frame,)
         person, plate = behind
-        return (self.model.uncover(frame, levels[0], occlusion, motion, plate, person)[0],)
+        return (self.model.uncover(frame, image, levels, occlusion, motion, plate, person)[0],)

@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from reenact.nn.backdrop import Behind
+from reenact.nn.backdrop import Behind, near_head, only_near
 from reenact.nn.blocks import Maps
 from reenact.nn.dense_motion import DenseMotion
 from reenact.nn.generator import Generator, grids
@@ -37,6 +37,8 @@ class Rendered(NamedTuple):
     """how much of each pixel is the plate's; None where the method draws what the head uncovers itself"""
     person: Float[Tensor, "batch 1 size size"] | None = None
     """of the portrait, where there is a plate"""
+    near: Float[Tensor, "batch 1 size size"] | None = None
+    """where there is one (nn/backdrop.py: near_head)"""
 
 
 class Field(NamedTuple):
@@ -122,15 +124,19 @@ class KeypointMethod(nn.Module):
         field, features, code = self.decide(image, source, driving)
         pyramid = tuple(portrait[name] for name in PYRAMID)
         frame, warped, small = self.generator(image, pyramid, field.levels, field.occlusion, features, code)
-        frame, uncovered = self.uncovering(frame, field, features, portrait)
-        return Rendered(frame, warped, field.flow, field.occlusion, small, uncovered, portrait.get(BEHIND[0]))
+        frame, uncovered = self.uncovering(frame, image, field, features, portrait, source)
+        near = None if uncovered is None else near_head(source.motion, image.shape[-1])
+        return Rendered(frame, warped, field.flow, field.occlusion, small, uncovered, portrait.get(BEHIND[0]), near)
 
-    def uncovering(self, frame: Tensor, field: Field, features: Maps, portrait: Tensors) -> tuple[Tensor, Tensor | None]:
+    def uncovering(
+        self, frame: Tensor, image: Tensor, field: Field, features: Maps, portrait: Tensors, source: Pose
+    ) -> tuple[Tensor, Tensor | None]:
         """The drawn frame with the plate where the head has uncovered it, and where that is."""
         if self.uncover is None:
             return frame, None
         person, plate = (portrait[name] for name in BEHIND)
-        return self.uncover(frame, field.levels[0], field.occlusion, features, plate, person)
+        plate = only_near(plate, image, source.motion)  # as the shipped graph gives it already (recipes/person.py)
+        return self.uncover(frame, image, field.levels, field.occlusion, features, plate, person)
 
     def decide(self, image: Tensor, source: Pose, driving: Pose) -> tuple[Field, Maps, Float[Tensor, "batch code"]]:
         """Everything that the generator is told: where to look the source up, the dense motion's features, the code."""

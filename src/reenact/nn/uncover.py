@@ -3,31 +3,37 @@ has it. The flow between a head that moves and a backdrop that stands is neither
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from reenact.geometry.grid import sample
+from reenact.geometry.grid import identity_grid, sample
 from reenact.nn.blocks import ConvBlock, Maps, ResidualBlock, pool, to_flow_size, upsample
 
 Mask = Float[Tensor, "batch 1 size size"]
 WIDTHS = (16, 32, 48, 64)
 """ours: channels at 1/2, 1/4, 1/8 and 1/16 of the side; a seventh of the arithmetic of a frame"""
+REACH = 4.0
+"""ours: brings ways, in halves of the side, near unit size"""
 AT_FIRST = -3.0
 """ours: a fresh network shows next to nothing of the plate"""
 
 
 class Uncover(nn.Module):
-    """A drawn frame, the plate, where the person was and is -> the frame with the plate where nobody is, and that mask."""
+    """A drawn frame, the plate, the portrait, where the person was and is -> the frame with the plate where nobody is, and that
+    mask. A ghost is a piece of the person that is drawn where the portrait has it, though the head has gone: so the portrait
+    itself is shown to the network, and how far each pixel was brought."""
 
     def __init__(self, motion: int) -> None:
         """motion: channels of the dense motion's features."""
         super().__init__()
         half, quarter, eighth, least = WIDTHS
-        self.enter = ConvBlock(2 * 12 + 2, half)
+        self.enter = ConvBlock(2 * 12 + 2 + 12, half)
         self.quarter = nn.Sequential(ConvBlock(half, quarter, 2))
-        self.told = ConvBlock(quarter + motion + 2, quarter)
+        self.told = ConvBlock(quarter + motion + 2 + 2, quarter)
         self.eighth = nn.Sequential(ConvBlock(quarter, eighth, 2), ResidualBlock(eighth))
         self.least = nn.Sequential(ConvBlock(eighth, least, 2), ResidualBlock(least))
         self.from_least = ConvBlock(least + eighth, eighth)
@@ -40,20 +46,24 @@ class Uncover(nn.Module):
     def forward(
         self,
         frame: Float[Tensor, "batch 3 size size"],
-        grid: Float[Tensor, "batch size size 2"],
+        image: Float[Tensor, "batch 3 size size"],
+        grids: Sequence[Tensor],
         occlusion: Maps,
         motion: Maps,
         plate: Float[Tensor, "batch 3 size size"],
         person: Mask,
     ) -> tuple[Float[Tensor, "batch 3 size size"], Mask]:
-        """frame, plate: RGB in [0, 1]; grid: where the frame was looked up; person: of the portrait, 0..1."""
+        """frame, plate, image (the portrait): RGB in [0, 1]; grids: where the frame was looked up, at 1, 1/2 and 1/4 of the side
+        (nn/generator.py: grids); person: of the portrait, 0..1."""
         size = frame.shape[-1]
-        people = pool(torch.cat([person, sample(person, grid)], 1), size // 2)
-        folded = [F.pixel_unshuffle(picture - 0.5, 2) for picture in (frame, plate)]
-        half = self.enter(torch.cat([*folded, people], 1))
+        person = pool(person, size // 2)
+        folded = [F.pixel_unshuffle(picture - 0.5, 2) for picture in (frame, plate, image)]
+        half = self.enter(torch.cat([*folded[:2], person, sample(person, grids[1]), folded[2]], 1))
         quarter = self.quarter(half)
+        brought = (grids[2] - identity_grid(size // 4, size // 4, grids[2])).permute(0, 3, 1, 2)
         hints = torch.cat([motion, torch.sigmoid(occlusion).to(motion.dtype)], 1)
-        quarter = self.told(torch.cat([quarter, to_flow_size(hints, size // 4)], 1))
+        hints = torch.cat([to_flow_size(hints, size // 4), REACH * brought.to(motion.dtype)], 1)
+        quarter = self.told(torch.cat([quarter, hints], 1))
         eighth = self.eighth(quarter)
         x = self.from_least(torch.cat([upsample(self.least(eighth)), eighth], 1))
         x = self.from_eighth(torch.cat([upsample(x), quarter], 1))

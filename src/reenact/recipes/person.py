@@ -27,11 +27,11 @@ from reenact.core.inference import cpu_options
 from reenact.data.pool import Pool
 from reenact.evaluate.results import write_json
 from reenact.geometry.grid import sample
-from reenact.nn.backdrop import VIEW, Behind, PersonNet, StillBackdrop, free
+from reenact.nn.backdrop import VIEW, Behind, PersonNet, StillBackdrop, free, only_near
 from reenact.nn.blocks import pool as shrink
 from reenact.nn.graphs import Graph
 from reenact.recipes.export import write_graph
-from reenact.runtime.backdrop import FIND, FOUND, GRID, HELD, STILL, STILL_FRAME
+from reenact.runtime.backdrop import FIND, FOUND, GRID, HELD, POSE, STILL, STILL_FRAME
 
 TEACHER = "modnet.onnx"
 TEACHER_SIDE = 512
@@ -46,9 +46,9 @@ class Find(nn.Module):
         super().__init__()
         self.network = network
 
-    def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(self, image: Tensor, *pose: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         person, plate = self.network(image)
-        return person, free(person), plate
+        return person, free(person), only_near(plate, image, dict(zip(POSE, pose, strict=True)))
 
 
 class Teacher:
@@ -137,8 +137,9 @@ def write(network: Behind, folder: Path) -> None:
     """person.onnx, run once a portrait, and still.onnx, run each frame."""
     folder.mkdir(parents=True, exist_ok=True)
     image, grid = torch.rand(1, 3, SIDE, SIDE), torch.rand(1, SIDE, SIDE, 2)
-    find = Graph(FIND, "source", "fast", Find(network), ("image",), FOUND)
-    write_graph(find, (image,), folder / find.file)
+    pose = torch.zeros(1, 3), torch.ones(1, 1), torch.zeros(1, 2)
+    find = Graph(FIND, "source", "fast", Find(network), ("image", *POSE), FOUND)
+    write_graph(find, (image, *pose), folder / find.file)
     names = ("frame", "image", *HELD, GRID)
     still = Graph(STILL, "render", "exact", StillBackdrop(), names, (STILL_FRAME,))
     write_graph(still, (image, image, image[:, :1], image[:, :1], grid), folder / still.file)

@@ -18,6 +18,8 @@ BACKGROUNDS: tuple[Background, ...] = ("still", "moved")
 FIND, STILL = "person.onnx", "still.onnx"
 FOUND = ("person", "free", "plate")
 """what a portrait holds of it: the person, where nobody is, and the backdrop whole, [1, 1 or 3, size, size] in [0, 1]"""
+POSE = ("head_pose", "scale", "translation")
+"""of the portrait: the plate goes no farther than what a head can have hidden"""
 HELD = FOUND[:2]
 """what holding it still takes"""
 STILL_FRAME = "still_frame"
@@ -38,9 +40,10 @@ class Backdrop:
         self._find = open_graph(folder / FIND, "fast")
         self._still = open_graph(folder / STILL, "exact")
 
-    def find(self, image: Float32[np.ndarray, "1 3 size size"]) -> dict[str, np.ndarray]:
-        """What `hold` wants of the portrait besides `image`; RGB in [0, 1]."""
-        found = self._find.run({"image": image})
+    def find(self, image: Float32[np.ndarray, "1 3 size size"], motion: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """What `hold` wants of the portrait besides `image`; RGB in [0, 1]. motion: the portrait's, of which POSE is taken,
+        each with a batch axis."""
+        found = self._find.run({"image": image, **{name: motion[name] for name in POSE}})
         return {name: np.array(found[name], np.float32) for name in FOUND}
 
     def hold(self, portrait: Mapping[str, np.ndarray]) -> None:

@@ -128,7 +128,7 @@ class OnnxMethod:
         read = {name: np.array(value, np.float32) for name, value in self._motion.run({"image": tensor}).items()}
         drawn = {name: np.array(value) for name, value in self._source.run({"image": tensor}).items()}
         if self._backdrop is not None:
-            found = self._backdrop.find(tensor)
+            found = self._backdrop.find(tensor, read)
             drawn |= {name: found[name] for name in self._found}
         return Portrait(self.name, {**read, **drawn, "image": tensor}, _motion(read), crop)
 
