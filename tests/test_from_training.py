@@ -66,3 +66,20 @@ def test_only_what_draws_is_renewed(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("sys.argv", ["export", str(tmp_path / "new"), str(weights), "--drawing", str(run), "--only-drawing"])
     with pytest.raises(SystemExit, match="name one, and --drawing"):
         main()
+
+
+def test_what_reads_is_renewed_alone(tmp_path: Path, monkeypatch):
+    weights, run = tmp_path / "weights", tmp_path / "run"
+    run.mkdir()
+    export(mmfa.build().eval(), weights, {"images_seen": {"before": 7}, "said": "before"})
+    write_tensors(run / "weights_00.safetensors", dict(mmfa.build().state_dict()), {"images": "5"})
+    before = {path.name: path.read_bytes() for path in weights.iterdir()}
+    monkeypatch.setattr("sys.argv", ["export", str(weights), str(run), "--only-reading"])
+    main()
+    after = {path.name: path.read_bytes() for path in weights.iterdir()}
+    assert {name for name in after if after[name] != before[name]} == {"motion.onnx", "config.json"}
+    config = json.loads(after["config.json"])
+    assert config["images_seen"] == {"before": 7, f"{tmp_path.name}/run": 5} and config["said"] == "before"
+    monkeypatch.setattr("sys.argv", ["export", str(tmp_path / "new"), str(run), "--only-reading"])
+    with pytest.raises(SystemExit, match="is none"):
+        main()

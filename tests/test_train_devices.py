@@ -47,6 +47,7 @@ def test_a_step_of_every_stage(name: str, number: int, pool: Pool, monkeypatch: 
 
 def stepped(name: str, pool: Pool, monkeypatch: pytest.MonkeyPatch):
     """A recipe of one stage, one step taken: its task, what a critic is shown, the parts that got a gradient."""
+    monkeypatch.setattr(pairs, "_grain", lambda image, seeds: torch.empty_like(image))
     monkeypatch.setattr(torch, "autocast", lambda *_, **__: nullcontext())
     (stage,) = recipe(name)
     task = stage.task(replace(stage, size=64), pool, META)
@@ -77,3 +78,13 @@ def test_the_mask_alone_learns(pool: Pool, monkeypatch: pytest.MonkeyPatch):
     task, shown, learns = stepped("mmfa_uncover", pool, monkeypatch)
     assert task.critic is None and not shown
     assert learns == {"uncover"} and set(RENDER_PARTS) | {"motion"} <= task.trained.keys()
+
+
+@pytest.mark.parametrize("name", ["mmfa_steady", "facevid2vid_steady"])
+def test_the_second_look_alone_learns_to_be_steady(name: str, pool: Pool, monkeypatch: pytest.MonkeyPatch):
+    """Windows are set by looks that get no gradient; the first look does not learn at all."""
+    task, shown, learns = stepped(name, pool, monkeypatch)
+    assert task.critic is None and not shown and "motion" in learns
+    looks = task.trained["motion"].named_children()
+    got = {part for part, module in looks if any(p.grad is not None for p in module.parameters())}
+    assert {"second", "refine"} <= got and not {"first", "place"} & got

@@ -1,6 +1,7 @@
 """Trained runs -> what ships: ONNX graphs with fp16 weights, and config.json.
 
-python -m reenact.recipes.export OUT RUN... [--method mmfa|facevid2vid|prior|sfd] [--drawing RUN [--only-drawing]]
+python -m reenact.recipes.export OUT RUN... [--method mmfa|facevid2vid|prior|sfd] [--drawing RUN]
+    [--only-drawing | --only-reading]
 
 Which graphs there are is the method's own affair (its `graphs()`). They hold 2-D operators only. Weights are stored as fp16
 and widened as a graph is loaded, so that the arithmetic is the run-time's choice (fp32, bf16).
@@ -37,6 +38,7 @@ RECIPES: dict[str, ModuleType] = {"mmfa": mmfa, "facevid2vid": facevid2vid, "pri
 
 DRAWING = ("source.onnx", "field.onnx", "flow.onnx", "draw.onnx")
 """graphs that hold what draws"""
+READING = ("motion.onnx",)
 
 
 def load(recipe: ModuleType, runs: list[Path], drawing: Path | None = None) -> tuple[KeypointMethod, dict[str, int]]:
@@ -138,11 +140,18 @@ def main() -> None:
         action="store_true",
         help="leave the graphs that read as they are in OUT, so that what was measured on them stays true",
     )
+    parser.add_argument(
+        "--only-reading",
+        action="store_true",
+        help="renew the graph that reads in OUT and leave those that draw; what was measured on it must then be measured anew",
+    )
     given = parser.parse_args()
     recipe = RECIPES[given.method]
     try:
         if given.only_drawing and not (given.drawing and (given.out / "config.json").exists()):
             raise ReenactError("--only-drawing renews what draws in a folder of weights: name one, and --drawing RUN")
+        if given.only_reading and not (given.out / "config.json").exists():
+            raise ReenactError(f"--only-reading renews a folder of weights: {given.out} is none")
         model, seen = load(recipe, given.runs, given.drawing)
         model.amplify(given.expression_gain)
         if model.uncover is not None:
@@ -154,6 +163,9 @@ def main() -> None:
     if given.only_drawing:
         before = json.loads((given.out / "config.json").read_text())
         export(model, given.out, {**before, "images_seen": {**before["images_seen"], **seen}, **_drawn_as(model)}, DRAWING)
+    elif given.only_reading:
+        before = json.loads((given.out / "config.json").read_text())
+        export(model, given.out, {**before, "images_seen": {**before["images_seen"], **seen}}, READING)
     else:
         export(model, given.out, said)
 

@@ -17,7 +17,7 @@ from reenact.methods.facevid2vid.model import FaceVid2Vid
 from reenact.methods.facevid2vid.objective import MOTION_WEIGHTS, MotionObjective
 from reenact.recipes import mmfa
 from reenact.recipes.behind import backed
-from reenact.recipes.stages import Recipe, drawing_task, joint_task, motion_task, render_task, through_task
+from reenact.recipes.stages import Recipe, drawing_task, joint_task, motion_task, render_task, steady_task, through_task
 from reenact.train.config import Stage, Task
 
 
@@ -39,6 +39,10 @@ def make_render(stage: Stage, pool: Pool, device: torch.device) -> Task:
 
 def make_joint(stage: Stage, pool: Pool, device: torch.device) -> Task:
     return joint_task(METHOD, stage, pool, device)
+
+
+def make_steady(stage: Stage, pool: Pool, device: torch.device) -> Task:
+    return steady_task(METHOD, stage, pool, device)
 
 
 def make_through(stage: Stage, pool: Pool, device: torch.device) -> Task:
@@ -67,6 +71,11 @@ def render256() -> Stage:
 def joint() -> Stage:
     """Stage three, as mmfa's, on its own terms."""
     return replace(mmfa.joint(), task=make_joint, weights=mmfa.joint_weights(MOTION_WEIGHTS), model=Config())
+
+
+def steady() -> Stage:
+    """The reading alone, steadier, as mmfa's, on its own terms."""
+    return replace(mmfa.steady(), task=make_steady, weights=mmfa.steady_weights(MOTION_WEIGHTS), model=Config())
 
 
 def through() -> Stage:

@@ -22,9 +22,20 @@ from reenact.methods.mmfa.config import Config
 from reenact.methods.mmfa.model import Mmfa
 from reenact.methods.mmfa.objective import MotionObjective, motion_weights
 from reenact.methods.self_reenactment import RENDER_WEIGHTS
+from reenact.methods.steadying import TREMBLE_WEIGHTS
 from reenact.nn.sizes import Scales
 from reenact.recipes.behind import backed
-from reenact.recipes.stages import Recipe, drawing_task, joint_task, motion_task, render_task, uncover_task, windows_task
+from reenact.recipes.stages import (
+    Recipe,
+    drawing_task,
+    flow_task,
+    joint_task,
+    motion_task,
+    render_task,
+    steady_task,
+    uncover_task,
+    windows_task,
+)
 from reenact.train.config import Schedule, Stage, Task
 
 WHOLE = Config(offsets="without_pose", code="gaussian")
@@ -107,6 +118,24 @@ def mouths() -> Stage:
     return replace(stage, wide=0.3, mouths=0.6)
 
 
+def make_steady(stage: Stage, pool: Pool, device: torch.device) -> Task:
+    return steady_task(method(stage.model), stage, pool, device)
+
+
+def steady() -> Stage:
+    """After stage three, before what draws learns on: the reading alone, at a fifth of its first rate, steadier."""
+    schedule = Schedule(images=100_000, batch=48, learning_rate=1.5e-4, warm_up=2_000, save_every=8_000)
+    weights = steady_weights(motion_weights(WHOLE))
+    return replace(motion(), name="steady", task=make_steady, schedule=schedule, weights=weights, after=("joint",))
+
+
+def steady_weights(motion: Mapping[str, float]) -> dict[str, float]:
+    """The motion stage's terms and what trembles. Not the blendshapes: their probe would begin from nothing, and pull the code
+    about until it knows something. The first look stands still."""
+    kept = {name: 0.0 if name == "blendshapes" else weight for name, weight in motion.items() if name != "rough"}
+    return kept | TREMBLE_WEIGHTS
+
+
 def through(joint: Stage, task: Callable[..., Task]) -> Stage:
     """Instead of stage three, for a method that is to draw with another one's weights: what it reads is taught by what is drawn,
     and what draws stands still (so it needs no critic)."""
@@ -124,6 +153,17 @@ def drawing() -> Stage:
     stage = replace(render256(), name="drawing", task=make_drawing, schedule=schedule, after=("mouths", "uncover"))
     weights = RENDER_WEIGHTS | adversary.WEIGHTS | LAST_WEIGHTS
     return replace(stage, weights=weights, same_motion=0.15, mouths=0.4)
+
+
+def make_flow(stage: Stage, pool: Pool, device: torch.device) -> Task:
+    return flow_task(method(stage.model), stage, pool, device)
+
+
+def flow() -> Stage:
+    """After a change of what is read: the expression decoder and all that draws but the generator learn to follow it. Codes,
+    and with them the codec, stay as they are; a critic would only dot edges (docs/log.md)."""
+    weights = {name: weight for name, weight in (RENDER_WEIGHTS | LAST_WEIGHTS).items() if name not in adversary.WEIGHTS}
+    return replace(drawing(), name="flow", task=make_flow, weights=weights, after=("steady", "uncover"))
 
 
 def make_uncover(stage: Stage, pool: Pool, device: torch.device) -> Task:

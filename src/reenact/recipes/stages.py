@@ -15,10 +15,12 @@ from reenact.data.batches import Batches
 from reenact.data.pairs import Batch
 from reenact.data.pool import Pool
 from reenact.faces.blendshapes import BLENDSHAPE_NAMES
+from reenact.geometry.grid import identity_grid, sample
 from reenact.methods import uncovering, windows
 from reenact.methods.adversary import CRITIC_WEIGHTS, Adversary
 from reenact.methods.reading import SHOWN_GAPS, gaps
 from reenact.methods.self_reenactment import RenderObjective, enlarged
+from reenact.methods.steadying import SteadyObjective, grained
 from reenact.nn.keypoint_method import KeypointMethod, Rendered
 from reenact.recipes import shown
 from reenact.train.config import Critic, Shown, Stage, Task, Terms, Validation
@@ -100,15 +102,7 @@ def motion_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device) 
 
     def check(average: Mapping[str, Tensor]) -> Validation:
         validation = averaged(method.build().to(device), method.motion_parts, average)
-        terms = _means(method.motion_objective(validation).to(device), validation, data, rows)
-        figures = {
-            "val_keypoints_px": round(terms["keypoints"] * 128, 3),
-            "val_offsets": round(terms["offsets"], 5),
-            "val_pose": round(terms["pose"], 4),
-            "val_rough": round(terms["rough"], 4),
-            **_agreement(validation, data, rows),
-            **_more(method, validation, data, rows),
-        }
+        figures = _reading_figures(method, validation, data, rows)
         return Validation(figures, *shown.keypoint_rows(keypoints, validation, data, rows))
 
     batch, adopt = stage.schedule.batch, _adopter(method, model)
@@ -120,6 +114,32 @@ def motion_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device) 
         data=about(pool),
         adopt=adopt,
     )
+
+
+def steady_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device) -> Task:
+    """After stage three: the second look learns on, through windows that it has set itself, to read alike what is alike
+    (methods/steadying.py)."""
+    model = method.build().to(device).train()
+    objective = SteadyObjective(method.motion_objective(model)).to(device)
+    trained = parts(model, method.motion_parts)
+    trained["probe"] = objective.reading
+    trained.to(memory_format=torch.channels_last)
+    for part in (model.motion.first, model.motion.place):
+        part.requires_grad_(False)
+    data = _data(method, stage, pool, device)
+    rows = np.flatnonzero(pool.split == shown.held_out(pool))[::10]
+
+    def compute(batch: tuple[Batch, Batch]) -> tuple[Terms, Shown]:
+        hold_norms(model)
+        return objective(model, batch[0]), {}
+
+    def check(average: Mapping[str, Tensor]) -> Validation:
+        validation = averaged(method.build().to(device), method.motion_parts, average)
+        figures = _reading_figures(method, validation, data, rows)
+        return Validation(figures, *shown.keypoint_rows(keypoints, validation, data, rows))
+
+    batch, adopt = stage.schedule.batch, _adopter(method, model)
+    return Task(trained, compute, lambda seen, share: data.singles(seen, batch, share), check, data=about(pool), adopt=adopt)
 
 
 def render_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device) -> Task:
@@ -156,7 +176,7 @@ def joint_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device, s
     batches are small here, pairs of one clip are alike, and weights that shipped have lost their norms (recipes/revive.py).
     """
     model = method.build().to(device).train()  # the stages before it have done what `fresh` does
-    reads = not set(method.motion_parts) <= set(still)
+    reads = method.motion_parts[0] not in still
     objective, reading = RenderObjective().to(device), method.motion_objective(model).to(device)
     names = (*method.render_parts, *method.motion_parts)
     trained = parts(model, names)
@@ -195,6 +215,12 @@ def through_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device)
 def drawing_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device) -> Task:
     """As `joint_task`, by a reading that stands still: what is measured on it (sliders, the codec's steps) stays true."""
     return joint_task(method, stage, pool, device, still=method.motion_parts)
+
+
+def flow_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device) -> Task:
+    """As `drawing_task`, but the generator stands still too, and what decides where things go learns: of the reading the
+    decoder of expression codes, so that a code goes on meaning the same."""
+    return joint_task(method, stage, pool, device, still=("motion", "generator"))
 
 
 def windows_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device) -> Task:
@@ -289,6 +315,39 @@ def _data(method: Recipe, stage: Stage, pool: Pool, device: torch.device) -> Bat
     if method.learn:
         method.learn(data)
     return data
+
+
+def _reading_figures(method: Recipe, model: KeypointMethod, data: Batches, rows: np.ndarray) -> dict[str, float]:
+    """How well faces are read, and how alike two readings of one picture are, each with its own grain."""
+    objective = method.motion_objective(model).to(data.device)
+    terms = _means(objective, model, data, rows)
+    return {
+        "val_keypoints_px": round(terms["keypoints"] * 128, 3),
+        "val_tremble_px": round(_trembling(model, data, rows) * 128, 3),
+        "val_offsets": round(terms["offsets"], 5),
+        "val_pose": round(terms["pose"], 4),
+        "val_rough": round(terms["rough"], 4),
+        **_agreement(model, data, rows),
+        **_more(method, model, data, rows),
+    }
+
+
+@torch.no_grad()
+def _trembling(model: KeypointMethod, data: Batches, rows: np.ndarray) -> float:
+    """Mean distance between keypoints read twice, in halves of the side: as it is and shifted by half a pixel, with grain."""
+    total = 0.0
+    with torch.random.fork_rng(devices=[data.device] if data.device.type == "cuda" else []):
+        torch.manual_seed(0)
+        for first in range(0, len(rows), CHECKED_AT_ONCE):
+            image = data.read(rows[first : first + CHECKED_AT_ONCE])["image"]
+            shift = 1 / image.shape[-1]
+            moved = sample(image, identity_grid(*image.shape[-2:], image)[None].expand(len(image), -1, -1, -1) + shift)
+            both = torch.cat([grained(image), grained(moved)])
+            found = model.motion(both)
+            points = model.pose(found[model.person], found).keypoints[..., :2]
+            one, other = points.chunk(2)
+            total += float((other + shift - one).abs().mean()) * len(image)
+    return total / len(rows)
 
 
 def _more(method: Recipe, model: KeypointMethod, data: Batches, rows: np.ndarray) -> dict[str, float]:

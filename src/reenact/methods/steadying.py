@@ -1,0 +1,73 @@
+"""What trembles in a reading, taught by itself: one picture seen through two windows that the second look has set itself, with
+another grain on each, must be read the same.
+
+ours. In the stages before, windows are off by a broad margin, so that the second look learns to mend them; when it runs, it has
+mended them once already, and what is left of its error changes from frame to frame with the window and the grain. So here a
+window is settled first, as it will be, and most of the rate is gone: weights that a joint stage has taught forget at the
+motion stage's (docs/log.md: keypoints 1.10 -> 1.41 px).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from reenact.geometry.grid import sample
+from reenact.methods.reading import shaken
+from reenact.nn.two_looks import TwoLooks, face_grid
+
+Tensors = Mapping[str, Tensor]
+TREMBLE_WEIGHTS = {"tremble": 40.0, "tremble_gaps": 60.0}
+"""ours: as the terms that they repeat (methods/mmfa/objective.py)"""
+GRAIN = 0.03
+"""ours: the most noise on a picture, of [0, 1], sigma"""
+UNSETTLED = 0.25
+"""ours: of the second windows, those that stay as far off as in the motion stage, so that mending is not forgotten"""
+
+
+class SteadyObjective(nn.Module):
+    """The method's own terms of both readings, and by how much the two differ."""
+
+    def __init__(self, reading: nn.Module) -> None:
+        """reading: the method's motion objective."""
+        super().__init__()
+        self.reading = reading
+
+    def forward(self, model: Any, batch: Tensors) -> dict[str, Tensor]:
+        """batch: pictures, truth and `wobble`, as data.batches.Batches.singles gives them."""
+        images = [grained(batch["image"]) for _ in range(2)]
+        windows = two_windows(model.motion, images, batch)
+        views = [sample(image, face_grid(window, model.motion.face_view)) for image, window in zip(images, windows, strict=True)]
+        both = {name: torch.cat([window[name] for window in windows]) for name in windows[0]}
+        found = model.motion.examine(torch.cat(views), both)
+        twice = {name: torch.cat([value, value]) for name, value in batch.items() if name not in ("image", "wobble")}
+        return {**self.reading.compare(model, found, twice), **tremble(model, found)}
+
+
+def grained(image: Tensor) -> Tensor:
+    """Noise of another strength on each picture."""
+    strength = GRAIN * torch.rand(len(image), 1, 1, 1, device=image.device)
+    return (image + strength * torch.randn_like(image)).clamp(0, 1)
+
+
+@torch.no_grad()
+def two_windows(motion: TwoLooks, images: list[Tensor], batch: Tensors) -> list[dict[str, Tensor]]:
+    """Where the second look comes to stand: from the first look, and from a place that is off (methods/reading.py: shaken)."""
+    settled = motion.settle(images[0], motion.locate(images[0]))
+    off = shaken(batch)
+    mended = motion.settle(images[1], off)
+    stay = torch.rand(len(images[1]), 1, device=images[1].device) < UNSETTLED
+    return [settled, {name: torch.where(stay, off[name], mended[name]) for name in mended}]
+
+
+def tremble(model: Any, found: Tensors) -> dict[str, Tensor]:
+    """Mean distance between the keypoints of both readings, in halves of the side; the same of the head's own shape, in face
+    heights. found: a batch read once, and again."""
+    pose = model.pose(found[model.person], found)
+    one, other = pose.keypoints[..., :2].chunk(2)
+    head = pose.head.chunk(2)
+    return {"tremble": F.l1_loss(one, other), "tremble_gaps": F.l1_loss(*head)}
