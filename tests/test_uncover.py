@@ -1,5 +1,6 @@
 """What the head uncovers: the plate behind a person, and where it is shown."""
 
+import math
 import subprocess
 import sys
 from pathlib import Path
@@ -128,8 +129,13 @@ def test_the_plate_reaches_as_far_as_a_head_can_have_hidden_something():
     assert near[128, middle] == 1 and near[128, middle + 70] == 1, "ears and hair"
     assert near[128, 0] == 0 and near[250, middle] < 0.6, "what stands beside; a chest but half"
     assert 0 < near[128, middle - 100] < 1, "no edge between the two"
-    small = near_head({**motion, "scale": torch.full((1, 1), 0.5)}, 256)[0, 0]
-    assert float(small.mean()) == pytest.approx(float(near.mean()) / 4, rel=0.5)
+    small = {**motion, "scale": torch.full((1, 1), 0.5)}
+    above, below = near_head(small, 256)[0, 0, 128 - 65, middle], near_head(small, 256)[0, 0, 128 + 65, middle]
+    assert above == 1 > below, "hair reaches farther than chins"
+    rolled = near_head({**small, "head_pose": torch.tensor([[0.0, 0.0, math.pi / 2]])}, 256)[0, 0]
+    assert (rolled[128, middle + 65] == 1) != (rolled[128, middle - 65] == 1), "hair goes with the head's roll"
+    assert float(near_head(small, 256).mean()) == pytest.approx(float(near.mean()) / 4, rel=0.5)
+    assert near[[0, -1]].max() < 0.05, "at the rim, where it is pasted back, the portrait"
     turned = near_head({**motion, "head_pose": torch.tensor([[0.6, 0.0, 0.0]])}, 256)[0, 0]
     assert not torch.equal(turned, near)
     image, behind_it = torch.rand(2, 1, 3, 256, 256)

@@ -32,7 +32,11 @@ KNOWN = 0.05
 FACE_MIDDLE, FACE_HALF = (0.0, 0.02, 0.37), (0.40, 0.50)
 """in the head's frame, face heights: the middle of the mesh, half its width and height (13 people seen from the front: .38 to
 .42, .48 to .53)"""
-NEAR, FAR = 1.6, 2.24
+HAIR = 1.25
+"""ours: how much farther hair and hats reach above the face than the mesh does"""
+SEAM = 0.1
+"""ours, in half sides: towards the picture's rim the plate becomes the portrait, beside which it is pasted back"""
+NEAR, FAR = 1.6, 1.9
 """ours, times the face: up to the first the plate is whole, beyond the second it is the portrait with all that stands there.
 A head uncovers what it has hidden; chairs, microphones and captions, which a matte takes for a person, lie farther off, and
 shoulders are seldom where the model believes"""
@@ -77,12 +81,15 @@ def plate(image: Float[Tensor, "batch 3 side side"], person: Mask) -> Float[Tens
 def near_head(motion: Tensors, side: int) -> Mask:
     """1 where the head is and can have hidden something, 0 far from it. motion: the portrait's head_pose [B,3] rad, scale [B,1],
     translation [B,2]."""
-    scale = motion["scale"].float()
-    middle = rotation_matrix(motion["head_pose"].float()) @ scale.new_tensor(FACE_MIDDLE)
-    centre = motion["translation"].float() + scale * middle[:, :2]
-    reach = (scale * scale.new_tensor(FACE_HALF))[:, None, None]
-    away = (identity_grid(side, side, scale)[None] - centre[:, None, None]) / reach
-    return ((FAR - away.square().sum(-1).sqrt()) / (FAR - NEAR)).clamp(0, 1)[:, None]
+    scale, angles = motion["scale"].float(), motion["head_pose"].float()
+    centre = motion["translation"].float() + scale * (rotation_matrix(angles) @ scale.new_tensor(FACE_MIDDLE))[:, :2]
+    rolled = rotation_matrix(F.pad(angles[:, 2:], (2, 0)))[:, :2, :2]
+    away = (identity_grid(side, side, scale).reshape(1, -1, 2) - centre[:, None]) @ rolled / scale[:, :, None]
+    right, down = (away / scale.new_tensor(FACE_HALF)).unbind(-1)
+    down = torch.where(down < 0, down / HAIR, down)
+    reach = (right.square() + down.square()).sqrt().view(-1, 1, side, side)
+    inside = (1 - identity_grid(side, side, scale).abs().amax(-1)) / SEAM
+    return torch.minimum((FAR - reach) / (FAR - NEAR), inside).clamp(0, 1)
 
 
 def only_near(
