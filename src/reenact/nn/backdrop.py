@@ -29,15 +29,15 @@ PLATE_RIM = 3
 """ours: around the person, nothing is taken to be backdrop, px at 256"""
 KNOWN = 0.05
 """ours: less of a person than this is backdrop"""
-FACE_MIDDLE, FACE_HALF = (0.0, 0.02, 0.37), (0.40, 0.50)
-"""in the head's frame, face heights: the middle of the mesh, half its width and height (13 people seen from the front: .38 to
-.42, .48 to .53)"""
-HAIR = 1.25
-"""ours: how much farther hair and hats reach above the face than the mesh does"""
+FACE_MIDDLE = (0.0, 0.02, 0.37)
+"""in the head's frame, face heights: the middle of the mesh, which is .40 wide and .50 high to each side (13 people seen from the
+front: .38 to .42, .48 to .53)"""
+RISE, HEAD_HALF = 0.12, (0.46, 0.62)
+"""ours, face heights: how far above that the head's middle lies, hair and all; half its width and height"""
 SEAM = 0.1
 """ours, in half sides: towards the picture's rim the plate becomes the portrait, beside which it is pasted back"""
-NEAR, FAR = 1.6, 1.9
-"""ours, times the face: up to the first the plate is whole, beyond the second it is the portrait with all that stands there.
+NEAR, FAR = 1.5, 1.7
+"""ours, times the head: up to the first the plate is whole, beyond the second it is the portrait with all that stands there.
 A head uncovers what it has hidden; chairs, microphones and captions, which a matte takes for a person, lie farther off, and
 shoulders are seldom where the model believes"""
 
@@ -85,9 +85,8 @@ def near_head(motion: Tensors, side: int) -> Mask:
     centre = motion["translation"].float() + scale * (rotation_matrix(angles) @ scale.new_tensor(FACE_MIDDLE))[:, :2]
     rolled = rotation_matrix(F.pad(angles[:, 2:], (2, 0)))[:, :2, :2]
     away = (identity_grid(side, side, scale).reshape(1, -1, 2) - centre[:, None]) @ rolled / scale[:, :, None]
-    right, down = (away / scale.new_tensor(FACE_HALF)).unbind(-1)
-    down = torch.where(down < 0, down / HAIR, down)
-    reach = (right.square() + down.square()).sqrt().view(-1, 1, side, side)
+    away = (away + scale.new_tensor((0.0, RISE))) / scale.new_tensor(HEAD_HALF)
+    reach = away.square().sum(-1).sqrt().view(-1, 1, side, side)
     inside = (1 - identity_grid(side, side, scale).abs().amax(-1)) / SEAM
     return torch.minimum((FAR - reach) / (FAR - NEAR), inside).clamp(0, 1)
 
