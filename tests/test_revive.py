@@ -87,4 +87,4 @@ def test_norms_learn_on_from_pictures_they_were_unfolded_on(shipped):
             wanted = model.pyramid(dark)["coarse"]
             found = revived.train().pyramid(dark)["coarse"]
         answers.append(float((found - wanted).abs().mean() / wanted.abs().mean()))
-    assert answers[0] < 0.005 < 0.01 < answers[1], answers
+    assert answers[0] < 0.001 and answers[1] > 10 * answers[0], answers

@@ -60,7 +60,8 @@ class TwoLooks(nn.Module):
         last says, all else as the mean of both."""
         rough = self.locate(image)
         before = self.look(image, rough)
-        settled = self._refined(before, rough)
+        with torch.no_grad():
+            settled = self._refined(before, rough)
         last = self.look(image, settled)
         return self._both(before, last, settled)
 
