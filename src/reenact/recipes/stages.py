@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -100,17 +101,12 @@ def motion_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device) 
     def compute(batch: tuple[Batch, Batch]) -> tuple[Terms, Shown]:
         return objective(model, *batch), {}
 
-    def check(average: Mapping[str, Tensor]) -> Validation:
-        validation = averaged(method.build().to(device), method.motion_parts, average)
-        figures = _reading_figures(method, validation, data, rows)
-        return Validation(figures, *shown.keypoint_rows(keypoints, validation, data, rows))
-
     batch, adopt = stage.schedule.batch, _adopter(method, model)
     return Task(
         trained,
         compute,
         lambda seen, share: data.singles(seen, batch, share, method.paired),
-        check,
+        partial(_reading_check, method, data, rows),
         data=about(pool),
         adopt=adopt,
     )
@@ -133,12 +129,7 @@ def steady_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device) 
         hold_norms(model)
         return objective(model, batch[0]), {}
 
-    def check(average: Mapping[str, Tensor]) -> Validation:
-        validation = averaged(method.build().to(device), method.motion_parts, average)
-        figures = _reading_figures(method, validation, data, rows)
-        return Validation(figures, *shown.keypoint_rows(keypoints, validation, data, rows))
-
-    batch, adopt = stage.schedule.batch, _adopter(method, model)
+    batch, adopt, check = stage.schedule.batch, _adopter(method, model), partial(_reading_check, method, data, rows)
     return Task(trained, compute, lambda seen, share: data.singles(seen, batch, share), check, data=about(pool), adopt=adopt)
 
 
@@ -315,6 +306,13 @@ def _data(method: Recipe, stage: Stage, pool: Pool, device: torch.device) -> Bat
     if method.learn:
         method.learn(data)
     return data
+
+
+def _reading_check(method: Recipe, data: Batches, rows: np.ndarray, average: Mapping[str, Tensor]) -> Validation:
+    """Of a stage that teaches what reads: its figures, and keypoints shown."""
+    validation = averaged(method.build().to(data.device), method.motion_parts, average)
+    figures = _reading_figures(method, validation, data, rows)
+    return Validation(figures, *shown.keypoint_rows(keypoints, validation, data, rows))
 
 
 def _reading_figures(method: Recipe, model: KeypointMethod, data: Batches, rows: np.ndarray) -> dict[str, float]:
