@@ -212,6 +212,38 @@ def test_outputs_that_cannot_be_written_fail_at_once(name: str, tmp_path: Path) 
     assert [path.name for path in tmp_path.iterdir()] == ["folder.mp4"]
 
 
+@pytest.mark.parametrize("name", ["out.mp4", "out.png"])
+def test_the_last_touch_comes_before_the_name(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text("older")
+
+    def write(finish) -> None:
+        if name.endswith(".png"):
+            write_image(tmp_path / name, frame_image(1), finish=finish)
+        else:
+            with VideoWriter(tmp_path / name, RATE, finish=finish) as writer:
+                writer.write(frame_image(1))
+
+    def seen(part: Path) -> None:
+        assert (tmp_path / name).read_text() == "older" and part.stat().st_size > 100
+        part.write_bytes(part.read_bytes() + b"touched")
+
+    def refuse(part: Path) -> None:
+        raise ReenactError("refused")
+
+    with pytest.raises(ReenactError, match="refused"):
+        write(refuse)
+    assert [path.name for path in tmp_path.iterdir()] == [name] and (tmp_path / name).read_text() == "older"
+    write(seen)
+    assert [path.name for path in tmp_path.iterdir()] == [name] and (tmp_path / name).read_bytes().endswith(b"touched")
+
+
+def test_tags_of_a_container(tmp_path: Path) -> None:
+    with VideoWriter(tmp_path / "out.mkv", RATE, tags={"XMP": "said"}) as writer:
+        writer.write(frame_image(1))
+    with av.open(str(tmp_path / "out.mkv")) as container:
+        assert container.metadata["XMP"] == "said"
+
+
 def test_no_frame_no_file(tmp_path: Path) -> None:
     with pytest.raises(ReenactError), VideoWriter(tmp_path / "out.mp4", RATE):
         pass

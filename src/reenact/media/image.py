@@ -7,6 +7,7 @@ white, gray and palette expanded, 16 bits reduced to 8.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -55,10 +56,11 @@ def read_image(path: str | os.PathLike[str]) -> Image:
         raise ReenactError(f"{path}: the photo is damaged ({reason}); save it again as JPEG or PNG") from None
 
 
-def write_image(path: str | os.PathLike[str], image: Image) -> None:
+def write_image(path: str | os.PathLike[str], image: Image, *, finish: Callable[[Path], None] | None = None) -> None:
     """Write `image` as its name's ending says (.png, .jpg, .jpeg, .webp), whole or not at all.
 
-    Raises ReenactError for another ending or when the folder cannot be written.
+    finish: called with the unfinished file when all is written and before it has its name. Raises ReenactError for another
+    ending or when the folder cannot be written.
     """
     path = Path(path)
     check_image_name(path)
@@ -66,6 +68,8 @@ def write_image(path: str | os.PathLike[str], image: Image) -> None:
     part = path.with_name(f".{path.name}.part")
     try:
         PILImage.fromarray(image).save(part, format=kind, **options)
+        if finish is not None:
+            finish(part)
         os.replace(part, path)
     except OSError as error:
         raise ReenactError(f"{path}: cannot be written ({error.strerror or error}); choose another output") from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Mapping
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -36,10 +37,16 @@ class VideoWriter:
         audio_from: str | os.PathLike[str] | None = None,
         start: Fraction | None = None,
         end: Fraction | None = None,
+        *,
+        finish: Callable[[Path], None] | None = None,
+        tags: Mapping[str, str] | None = None,
     ) -> None:
         """rate: frames a second. start, end: the part of `audio_from` that is carried over, seconds; it never outlasts
-        the pictures. Raises ReenactError at once when the target cannot be written."""
+        the pictures. finish: called with the unfinished file when all is written and before it has its name. tags: what the
+        container says of itself; .mkv keeps any, .mp4 and .mov those that FFmpeg knows. Raises ReenactError at once when the
+        target cannot be written."""
         self.path, self.rate = Path(path), Fraction(rate)
+        self._finish = finish
         self.part = self.path.with_name(f".{self.path.name}.part")
         kind = _format(self.path)
         _claim(self.path, self.part)
@@ -50,6 +57,7 @@ class VideoWriter:
         """how many were written"""
         try:
             self._container = av.open(f"file:{self.part}", "w", format=kind, options={"movflags": "faststart"})
+            self._container.metadata.update(tags or {})
             if audio_from is not None:
                 self._audio = AudioTrack.of(audio_from, Fraction(start or 0), None if end is None else Fraction(end))
         except BaseException:
@@ -85,6 +93,8 @@ class VideoWriter:
                 raise ReenactError(f"{self.path}: not written, there was no frame to write")
             self._put(self._stream, None)
             self._container.close()
+            if self._finish is not None:
+                self._finish(self.part)
             os.replace(self.part, self.path)
         except (OSError, av.FFmpegError) as problem:
             raise self._unwritable(problem) from None
