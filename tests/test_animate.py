@@ -148,6 +148,42 @@ def test_a_decaying_alignment_goes_from_relative_to_absolute(method, portrait):
             bad.check()
 
 
+def test_times_decide_how_a_decaying_alignment_settles(method, portrait):
+    crop = face(256) // 2
+    timed, counted = (Driver(method, portrait, Control("decaying", smooth=0, settle=2.0), Fraction(1)) for _ in range(2))
+    whole = [counted.step(crop) for _ in range(3)]
+    halves = [timed.step(crop, None if i == 0 else Fraction(1, 2)) for i in range(5)]
+    np.testing.assert_array_equal(halves[::2], whole)
+
+
+@pytest.mark.parametrize("rate", [Fraction(25), Fraction(30000, 1001)])
+def test_frames_that_say_their_times_give_the_bytes_of_a_constant_rate(method, portrait, rate):
+    crops = [None if i in (2, 3, 6) else image for i, image in enumerate(moving_face(9))]
+    timed, counted = (Driver(method, portrait, Control("decaying", settle=0.2), rate) for _ in range(2))
+    np.testing.assert_array_equal([timed.step(crop, 1 / rate) for crop in crops], [counted.step(crop) for crop in crops])
+
+
+def test_the_next_face_becomes_the_reference(method, portrait):
+    driver = Driver(method, portrait, Control(smooth=0))
+    driver.step(face(256))
+    assert (driver.step(face(256) // 2) != portrait.image).any()
+    driver.calibrate()
+    driver.step(None)
+    np.testing.assert_array_equal(driver.step(face(256) // 2), portrait.image)
+
+
+def test_control_may_be_exchanged_between_frames(method, portrait):
+    driver = Driver(method, portrait, Control(smooth=0))
+    driver.step(face(256))
+    driver.control = Control(smooth=0, strength=0)
+    np.testing.assert_array_equal(driver.step(face(256) // 2), portrait.image)
+    with pytest.raises(reenact.ReenactError, match="strength"):
+        driver.control = Control(strength=9)
+    driver.control = Control("absolute", smooth=0)
+    absolute = Driver(method, portrait, Control("absolute", smooth=0))
+    np.testing.assert_array_equal(driver.step(face(256) // 2), absolute.step(face(256) // 2))
+
+
 def test_no_face_at_all_is_an_error(method, portrait):
     with pytest.raises(reenact.ReenactError, match="no face"):
         list(reenact.animate(portrait, [scenery()] * 2, method=method))

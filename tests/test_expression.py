@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from motions import small_map
-from reenact.animate.arkit import is_coefficients, read_coefficients
+from reenact.animate.arkit import coefficient_motion, is_coefficients, read_coefficients
 from reenact.animate.expression import PRESETS, ExpressionMap, check_blendshapes
 from reenact.core.errors import ReenactError
 from reenact.faces.blendshapes import BLENDSHAPE_NAMES
@@ -125,3 +125,11 @@ def test_a_bad_file_of_blendshapes_is_one_line(tmp_path: Path, name: str):
     with pytest.raises(ReenactError) as caught:
         read_coefficients(tmp_path / name, small_map())
     assert "\n" not in str(caught.value) and name in str(caught.value)
+
+
+def test_one_face_of_coefficients_is_the_same_motion_as_its_row_of_a_file(tmp_path: Path):
+    (tmp_path / "a.csv").write_text("time,jawOpen,yaw\n0,0.2,10\n0.1,0.5,-20\n", encoding="utf-8")
+    values = np.zeros(52, np.float32)
+    values[BLENDSHAPE_NAMES.index("jawOpen")] = 0.5
+    made = coefficient_motion(values, np.float32([np.radians(-20), 0, 0]), small_map())
+    np.testing.assert_allclose(made.vector(), read_coefficients(tmp_path / "a.csv", small_map()).vectors[1], rtol=1e-6)

@@ -62,11 +62,49 @@ def test_off_is_exact_and_the_first_frame_too():
 def test_a_gap_counts_as_time():
     after = STILL.replace(head_pose=np.float32([0.3, 0, 0]))
     angles = []
-    for frames in (1, 25):
+    for seconds in (None, 1):
         smooth = MotionFilter(25)
         smooth.step(STILL)
-        angles.append(float(smooth.step(after, frames).head_pose[0]))
+        angles.append(float(smooth.step(after, seconds).head_pose[0]))
     assert angles[0] < angles[1] and angles[1] > 0.9 * 0.3
+
+
+@pytest.mark.parametrize("rate", [Fraction(30000, 1001), Fraction(24), Fraction(25), Fraction(60)])
+def test_a_constant_rate_gives_the_same_bytes_with_and_without_times(rate):
+    rows = np.random.default_rng(3).normal(size=(60, 10)).astype(np.float32)
+    rows[:, 3] = np.exp(0.1 * rows[:, 3])
+    timed = MotionFilter(rate)
+    made = np.array([timed.step(Motion.from_vector(row), 1 / rate).vector() for row in rows])
+    assert made.tobytes() == run(rows, rate).tobytes()
+
+
+def test_seconds_decide_and_not_the_number_of_frames():
+    """A slow turn read 10 or 100 times a second comes out alike."""
+    ends = []
+    for rate in (10, 100):
+        smooth = MotionFilter(25)
+        turn = [STILL.replace(head_pose=np.float32([0.1 * i / rate, 0, 0])) for i in range(3 * rate + 1)]
+        ends.append([float(smooth.step(motion, Fraction(1, rate)).head_pose[0]) for motion in turn][-1])
+    assert ends[0] == pytest.approx(ends[1], abs=0.1 * delay_ms() / 1000 / 5)
+
+
+def test_time_runs_forwards():
+    smooth = MotionFilter(25)
+    smooth.step(STILL)
+    for seconds in (0, -0.1, float("nan"), float("inf")):
+        with pytest.raises(ValueError, match="time"):
+            smooth.step(STILL, seconds)
+
+
+def test_strength_may_be_exchanged_and_a_pause_leaves_no_trace():
+    after = STILL.replace(head_pose=np.float32([0.3, 0, 0]))
+    smooth = MotionFilter(25)
+    smooth.step(STILL)
+    smooth.strength = 0
+    smooth.step(after)
+    smooth.strength = 2
+    np.testing.assert_allclose(smooth.step(after).vector(), after.vector(), rtol=1e-6)
+    assert 0 < float(smooth.step(STILL).head_pose[0]) < 0.3
 
 
 @pytest.mark.parametrize("strength", [-1.0, 99.0, float("nan")])

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float32
 
 from reenact.animate.expression import ExpressionMap
 from reenact.animate.takes import Take
@@ -41,6 +42,27 @@ _ANGLES = {"yaw": np.pi / 180, "pitch": np.pi / 180, "roll": np.pi / 180, "heady
 Row = Mapping[str, Any]
 
 
+def motion_vectors(
+    values: Float32[np.ndarray, "frames 52"], angles: Float32[np.ndarray, "frames 3"], expressions: ExpressionMap
+) -> Float32[np.ndarray, "frames 6+code"]:
+    """Coefficients as motion vectors (core/types.py: Motion.vector) of a head at scale 1 in the crop's middle.
+
+    values: in the order of BLENDSHAPE_NAMES, 0..1; angles: yaw, pitch, roll, radians.
+    """
+    vectors = np.zeros((len(values), 6 + expressions.to_code.shape[1]), np.float32)
+    vectors[:, :3] = angles
+    vectors[:, 3] = 1.0
+    vectors[:, 6:] = expressions.neutral + values @ expressions.to_code
+    return vectors
+
+
+def coefficient_motion(
+    values: Float32[np.ndarray, "52"], angles: Float32[np.ndarray, "3"], expressions: ExpressionMap
+) -> Motion:
+    """One face's coefficients and angles (as in `motion_vectors`) as its motion."""
+    return Motion.from_vector(motion_vectors(np.asarray(values)[None], np.asarray(angles)[None], expressions)[0])
+
+
 def is_coefficients(path: Path) -> bool:
     """Whether the file is one of blendshapes rather than a take: any .csv, and a .json without a schema."""
     if path.suffix.lower() != ".json":
@@ -62,26 +84,23 @@ def read_coefficients(path: str | Path, expressions: ExpressionMap) -> Take:
     names = {name for row in rows[:1] for name in row}
     if not names & set(_KNOWN):
         raise ReenactError(f"{path}: no column is an ARKit blendshape (jawOpen, ...); give a Live Link Face CSV or the like")
-    vectors = np.zeros((len(rows), 6 + expressions.to_code.shape[1]), np.float32)
     values = np.array([[_number(path, i, row.get(name.lower(), 0.0)) for name in BLENDSHAPE_NAMES] for i, row in enumerate(rows)])
     if np.abs(values).max() > VALUE_MAX:
         raise ReenactError(f"{path}: a blendshape of {np.abs(values).max():g}; they run over 0..1 (divide percentages by 100)")
     if max(_number(path, i, row.get(TONGUE, 0.0)) for i, row in enumerate(rows)) > TONGUE_SHOWS:
         warnings.warn(f"{path}: tongueOut is left out: no blendshape that is read moves the tongue", stacklevel=2)
-    vectors[:, 6:] = expressions.neutral + values.astype(np.float32) @ expressions.to_code
-    vectors[:, 3] = 1.0
+    angles = np.zeros((len(rows), 3), np.float32)
     for column, unit in _ANGLES.items():
         if column in names:
             at = ("yaw", "pitch", "roll").index(column.removeprefix("head"))
-            vectors[:, at] = [unit * _number(path, i, row.get(column, 0.0)) for i, row in enumerate(rows)]
-    if np.abs(vectors[:, 0]).max() >= np.pi / 2:
-        raise ReenactError(
-            f"{path}: a yaw of {np.degrees(np.abs(vectors[:, 0]).max()):.0f} degrees; headYaw is in radians, yaw in degrees"
-        )
+            angles[:, at] = [unit * _number(path, i, row.get(column, 0.0)) for i, row in enumerate(rows)]
+    if (yaw := float(np.abs(angles[:, 0]).max())) >= np.pi / 2:
+        raise ReenactError(f"{path}: a yaw of {np.degrees(yaw):.0f} degrees; headYaw is in radians, yaw in degrees")
     span = times[-1] - times[0]
     rate = ((len(times) - 1) / span).limit_denominator(1001) if span else Fraction(LIVE_LINK_RATE)
     neutral = Motion.from_vector(np.concatenate([[0, 0, 0, 1, 0, 0], expressions.neutral]))
     start = tuple(time - times[0] for time in times)
+    vectors = motion_vectors(values.astype(np.float32), angles, expressions)
     return Take(expressions.method, expressions.weights, rate, start, vectors, np.ones(len(rows), bool), neutral)
 
 

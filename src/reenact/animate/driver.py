@@ -9,7 +9,7 @@ from typing import Literal, get_args
 from reenact.animate.edit import eased, interpolate
 from reenact.animate.expression import ExpressionMap
 from reenact.animate.parts import Parts, check_strength, compose
-from reenact.animate.smooth import MotionFilter
+from reenact.animate.smooth import MotionFilter, check_smooth
 from reenact.animate.transfer import Mode, transfer
 from reenact.core.errors import ReenactError
 from reenact.core.types import Image, Method, Motion, Portrait
@@ -43,11 +43,14 @@ class Control:
         check_strength(self.strength)
         if not 0 < self.settle <= SETTLE_MAX:
             raise ReenactError(f"--settle must lie between 0 and {SETTLE_MAX:g} seconds, not {self.settle:g}")
-        MotionFilter(25, self.smooth)
+        check_smooth(self.smooth)
 
 
 class Driver:
-    """Follows a driver crop by crop. The first crop is the reference; without a face the last picture is held."""
+    """Follows a driver frame by frame. The first face is the reference; without a face the last picture is held.
+
+    Time: each frame may say how many seconds after the one before it came, more than 0; None is one frame at the rate given.
+    """
 
     def __init__(
         self,
@@ -57,38 +60,60 @@ class Driver:
         rate: Fraction = Fraction(25),
         reference: Motion | None = None,
     ) -> None:
-        """rate: frames a second, for the filter; reference: the driver's neutral, where it is known.
+        """rate: frames a second where no time is given; reference: the driver's neutral, where it is known.
 
         Raises ReenactError for a bad control, or one that wants an expression map where the weights have none.
         """
         control = control if isinstance(control, Control) else Control(control)
         control.check()
-        self._method, self._portrait, self._control = method, portrait, control
-        self._expressions = expression_map(method, portrait) if control.parts.wants_map else None
+        self._method, self._portrait = method, portrait
         self._filter = MotionFilter(rate, control.smooth, _code_spread(method, portrait))
-        self._reference, self._rate = reference, rate
-        self._mode = control.mode or alignment(method)
-        self._since: int | None = None
+        self._reference, self._rate = reference, Fraction(rate)
+        self._time = Fraction(0)
+        self._seen: Fraction | None = None
+        self._settles_from: Fraction | None = None
         self._last: Image | None = None
-        self._gap = 1
+        self._steer(control)
         self.frames = 0
         self.missing = 0
 
-    def step(self, crop: Image | None) -> Image:
-        """The portrait for the next driving crop; None: that frame shows no face. size x size RGB."""
-        return self.follow(None if crop is None else self._method.encode_motion(crop))
+    @property
+    def control(self) -> Control:
+        """May be exchanged between frames. Raises ReenactError as the constructor does; then the old one stays."""
+        return self._control
 
-    def follow(self, driving: Motion | None) -> Image:
+    @control.setter
+    def control(self, control: Control) -> None:
+        control.check()
+        self._steer(control)
+
+    def _steer(self, control: Control) -> None:
+        self._expressions = expression_map(self._method, self._portrait) if control.parts.wants_map else None
+        self._control = control
+        self._mode: Alignment = control.mode or alignment(self._method)
+        self._filter.strength = control.smooth
+        if self._mode != "decaying":
+            self._settles_from = None
+
+    def calibrate(self) -> None:
+        """The next face becomes the reference; a decaying alignment begins anew there."""
+        self._reference = self._settles_from = None
+
+    def step(self, crop: Image | None, seconds: Fraction | float | None = None) -> Image:
+        """The portrait for the next driving crop; None: that frame shows no face. size x size RGB."""
+        return self.follow(None if crop is None else self._method.encode_motion(crop), seconds)
+
+    def follow(self, driving: Motion | None, seconds: Fraction | float | None = None) -> Image:
         """The same for a motion that has been read already."""
         self.frames += 1
+        self._time += 1 / self._rate if seconds is None else Fraction(seconds)
         if driving is None:
             self.missing += 1
-            self._gap += 1
             if self._last is None:
                 self._last = self._method.render(self._portrait, self._portrait.motion)
             return self._last
-        driving = self._filter.step(driving, self._gap)
-        self._gap = 1
+        driving = self._filter.step(driving, None if self._seen is None else self._time - self._seen)
+        self._seen = self._time
         if self._reference is None:
             self._reference = driving
         control = self._control
@@ -102,8 +127,8 @@ class Driver:
         own = self._portrait.motion
         if self._mode != "decaying":
             return transfer(own, driving, self._reference, self._mode)
-        self._since = self.frames if self._since is None else self._since
-        passed = float((self.frames - self._since) / self._rate) / self._control.settle
+        self._settles_from = self._time if self._settles_from is None else self._settles_from
+        passed = float(self._time - self._settles_from) / self._control.settle
         share = eased(min(1.0, passed))
         ends = [transfer(own, driving, self._reference, mode) for mode in get_args(Mode)]
         return interpolate(ends[0], ends[1], share)

@@ -6,6 +6,7 @@ scale (its logarithm), translation and expression have a speed of their own each
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 
 import numpy as np
@@ -35,23 +36,37 @@ class MotionFilter:
     def __init__(
         self, rate: Fraction | float, strength: float = 1.0, code_spread: Float32[np.ndarray, "code"] | float = 1.0
     ) -> None:
-        """rate: frames a second; strength: 0 is off, 2 smooths and delays twice as much; code_spread: the code's unit.
-
-        Raises ReenactError for a strength out of 0..20.
+        """rate: frames a second where no time is given; strength: 0 is off, 2 smooths and delays twice as much; code_spread:
+        the code's unit. Raises ReenactError for a strength out of 0..20.
         """
-        if not 0 <= strength <= STRENGTH_MAX:
-            raise ReenactError(f"--smooth must lie between 0 (off) and {STRENGTH_MAX:g}, not {strength:g}")
-        self._step, self._strength = 1.0 / float(rate), float(strength)
+        self._rate, self._frame = Fraction(rate), 1.0 / float(rate)
+        self._strength = check_smooth(strength)
         self._spread = np.maximum(np.asarray(code_spread, np.float64), 1e-6)
         self._last: dict[str, np.ndarray] = {}
         self._raw: dict[str, np.ndarray] = {}
         self._speed: dict[str, np.ndarray] = {}
 
-    def step(self, motion: Motion, frames: int = 1) -> Motion:
-        """The next motion, smoothed. frames: how many frames after the one before (more where some had no face)."""
+    @property
+    def strength(self) -> float:
+        """May be exchanged between motions. Raises ReenactError for one out of 0..20."""
+        return self._strength
+
+    @strength.setter
+    def strength(self, strength: float) -> None:
+        if self._strength == 0:  # nothing was followed while it was off
+            self._last.clear()
+        self._strength = check_smooth(strength)
+
+    def step(self, motion: Motion, seconds: Fraction | float | None = None) -> Motion:
+        """The next motion, smoothed. seconds: since the motion before, more than 0; None is one frame at `rate`.
+
+        Time is counted in frames of `rate`, so that whole frames are exact whichever way they are given.
+        """
         if self._strength == 0:
             return motion
-        seconds = self._step * frames
+        if seconds is not None and not 0 < seconds < math.inf:
+            raise ValueError(f"{seconds} s since the motion before: time runs forwards")
+        seconds = self._frame if seconds is None else self._frame * float(Fraction(seconds) * self._rate)
         raw = {
             "head_pose": motion.head_pose,
             "scale": np.log(motion.scale),
@@ -76,6 +91,13 @@ class MotionFilter:
         cutoff = CUTOFF_HZ * (1 + speed / UNIT_SPEED[name]) / self._strength
         self._last[name] = last + _weight(cutoff, seconds) * (value - last)
         return self._last[name]
+
+
+def check_smooth(strength: float) -> float:
+    """The strength. Raises ReenactError for one out of 0..20."""
+    if not 0 <= strength <= STRENGTH_MAX:
+        raise ReenactError(f"--smooth must lie between 0 (off) and {STRENGTH_MAX:g}, not {strength:g}")
+    return float(strength)
 
 
 def _weight(cutoff_hz: float, seconds: float) -> float:
