@@ -31,20 +31,23 @@ def make_clip(
     sound: str | None = None,
     turn: int = 0,
     options: dict[str, str] | None = None,
+    codec: str = "libx264",
 ) -> Path:
     """A clip with one `frame_image` at each time, seconds; `sound` an audio codec; `turn` the display rotation."""
     times = list(times)
     unit = Fraction(1, 90000)
     with av.open(str(path), "w", options=options or {}) as output:
-        video = output.add_stream("libx264", rate=rate, options={"crf": "10", "preset": "ultrafast"})
+        quality = {"crf": "10", "preset": "ultrafast"} if codec == "libx264" else {}
+        video = output.add_stream(codec, rate=rate, options=quality)
         video.width, video.height, video.pix_fmt = 128, 96, "yuv420p"
-        video.codec_context.time_base = unit
+        video.codec_context.time_base = unit if codec == "libx264" else 1 / rate
         if turn:
             video.set_display_rotation(turn)
         audio = output.add_stream(sound, rate=48000, layout="mono") if sound else None
         for index, time in enumerate(times):
             frame = av.VideoFrame.from_ndarray(frame_image(index), format="rgb24")
-            frame.pts, frame.time_base = round(time / unit), unit
+            base = video.codec_context.time_base
+            frame.pts, frame.time_base = round(time / base), base
             output.mux(video.encode(frame))
         output.mux(video.encode(None))
         if audio is not None:

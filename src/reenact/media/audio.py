@@ -9,8 +9,8 @@ from typing import Any
 
 import av
 
-from reenact.core.errors import ReenactError
 from reenact.media.image import check_readable
+from reenact.media.opening import open_media
 
 COPIED = {
     "mp4": {"aac", "mp3", "ac3", "eac3", "alac", "opus"},
@@ -35,10 +35,7 @@ class AudioTrack:
     def of(path: str | os.PathLike[str], start: Fraction, end: Fraction | None) -> AudioTrack | None:
         """The track of the file at `path`; None if it has no sound. Raises ReenactError if it cannot be read."""
         path = check_readable(path, "video")
-        try:
-            source = av.open(f"file:{path}")
-        except (av.FFmpegError, ValueError):
-            raise ReenactError(f"{path}: its sound cannot be read; convert it to mp4") from None
+        source = open_media(path)
         if not source.streams.audio:
             source.close()
             return None

@@ -9,7 +9,6 @@ import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -19,6 +18,7 @@ import numpy as np
 from reenact.core.errors import ReenactError
 from reenact.core.types import Image
 from reenact.media.image import check_readable
+from reenact.media.opening import open_media
 from reenact.media.writer import VideoWriter
 
 __all__ = ["VideoFrame", "VideoReader", "VideoWriter", "resample"]
@@ -61,7 +61,7 @@ class VideoReader:
         self._start, self._end = Fraction(start or 0), None if end is None else Fraction(end)
         if self._start < 0 or (self._end is not None and self._end <= self._start):
             raise ReenactError("the start must be 0 or later and the end after it; change --start or --end")
-        self._container = _open(self.path)
+        self._container = open_media(self.path)
         try:
             self._read_header()
             self._decoded = self._decode()
@@ -164,20 +164,6 @@ def resample(frames: Iterable[VideoFrame], rate: Fraction) -> Iterator[VideoFram
         yield VideoFrame(shown.image, slot)
         count += 1
         slot = first + count * step
-
-
-def _open(path: Path) -> Any:
-    try:
-        # "file:" keeps odd names from being read as addresses.
-        container = av.open(f"file:{path}", options={"protocol_whitelist": "file"})
-    except (av.FFmpegError, ValueError):
-        if path.suffix.lower() == ".rnct":
-            raise ReenactError(f"{path}: a call, not a video; play it with: reenact decode PORTRAIT {path} -o OUT.mp4") from None
-        raise ReenactError(f"{path}: not a video, or cut off; copy it again or convert it to an H.264 mp4") from None
-    if container.format.name in ("tty", "bin", "srt", "webvtt"):
-        container.close()
-        raise ReenactError(f"{path}: a text, not a video; give a video")
-    return container
 
 
 def _is_cut_off(stream: Any, size: int) -> bool:

@@ -1,0 +1,51 @@
+"""A media file stands for itself: texts that name other files play nothing, whatever they are called."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from media_clips import make_clip, make_sound
+from reenact.core.errors import ReenactError
+from reenact.media.audio import AudioTrack
+from reenact.media.video import VideoReader
+
+POINTERS = {
+    "ffconcat": "ffconcat version 1.0\nfile 'other.mp4'\n",
+    "HLS": "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:1\n#EXTINF:1.0,\nother.mp4\n#EXT-X-ENDLIST\n",
+    "DASH": '<?xml version="1.0"?>\n<MPD xmlns="urn:mpeg:dash:schema:mpd:2011" type="static" mediaPresentationDuration="PT1S">'
+    '<Period><AdaptationSet mimeType="video/mp4"><Representation id="1" bandwidth="1"><BaseURL>other.mp4</BaseURL>'
+    '<SegmentList duration="1"><SegmentURL media="other.mp4"/></SegmentList></Representation></AdaptationSet></Period></MPD>',
+    "SDP": "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\nm=video 5004 RTP/AVP 96\na=rtpmap:96 H264/90000\n",
+}
+
+
+@pytest.mark.parametrize("ending", ["mp4", "txt", "m3u8", "mpd", "sdp", "ffconcat"])
+@pytest.mark.parametrize("kind", POINTERS)
+def test_a_text_that_names_another_file_plays_nothing(kind: str, ending: str, tmp_path: Path) -> None:
+    make_clip(tmp_path / "other.mp4", [Fraction(k, 25) for k in range(5)], Fraction(25), sound="aac")
+    pointer = tmp_path / f"x.{ending}"
+    pointer.write_text(POINTERS[kind])
+    with pytest.raises(ReenactError, match="not a video"):
+        VideoReader(pointer)
+    with pytest.raises(ReenactError):
+        AudioTrack.of(pointer, Fraction(0), None)
+
+
+@pytest.mark.parametrize("ending", ["mp4", "mov", "mkv", "avi", "ts", "mpg", "flv", "nut", "ogv", "webm"])
+def test_usual_containers_still_open(ending: str, tmp_path: Path) -> None:
+    codec = {"mpg": "mpeg1video", "ogv": "libtheora", "webm": "libvpx", "avi": "mpeg4"}.get(ending, "libx264")
+    try:
+        clip = make_clip(tmp_path / f"x.{ending}", [Fraction(k, 25) for k in range(5)], Fraction(25), codec=codec)
+    except Exception as error:  # an FFmpeg without this encoder
+        pytest.skip(f"{codec}: {error}")
+    with VideoReader(clip) as reader:
+        assert len(list(reader)) == 5
+
+
+def test_a_sound_file_still_opens(tmp_path: Path) -> None:
+    track = AudioTrack.of(make_sound(tmp_path / "x.mp4", Fraction(1)), Fraction(0), None)
+    assert track is not None
+    track.close()
