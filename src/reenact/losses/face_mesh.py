@@ -119,7 +119,7 @@ class MeshNet(nn.Module):
         heads = [_Conv(weights) for _ in range(3)]
         self.tongue, self.presence, self.points = heads
         if weights.left or self.points.weight.shape[0] != MESH_SIZE * 3:
-            raise ReenactError("face_landmarker.task holds another network than expected: delete it, it is fetched anew")
+            raise ReenactError("face_landmarker.task holds another network than expected: install reenact anew")
 
     def forward(self, square: Tensor) -> tuple[Tensor, Tensor]:
         x = F.pad(square, (0, 1, 0, 1)).contiguous(memory_format=torch.channels_last)
@@ -172,7 +172,7 @@ class BlendshapeNet(nn.Module):
         self.mixers = nn.Sequential(*mixers)
         self.head = _Linear(weights)
         if weights.left or self.head.weight.shape[0] != 52:
-            raise ReenactError("face_landmarker.task holds another network than expected: delete it, it is fetched anew")
+            raise ReenactError("face_landmarker.task holds another network than expected: install reenact anew")
 
     def forward(self, points: Float[Tensor, "batch 146 2"]) -> Float[Tensor, "batch 52"]:
         centred = points - points.mean(1, keepdim=True)

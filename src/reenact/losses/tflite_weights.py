@@ -37,7 +37,7 @@ class Weights:
     def take(self) -> Tensor:
         """The next one. Raises ReenactError when there is none: the network is another than ours."""
         if not self.left:
-            raise ReenactError("face_landmarker.task holds another network than expected: delete it, it is fetched anew")
+            raise ReenactError("face_landmarker.task holds another network than expected: install reenact anew")
         self._next += 1
         return torch.from_numpy(self._arrays[self._next - 1])
 

@@ -33,8 +33,8 @@ from reenact.train.tensors import write_tensors
 PART_BYTES = 60 * 2**20
 """what a part may weigh: under the 64 MiB that one call to a lent machine carries"""
 PIECE_BYTES = 8 * 2**20
-NETWORKS = ("face_landmarker.task", "lpips_alexnet.ckpt", "lpips_vgg16.ckpt", "sface.onnx")
-"""what objectives and the canonical face read (core/assets.py)"""
+NETWORKS = ("lpips_alexnet.ckpt", "lpips_vgg16.ckpt", "sface.onnx")
+"""what objectives read (core/assets.py)"""
 CARRIED = ("jaxtyping", "wadler_lindig")
 """pure Python packages that our code imports and that a bare machine may lack"""
 UNIT = 64
@@ -118,10 +118,10 @@ def pack(
 
 
 def _code() -> Iterator[tuple[str, bytes]]:
-    """Python files of this package, whose first file is left empty (it would load what only animating needs), and of those
-    it imports everywhere."""
+    """Python files of this package, whose first file is left empty (it would load what only animating needs), its files of
+    faces, and the Python files of packages that it imports everywhere."""
     root = Path(__file__).parents[1]
-    for path in sorted(root.rglob("*.py")):
+    for path in sorted([*root.rglob("*.py"), *root.glob("faces/*.task"), *root.glob("faces/*.npz")]):
         name = path.relative_to(root.parent)
         yield name.as_posix(), b"" if path == root / "__init__.py" else path.read_bytes()
     for package in CARRIED:
