@@ -95,6 +95,11 @@ class Driver:
         if self._mode != "decaying":
             self._settles_from = None
 
+    @property
+    def reference(self) -> Motion | None:
+        """The driver's neutral; None until the next face, which becomes it."""
+        return self._reference
+
     def calibrate(self) -> None:
         """The next face becomes the reference; a decaying alignment begins anew there."""
         self._reference = self._settles_from = None
@@ -105,22 +110,27 @@ class Driver:
 
     def follow(self, driving: Motion | None, seconds: Fraction | float | None = None) -> Image:
         """The same for a motion that has been read already."""
+        motion = self.motion(driving, seconds)
+        if motion is not None:
+            self._last = self._method.render(self._portrait, motion)
+        elif self._last is None:
+            self._last = self._method.render(self._portrait, self._portrait.motion)
+        return self._last
+
+    def motion(self, driving: Motion | None, seconds: Fraction | float | None = None) -> Motion | None:
+        """The portrait's motion for it, nothing drawn; None where the frame shows no face: hold."""
         self.frames += 1
         self._time += 1 / self._rate if seconds is None else Fraction(seconds)
         if driving is None:
             self.missing += 1
-            if self._last is None:
-                self._last = self._method.render(self._portrait, self._portrait.motion)
-            return self._last
+            return None
         driving = self._filter.step(driving, None if self._seen is None else self._time - self._seen)
         self._seen = self._time
         if self._reference is None:
             self._reference = driving
         control = self._control
         moved = self._aligned(driving)
-        motion = compose(self._portrait.motion, moved, control.parts, control.strength, self._expressions)
-        self._last = self._method.render(self._portrait, motion)
-        return self._last
+        return compose(self._portrait.motion, moved, control.parts, control.strength, self._expressions)
 
     def _aligned(self, driving: Motion) -> Motion:
         """The driver's motion as the portrait would take all of it on."""

@@ -1,0 +1,231 @@
+"""What one thread does with one frame: read it, follow it, draw. Holds, says so and goes home where no face is seen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Literal
+
+from reenact.animate.arkit import coefficient_motion
+from reenact.animate.call import QUALITY, profile_of
+from reenact.animate.driver import Control, Driver
+from reenact.animate.edit import eased, interpolate
+from reenact.animate.parts import DRIVER, SOURCE
+from reenact.animate.studio import Editor
+from reenact.codec.still import Stillness
+from reenact.core.types import Image, Motion, Portrait
+from reenact.faces.crop import CropTracker, cut
+from reenact.live.stages import Times
+from reenact.live.steer import NO_SLIDERS, Sliders, Steer
+from reenact.runtime.onnx_method import OnnxMethod
+from reenact.tracking.reading import Reading
+
+FaceState = Literal["seen", "held", "lost", "home"]
+"""seen; not seen for a moment, the last picture is held; not seen for so long that one says so; the portrait's own motion"""
+SHORTEST, LONGEST = Fraction(1, 1000), Fraction(10)
+"""ours: seconds between two frames; a source's clock that jumps counts as these"""
+
+
+@dataclass(frozen=True)
+class Rules:
+    """When a session does what; all in seconds."""
+
+    stale: float = 0.25
+    """a frame that has waited so long is let go"""
+    say: float = 0.5
+    """after so long without a face one says so"""
+    home: float = 3.0
+    """after so long the portrait goes back to its own motion"""
+    way: float = 1.0
+    """how long that takes"""
+    between: float = 0.04
+    """from one picture to the next at least, where no frame comes: sliders, the way home"""
+    still: int | None = QUALITY
+    """nothing is drawn while all motion stays within half a step of this quality of the codec; None draws every frame"""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What a source offers: a picture, or what a tracker has read."""
+
+    image: Image | None
+    captured: Fraction | float
+    """seconds on the source's own clock, which the temporal filter goes by"""
+    number: int
+    """comes back with what is shown of it"""
+    reading: Reading | None = None
+    """of a tracker, in place of a picture"""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A picture to show, of the newest frame."""
+
+    image: Image
+    """size x size"""
+    number: int
+    """of the frame; -1 before the first"""
+    captured: Fraction | float
+    stages: Times
+    motion: Motion
+    """the portrait's, as drawn"""
+    face: FaceState
+    drawn: bool
+    """False: the picture is the one before, since nothing has moved"""
+    driving: Motion | None = None
+    """the driver's, as read; None where this frame shows no face"""
+
+
+class Follower:
+    """Owns one method and what it has made; used by one thread."""
+
+    def __init__(self, method: OnnxMethod, control: Control, rules: Rules) -> None:
+        self._method, self._rules, self._control = method, rules, control
+        self._editor = Editor(method)
+        self._tracker = CropTracker(method.landmarker)
+        self._still: Stillness | None = None
+        self._sliders: Sliders = NO_SLIDERS
+        self._portrait: Portrait | None = None
+        self._driver: Driver | None = None
+        self._coded = self._calibrate = False
+        self._number, self._captured = -1, Fraction(-1)
+        self._timed = False
+        self._seen: float | None = None
+        self._sees = False
+        self._base: Motion | None = None
+        self._shown: tuple[Image, Motion] | None = None
+        self._told: FaceState = "home"
+        self._asked, self._drawn_at = False, 0.0
+
+    @property
+    def ready(self) -> bool:
+        """Whether there is a portrait to move."""
+        return self._portrait is not None
+
+    def portrait(self, photo: Image, face: int) -> None:
+        """Exchanges the portrait; the driver's reference stays. Raises ReenactError, and then the old one stays."""
+        portrait = self._method.encode_source(photo, face=face)
+        if self._still is None and self._rules.still is not None:
+            self._still = Stillness(profile_of(self._method, portrait.motion.expression.size), self._rules.still)
+        driver = self._driver and self._driver_of(portrait, self._control, self._coded, self._driver.reference)
+        self._portrait, self._driver = portrait, driver
+        self._base, self._shown, self._asked = None, None, True
+
+    def steer(self, steer: Steer) -> None:
+        """Raises ReenactError for what these weights cannot, and then nothing has changed."""
+        steer.check()
+        sliders, control = steer.sliders(self._sliders, self._editor), steer.control(self._control)
+        if self._driver is not None:
+            self._driver.control = _placed(control, self._coded)
+        self._sliders, self._control = sliders, control
+        self._calibrate |= steer.calibrate
+        self._asked = True
+
+    def frame(self, frame: Frame, times: Times, now: float, wanted: Callable[[], None]) -> Shown:
+        """wanted: called when the next frame may come, which is when this one has been read."""
+        driving = self._read(frame, times)
+        seconds = min(max(Fraction(frame.captured) - Fraction(self._captured), SHORTEST), LONGEST) if self._timed else None
+        self._number, self._captured, self._timed = frame.number, frame.captured, True
+        wanted()
+        self._sees = driving is not None
+        if self._sees or self._seen is None:
+            self._seen = now
+        with times.timed("draw"):
+            self._follow(driving, seconds, frame.reading is not None)
+        return replace(self._show(times, now), driving=driving)
+
+    def tick(self, now: float) -> Shown | None:
+        """What is to be shown though no frame has come; None: nothing new."""
+        if self._portrait is None or not (self._asked or self._goes_home(now) or self._face(now) != self._told):
+            return None
+        return self._show(Times(), now)
+
+    def due(self, now: float) -> float | None:
+        """Seconds until `tick` has something to do; None: only when something comes."""
+        if self._portrait is None:
+            return None
+        if self._asked or self._goes_home(now):
+            return max(0.0, self._drawn_at + self._rules.between - now)
+        if self._seen is None or self._told == "home":
+            return None
+        if self._face(now) != self._told:
+            return 0.0
+        lost, rules = now - self._seen, self._rules
+        return max(0.0, (rules.say if lost < rules.say else rules.home) - lost)
+
+    def _read(self, frame: Frame, times: Times) -> Motion | None:
+        if (reading := frame.reading) is not None:
+            with times.timed("read"):
+                return coefficient_motion(reading.values, reading.angles, self._editor.map) if reading.face else None
+        if frame.image is None:
+            return None
+        with times.timed("track"):
+            found = self._tracker.update(frame.image)
+            crop = None if found is None else cut(frame.image, found[0], self._method.size)
+        with times.timed("read"):
+            return None if crop is None else self._method.encode_motion(crop)
+
+    def _follow(self, driving: Motion | None, seconds: Fraction | None, coded: bool) -> None:
+        assert self._portrait is not None
+        if self._driver is None or coded != self._coded:
+            reference = self._neutral() if coded else None
+            self._driver, self._coded = self._driver_of(self._portrait, self._control, coded, reference), coded
+        if self._calibrate:
+            self._driver.calibrate()
+            self._calibrate = False
+        moved = self._driver.motion(driving, seconds)
+        self._base = moved or self._base
+
+    def _driver_of(self, portrait: Portrait, control: Control, coded: bool, reference: Motion | None) -> Driver:
+        return Driver(self._method, portrait, _placed(control, coded), reference=reference)
+
+    def _neutral(self) -> Motion:
+        """A tracker's face at rest, seen from the front."""
+        map_ = self._editor.map
+        return Motion.from_vector([0, 0, 0, 1, 0, 0, *map_.neutral])
+
+    def _show(self, times: Times, now: float) -> Shown:
+        """The portrait as it is to be seen now, drawn where that is new."""
+        assert self._portrait is not None
+        with times.timed("draw"):
+            motion = self._sliders.moved(self._target(now), self._editor)
+            moved = self._still is None or self._still.moved(motion)
+            drawn = self._shown is None or moved
+            if drawn:
+                self._shown = self._method.render(self._portrait, motion), motion
+        assert self._shown is not None
+        self._asked, self._drawn_at, self._told = False, now, self._face(now)
+        image, motion = self._shown
+        return Shown(image, self._number, self._captured, times, motion, self._told, drawn)
+
+    def _target(self, now: float) -> Motion:
+        """The driver's motion on this portrait; beyond `Rules.home` without a face, on the way to the portrait's own."""
+        assert self._portrait is not None
+        own = self._portrait.motion
+        if self._base is None or not self._goes_home(now):
+            return own if self._base is None else self._base
+        assert self._seen is not None
+        share = min(1.0, (now - self._seen - self._rules.home) / self._rules.way)
+        if share == 1.0:
+            self._base, self._shown = None, None  # the last step is drawn however small it is
+            return own
+        return interpolate(self._base, own, eased(share))
+
+    def _goes_home(self, now: float) -> bool:
+        return self._base is not None and self._seen is not None and now - self._seen >= self._rules.home
+
+    def _face(self, now: float) -> FaceState:
+        if self._seen is None or now - self._seen >= self._rules.home:
+            return "home"
+        if now - self._seen >= self._rules.say:
+            return "lost"
+        return "seen" if self._sees else "held"
+
+
+def _placed(control: Control, coded: bool) -> Control:
+    """Coefficients say nothing of where the head is and how large: the portrait keeps its own."""
+    if not coded:
+        return control
+    kept = {name: SOURCE for name in ("scale", "translation") if getattr(control.parts, name) == DRIVER}
+    return replace(control, parts=replace(control.parts, **kept))

@@ -1,0 +1,100 @@
+"""What may be changed while a session runs: reference, sliders, how the portrait follows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+from jaxtyping import Float32
+
+from reenact.animate.driver import Alignment, Control
+from reenact.animate.edit import SCALE_MAX, SCALE_MIN, YAW_MAX, edit
+from reenact.animate.expression import check_blendshapes, preset
+from reenact.animate.parts import Parts
+from reenact.animate.studio import Editor
+from reenact.core.errors import ReenactError
+from reenact.core.types import Motion
+
+_CONTROL = ("mode", "parts", "strength", "smooth", "settle")
+
+
+@dataclass(frozen=True)
+class Steer:
+    """Changes from the next frame on; None leaves as it is. Sliders are added to what the driver does, or stand alone."""
+
+    calibrate: bool = False
+    """the next face becomes the reference"""
+    blendshapes: Mapping[str, float] | None = None
+    """all that are not 0; {} for none"""
+    expression: str | None = None
+    """a named one (animate/expression.py: PRESETS); "neutral" for none"""
+    yaw: float | None = None
+    """radians, as pitch and roll"""
+    pitch: float | None = None
+    roll: float | None = None
+    scale: float | None = None
+    """1 is no change"""
+    shift: tuple[float, float] | None = None
+    """x, y in [-1, 1] of the crop"""
+    mode: Alignment | None = None
+    parts: Parts | None = None
+    strength: float | None = None
+    smooth: float | None = None
+    settle: float | None = None
+
+    def check(self) -> None:
+        """Raises ReenactError for a name that is none or a number out of bounds."""
+        check_blendshapes(self.blendshapes or {})
+        if self.expression is not None:
+            preset(self.expression)
+        numbers = [value for value in (self.yaw, self.pitch, self.roll, self.scale) if value is not None]
+        if not np.isfinite([*numbers, *(self.shift or ())]).all():
+            raise ReenactError("a slider must be a finite number")
+        if self.scale is not None and not SCALE_MIN <= self.scale <= SCALE_MAX:
+            raise ReenactError(f"the scale must lie between {SCALE_MIN:g} and {SCALE_MAX:g}, not {self.scale:g}")
+        self.control(Control()).check()
+
+    def control(self, before: Control) -> Control:
+        """`before`, with what is asked for."""
+        return replace(before, **{name: value for name in _CONTROL if (value := getattr(self, name)) is not None})
+
+    def sliders(self, before: Sliders, editor: Editor) -> Sliders:
+        """The same for sliders. Warns of blendshapes that move nothing; raises ReenactError where the weights have no map."""
+        names = [field.name for field in fields(Sliders) if field.name != "code"]
+        given = {name: value for name in names if (value := getattr(self, name)) is not None}
+        moved = replace(before, **given)
+        if "blendshapes" not in given and "expression" not in given:
+            return moved
+        named = {} if moved.expression == "neutral" else preset(moved.expression)
+        if not moved.blendshapes and not named:
+            return replace(moved, code=None)
+        code = editor.map.code(moved.blendshapes) + editor.map.code(named)
+        return replace(moved, code=code.astype(np.float32))
+
+
+@dataclass(frozen=True)
+class Sliders:
+    """Where the sliders stand."""
+
+    blendshapes: Mapping[str, float]
+    expression: str = "neutral"
+    yaw: float = 0.0
+    pitch: float = 0.0
+    roll: float = 0.0
+    scale: float = 1.0
+    shift: tuple[float, float] = (0.0, 0.0)
+    code: Float32[np.ndarray, "code"] | None = None
+    """what blendshapes and expression add to the code"""
+
+    def moved(self, motion: Motion, editor: Editor) -> Motion:
+        """The motion with the sliders added; yaw and scale end where a picture of a face does, instead of raising."""
+        if self == replace(NO_SLIDERS, code=self.code, blendshapes=self.blendshapes, expression=self.expression):
+            return motion if self.code is None else edit(motion, expression=self.code)
+        yaw = float(np.clip(motion.head_pose[0] + self.yaw, -YAW_MAX, YAW_MAX) - motion.head_pose[0])
+        scale = float(np.clip(motion.scale[0] * self.scale, SCALE_MIN, SCALE_MAX) / motion.scale[0])
+        turned = edit(motion, yaw=yaw, pitch=self.pitch, roll=self.roll, scale=scale, shift=self.shift)
+        return edit(editor.gain.reached(motion, turned), expression=self.code)
+
+
+NO_SLIDERS = Sliders({})

@@ -1,0 +1,1 @@
+"""What face trackers send, as the 52 ARKit coefficients and the head's angles. Bytes in, numbers out."""
