@@ -1,6 +1,6 @@
 """The claim of a paper that sends motion: better than the yardstick at the same bitrate.
 
-python -m reenact.evaluate.claim DATA --ours src/reenact/weights/prior --yardstick src/reenact/weights/facevid2vid
+python -m experiments.claim DATA --ours src/reenact/weights/prior --yardstick src/reenact/weights/facevid2vid
     --out results/prior_claim.json [--kbps 0.5 1 3] [--every 10] [--minutes 10]
 
 DATA: a folder with clips/val and synth_pairs. Three protocols (protocols.py): self-reenactment and large poses on clips/val,
@@ -167,7 +167,7 @@ def main() -> None:
         raise SystemExit(f"error: {error}") from None
     rates = " ".join(f"{kbps:g}" for kbps in given.kbps)
     command = (
-        f"python -m reenact.evaluate.claim DATA --ours weights/{methods[OURS].name} --yardstick weights/{methods[YARDSTICK].name}"
+        f"python -m experiments.claim DATA --ours weights/{methods[OURS].name} --yardstick weights/{methods[YARDSTICK].name}"
     )
     digests = {methods[name].name: weights_digest(folder) for name, folder in folders.items()}
     about = provenance(

@@ -1,6 +1,6 @@
 """Asks the method for angles, scales and blendshapes, and re-reads from its output what has arrived.
 
-python -m reenact.recipes.control src/reenact/weights/mmfa POOL --json results/mmfa_control.json [--people 3]
+python -m experiments.control src/reenact/weights/mmfa POOL --json results/mmfa_control.json [--people 3]
 
 Portraits are the first frames of people that the weights were not trained on (the pool's val clips). What the free landmarker
 reads of the output, less what it reads of the same portrait drawn unedited, is what has arrived.
@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +20,10 @@ from reenact.animate.edit import edit
 from reenact.animate.expression import SPREAD_MIN
 from reenact.animate.pose_gain import PoseGain
 from reenact.core.errors import ReenactError
-from reenact.core.types import Image, Motion, Portrait
 from reenact.data.pool import Pool
 from reenact.evaluate.results import write_json
+from reenact.evaluate.sliders import Reader, Subject, differences, subjects
 from reenact.faces.blendshapes import BLENDSHAPE_NAMES
-from reenact.faces.landmarker import Landmarker
-from reenact.faces.pose import fit_head
 from reenact.runtime.onnx_method import OnnxMethod
 
 ANGLES = {"yaw": (-40, -30, -20, -10, 10, 20, 30, 40), "pitch": (-20, -10, 10, 20), "roll": (-30, -15, 15, 30)}
@@ -35,49 +31,6 @@ ANGLES = {"yaw": (-40, -30, -20, -10, 10, 20, 30, 40), "pitch": (-20, -10, 10, 2
 SCALES = (0.8, 0.9, 1.1, 1.25)
 VALUES = (0.5, 1.0)
 """of each blendshape, on top of the portrait's own"""
-
-Reading = tuple[np.ndarray, float, np.ndarray]
-"""head pose in degrees, scale, blendshapes"""
-
-
-class Reader:
-    """What the landmarker reads of a picture; None where it finds no face."""
-
-    def __init__(self) -> None:
-        self._landmarker = Landmarker(1)
-
-    def read(self, image: Image) -> Reading | None:
-        faces = self._landmarker.detect(image)
-        if not faces:
-            return None
-        face = self._landmarker.track(image, faces[0]) or faces[0]
-        fit = fit_head(face.landmarks)
-        return np.degrees(fit.head_pose), float(fit.scale), self._landmarker.blendshapes(face).reshape(-1)
-
-
-@dataclass(frozen=True)
-class Subject:
-    """A portrait, and what is read of it drawn unedited."""
-
-    portrait: Portrait
-    unedited: Reading
-
-    @property
-    def motion(self) -> Motion:
-        return self.portrait.motion
-
-
-def subjects(pool: Pool, method: OnnxMethod, reader: Reader, people: int, split: str = "val") -> list[Subject]:
-    """The first frame of one clip of each of `people` people of this split of the pool. Raises ReenactError without any."""
-    rows = np.flatnonzero(pool.split == split)
-    firsts = {pool.identity[row]: row for row in rows[::-1]}
-    chosen = np.array(sorted(firsts.values())[:people], np.int64)
-    if not len(chosen):
-        raise ReenactError(f"the pool has no {split} split: make one with python -m reenact.data.prepare")
-    drawn = [method.encode_source(image, cropped=True) for image in pool.read(chosen)]
-    read = [(portrait, reader.read(method.render(portrait, portrait.motion))) for portrait in drawn]
-    return [Subject(portrait, reading) for portrait, reading in read if reading is not None]
-
 
 def poses(method: OnnxMethod, reader: Reader, given: list[Subject], gain: PoseGain) -> dict[str, Any]:
     """For each angle and scale asked for: what arrived (mean over people), and how far the blendshapes moved with it."""
@@ -129,15 +82,6 @@ def blendshapes(method: OnnxMethod, reader: Reader, given: list[Subject]) -> dic
     return out
 
 
-def differences(method: OnnxMethod, reader: Reader, given: list[Subject], moved: list[Motion]) -> Iterator[Reading]:
-    """Angles' and blendshapes' differences and the scales' ratio, for the people whose face is found in the picture."""
-    for subject, motion in zip(given, moved, strict=True):
-        after = reader.read(method.render(subject.portrait, motion))
-        if after is not None:
-            before = subject.unedited
-            yield after[0] - before[0], after[1] / before[1], after[2] - before[2]
-
-
 def measure(weights: Path, pool_folder: Path, people: int) -> dict[str, Any]:
     """The whole run. Raises ReenactError for a pool or weights that cannot be used."""
     method, reader = OnnxMethod(weights, "cpu", 1), Reader()
@@ -146,7 +90,7 @@ def measure(weights: Path, pool_folder: Path, people: int) -> dict[str, Any]:
     known = [shape["correlation"] for shape in shapes.values() if shape["correlation"] is not None]
     return {
         "protocol": "edits of unseen people's first frames, re-read by the landmarker, less the reading of the unedited output",
-        "command": f"python -m reenact.recipes.control WEIGHTS POOL --json FILE --people {people}",
+        "command": f"python -m experiments.control WEIGHTS POOL --json FILE --people {people}",
         "method": method.name,
         "weights": method.fingerprint,
         "people": len(given),

@@ -1,6 +1,6 @@
 """Does an identity tell people apart, and is a motion the same on everyone? Of a method's shipped weights.
 
-python -m reenact.recipes.descriptor_figures POOL --json results/sfd_descriptors.json [--method sfd --method mmfa]
+python -m experiments.descriptor_figures POOL --json results/sfd_descriptors.json [--method sfd --method mmfa]
 
 verified: of the pool's val people, who are in no training clip, pairs of frames; the best balanced accuracy of a threshold on
 the cosine of their identities (less the mean of all), chance being 0.5. Val people have one clip each, so light and hair help: it
@@ -27,7 +27,7 @@ from reenact.core.errors import ReenactError
 from reenact.data.pairs import twins
 from reenact.data.pool import Pool
 from reenact.evaluate.results import write_json
-from reenact.recipes.sfd import verified
+from reenact.methods.sfd.recipe import verified
 from reenact.runtime.onnx_method import OnnxMethod, load
 
 IDENTITIES = ("identity", "canonical_keypoints")
@@ -107,7 +107,7 @@ def main() -> None:
         out = {method.name: {"weights": method.fingerprint, **figures(method, pool, given.every)} for method in methods}
     except ReenactError as error:
         raise SystemExit(f"error: {error}") from None
-    command = f"python -m reenact.recipes.descriptor_figures POOL --every {given.every}"
+    command = f"python -m experiments.descriptor_figures POOL --every {given.every}"
     write_json(given.json, {"command": command, **out})
     sys.stdout.write(json.dumps(out, indent=1) + "\n")
 

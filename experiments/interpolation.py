@@ -1,6 +1,6 @@
 """Is the way between two expressions even, and is a code drawn at random a face's? Measured on what is drawn.
 
-python -m reenact.recipes.interpolation WEIGHTS POOL --json results/mmfa_interpolation.json [--people 3] [--run RUN]
+python -m experiments.interpolation WEIGHTS POOL --json results/mmfa_interpolation.json [--people 3] [--run RUN]
 
 Portraits and expressions are of people that the weights were not trained on (the pool's val clips). A step's length is
 read off the output: LPIPS (AlexNet) between neighbouring frames, and the mean way of the landmarker's 478 points, px at
@@ -31,10 +31,10 @@ from reenact.evaluate.networks import Perceptual
 from reenact.evaluate.results import write_json
 from reenact.faces.landmarker import Landmarker
 from reenact.losses import gaussian
+from reenact.methods.mmfa import recipe as mmfa
 from reenact.methods.mmfa.objective import FREE_NATS
-from reenact.recipes import mmfa
-from reenact.recipes.start import begin, read_start
 from reenact.runtime.onnx_method import OnnxMethod
+from reenact.train.start import begin, read_start
 
 STEPS = 10
 """ours: frames between two expressions; of more, LPIPS would measure its own grain"""
@@ -180,7 +180,7 @@ def measure(weights: Path, pool_folder: Path, people: int, run: Path | None = No
     sigma = said.std(0)
     out = {
         "protocol": f"{STEPS} steps between the two farthest expressions of another unseen person, drawn on an unseen portrait",
-        "command": f"python -m reenact.recipes.interpolation WEIGHTS POOL --json FILE --people {people}",
+        "command": f"python -m experiments.interpolation WEIGHTS POOL --json FILE --people {people}",
         "networks": "LPIPS AlexNet; MediaPipe face landmarker; SFace",
         "method": method.name,
         "weights": method.fingerprint,

@@ -6,7 +6,7 @@ done
 for form in one_scale several_scales each_scale; do
     reenact train mmfa_render_$form --data POOL --out RUNS/$form --start src/reenact/weights/mmfa
 done
-python -m reenact.recipes.mmfa_ablation POOL RUNS --json results/mmfa_ablation.json
+python -m experiments.mmfa_ablation POOL RUNS --json results/mmfa_ablation.json
 
 Figures are of people never trained on. FIGURES and SCALE_FIGURES say what they are.
 """
@@ -27,13 +27,13 @@ from reenact.data.batches import Batches
 from reenact.data.pool import Pool
 from reenact.evaluate.results import write_json
 from reenact.geometry.grid import sample
+from reenact.methods import recipe
 from reenact.methods.mmfa.model import Mmfa
 from reenact.methods.mmfa.projection import without_pose
+from reenact.methods.mmfa.recipe import build
 from reenact.nn.keypoints import Tensors
-from reenact.recipes import recipe
-from reenact.recipes.mmfa import build
-from reenact.recipes.shown import held_out
-from reenact.recipes.start import begin, read_start
+from reenact.train.start import begin, read_start
+from reenact.train.validation_grid import held_out
 
 FORMS = {
     "anew": "whole",

@@ -1,6 +1,6 @@
 """Rate and distortion of ordinary video codecs on the same clips, frames and figures as `reenact.evaluate.codec`.
 
-python -m reenact.evaluate.peers CLIPS --out results/codec_peers.json [--every 30] [--codec x264 x265 svt-av1]
+python -m experiments.peers CLIPS --out results/codec_peers.json [--every 30] [--codec x264 x265 svt-av1]
 
 Each codec runs at the coarsest qualities that it has, at the clip's size and at half of it (scaled up again: at the lowest
 rates that is the better picture). One key frame at the beginning, B-frames and look-ahead allowed: kinder than a call would
@@ -164,7 +164,7 @@ def main() -> None:
             sys.stderr.write(f"{path.name}\n")
     if not clips:
         raise ReenactError(f"{given.clips}: no clip has more than {given.every} frames; lower --every")
-    command = f"python -m reenact.evaluate.peers clips/val --every {given.every} --codec {' '.join(given.codec)}"
+    command = f"python -m experiments.peers clips/val --every {given.every} --codec {' '.join(given.codec)}"
     about = provenance([command], {}, ["face_landmarker.task", "lpips_alexnet.ckpt"])
     settings = {name: {"encoder": PEERS[name].encoder, **PEERS[name].options} for name in given.codec}
     figures = means(clips)

@@ -1,6 +1,6 @@
 """New heads on a reader that stands still: what the second look says of a face is worked out once, then only linear layers learn.
 
-python -m reenact.recipes.prior_heads POOL OUT --start src/reenact/weights/mmfa --face RUN [--frames 5000] [--steps 4000]
+python -m experiments.prior_heads POOL OUT --start src/reenact/weights/mmfa --face RUN [--frames 5000] [--steps 4000]
 
 --start: whose two looks (and what draws) are taken as they are; --face: a run of prior_motion, whose face model and residual
 decoder are gone on from. Minutes where `prior_motion` takes an hour, and the pose stays as good as that of the reader, which
@@ -22,10 +22,10 @@ from reenact.core.errors import ReenactError
 from reenact.data.batches import FIELDS
 from reenact.data.pairs import mirrored
 from reenact.data.pool import Pool, mirror_order
+from reenact.methods.prior import recipe as prior
 from reenact.methods.prior.model import Prior
 from reenact.methods.prior.objective import MOTION_WEIGHTS, MotionObjective
-from reenact.recipes import prior
-from reenact.recipes.start import begin, read_start
+from reenact.train.start import begin, read_start
 from reenact.train.tensors import write_tensors
 
 SPLITS = ("train", "strain", "ptrain")

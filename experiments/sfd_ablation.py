@@ -1,6 +1,6 @@
 """What each idea of sfd is good for: its heads, space and read-out trained anew without one of them, on the same features.
 
-python -m reenact.recipes.sfd_ablation POOL src/reenact/weights/mmfa --json results/sfd_ablation.json [--steps 1500]
+python -m experiments.sfd_ablation POOL src/reenact/weights/mmfa --json results/sfd_ablation.json [--steps 1500]
 
 The looks are frozen (mmfa's), so that a variant costs a minute and not hours; every variant sees the same batches. Figures are of
 people never trained on: self and cross are the distance of keypoints in the head's frame from the teacher's, in thousandths of a
@@ -26,14 +26,14 @@ from reenact.data.batches import Batches
 from reenact.data.pool import Pool
 from reenact.evaluate.results import write_json
 from reenact.geometry.grid import sample
+from reenact.methods.sfd import recipe as sfd
 from reenact.methods.sfd.adopt import adopted
 from reenact.methods.sfd.config import COMPACT, Config
 from reenact.methods.sfd.model import Sfd, coefficients
 from reenact.methods.sfd.objective import MOTION_WEIGHTS, PERSON, SPLIT_TERMS, MotionObjective
 from reenact.methods.sfd.parts import IDENTITY
 from reenact.nn.two_looks import face_grid, refined
-from reenact.recipes import sfd
-from reenact.recipes.start import begin, read_start
+from reenact.train.start import begin, read_start
 
 BATCH, RATE = 64, 1e-3
 POSE = ("head_pose", "scale", "translation")
@@ -152,7 +152,7 @@ def main() -> None:
         found = ablate(Pool.load(given.pool), given.start, given.steps, given.every)
     except ReenactError as error:
         raise SystemExit(f"error: {error}") from None
-    command = f"python -m reenact.recipes.sfd_ablation POOL {given.start} --steps {given.steps} --every {given.every}"
+    command = f"python -m experiments.sfd_ablation POOL {given.start} --steps {given.steps} --every {given.every}"
     write_json(given.json, {"command": command, **found})
 
 

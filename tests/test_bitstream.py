@@ -88,7 +88,7 @@ def check_agreement(data: bytes, folder: Path, method: str, code: int, frames: i
 
 
 def test_shipped_profile_fits_the_shipped_weights():
-    """After new weights: python -m reenact.recipes.codec (it is in docs/bitstream.md)."""
+    """After new weights: python -m reenact.calibrate.codec_profile (it is in docs/bitstream.md)."""
     noted = json.loads((WEIGHTS / "codec.json").read_text())["motion_sha256"]
     assert noted == hashlib.sha256((WEIGHTS / "motion.onnx").read_bytes()).hexdigest()
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from reenact.core.errors import ReenactError
-from reenact.recipes.blend import blended
+from reenact.train.blend import blended
 
 
 def test_a_share_of_the_way():

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from clips import face, moving_face, write_clip
+from experiments.claim import OURS, UNCODED, YARDSTICK, joined, reached, score_item, scored
 from fake_method import write_fake_method
-from reenact.evaluate.claim import OURS, UNCODED, YARDSTICK, joined, reached, score_item, scored
 from reenact.evaluate.protocols import Item
 from reenact.evaluate.readings import FaceReader
 from reenact.evaluate.report.page import write_report

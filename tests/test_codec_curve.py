@@ -9,9 +9,9 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
+from experiments.peers import PEERS, Peer, code_clip, means
 from reenact.core.errors import ReenactError
 from reenact.evaluate.codec_curve import compare, lines, rate_at, read_codec, two_charts
-from reenact.evaluate.peers import PEERS, Peer, code_clip, means
 from reenact.evaluate.report.page import write_report
 
 OURS = {

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
+from reenact.calibrate.codec_profile import changes, directions, fit, with_start
 from reenact.codec.clip import encode_clip
 from reenact.codec.profile import Profile, read_profile
 from reenact.core.types import Motion
-from reenact.recipes.codec import changes, directions, fit, with_start
 
 CODE, HIDDEN = 8, 2
 

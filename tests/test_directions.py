@@ -16,12 +16,12 @@ from reenact.core.types import Motion, Portrait
 from reenact.evaluate import directions as measuring
 from reenact.faces.actions import ACTIONS, action_matrix
 from reenact.faces.blendshapes import BLENDSHAPE_NAMES
+from reenact.methods.sfd import recipe as sfd
 from reenact.methods.sfd.config import POSE_SIZE
 from reenact.methods.sfd.model import Sfd
 from reenact.methods.sfd.parts import IDENTITY
 from reenact.methods.sfd.space import off_orthonormal
 from reenact.methods.sfd.turn import directions, turn
-from reenact.recipes import sfd
 
 CODE = 3
 """length of the fake method's expression code"""

@@ -12,9 +12,9 @@ import pytest
 from motions import small_map
 from reenact.animate.arkit import coefficient_motion, is_coefficients, read_coefficients
 from reenact.animate.expression import PRESETS, ExpressionMap, check_blendshapes
+from reenact.calibrate.expression_map import fit
 from reenact.core.errors import ReenactError
 from reenact.faces.blendshapes import BLENDSHAPE_NAMES
-from reenact.recipes.expression_map import fit
 
 
 def test_the_fit_finds_a_linear_map_again_whatever_the_person():
@@ -40,7 +40,7 @@ def test_a_map_comes_back_from_its_file(tmp_path: Path):
     for size, weights, words in ((5, "abc", "no expression map"), (4, "xyz", "other weights")):
         with pytest.raises(ReenactError, match=words):
             ExpressionMap.load(tmp_path, size, weights)
-    with pytest.raises(ReenactError, match="recipes.expression_map"):
+    with pytest.raises(ReenactError, match="calibrate.expression_map"):
         ExpressionMap.load(tmp_path / "none", 4)
 
 

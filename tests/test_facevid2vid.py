@@ -16,16 +16,17 @@ from reenact.data.pool import Pool
 from reenact.faces.pose import canonical_face
 from reenact.geometry.grid import identity_grid
 from reenact.geometry.rotation import rotation_matrix
+from reenact.methods.export import export
+from reenact.methods.facevid2vid import recipe as facevid2vid
 from reenact.methods.facevid2vid.model import FaceVid2Vid, place
 from reenact.methods.facevid2vid.objective import MOTION_WEIGHTS, MotionObjective
+from reenact.methods.mmfa import recipe as mmfa
 from reenact.nn.blocks import parameter_count
 from reenact.nn.keypoint_method import KeypointMethod
 from reenact.nn.keypoints import relative_matrix
 from reenact.nn.two_looks import FEATURES
-from reenact.recipes import facevid2vid, mmfa
-from reenact.recipes.export import export
-from reenact.recipes.stages import RENDER_PARTS
 from reenact.runtime.onnx_method import OnnxMethod
+from reenact.train.tasks import RENDER_PARTS
 
 TOLERANCE = 2e-3
 """of [0, 1]: PyTorch fp32 against the exported graphs in fp32, whose weights are stored as fp16"""
@@ -192,7 +193,7 @@ def test_every_parameter_gets_a_gradient(image: torch.Tensor):
     source, driving = made.encode_motion(pair), made.encode_motion(pair.flip(0))
     made.render(pair, made.encode_source(pair), source, driving).frame.square().mean().backward()
     without = [name for name, p in made.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
-    # What is seen through a window cannot move it: the first look has terms of its own (methods/reading.py).
+    # What is seen through a window cannot move it: the first look has terms of its own (objectives/reading.py).
     first = [name for name in without if name.startswith(("motion.first.", "motion.place."))]
     assert {"motion.first.trunk.0.0.weight", "motion.place.weight"} <= set(first)
     without = [name for name in without if name not in first]

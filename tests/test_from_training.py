@@ -9,11 +9,13 @@ import torch
 
 from reenact.core.errors import ReenactError
 from reenact.data.pool import Pool
-from reenact.recipes import facevid2vid, mmfa, prior
-from reenact.recipes.export import DRAWING, draw_as, export, load, main
-from reenact.recipes.run import run
+from reenact.methods.export import DRAWING, draw_as, export, load, main
+from reenact.methods.facevid2vid import recipe as facevid2vid
+from reenact.methods.mmfa import recipe as mmfa
+from reenact.methods.prior import recipe as prior
 from reenact.runtime.onnx_method import OnnxMethod
 from reenact.train.journal import LOG
+from reenact.train.run import run
 from reenact.train.tensors import write_tensors
 from training_pool import make_pool
 

@@ -12,9 +12,9 @@ import pytest
 import torch
 
 from reenact.core.errors import ReenactError
-from reenact.recipes import lease
-from reenact.recipes.pack import Parts, pack, write_weights
-from reenact.recipes.start import begin, read_start
+from reenact.remote_job import lease
+from reenact.remote_job.pack import Parts, pack, write_weights
+from reenact.train.start import begin, read_start
 from training_pool import make_pool
 
 # Stands for a machine without these packages: importing one of them fails as if it were not installed.

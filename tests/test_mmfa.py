@@ -10,11 +10,11 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from reenact.geometry.grid import identity_grid
+from reenact.methods.export import export
 from reenact.methods.mmfa.config import Config
 from reenact.methods.mmfa.model import Mmfa, place
+from reenact.methods.mmfa.recipe import build
 from reenact.nn.blocks import parameter_count
-from reenact.recipes.export import export
-from reenact.recipes.mmfa import build
 from reenact.runtime.onnx_method import OnnxMethod
 
 TOLERANCE = 2e-3
@@ -93,7 +93,7 @@ def test_every_parameter_gets_a_gradient(image: torch.Tensor):
     rendered = made.render(pair, made.encode_source(pair), source, driving)
     rendered.frame.square().mean().backward()
     without = [name for name, p in made.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
-    # What is seen through a window cannot move it: the first look has terms of its own (methods/reading.py).
+    # What is seen through a window cannot move it: the first look has terms of its own (objectives/reading.py).
     first = [name for name in without if name.startswith(("motion.first.", "motion.place."))]
     assert {"motion.first.trunk.0.0.weight", "motion.place.weight"} <= set(first)
     without = [name for name in without if name not in first]

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import torch
 
+from experiments.mmfa_ablation import FIGURES, figures, last_validation, scales
 from reenact.data.batches import Batches
 from reenact.data.pool import Pool
 from reenact.geometry.grid import identity_grid
+from reenact.methods import recipe
+from reenact.methods.mmfa.recipe import EXPRESSION, anew, build
 from reenact.nn.generator import Generator, grids
-from reenact.recipes import recipe
-from reenact.recipes.mmfa import EXPRESSION, anew, build
-from reenact.recipes.mmfa_ablation import FIGURES, figures, last_validation, scales
 from training_pool import make_pool
 
 

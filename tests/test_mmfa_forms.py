@@ -13,6 +13,7 @@ from reenact.faces.points import template
 from reenact.faces.pose import canonical_face
 from reenact.geometry.rotation import rotation_matrix
 from reenact.losses import gaussian
+from reenact.methods.export import export
 from reenact.methods.facevid2vid.config import Config as YardstickConfig
 from reenact.methods.facevid2vid.model import FaceVid2Vid
 from reenact.methods.mmfa.config import Config
@@ -20,7 +21,6 @@ from reenact.methods.mmfa.model import Mmfa
 from reenact.methods.mmfa.objective import FREE_NATS, MotionObjective, motion_weights
 from reenact.methods.mmfa.projection import RIGID, cross, inverse, without_pose
 from reenact.methods.mmfa.transform import offsets_of, place, transformed
-from reenact.recipes.export import export
 from reenact.runtime.onnx_method import OnnxMethod
 
 TRANSFORMS = ("mmfa", "liveportrait", "facevid2vid")

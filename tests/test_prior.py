@@ -7,11 +7,13 @@ import pytest
 import torch
 
 from clips import PORTRAIT
+from experiments import prior_heads
 from reenact.animate.driver import Control, alignment
 from reenact.animate.expression import PRESETS, ExpressionMap
 from reenact.animate.parts import compose
 from reenact.animate.pipeline import _placed, open_take
 from reenact.animate.transfer import transfer
+from reenact.calibrate.expression_map import direct
 from reenact.core.errors import ReenactError
 from reenact.core.types import Motion
 from reenact.data.pairs import PairSampler, mirrored
@@ -22,19 +24,19 @@ from reenact.faces.points import MESH_POINTS
 from reenact.faces.pose import canonical_face
 from reenact.geometry.grid import identity_grid
 from reenact.media.image import read_image
+from reenact.methods.export import export
+from reenact.methods.mmfa import recipe as mmfa
+from reenact.methods.prior import recipe as prior
 from reenact.methods.prior.config import Config
 from reenact.methods.prior.face import Face, Reading, fitted, vertex_normals
+from reenact.methods.prior.landmark_prior import UNREAD, LandmarkPrior, mesh_mirror_order, read_by, recipe_of
 from reenact.methods.prior.model import Prior
 from reenact.methods.prior.objective import MOTION_WEIGHTS, MotionObjective
 from reenact.methods.prior.parts import UNIT, facing
 from reenact.nn.blocks import parameter_count
 from reenact.nn.keypoints import place
-from reenact.recipes import mmfa, prior, prior_heads
-from reenact.recipes.export import export
-from reenact.recipes.expression_map import direct
-from reenact.recipes.face_priors import UNREAD, LandmarkPrior, mesh_mirror_order, read_by, recipe_of
-from reenact.recipes.stages import RENDER_PARTS
 from reenact.runtime.onnx_method import OnnxMethod
+from reenact.train.tasks import RENDER_PARTS
 from training_pool import make_pool
 
 TOLERANCE = 2e-3
@@ -199,7 +201,7 @@ def test_every_parameter_gets_a_gradient(model: Prior, image: torch.Tensor):
     source, driving = made.encode_motion(pair), made.encode_motion(pair.flip(0))
     made.render(pair, made.encode_source(pair), source, driving).frame.square().mean().backward()
     without = [name for name, p in made.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
-    # What is seen through a window cannot move it: the first look has terms of its own (methods/reading.py).
+    # What is seen through a window cannot move it: the first look has terms of its own (objectives/reading.py).
     assert [name for name in without if not name.startswith(("motion.first.", "motion.place."))] == []
 
 

@@ -7,11 +7,13 @@ import pytest
 import torch
 
 from reenact.core.errors import ReenactError
-from reenact.recipes import facevid2vid, mmfa, prior
-from reenact.recipes.export import export
-from reenact.recipes.revive import read
-from reenact.recipes.start import read_start
+from reenact.methods.export import export
+from reenact.methods.facevid2vid import recipe as facevid2vid
+from reenact.methods.import_onnx import read
+from reenact.methods.mmfa import recipe as mmfa
+from reenact.methods.prior import recipe as prior
 from reenact.runtime.onnx_method import weights_folder
+from reenact.train.start import read_start
 
 
 @pytest.fixture(params=[mmfa, facevid2vid, prior], ids=["mmfa", "facevid2vid", "prior"], scope="module")

@@ -9,8 +9,11 @@ import torch
 import torch.nn.functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
+from reenact.methods.export import export
+from reenact.methods.mmfa import recipe as mmfa
 from reenact.methods.mmfa.config import Config as Plain
 from reenact.methods.mmfa.model import Mmfa
+from reenact.methods.sfd import recipe as sfd
 from reenact.methods.sfd.adopt import adopted
 from reenact.methods.sfd.config import COMPACT, Config
 from reenact.methods.sfd.model import DESCRIPTOR, Sfd, coefficients, from_coefficients
@@ -18,10 +21,8 @@ from reenact.methods.sfd.objective import KNOWN_AS, MOMENT, MOTION_WEIGHTS, PERS
 from reenact.methods.sfd.parts import IDENTITY
 from reenact.methods.sfd.space import PACE, Space, off_orthonormal, orthonormal
 from reenact.nn.blocks import parameter_count
-from reenact.recipes import mmfa, sfd
-from reenact.recipes.export import export
-from reenact.recipes.start import begin, read_start
 from reenact.runtime.onnx_method import OnnxMethod
+from reenact.train.start import begin, read_start
 
 SMALL_ERROR = 1e-5
 TOLERANCE = 2e-3

@@ -1,4 +1,4 @@
-"""One picture read through two windows must be read the same (methods/steadying.py)."""
+"""One picture read through two windows must be read the same (objectives/steadying.py)."""
 
 from types import SimpleNamespace
 
@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from reenact.methods.steadying import UNSETTLED, grained, tremble, two_windows
 from reenact.nn.keypoints import Pose
+from reenact.objectives.steadying import UNSETTLED, grained, tremble, two_windows
 
 ROWS = 400
 

@@ -12,16 +12,16 @@ from clips import moving_face, scenery, write_clip
 from reenact.cli import run
 from reenact.core import download
 from reenact.core.errors import ReenactError
-from reenact.data.synth import assets, command, context
-from reenact.data.synth.camera import aim
-from reenact.data.synth.command import Order, synthesize
-from reenact.data.synth.mesh import catmull_clark
-from reenact.data.synth.motion import LARGEST_GAZE, LARGEST_TURN, draw_motion
-from reenact.data.synth.posing import power
-from reenact.data.synth.takes import write_take
 from reenact.faces.blendshapes import BLENDSHAPE_NAMES
 from reenact.faces.landmarker import Landmarker
 from reenact.geometry.rotation import euler_angles, rotation_matrix
+from reenact.synth import assets, command, context
+from reenact.synth.camera import aim
+from reenact.synth.command import Order, synthesize
+from reenact.synth.mesh import catmull_clark
+from reenact.synth.motion import LARGEST_GAZE, LARGEST_TURN, draw_motion
+from reenact.synth.posing import power
+from reenact.synth.takes import write_take
 
 RATE = Fraction(25, 2)
 CUBE = [[0, 1, 3, 2], [4, 6, 7, 5], [0, 4, 5, 1], [2, 3, 7, 6], [0, 2, 6, 4], [1, 5, 7, 3]]

@@ -10,14 +10,14 @@ from scipy import ndimage
 
 from clips import read_clip
 from reenact.core.errors import ReenactError
-from reenact.data.synth.clip import Studio, flow_between
-from reenact.data.synth.command import Order, synthesize
-from reenact.data.synth.identity import Genes, _brow_tilt, draw_shape
-from reenact.data.synth.motion import Motion
-from reenact.data.synth.scene import Recipe, Scene, Truth
 from reenact.faces.blendshapes import BLENDSHAPE_NAMES
 from reenact.faces.landmarker import Landmarker
 from reenact.faces.pose import fit_head
+from reenact.synth.clip import Studio, flow_between
+from reenact.synth.command import Order, synthesize
+from reenact.synth.identity import Genes, _brow_tilt, draw_shape
+from reenact.synth.motion import Motion
+from reenact.synth.scene import Recipe, Scene, Truth
 
 SIZE = 160
 TURNS = np.radians([[0, 0, 0], [4, 3, -2], [30, 0, 0], [0, 18, 0], [0, 0, 15], [-25, -12, 8]])

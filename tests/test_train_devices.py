@@ -11,8 +11,8 @@ import torch
 
 from reenact.data import pairs
 from reenact.data.pool import Pool
-from reenact.recipes import recipe
-from reenact.recipes.stages import RENDER_PARTS, about
+from reenact.methods import recipe
+from reenact.train.tasks import RENDER_PARTS, about
 from training_pool import make_pool
 
 META = torch.device("meta")

@@ -11,12 +11,12 @@ from PIL import Image
 
 from reenact.cli import run as command
 from reenact.core.errors import ReenactError
-from reenact.recipes import RECIPES, recipe
-from reenact.recipes.run import configured
-from reenact.recipes.shown import borrowed
+from reenact.methods import RECIPES, recipe
 from reenact.train.config import Machine, Stage
 from reenact.train.grid import GAP, HEAD, dots, flow_colour, grey, write_grid
 from reenact.train.page import write_page
+from reenact.train.run import configured
+from reenact.train.validation_grid import borrowed
 
 
 def test_tiles_stand_where_their_columns_do(tmp_path: Path):

@@ -13,10 +13,10 @@ import reenact
 from reenact.faces.fill import _filled
 from reenact.geometry.grid import identity_grid
 from reenact.losses.behind import behind
+from reenact.methods.matting import behind as networks
 from reenact.nn.backdrop import near_head, only_near, plate, smooth_colours
 from reenact.nn.generator import grids
 from reenact.nn.uncover import Uncover, calm
-from reenact.recipes.behind import behind as networks
 from reenact.runtime.backdrop import Backdrop
 from reenact.runtime.graph import opener
 from reenact.runtime.onnx_method import weights_folder
@@ -161,5 +161,5 @@ def test_training_and_running_see_the_same_behind(crop: np.ndarray):
 
 def test_training_wants_no_more_than_its_extra():
     """`.[train]` brings no SciPy: what is behind is read without it."""
-    code = "import sys; sys.modules['scipy'] = None; from reenact.recipes import mmfa; mmfa.build()"
+    code = "import sys; sys.modules['scipy'] = None; from reenact.methods.mmfa import recipe; recipe.build()"
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -8,9 +8,9 @@ import torch
 from reenact.data.pool import Pool
 from reenact.faces.points import LIPS
 from reenact.geometry.grid import identity_grid
-from reenact.methods.windows import CELL, CELLS, MARGIN, chosen, cut
+from reenact.methods import recipe
 from reenact.nn.keypoints import Pose
-from reenact.recipes import recipe
+from reenact.objectives.windows import CELL, CELLS, MARGIN, chosen, cut
 from training_pool import make_pool
 
 SIDE = 128

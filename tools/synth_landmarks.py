@@ -1,4 +1,4 @@
-"""Measures where MediaPipe's 468 landmarks lie on the rendered heads' skin: prints the table of data/synth/landmarks.py.
+"""Measures where MediaPipe's 468 landmarks lie on the rendered heads' skin: prints the table of synth/landmarks.py.
 
 Reads bald heads of many shapes and lights, frontal, with the landmarker, and takes for each landmark the vertex that is
 nearest on the average of all. Run once, when the skin's mesh changes: python tools/synth_landmarks.py > table.txt
@@ -8,12 +8,12 @@ import sys
 
 import numpy as np
 
-from reenact.data.synth.avatar import shape_only_avatar
-from reenact.data.synth.camera import aim
-from reenact.data.synth.head import HeadModel
-from reenact.data.synth.light import draw_backdrop, draw_lighting
-from reenact.data.synth.render import Renderer, Stage
 from reenact.faces.landmarker import Landmarker
+from reenact.synth.avatar import shape_only_avatar
+from reenact.synth.camera import aim
+from reenact.synth.head import HeadModel
+from reenact.synth.light import draw_backdrop, draw_lighting
+from reenact.synth.render import Renderer, Stage
 
 HEADS, SIZE, MIDDLE, UNIT = 24, 512, (0.0, 7.0, 1.0), 0.62
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from reenact.data.synth.clip import Studio
-from reenact.data.synth.motion import Motion, draw_motion
-from reenact.data.synth.scene import Recipe
+from reenact.synth.clip import Studio
+from reenact.synth.motion import Motion, draw_motion
+from reenact.synth.scene import Recipe
 
 DOCS = Path(__file__).parent.parent / "docs"
 PEOPLE, SHOWN, MOTION, FRAMES, SIDE = 16, 8, 4, (0, 6, 12, 18, 24, 30), 176

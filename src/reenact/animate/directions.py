@@ -1,4 +1,4 @@
-"""A method's motion directions as sliders: what each moves is measured (recipes/directions.py) and lies beside the weights."""
+"""A method's motion directions as sliders: what each moves is measured (calibrate/directions.py) and lies beside the weights."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Between blendshapes and a method's expression code: sliders, named expressions, eyes apart from mouth.
 
-The map is linear and measured (recipes/expression_map.py): over frames of real people both sides are read, each person's
+The map is linear and measured (calibrate/expression_map.py): over frames of real people both sides are read, each person's
 mean is taken out of both, and each side is regressed on the other. It lies beside the weights that it was measured for.
 """
 
@@ -125,7 +125,7 @@ class ExpressionMap:
         Raises ReenactError where there is none or it is another one's.
         """
         path = Path(folder) / FILE
-        remedy = f"make it with: python -m reenact.recipes.expression_map {folder} POOL"
+        remedy = f"make it with: python -m reenact.calibrate.expression_map {folder} POOL"
         if not path.is_file():
             raise ReenactError(f"{folder} has no {FILE}, which blendshapes, named expressions, eyes and mouth need; {remedy}")
         shapes = {

@@ -1,6 +1,6 @@
 """A head that is asked to turn by 30 degrees is seen to turn by less; by how much more an edit must ask. ours.
 
-What is drawn of a turn falls short of it, the far cheek most of all. recipes/pose_gain.py measures the share that arrives
+What is drawn of a turn falls short of it, the far cheek most of all. calibrate/pose_gain.py measures the share that arrives
 on the people that the weights were trained on; it lies beside the weights. Only edits ask for more: a driver's turn is carried
 over as it is read.
 """
@@ -36,7 +36,7 @@ class PoseGain:
         path = folder / FILE
         if not path.is_file():
             return cls()
-        remedy = f"make it with: python -m reenact.recipes.pose_gain {folder} POOL"
+        remedy = f"make it with: python -m reenact.calibrate.pose_gain {folder} POOL"
         return read_measured(path, fingerprint, cls._of, "gains", remedy)
 
     @classmethod

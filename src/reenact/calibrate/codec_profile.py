@@ -1,6 +1,6 @@
 """Makes a method's codec.json: a basis, step sizes and starting probabilities for its motion (docs/bitstream.md).
 
-python -m reenact.recipes.codec CLIPS WEIGHTS [--people 110] [--seconds 5]
+python -m reenact.calibrate.codec_profile CLIPS WEIGHTS [--people 110] [--seconds 5]
 
 CLIPS: a folder of videos, one person each or with CLIPS.jsonl beside it that names them. Run it again for new weights:
 the file is tied to the motion graph. Rate-distortion: where coding is fine, the least distortion at a given rate has
@@ -207,7 +207,8 @@ def main() -> None:
     found = list(gather(method, clip_names(given.clips, given.people), given.seconds))
     profile = make(method, found, given.looked_at)
     command = (
-        f"python -m reenact.recipes.codec clips/train weights/{method.name} --people {len(found)} --seconds {given.seconds:g}"
+        f"python -m reenact.calibrate.codec_profile clips/train weights/{method.name} --people {len(found)}"
+        f" --seconds {given.seconds:g}"
     )
     digest = hashlib.sha256((given.weights / "motion.onnx").read_bytes()).hexdigest()
     data = {**profile.as_json(), "motion_sha256": digest, "command": command}

@@ -1,6 +1,6 @@
 """Measures how a method's expression code and the 52 blendshapes depend on each other, and writes it beside the weights.
 
-python -m reenact.recipes.expression_map src/reenact/weights/mmfa POOL [--every 2]
+python -m reenact.calibrate.expression_map src/reenact/weights/mmfa POOL [--every 2]
 
 POOL: made by `python -m reenact.data.prepare` (frames and what the landmarker reads of them). Run it again whenever the
 motion encoder changes. Prints how well the map does on people that it was not fitted on.

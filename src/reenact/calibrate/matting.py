@@ -1,6 +1,6 @@
 """Teaches a small network what of a picture is the person, and writes the two graphs that hold a backdrop still.
 
-python -m reenact.recipes.person POOL src/reenact/weights/person [--images 120000] [--every 18] [--json FILE]
+python -m reenact.calibrate.matting POOL src/reenact/weights/person [--images 120000] [--every 18] [--json FILE]
 
 The teacher is MODNet (Apache-2.0; Ke et al., "MODNet: Real-Time Trimap-Free Portrait Matting via Objective Decomposition",
 AAAI 2022), whose graph a package carries (core/assets.py). Its holes are filled: what no way from the picture's border
@@ -27,10 +27,10 @@ from reenact.core.inference import cpu_options
 from reenact.data.pool import Pool
 from reenact.evaluate.results import write_json
 from reenact.geometry.grid import sample
+from reenact.methods.export import write_graph
 from reenact.nn.backdrop import VIEW, Behind, PersonNet, StillBackdrop, free, only_near
 from reenact.nn.blocks import pool as shrink
 from reenact.nn.graphs import Graph
-from reenact.recipes.export import write_graph
 from reenact.runtime.backdrop import FIND, FOUND, GRID, HELD, POSE, STILL, STILL_FRAME
 
 TEACHER = "modnet.onnx"

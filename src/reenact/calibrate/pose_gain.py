@@ -1,8 +1,8 @@
 """Which share of a turn arrives in the picture, and so by how much more `reenact edit` must ask.
 
-python -m reenact.recipes.pose_gain src/reenact/weights/mmfa POOL [--people 24]
+python -m reenact.calibrate.pose_gain src/reenact/weights/mmfa POOL [--people 24]
 
-Measured on people that the weights were trained on (recipes/control.py measures what then arrives on others); written beside
+Measured on people that the weights were trained on (experiments/control.py measures what then arrives on others); written beside
 the weights. Gains are the least squares of the asked on the arrived angles, through 0.
 """
 
@@ -19,7 +19,7 @@ from reenact.animate.pose_gain import FILE
 from reenact.core.errors import ReenactError
 from reenact.data.pool import Pool
 from reenact.evaluate.results import write_json
-from reenact.recipes.control import Reader, differences, subjects
+from reenact.evaluate.sliders import Reader, differences, subjects
 from reenact.runtime.onnx_method import OnnxMethod
 
 ASKED = {"yaw": (-30, -20, 20, 30), "pitch": (-20, -10, 10, 20)}

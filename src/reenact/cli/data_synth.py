@@ -32,7 +32,7 @@ def synth(
     workers: Annotated[int, typer.Option(help="processes")] = 1,
 ) -> None:
     """Render talking heads with exact truth: clips, and an .npz beside each (docs/synth.md)."""
-    from reenact.data.synth.command import Order, synthesize
+    from reenact.synth.command import Order, synthesize
 
     steps = rate(fps)
     assert steps is not None
@@ -50,8 +50,8 @@ def takes(
     threads: Threads = 0,
 ) -> None:
     """Track faces: coefficients and head pose over time, for `reenact data synth --coefficients`."""
-    from reenact.data.synth.takes import write_take
     from reenact.faces.landmarker import Landmarker
+    from reenact.synth.takes import write_take
 
     twice = [stem for stem, count in Counter(video.stem for video in videos).items() if count > 1]
     if twice:

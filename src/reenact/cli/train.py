@@ -42,9 +42,9 @@ def train(
             raise ReenactError(f"--{name} {value!r} is none of {', '.join(allowed)}")
     try:
         from reenact.data.pool import Pool
-        from reenact.recipes import recipe
-        from reenact.recipes.run import configured, run
+        from reenact.methods import recipe
         from reenact.train.config import Machine
+        from reenact.train.run import configured, run
     except ModuleNotFoundError as error:
         if error.name != "torch":
             raise
@@ -52,13 +52,13 @@ def train(
     machine = Machine(device, precision, compiled, several, threads)  # type: ignore[arg-type]  # checked above
     stages = configured(recipe(words[-1]), images, start or (), machine)
     if packing:
-        from reenact.recipes.pack import pack
+        from reenact.remote_job.pack import pack
 
         count = pack(words[-1], _given(data), out, images=images, start=start or ())
         say(f"{out}: {count} parts, and lease.py, which trains from them")
         return
     if data is None and words[-1].endswith("_tiny"):
-        from reenact.recipes.tiny import make_pool
+        from reenact.data.tiny_pool import make_pool
 
         data = out / "pool"
         make_pool(data)

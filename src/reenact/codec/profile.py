@@ -1,6 +1,7 @@
 """How a method's motion is quantised, and with which probabilities a stream starts: codec.json in its weights folder.
 
-A profile is made by `python -m reenact.recipes.codec`. A method without one gets `plain_profile`: every number by itself.
+A profile is made by `python -m reenact.calibrate.codec_profile`. A method without one gets `plain_profile`: every number by
+itself.
 """
 
 from __future__ import annotations
@@ -120,9 +121,9 @@ def read_profile(folder: Path, method: str, code: int) -> Profile:
     try:
         profile = _from_json(json.loads(data), _identity(data.replace(b"\r\n", b"\n"), weights))
     except (ValueError, KeyError, TypeError, np.linalg.LinAlgError):
-        raise ReenactError(f"{path} is no codec profile: make it again with python -m reenact.recipes.codec") from None
+        raise ReenactError(f"{path} is no codec profile: make it again with python -m reenact.calibrate.codec_profile") from None
     if profile.method != method or profile.length != POSE + code:
-        raise ReenactError(f"{path} is for other weights: make it again with python -m reenact.recipes.codec")
+        raise ReenactError(f"{path} is for other weights: make it again with python -m reenact.calibrate.codec_profile")
     return profile
 
 

@@ -37,7 +37,7 @@ class Truth:
     head: Float32[np.ndarray, "n 47 3"]
     """canonical + expression offsets"""
     blendshapes: Float32[np.ndarray, "n e"]
-    """52; another prior's coefficients where one has read the pool (recipes/face_priors.py)"""
+    """52; another prior's coefficients where one has read the pool (methods/prior/landmark_prior.py)"""
     mirror: Int64[np.ndarray, "e"] | None = None
     """for each coefficient, the one that a mirrored picture shows in its place; None: the 52 blendshapes' (data/pairs.py)"""
 

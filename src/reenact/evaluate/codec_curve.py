@@ -1,24 +1,18 @@
-"""Our bitstream beside ordinary video codecs: the rates at which they look as good, as JSON, table and picture.
+"""Our bitstream beside ordinary video codecs: the rates at which they look as good, as JSON, table and picture (`python -m experiments.codec_curve`).
 
-python -m reenact.evaluate.codec_curve results/codec*.json --json results/codec_curve.json --svg docs/codec-curve.svg
-
-Takes the files of `reenact.evaluate.codec` (one a method) and `reenact.evaluate.peers`. A codec's rate at equal LPIPS or AKD is
+Takes the files of `reenact.evaluate.codec` (one a method) and `experiments.peers`. A codec's rate at equal LPIPS or AKD is
 read off the line between its two nearest qualities, in the logarithm of the rate, at whichever picture size needs fewer bits.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import math
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from reenact.core.errors import ReenactError
 from reenact.evaluate.curves import line_chart
-from reenact.evaluate.results import write_json
 
 AIM_KBPS, AIM_LOSS, AIM_SHARE = 3.0, 3.0, 0.1
 """of issue 8: at most 3 kbit/s at no more than 3 % loss in AKD, and a tenth of H.264's rate at equal LPIPS"""
@@ -117,24 +111,3 @@ def two_charts(reports: Sequence[Mapping[str, Any]]) -> str:
     inner = [chart(reports, key) for key in FIGURES]
     moved = [part.replace("<svg ", f'<svg y="{number * 260}" ', 1) for number, part in enumerate(inner)]
     return '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 640 500">\n' + "\n".join(moved) + "\n</svg>\n"
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("results", type=Path, nargs="+")
-    parser.add_argument("--json", type=Path, required=True)
-    parser.add_argument("--svg", type=Path, required=True)
-    given = parser.parse_args()
-    reports = [report for path in given.results if (report := read_codec(path)) is not None]
-    if not any("method" in report for report in reports) or not any("settings" in report for report in reports):
-        raise ReenactError("give a file of reenact.evaluate.codec or more, and one of reenact.evaluate.peers")
-    found = compare(reports)
-    command = f"python -m reenact.evaluate.codec_curve {' '.join(path.name for path in given.results)}"
-    aim = {"kbps": AIM_KBPS, "akd_loss_percent": AIM_LOSS, "share_of_x264": AIM_SHARE}
-    write_json(given.json, {"command": command, "aim": aim, "methods": found})
-    given.svg.write_text(two_charts(reports), encoding="utf-8")
-    sys.stdout.write(json.dumps(found, indent=1) + "\n")
-
-
-if __name__ == "__main__":
-    main()

@@ -119,7 +119,7 @@ _LAYER = ("kernel", "gain", "shift", "slope", "stride")
 
 
 def _network() -> dict[str, np.ndarray]:
-    """The arrays: of the plain copy that a lease carries (recipes/pack.py), else of the fetched file."""
+    """The arrays: of the plain copy that a lease carries (remote_job/pack.py), else of the fetched file."""
     path = cache_dir() / PLAIN
     if path.exists():
         with np.load(path, allow_pickle=False) as file:

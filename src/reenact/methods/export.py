@@ -1,6 +1,6 @@
 """Trained runs -> what ships: ONNX graphs with fp16 weights, and config.json.
 
-python -m reenact.recipes.export OUT RUN... [--method mmfa|facevid2vid|prior|sfd] [--drawing RUN]
+python -m reenact.methods.export OUT RUN... [--method mmfa|facevid2vid|prior|sfd] [--drawing RUN]
     [--only-drawing | --only-reading]
 
 Which graphs there are is the method's own affair (its `graphs()`). They hold 2-D operators only. Weights are stored as fp16
@@ -23,11 +23,14 @@ from torch import Tensor
 
 from reenact.core.errors import ReenactError
 from reenact.data.pool import Pool
+from reenact.methods.facevid2vid import recipe as facevid2vid
+from reenact.methods.mmfa import recipe as mmfa
+from reenact.methods.prior import recipe as prior
+from reenact.methods.sfd import recipe as sfd
 from reenact.nn.graphs import Graph
 from reenact.nn.keypoint_method import KeypointMethod
-from reenact.recipes import facevid2vid, mmfa, prior, sfd
-from reenact.recipes.stages import RENDER_PARTS, parts
-from reenact.recipes.start import begin, images_seen, read_start
+from reenact.train.start import begin, images_seen, read_start
+from reenact.train.tasks import RENDER_PARTS, parts
 
 OPSET = 18
 SMALL = 64

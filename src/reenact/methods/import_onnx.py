@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from reenact.core.errors import ReenactError
 
-METHODS = {name: f"reenact.recipes.{name}" for name in ("mmfa", "facevid2vid", "prior", "sfd")}
+METHODS = {name: f"reenact.methods.{name}.recipe" for name in ("mmfa", "facevid2vid", "prior", "sfd")}
 """name -> module whose `build` makes a fresh model"""
 
 FOLDED = "onnx::"

@@ -16,7 +16,7 @@ from reenact.runtime.onnx_method import weights_folder
 from reenact.train.tensors import read_tensors
 
 PLAIN = "behind.safetensors"
-"""the same numbers among the networks that go to a lent machine, which reads no ONNX (recipes/pack.py)"""
+"""the same numbers among the networks that go to a lent machine, which reads no ONNX (remote_job/pack.py)"""
 SIDE = 256
 """of the pictures that the graph was exported with, px"""
 M = TypeVar("M", bound=KeypointMethod)
@@ -31,7 +31,7 @@ def behind() -> Behind:
     if util.find_spec("onnx") is None and carried.exists():
         network.load_state_dict(read_tensors(carried)[0])
     else:
-        from reenact.recipes.revive import revive
+        from reenact.methods.import_onnx import revive
 
         pictures = torch.rand(2, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
         revive(weights_folder() / "person" / FIND, network, lambda: network(pictures))

@@ -43,7 +43,7 @@ shoulders are seldom where the model believes"""
 
 
 class PersonNet(nn.Module):
-    """A picture -> how much of each pixel is a person. A small U-Net, taught by MODNet (recipes/person.py)."""
+    """A picture -> how much of each pixel is a person. A small U-Net, taught by MODNet (calibrate/matting.py)."""
 
     def __init__(self, widths: tuple[int, ...] = (12, 24, 48, 96, 96)) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""A method's verbs as graphs that can be exported: what `recipes.export` writes, without asking which method it has."""
+"""A method's verbs as graphs that can be exported: what `methods.export` writes, without asking which method it has."""
 
 from __future__ import annotations
 

@@ -103,7 +103,7 @@ class KeypointMethod(nn.Module):
         raise NotImplementedError
 
     def unfold(self, constants: list[Tensor]) -> None:
-        """Fills what an exported graph holds only worked out (recipes/revive.py). constants: those results, in any order."""
+        """Fills what an exported graph holds only worked out (methods/import_onnx.py). constants: those results, in any order."""
 
     def encode_source(self, image: Float[Tensor, "batch 3 size size"]) -> dict[str, Tensor]:
         """What `render` needs of the source picture ([0, 1]): its pyramid, the person, what is behind."""
@@ -135,7 +135,7 @@ class KeypointMethod(nn.Module):
         if self.uncover is None:
             return frame, None
         person, plate = (portrait[name] for name in BEHIND)
-        plate = only_near(plate, image, source.motion)  # as the shipped graph gives it already (recipes/person.py)
+        plate = only_near(plate, image, source.motion)  # as the shipped graph gives it already (calibrate/matting.py)
         return self.uncover(frame, image, field.levels, field.occlusion, features, plate, person)
 
     def decide(self, image: Tensor, source: Pose, driving: Pose) -> tuple[Field, Maps, Float[Tensor, "batch code"]]:
@@ -166,5 +166,5 @@ class KeypointMethod(nn.Module):
         return torch.cat([10 * shape for shape in shapes] + [pose.motion["head_pose"] for pose in (driving, source)], 1)
 
     def graphs(self) -> list[Graph]:
-        """The verbs as they ship (recipes/export.py)."""
+        """The verbs as they ship (methods/export.py)."""
         return keypoint_graphs(self)

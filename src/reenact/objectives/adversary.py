@@ -10,8 +10,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from reenact.losses.patch_gan import PatchDiscriminator, feature_matching, hinge_discriminator, hinge_generator
-from reenact.methods.self_reenactment import enlarged
 from reenact.nn.keypoints import Tensors
+from reenact.objectives.self_reenactment import enlarged
 
 WIDTH = 32
 """ours: channels of the first block; a tenth of a step's arithmetic"""

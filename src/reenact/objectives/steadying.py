@@ -17,8 +17,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from reenact.geometry.grid import sample
-from reenact.methods.reading import shaken
 from reenact.nn.two_looks import TwoLooks, face_grid
+from reenact.objectives.reading import shaken
 
 Tensors = Mapping[str, Tensor]
 TREMBLE_WEIGHTS = {"tremble": 40.0, "tremble_gaps": 60.0}
@@ -56,7 +56,7 @@ def grained(image: Tensor) -> Tensor:
 
 @torch.no_grad()
 def two_windows(motion: TwoLooks, images: list[Tensor], batch: Tensors) -> list[dict[str, Tensor]]:
-    """Where the second look comes to stand: from the first look, and from a place that is off (methods/reading.py: shaken)."""
+    """Where the second look comes to stand: from the first look, and from a place that is off (objectives/reading.py: shaken)."""
     settled = motion.settle(images[0], motion.locate(images[0]))
     off = shaken(batch)
     mended = motion.settle(images[1], off)

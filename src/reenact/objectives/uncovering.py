@@ -11,11 +11,11 @@ from torch import Tensor, nn
 
 from reenact.losses.behind import behind
 from reenact.losses.lpips import LPIPS
-from reenact.methods.self_reenactment import read_both
 from reenact.nn.backdrop import near_head
 from reenact.nn.graphs import PYRAMID
 from reenact.nn.keypoint_method import KeypointMethod
 from reenact.nn.keypoints import Tensors
+from reenact.objectives.self_reenactment import read_both
 
 WEIGHTS = {"l1": 4.0, "lpips": 1.0, "behind": 1.0}
 """ours, as in the stages that draw"""

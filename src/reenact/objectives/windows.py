@@ -15,10 +15,10 @@ from torch import Tensor, nn
 from reenact.faces.points import LIPS
 from reenact.losses.lpips import LPIPS
 from reenact.losses.patch_gan import PatchDiscriminator
-from reenact.methods.adversary import WIDTH, Judges
-from reenact.methods.self_reenactment import read_both
 from reenact.nn.keypoint_method import KeypointMethod
 from reenact.nn.keypoints import Pose, Tensors
+from reenact.objectives.adversary import WIDTH, Judges
+from reenact.objectives.self_reenactment import read_both
 
 CELL = 8
 """px: one of the coarsest features"""

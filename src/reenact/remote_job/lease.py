@@ -1,4 +1,4 @@
-"""Trains from packed parts (recipes/pack.py) on a lent machine: PyTorch, NumPy, and a JPEG reader are all it needs.
+"""Trains from packed parts (remote_job/pack.py) on a lent machine: PyTorch, NumPy, and a JPEG reader are all it needs.
 
 python lease.py unpack PARTS FOLDER                      as parts arrive, in any order; again and again
 python lease.py train FOLDER --out OUT --minutes M       decode, train, validate; weights and results into OUT
@@ -112,9 +112,9 @@ def train(folder: Path, out: Path, minutes: float, device: str, compiled: bool) 
     sys.path.insert(0, str(folder / "code"))
     os.environ["REENACT_CACHE"] = str(folder / "networks")
     from reenact.data.pool import Pool
-    from reenact.recipes import recipe
-    from reenact.recipes.run import configured, run
+    from reenact.methods import recipe
     from reenact.train.config import Machine
+    from reenact.train.run import configured, run
 
     about = json.loads((folder / "lease.json").read_text())
     start = [str(folder / "start")] if about["start"] else []
@@ -129,7 +129,7 @@ def train(folder: Path, out: Path, minutes: float, device: str, compiled: bool) 
 
 def report(done: dict[str, Path], out: Path, about: dict[str, Any]) -> dict[str, Any]:
     """Everything that goes home: averaged weights of all stages, later ones over earlier, logs, table, pages."""
-    from reenact.recipes.pack import write_weights
+    from reenact.remote_job.pack import write_weights
     from reenact.train.journal import read_log
     from reenact.train.state import read_average
 

@@ -1,4 +1,4 @@
-"""Packs a recipe for a short time on a machine that has PyTorch and NumPy and no network: recipes/lease.py trains from it.
+"""Packs a recipe for a short time on a machine that has PyTorch and NumPy and no network: remote_job/lease.py trains from it.
 
 Data (JPEG), loss networks, the weights to start from and this package's code, in parts small enough to be carried one by one.
 Every file is cut into pieces and every piece says where it belongs, so that parts may arrive in any order.
@@ -25,9 +25,9 @@ from reenact.core.errors import ReenactError
 from reenact.data.jpeg import encode
 from reenact.data.pool import Pool
 from reenact.losses import identity
-from reenact.recipes.behind import PLAIN, behind
-from reenact.recipes.run import examples
-from reenact.recipes.start import read_start
+from reenact.methods.matting import PLAIN, behind
+from reenact.train.run import examples
+from reenact.train.start import read_start
 from reenact.train.tensors import write_tensors
 
 PART_BYTES = 60 * 2**20
@@ -165,7 +165,7 @@ def halved(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def write_weights(folder: Path, tensors: dict[str, Tensor], limit: int = 15 * 2**20) -> list[Path]:
-    """weights_00.safetensors, ...: fp16, each at most `limit` bytes; recipes.start.read_start reads the folder."""
+    """weights_00.safetensors, ...: fp16, each at most `limit` bytes; train.start.read_start reads the folder."""
     groups: list[dict[str, Tensor]] = [{}]
     room = limit
     for name, value in halved(tensors).items():

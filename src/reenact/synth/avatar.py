@@ -9,13 +9,13 @@ from enum import IntEnum
 import numpy as np
 from jaxtyping import Float32, Int64
 
-from reenact.data.synth import textures
-from reenact.data.synth.head import HeadModel
-from reenact.data.synth.identity import Genes, Look, draw_look, draw_shape
-from reenact.data.synth.landmarks import HeadFrame, head_frame
-from reenact.data.synth.mesh import Part, incidence
-from reenact.data.synth.posing import Rig
-from reenact.data.synth.textures import Texture
+from reenact.synth import textures
+from reenact.synth.head import HeadModel
+from reenact.synth.identity import Genes, Look, draw_look, draw_shape
+from reenact.synth.landmarks import HeadFrame, head_frame
+from reenact.synth.mesh import Part, incidence
+from reenact.synth.posing import Rig
+from reenact.synth.textures import Texture
 
 BODY_SCALE = ((5399, 11998, 0), (791, 881, 1), (962, 5320, 2))
 """two base mesh vertices and an axis: their distance scales the offsets of what the person wears"""

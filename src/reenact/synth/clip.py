@@ -12,13 +12,13 @@ import numpy as np
 from jaxtyping import Int64
 
 from reenact.core.errors import ReenactError
-from reenact.data.synth.avatar import Avatar, make_avatar
-from reenact.data.synth.head import HeadModel
-from reenact.data.synth.motion import Motion
-from reenact.data.synth.render import Renderer, Stage
-from reenact.data.synth.scene import Flow, Recipe, Scene, Truth
 from reenact.faces.blendshapes import BLENDSHAPE_NAMES
 from reenact.media.writer import VideoWriter
+from reenact.synth.avatar import Avatar, make_avatar
+from reenact.synth.head import HeadModel
+from reenact.synth.motion import Motion
+from reenact.synth.render import Renderer, Stage
+from reenact.synth.scene import Flow, Recipe, Scene, Truth
 
 STORED = {"landmarks": np.float16, "points": np.float16, "blendshapes": np.float32}
 """pixels in 16 bits: right to a sixteenth of a pixel at worst"""

@@ -12,10 +12,10 @@ from fractions import Fraction
 from pathlib import Path
 
 from reenact.core.errors import ReenactError
-from reenact.data.synth.assets import asset_folder
-from reenact.data.synth.clip import Studio, clip_name, is_done, render_clip
-from reenact.data.synth.motion import draw_motion
-from reenact.data.synth.scene import Recipe
+from reenact.synth.assets import asset_folder
+from reenact.synth.clip import Studio, clip_name, is_done, render_clip
+from reenact.synth.motion import draw_motion
+from reenact.synth.scene import Recipe
 
 Progress = Callable[[int, int], None]
 

@@ -10,10 +10,10 @@ import numpy as np
 import scipy.sparse as sp
 from jaxtyping import Float32, Int64
 
-from reenact.data.synth.assets import asset_folder
-from reenact.data.synth.formats import BaseMesh, Target, read_obj, read_proxy, read_target
-from reenact.data.synth.mesh import Part, catmull_clark, make_part
 from reenact.faces.blendshapes import BLENDSHAPE_NAMES
+from reenact.synth.assets import asset_folder
+from reenact.synth.formats import BaseMesh, Target, read_obj, read_proxy, read_target
+from reenact.synth.mesh import Part, catmull_clark, make_part
 
 BONES = ("neck01", "neck02", "neck03", "head", "rest")
 BEND = (0.12, 0.18, 0.25, 0.45)

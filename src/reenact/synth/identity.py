@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float64
 
-from reenact.data.synth import assets
-from reenact.data.synth.head import HeadModel
+from reenact.synth import assets
+from reenact.synth.head import HeadModel
 
 SPREAD = {"head": 0.22, "eyes": 0.26, "neck": 0.15, "asym": 0.3}
 """standard deviation of a shape target's weight by folder"""

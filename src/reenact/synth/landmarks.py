@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Float32
 
-from reenact.data.synth.camera import FLIP
 from reenact.faces.pose import canonical_face, fit_head
+from reenact.synth.camera import FLIP
 
 LANDMARKS = [
     int(number)

@@ -8,7 +8,7 @@ import numpy as np
 import scipy.sparse as sp
 from jaxtyping import Float32, Int64
 
-from reenact.data.synth.formats import Face
+from reenact.synth.formats import Face
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ from jaxtyping import Float32, Float64
 from scipy.ndimage import gaussian_filter1d
 
 from reenact.core.errors import ReenactError
-from reenact.data.synth.posing import Pose
 from reenact.faces.blendshapes import BLENDSHAPE_NAMES
+from reenact.synth.posing import Pose
 
 RATE = 25
 """steps a second in which motion is invented"""

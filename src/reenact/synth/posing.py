@@ -8,10 +8,10 @@ import numpy as np
 import scipy.sparse as sp
 from jaxtyping import Float, Float32, Int64
 
-from reenact.data.synth.camera import FLIP
-from reenact.data.synth.head import BEND
-from reenact.data.synth.mesh import normals
 from reenact.geometry.rotation import rotation_matrix
+from reenact.synth.camera import FLIP
+from reenact.synth.head import BEND
+from reenact.synth.mesh import normals
 
 
 @dataclass(frozen=True)

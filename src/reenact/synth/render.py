@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Float32, UInt8
 
-from reenact.data.synth.avatar import Avatar, Kind, Piece
-from reenact.data.synth.camera import Camera
-from reenact.data.synth.context import open_context
-from reenact.data.synth.light import LIGHTS, Lighting
+from reenact.synth.avatar import Avatar, Kind, Piece
+from reenact.synth.camera import Camera
+from reenact.synth.context import open_context
+from reenact.synth.light import LIGHTS, Lighting
 
 if TYPE_CHECKING:
     import moderngl
@@ -249,7 +249,7 @@ class Renderer:
 
 
 def _shader(name: str) -> str:
-    return (files("reenact.data.synth") / "shaders" / name).read_text(encoding="utf-8")
+    return (files("reenact.synth") / "shaders" / name).read_text(encoding="utf-8")
 
 
 def _constants(shader: str, **values: int) -> str:

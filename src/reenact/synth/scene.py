@@ -8,14 +8,14 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Bool, Float32, Int64, UInt8
 
-from reenact.data.synth.avatar import Avatar
-from reenact.data.synth.camera import FLIP, Camera, aim
-from reenact.data.synth.landmarks import LANDMARKS
-from reenact.data.synth.light import Lighting, draw_backdrop, draw_lighting
-from reenact.data.synth.motion import Motion
-from reenact.data.synth.posing import Pose
-from reenact.data.synth.render import Renderer, Stage
 from reenact.geometry.rotation import rotation_matrix
+from reenact.synth.avatar import Avatar
+from reenact.synth.camera import FLIP, Camera, aim
+from reenact.synth.landmarks import LANDMARKS
+from reenact.synth.light import Lighting, draw_backdrop, draw_lighting
+from reenact.synth.motion import Motion
+from reenact.synth.posing import Pose
+from reenact.synth.render import Renderer, Stage
 
 POINT_STEP = 50
 """every so many skin vertices one is tracked"""

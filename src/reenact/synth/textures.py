@@ -9,7 +9,7 @@ from jaxtyping import UInt8
 from PIL import Image as PILImage
 from scipy import ndimage
 
-from reenact.data.synth.light import clouds
+from reenact.synth.light import clouds
 
 Texture = UInt8[np.ndarray, "height width 4"]
 IRISES = ((0.703, 0.297), (0.293, 0.703))

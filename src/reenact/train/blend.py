@@ -1,6 +1,6 @@
 """Between two sets of weights, number by number: what the second has learned, without all that it has forgotten.
 
-python -m reenact.recipes.blend OUT FIRST SECOND --share 0.75
+python -m reenact.train.blend OUT FIRST SECOND --share 0.75
 
 Wortsman et al., Robust fine-tuning of zero-shot models (arXiv 2109.01903): the second must have been trained on from the first.
 OUT becomes a folder that --start and the exporter take.
@@ -15,7 +15,7 @@ from pathlib import Path
 from torch import Tensor
 
 from reenact.core.errors import ReenactError
-from reenact.recipes.start import images_seen, read_start
+from reenact.train.start import images_seen, read_start
 from reenact.train.tensors import write_tensors
 
 FILE = "weights_00.safetensors"

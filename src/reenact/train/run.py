@@ -15,9 +15,9 @@ from torch import Tensor
 
 from reenact.core.errors import ReenactError
 from reenact.data.pool import Pool
-from reenact.recipes.start import begin, read_start
 from reenact.train.config import Machine, Stage, Task
 from reenact.train.loop import Tell, train
+from reenact.train.start import begin, read_start
 from reenact.train.state import CHECKPOINT
 from reenact.train.tensors import read_tensors
 from reenact.train.workers import Workers, gather

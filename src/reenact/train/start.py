@@ -13,14 +13,14 @@ from reenact.train.state import CHECKPOINT, fill, read_average
 from reenact.train.tensors import read_tensors
 
 PARTS = "weights_*.safetensors"
-REVIVE = "reenact.recipes.revive"
+REVIVE = "reenact.methods.import_onnx"
 """module whose read(folder) gives the state of a model out of ONNX graphs, names as in the model's state_dict"""
 
 
 def read_start(path: Path, pictures: Tensor | None = None) -> dict[str, Tensor]:
     """Tensors by name, as in the model (motion.trunk.0.0.weight, ...). Raises ReenactError where there are none.
 
-    pictures: [B,3,size,size] in [0, 1], faces; what weights that ship need to get their norms back (recipes/revive.py).
+    pictures: [B,3,size,size] in [0, 1], faces; what weights that ship need to get their norms back (methods/import_onnx.py).
     """
     if (path / CHECKPOINT).exists():
         return read_average(path)[0]

@@ -15,16 +15,16 @@ DESCRIPTORS = {
     "agreement": "one motion on two people: agreement of the code",
     "matched": "the same moment found on the other person",
 }
-"""of recipes/descriptor_figures.py"""
+"""of experiments/descriptor_figures.py"""
 
 
 def is_claim(report: Any) -> bool:
-    """A file of `reenact.evaluate.claim`."""
+    """A file of `experiments.claim`."""
     return isinstance(report, dict) and {"ours", "yardstick", "protocols"} <= report.keys()
 
 
 def is_descriptors(report: Any) -> bool:
-    """A file of `reenact.recipes.descriptor_figures`: a row a method, beside the command."""
+    """A file of `experiments.descriptor_figures`: a row a method, beside the command."""
     rows = _methods(report) if isinstance(report, dict) else {}
     return bool(rows) and all(DESCRIPTORS.keys() <= row.keys() for row in rows.values())
 

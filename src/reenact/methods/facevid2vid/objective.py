@@ -1,7 +1,7 @@
 """Named, unweighted terms of the stage that is the method's own. The loop weighs and sums them.
 
 ours, and unlike the paper: keypoints are learned from the same teacher as mmfa's (mesh points of the free landmarker). What
-draws is trained as in every method that moves keypoints (methods/self_reenactment.py).
+draws is trained as in every method that moves keypoints (objectives/self_reenactment.py).
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from reenact.methods.facevid2vid.model import FaceVid2Vid
-from reenact.methods.reading import feature_weight, look_twice
 from reenact.nn.blocks import exact
 from reenact.nn.keypoints import Tensors
+from reenact.objectives.reading import feature_weight, look_twice
 
 MOTION_WEIGHTS = {"keypoints": 20.0, "offsets": 20.0, "canonical": 20.0, "pose": 5.0, "rough": 6.0, "deformation": 1.0}
 """ours: chosen so that no term is ten times another at the start. d is larger than mmfa's, for it carries the head's size."""

@@ -15,10 +15,10 @@ from reenact.faces.pose import canonical_face
 from reenact.methods.facevid2vid.config import Config
 from reenact.methods.facevid2vid.model import FaceVid2Vid
 from reenact.methods.facevid2vid.objective import MOTION_WEIGHTS, MotionObjective
-from reenact.recipes import mmfa
-from reenact.recipes.behind import backed
-from reenact.recipes.stages import Recipe, drawing_task, joint_task, motion_task, render_task, steady_task, through_task
+from reenact.methods.matting import backed
+from reenact.methods.mmfa import recipe as mmfa
 from reenact.train.config import Stage, Task
+from reenact.train.tasks import Recipe, drawing_task, joint_task, motion_task, render_task, steady_task, through_task
 
 
 def build() -> FaceVid2Vid:

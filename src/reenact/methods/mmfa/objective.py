@@ -2,7 +2,7 @@
 
 ours, and unlike the paper: the plain form learns its keypoints from a teacher (mesh points of the free landmarker), so
 that a CPU's worth of images is enough to move a face. Stage `motion` trains the motion encoder and the expression
-decoder; what draws is trained as in every method that moves keypoints (methods/self_reenactment.py).
+decoder; what draws is trained as in every method that moves keypoints (objectives/self_reenactment.py).
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from reenact.losses import gaussian
 from reenact.methods.mmfa.config import Config
 from reenact.methods.mmfa.model import Mmfa
 from reenact.methods.mmfa.transform import offsets_of
-from reenact.methods.reading import keypoint_terms, look_twice, person_terms
 from reenact.nn.blocks import exact
 from reenact.nn.keypoints import Tensors
+from reenact.objectives.reading import keypoint_terms, look_twice, person_terms
 
 MOTION_WEIGHTS = {
     "keypoints": 40.0,

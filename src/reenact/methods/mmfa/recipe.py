@@ -2,7 +2,7 @@
 
 reenact train mmfa|mmfa_motion|mmfa_render|mmfa_render256|mmfa_joint|mmfa_tiny --data POOL --out RUN
 
-A stage is one function that returns its configuration, and a task (recipes/stages.py) that makes it.
+A stage is one function that returns its configuration, and a task (train/tasks.py) that makes it.
 """
 
 from __future__ import annotations
@@ -17,15 +17,16 @@ from torch import Tensor
 from reenact.data.pool import Pool
 from reenact.faces.points import template
 from reenact.faces.pose import canonical_face
-from reenact.methods import adversary, uncovering, windows
+from reenact.methods.matting import backed
 from reenact.methods.mmfa.config import Config
 from reenact.methods.mmfa.model import Mmfa
 from reenact.methods.mmfa.objective import MotionObjective, motion_weights
-from reenact.methods.self_reenactment import RENDER_WEIGHTS
-from reenact.methods.steadying import TREMBLE_WEIGHTS
 from reenact.nn.sizes import Scales
-from reenact.recipes.behind import backed
-from reenact.recipes.stages import (
+from reenact.objectives import adversary, uncovering, windows
+from reenact.objectives.self_reenactment import RENDER_WEIGHTS
+from reenact.objectives.steadying import TREMBLE_WEIGHTS
+from reenact.train.config import Schedule, Stage, Task
+from reenact.train.tasks import (
     Recipe,
     drawing_task,
     flow_task,
@@ -36,7 +37,6 @@ from reenact.recipes.stages import (
     uncover_task,
     windows_task,
 )
-from reenact.train.config import Schedule, Stage, Task
 
 WHOLE = Config(offsets="without_pose", code="gaussian")
 """what ships: offsets that cannot imitate a pose, a Gaussian expression code; what the head uncovers is a plate's"""
@@ -214,7 +214,8 @@ def make_form(stage: Stage, pool: Pool, device: torch.device) -> Task:
 
 
 def form(config: Config = WHOLE) -> Stage:
-    """The motion stage of this form, for the ablation: same start, same pictures, same schedule (recipes/mmfa_ablation.py)."""
+    """The motion stage of this form, for the ablation: same start, same pictures, same schedule
+    (experiments/mmfa_ablation.py)."""
     schedule = replace(motion().schedule, images=32_000)
     return replace(motion(), task=make_form, schedule=schedule, weights=motion_weights(config), model=config)
 

@@ -5,7 +5,7 @@ class Flame:                        # whoever holds the licence
     def read(self, image): ...          -> Reading: pose, coefficients, mesh in the head's frame; or None
     mirror = ...                        # for each coefficient, the one on the other half of the face
 
-METHOD = recipe_of(Flame())             # build, stages and export as in recipes/prior.py
+METHOD = recipe_of(Flame())             # build, stages and export as in methods/prior/recipe.py
 pool = read_by(Flame(), pool)           # once: its reading of every frame takes the place of the landmarker's
 """
 
@@ -25,12 +25,12 @@ from reenact.data.pool import Pool, Truth
 from reenact.faces.landmarker import Landmarker
 from reenact.faces.points import MESH_POINTS, SHELL
 from reenact.faces.pose import canonical_face, fit_head
+from reenact.methods.matting import backed
 from reenact.methods.prior.config import Config
 from reenact.methods.prior.face import Face, FacePrior, Reading, fitted, neutral_faces
 from reenact.methods.prior.model import Prior
 from reenact.methods.prior.objective import MotionObjective
-from reenact.recipes.behind import backed
-from reenact.recipes.stages import RENDER_PARTS, Recipe
+from reenact.train.tasks import RENDER_PARTS, Recipe
 
 IRIS_MIRROR = np.array([473, 476, 475, 474, 477, 468, 471, 470, 469, 472])
 """of the mesh points 468 to 477: centre and rim of the right iris, then of the left"""
@@ -103,7 +103,7 @@ def read_by(prior: FacePrior, pool: Pool) -> Pool:
 
 
 def recipe_of(prior: FacePrior, config: Config | None = None) -> Recipe:
-    """The stages (recipes/stages.py) of the method on another prior's faces. config: its other sizes; default: ours."""
+    """The stages (train/tasks.py) of the method on another prior's faces. config: its other sizes; default: ours."""
     given = config or Config()
     face = prior.face(given.identity_size)
     count = len(face.expression)

@@ -1,7 +1,7 @@
 """Named, unweighted terms of the stage that is the method's own. The loop weighs and sums them.
 
 The prior's reading of a picture is distilled into the motion encoder, so that no prior runs with the method. What draws is
-trained as in every method that moves keypoints (methods/self_reenactment.py).
+trained as in every method that moves keypoints (objectives/self_reenactment.py).
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from reenact.methods.prior.model import Prior
-from reenact.methods.reading import keypoint_terms, look_twice, person_terms
 from reenact.nn.blocks import exact
 from reenact.nn.keypoints import Tensors
+from reenact.objectives.reading import keypoint_terms, look_twice, person_terms
 
 MOTION_WEIGHTS = {
     "keypoints": 40.0,

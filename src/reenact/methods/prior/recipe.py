@@ -17,15 +17,15 @@ from torch import Tensor
 from reenact.data.pool import Pool
 from reenact.faces.points import MESH_POINTS, template
 from reenact.faces.pose import canonical_face
+from reenact.methods.matting import backed
+from reenact.methods.mmfa import recipe as mmfa
 from reenact.methods.prior.config import Config
 from reenact.methods.prior.face import Face
+from reenact.methods.prior.landmark_prior import LandmarkPrior, recipe
 from reenact.methods.prior.model import Prior
 from reenact.methods.prior.objective import MOTION_WEIGHTS
-from reenact.recipes import mmfa
-from reenact.recipes.behind import backed
-from reenact.recipes.face_priors import LandmarkPrior, recipe
-from reenact.recipes.stages import joint_task, motion_task, render_task, through_task
 from reenact.train.config import Stage, Task
+from reenact.train.tasks import joint_task, motion_task, render_task, through_task
 
 WIDE = 0.8
 """ours: share of pairs whose poses and looks lie far apart; .5 in the other methods"""

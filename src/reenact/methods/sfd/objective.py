@@ -11,11 +11,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from reenact.losses.identity import EMBEDDING, identity_distance
-from reenact.methods.reading import POSE, feature_weight, gaps, look_twice
 from reenact.methods.sfd.model import Sfd, coefficients
 from reenact.methods.sfd.parts import IDENTITY
 from reenact.nn.blocks import exact
 from reenact.nn.keypoints import Tensors
+from reenact.objectives.reading import POSE, feature_weight, gaps, look_twice
 
 PERSON, MOMENT, KNOWN_AS = "person", "moment", "known_as"
 """of a batch: the number of the clip; that of the moment, which rendered people in the same motion share; the identity network's

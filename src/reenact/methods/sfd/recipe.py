@@ -18,6 +18,8 @@ from reenact.faces.actions import ACTIONS, action_matrix
 from reenact.faces.points import template
 from reenact.faces.pose import canonical_face
 from reenact.losses.identity import SFace
+from reenact.methods.matting import backed
+from reenact.methods.mmfa import recipe as mmfa
 from reenact.methods.sfd.adopt import adopted
 from reenact.methods.sfd.config import Config
 from reenact.methods.sfd.model import Sfd
@@ -25,10 +27,8 @@ from reenact.methods.sfd.objective import KNOWN_AS, MOMENT, MOTION_WEIGHTS, PERS
 from reenact.methods.sfd.parts import IDENTITY
 from reenact.methods.sfd.space import off_orthonormal
 from reenact.methods.sfd.turn import directions, turn
-from reenact.recipes import mmfa
-from reenact.recipes.behind import backed
-from reenact.recipes.stages import RENDER_PARTS, Recipe, joint_task, motion_task, render_task, through_task
 from reenact.train.config import Schedule, Stage, Task
+from reenact.train.tasks import RENDER_PARTS, Recipe, joint_task, motion_task, render_task, through_task
 
 TURNED_EVERY = 12
 """ours: every which frame is looked at where the directions are turned"""

@@ -1,0 +1,1 @@
+"""What is measured on weights and lies beside them: expression map, codec profile, gains, directions; and the matting network."""

@@ -1,0 +1,1 @@
+"""What several methods train towards: reading, drawing, adversary, windows, disocclusion, steadiness."""

@@ -1,0 +1,1 @@
+"""Training on a lent machine without a network: packed here, run there."""
