@@ -13,7 +13,7 @@ from reenact.animate.expression import ExpressionMap
 from reenact.animate.studio import Edit, Sweep
 from reenact.core.errors import ReenactError
 from reenact.core.types import Motion, Portrait
-from reenact.evaluate import directions as measuring
+from reenact.calibrate import directions as measuring
 from reenact.faces.actions import ACTIONS, action_matrix
 from reenact.faces.blendshapes import BLENDSHAPE_NAMES
 from reenact.methods.sfd import recipe as sfd

@@ -80,7 +80,7 @@ def test_other_weights_are_refused_in_one_line(tmp_path, shipped):
 def test_norms_learn_on_from_pictures_they_were_unfolded_on(recipe):
     """In training mode, where norms take each batch's own statistics, what ships answers nearly as in use on pictures like
     those; with norms unfolded on noise it does not (that broke a run: docs/log.md, 2026-11-21)."""
-    folder = weights_folder() / recipe.__name__.rpartition(".")[2]
+    folder = weights_folder() / recipe.__name__.split(".")[-2]
     torch.manual_seed(3)
     dark = 0.15 * torch.rand(8, 3, 256, 256)
     answers = []

@@ -27,7 +27,7 @@ def directions(
     threads: Threads = 0,
 ) -> None:
     """Measure what each motion direction of a method moves, and how purely; a table, and a sheet of what it looks like."""
-    from reenact.evaluate import directions as measuring
+    from reenact.calibrate import directions as measuring
 
     photos = portrait or [Path("examples/portrait.jpg")]
     if out is not None:

@@ -1,4 +1,4 @@
-"""Our bitstream beside ordinary video codecs: the rates at which they look as good, as JSON, table and picture (`python -m experiments.codec_curve`).
+"""Our bitstream beside video codecs: the rates at which they look as good; `python -m experiments.codec_curve` writes it down.
 
 Takes the files of `reenact.evaluate.codec` (one a method) and `experiments.peers`. A codec's rate at equal LPIPS or AKD is
 read off the line between its two nearest qualities, in the logarithm of the rate, at whichever picture size needs fewer bits.
