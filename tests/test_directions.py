@@ -11,9 +11,9 @@ import torch
 from reenact.animate.directions import FILE, Directions, check_sliders, is_slider
 from reenact.animate.expression import ExpressionMap
 from reenact.animate.studio import Edit, Sweep
+from reenact.calibrate import directions as measuring
 from reenact.core.errors import ReenactError
 from reenact.core.types import Motion, Portrait
-from reenact.calibrate import directions as measuring
 from reenact.faces.actions import ACTIONS, action_matrix
 from reenact.faces.blendshapes import BLENDSHAPE_NAMES
 from reenact.methods.sfd import recipe as sfd
