@@ -22,7 +22,6 @@ from typing import Any
 
 import numpy as np
 
-from reenact.animate.call import profile_of
 from reenact.core.errors import ReenactError
 from reenact.core.types import Image
 from reenact.evaluate.codec import RATE, UNCODED, Coded
@@ -30,6 +29,7 @@ from reenact.evaluate.protocols import Item, large_pose_items, self_items, synth
 from reenact.evaluate.readings import FaceReader, compare_motion, compare_truth
 from reenact.evaluate.results import METRICS, provenance, weights_digest, write_json
 from reenact.evaluate.shots import frames
+from reenact.pipeline.calls import profile_of
 from reenact.runtime.onnx_method import OnnxMethod
 
 KEPT = "m2[0-3]_*,*_i05[6-9]*,*_i06[0-3]*"

@@ -15,15 +15,15 @@ from typing import Any
 
 import numpy as np
 
-from reenact.animate.driver import expression_map
-from reenact.animate.edit import edit
-from reenact.animate.expression import SPREAD_MIN
-from reenact.animate.pose_gain import PoseGain
 from reenact.core.errors import ReenactError
 from reenact.data.pool import Pool
 from reenact.evaluate.results import write_json
 from reenact.evaluate.sliders import Reader, Subject, differences, subjects
 from reenact.faces.blendshapes import BLENDSHAPE_NAMES
+from reenact.motion.edit import edit
+from reenact.motion.expression import SPREAD_MIN
+from reenact.motion.pose_gain import PoseGain
+from reenact.pipeline.animator import expression_map
 from reenact.runtime.onnx_method import OnnxMethod
 
 ANGLES = {"yaw": (-40, -30, -20, -10, 10, 20, 30, 40), "pitch": (-20, -10, 10, 20), "roll": (-30, -15, 15, 30)}

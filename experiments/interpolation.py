@@ -20,7 +20,6 @@ from typing import Any, get_args
 import numpy as np
 import torch
 
-from reenact.animate.edit import Way, interpolate
 from reenact.core.errors import ReenactError
 from reenact.core.types import Image, Motion, Portrait
 from reenact.data.batches import Batches
@@ -33,6 +32,7 @@ from reenact.faces.landmarker import Landmarker
 from reenact.losses import gaussian
 from reenact.methods.mmfa import recipe as mmfa
 from reenact.methods.mmfa.objective import FREE_NATS
+from reenact.motion.edit import Way, interpolate
 from reenact.runtime.onnx_method import OnnxMethod
 from reenact.train.start import begin, read_start
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from hypothesis import strategies as st
 
-from reenact.animate.expression import ExpressionMap
 from reenact.core.types import Motion
 from reenact.faces.blendshapes import BLENDSHAPE_NAMES
+from reenact.motion.expression import ExpressionMap
 
 small = st.floats(-0.6875, 0.6875, width=32)
 STILL = Motion.from_vector(np.float32([0, 0, 0, 1, 0, 0, 0, 0, 0, 0]))

@@ -17,10 +17,10 @@ import pytest
 import reenact
 from clips import PORTRAIT, face, moving_face, read_clip, scenery, write_clip
 from fake_method import write_fake_method
-from reenact.animate.ahead import DEPTH, ahead
-from reenact.animate.driver import Control, Driver, alignment
-from reenact.animate.pipeline import animate_file
 from reenact.media.video import VideoReader
+from reenact.pipeline.ahead import DEPTH, ahead
+from reenact.pipeline.animate import animate_file
+from reenact.pipeline.animator import Animator, Control, alignment
 from reenact.runtime.onnx_method import OnnxMethod, known_methods, load
 
 
@@ -106,7 +106,7 @@ def test_a_file_gives_what_its_frames_give(method, portrait, tmp_path):
 
 
 def test_without_a_face_the_last_picture_is_held_and_counted(method, portrait):
-    driver = Driver(method, portrait, "relative")
+    driver = Animator(method, portrait, "relative")
     first = driver.step(None)
     np.testing.assert_array_equal(first, portrait.image)  # none seen yet: the portrait as it is
     with pytest.raises(reenact.ReenactError, match="no face"):
@@ -125,16 +125,16 @@ def test_a_method_says_how_it_is_aligned(weights, portrait, tmp_path):
     (folder / "config.json").write_text(json.dumps({**config, "alignment": "absolute"}))
     chosen = load(str(folder), "cpu")
     assert (alignment(load(str(weights), "cpu")), alignment(chosen)) == ("relative", "absolute")
-    by_default, asked = (Driver(chosen, portrait, mode).step(face(256) // 2) for mode in (None, "absolute"))
+    by_default, asked = (Animator(chosen, portrait, mode).step(face(256) // 2) for mode in (None, "absolute"))
     np.testing.assert_array_equal(by_default, asked)
-    assert (by_default != Driver(chosen, portrait, "relative").step(face(256) // 2)).any()
+    assert (by_default != Animator(chosen, portrait, "relative").step(face(256) // 2)).any()
 
 
 def test_a_decaying_alignment_goes_from_relative_to_absolute(method, portrait):
     crop = face(256) // 2
 
     def frames(mode: str, count: int = 4) -> list[np.ndarray]:
-        driver = Driver(method, portrait, Control(mode, smooth=0, settle=2.0), Fraction(1))
+        driver = Animator(method, portrait, Control(mode, smooth=0, settle=2.0), Fraction(1))
         return [driver.step(crop) for _ in range(count)]
 
     relative, absolute, decaying = (frames(mode) for mode in ("relative", "absolute", "decaying"))
@@ -150,7 +150,7 @@ def test_a_decaying_alignment_goes_from_relative_to_absolute(method, portrait):
 
 def test_times_decide_how_a_decaying_alignment_settles(method, portrait):
     crop = face(256) // 2
-    timed, counted = (Driver(method, portrait, Control("decaying", smooth=0, settle=2.0), Fraction(1)) for _ in range(2))
+    timed, counted = (Animator(method, portrait, Control("decaying", smooth=0, settle=2.0), Fraction(1)) for _ in range(2))
     whole = [counted.step(crop) for _ in range(3)]
     halves = [timed.step(crop, None if i == 0 else Fraction(1, 2)) for i in range(5)]
     np.testing.assert_array_equal(halves[::2], whole)
@@ -159,12 +159,12 @@ def test_times_decide_how_a_decaying_alignment_settles(method, portrait):
 @pytest.mark.parametrize("rate", [Fraction(25), Fraction(30000, 1001)])
 def test_frames_that_say_their_times_give_the_bytes_of_a_constant_rate(method, portrait, rate):
     crops = [None if i in (2, 3, 6) else image for i, image in enumerate(moving_face(9))]
-    timed, counted = (Driver(method, portrait, Control("decaying", settle=0.2), rate) for _ in range(2))
+    timed, counted = (Animator(method, portrait, Control("decaying", settle=0.2), rate) for _ in range(2))
     np.testing.assert_array_equal([timed.step(crop, 1 / rate) for crop in crops], [counted.step(crop) for crop in crops])
 
 
 def test_the_next_face_becomes_the_reference(method, portrait):
-    driver = Driver(method, portrait, Control(smooth=0))
+    driver = Animator(method, portrait, Control(smooth=0))
     driver.step(face(256))
     assert (driver.step(face(256) // 2) != portrait.image).any()
     driver.calibrate()
@@ -173,14 +173,14 @@ def test_the_next_face_becomes_the_reference(method, portrait):
 
 
 def test_control_may_be_exchanged_between_frames(method, portrait):
-    driver = Driver(method, portrait, Control(smooth=0))
+    driver = Animator(method, portrait, Control(smooth=0))
     driver.step(face(256))
     driver.control = Control(smooth=0, strength=0)
     np.testing.assert_array_equal(driver.step(face(256) // 2), portrait.image)
     with pytest.raises(reenact.ReenactError, match="strength"):
         driver.control = Control(strength=9)
     driver.control = Control("absolute", smooth=0)
-    absolute = Driver(method, portrait, Control("absolute", smooth=0))
+    absolute = Animator(method, portrait, Control("absolute", smooth=0))
     np.testing.assert_array_equal(driver.step(face(256) // 2), absolute.step(face(256) // 2))
 
 

@@ -7,9 +7,9 @@ import pytest
 import torch
 
 import reenact
-from reenact.animate.edit import edit
 from reenact.cli import run as command
 from reenact.geometry.grid import identity_grid
+from reenact.motion.edit import edit
 from reenact.nn.backdrop import PersonNet, StillBackdrop, free
 
 PORTRAIT = Path(__file__).parent.parent / "examples/portrait.jpg"

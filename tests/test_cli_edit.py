@@ -15,9 +15,9 @@ import reenact
 from clips import face, moving_face, read_clip, scenery, write_clip
 from fake_method import write_fake_method
 from motions import small_map
-from reenact.animate.pipeline import animate_file
-from reenact.animate.takes import Take
 from reenact.cli import app
+from reenact.motion.takes import Take
+from reenact.pipeline.animate import animate_file
 
 
 @pytest.fixture(scope="module")

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reenact.animate.descriptors import DRAWN, OWN, Identity, describe_file, mix_file, mixed
 from reenact.core.errors import ReenactError
 from reenact.core.types import Motion, Portrait
+from reenact.pipeline.identity import DRAWN, OWN, Identity, describe_file, mix_file, mixed
 
 
 def identity(seed: int, consent: bool = True, weights: str = "w", photo: str = "p") -> Identity:

@@ -8,9 +8,6 @@ import numpy as np
 import pytest
 import torch
 
-from reenact.animate.directions import FILE, Directions, check_sliders, is_slider
-from reenact.animate.expression import ExpressionMap
-from reenact.animate.studio import Edit, Sweep
 from reenact.calibrate import directions as measuring
 from reenact.core.errors import ReenactError
 from reenact.core.types import Motion, Portrait
@@ -22,6 +19,9 @@ from reenact.methods.sfd.model import Sfd
 from reenact.methods.sfd.parts import IDENTITY
 from reenact.methods.sfd.space import off_orthonormal
 from reenact.methods.sfd.turn import directions, turn
+from reenact.motion.directions import FILE, Directions, check_sliders, is_slider
+from reenact.motion.expression import ExpressionMap
+from reenact.pipeline.editing import Edit, Sweep
 
 CODE = 3
 """length of the fake method's expression code"""

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from motions import STILL, motions
-from reenact.animate.edit import eased, edit, interpolate, there_and_back
 from reenact.core.errors import ReenactError
 from reenact.geometry.rotation import partial_turn, rotation_matrix
+from reenact.motion.edit import eased, edit, interpolate, there_and_back
 
 angles = st.floats(-1.5, 1.5)
 

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from motions import small_map
-from reenact.animate.arkit import coefficient_motion, is_coefficients, read_coefficients
-from reenact.animate.expression import PRESETS, ExpressionMap, check_blendshapes
 from reenact.calibrate.expression_map import fit
 from reenact.core.errors import ReenactError
 from reenact.faces.blendshapes import BLENDSHAPE_NAMES
+from reenact.motion.arkit import coefficient_motion, is_coefficients, read_coefficients
+from reenact.motion.expression import PRESETS, ExpressionMap, check_blendshapes
 
 
 def test_the_fit_finds_a_linear_map_again_whatever_the_person():

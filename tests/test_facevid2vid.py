@@ -9,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.utils.flop_counter import FlopCounterMode
 
-from reenact.animate.transfer import transfer
 from reenact.core.types import Motion
 from reenact.data.pairs import PairSampler
 from reenact.data.pool import Pool
@@ -21,6 +20,7 @@ from reenact.methods.facevid2vid import recipe as facevid2vid
 from reenact.methods.facevid2vid.model import FaceVid2Vid, place
 from reenact.methods.facevid2vid.objective import MOTION_WEIGHTS, MotionObjective
 from reenact.methods.mmfa import recipe as mmfa
+from reenact.motion.transfer import transfer
 from reenact.nn.blocks import parameter_count
 from reenact.nn.keypoint_method import KeypointMethod
 from reenact.nn.keypoints import relative_matrix

@@ -1,10 +1,14 @@
 """The walls of docs/architecture.md stand, and animating loads no PyTorch."""
 
+import importlib
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
+
+import reenact
 
 ROOT = Path(__file__).parent.parent
 HEAVY = ("torch", "torchvision", "cv2", "mediapipe", "onnxruntime")
@@ -18,6 +22,18 @@ def test_layers_hold():
     code = "import sys; sys.path.insert(0, 'src'); from importlinter.cli import lint_imports_command as main; main()"
     done = python("-c", code, "--no-cache")
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_no_public_name_hides_a_folder():
+    """`import reenact.<room>.<file>` works for every file."""
+    package = ROOT / "src" / "reenact"
+    rooms = {path.name for path in package.iterdir() if (path / "__init__.py").is_file()}
+    assert not rooms & set(reenact.__all__)
+    for room in sorted(rooms - {"cli"}):  # cli's functions are commands, called like their files
+        public = {name for name in vars(importlib.import_module(f"reenact.{room}")) if not name.startswith("_")}
+        hidden = {path.stem for path in (package / room).glob("*.py")} & public
+        modules = {name for name in hidden if isinstance(vars(sys.modules[f"reenact.{room}"])[name], ModuleType)}
+        assert hidden == modules, f"reenact.{room} hides files of its own: {hidden - modules}"
 
 
 @pytest.mark.parametrize("module", ["reenact", "reenact.cli"])

@@ -15,13 +15,13 @@ import reenact
 from clips import PORTRAIT, face, moving_face, scenery, write_clip
 from fake_method import write_fake_method
 from motions import small_map
-from reenact.animate.driver import Control
-from reenact.animate.studio import Engine
 from reenact.live.follower import Follower
 from reenact.live.newest import Newest
 from reenact.live.session import RULES, Frame, Rules, Session, Shown, Steer
 from reenact.live.stages import Times
 from reenact.media.video import VideoReader
+from reenact.pipeline.animator import Control
+from reenact.runtime.engine import Engine
 from reenact.runtime.onnx_method import OnnxMethod, load
 
 PHOTO = reenact.read_image(PORTRAIT)

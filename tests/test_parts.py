@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given
 
 from motions import STILL, motions, small_map
-from reenact.animate.parts import ALL_DRIVEN, Parts, compose, locked, parse_parts
-from reenact.animate.transfer import transfer
 from reenact.core.errors import ReenactError
 from reenact.geometry.rotation import rotation_matrix
+from reenact.motion.compose import ALL_DRIVEN, Parts, compose, locked, parse_parts
+from reenact.motion.transfer import transfer
 
 
 def same(a, b):

@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reenact.animate.edit import YAW_MAX, edit
-from reenact.animate.pose_gain import FILE, PoseGain
 from reenact.core.errors import ReenactError
 from reenact.core.types import Motion
+from reenact.motion.edit import YAW_MAX, edit
+from reenact.motion.pose_gain import FILE, PoseGain
 
 OWN = Motion(np.float32([0.1, -0.2, 0.3]), np.float32([1.1]), np.float32([0.0, 0.1]), np.zeros(4, np.float32))
 

@@ -8,11 +8,6 @@ import torch
 
 from clips import PORTRAIT
 from experiments import prior_heads
-from reenact.animate.driver import Control, alignment
-from reenact.animate.expression import PRESETS, ExpressionMap
-from reenact.animate.parts import compose
-from reenact.animate.pipeline import _placed, open_take
-from reenact.animate.transfer import transfer
 from reenact.calibrate.expression_map import direct
 from reenact.core.errors import ReenactError
 from reenact.core.types import Motion
@@ -33,8 +28,13 @@ from reenact.methods.prior.landmark_prior import UNREAD, LandmarkPrior, mesh_mir
 from reenact.methods.prior.model import Prior
 from reenact.methods.prior.objective import MOTION_WEIGHTS, MotionObjective
 from reenact.methods.prior.parts import UNIT, facing
+from reenact.motion.compose import compose
+from reenact.motion.expression import PRESETS, ExpressionMap
+from reenact.motion.transfer import transfer
 from reenact.nn.blocks import parameter_count
 from reenact.nn.keypoints import place
+from reenact.pipeline.animate import _placed, open_take
+from reenact.pipeline.animator import Control, alignment
 from reenact.runtime.onnx_method import OnnxMethod
 from reenact.train.tasks import RENDER_PARTS
 from training_pool import make_pool

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from motions import STILL
-from reenact.animate.smooth import MotionFilter, delay_ms
 from reenact.core.errors import ReenactError
 from reenact.core.types import Motion
+from reenact.motion.smooth import MotionFilter, delay_ms
 
 RATES = (Fraction(25), Fraction(30000, 1001), Fraction(60))
 NOISE = np.float32([0.0025, 0.0025, 0.0025, 0.002, 0.0015, 0.0015, 0.03, 0.03, 0.03, 0.03])

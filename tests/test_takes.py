@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from motions import STILL
-from reenact.animate.takes import SCHEMA, Take, single
 from reenact.core.errors import ReenactError
+from reenact.motion.takes import SCHEMA, Take, single
 
 RATE = Fraction(30000, 1001)
 

@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reenact.animate.transfer import transfer
 from reenact.core.errors import ReenactError
 from reenact.core.types import Motion
 from reenact.geometry.rotation import rotation_matrix
+from reenact.motion.transfer import transfer
 
 small = st.floats(-0.6875, 0.6875, width=32)
 

@@ -10,9 +10,9 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 import reenact
-from reenact.animate.driver import expression_map
-from reenact.animate.edit import edit, interpolate
 from reenact.core.types import Motion
+from reenact.motion.edit import edit, interpolate
+from reenact.pipeline.animator import expression_map
 
 ROOT = Path(__file__).parent.parent
 SIDE, CAPTION, BYTES_MAX = 176, 16, 150_000

@@ -23,7 +23,6 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float64
 
-from reenact.animate.pipeline import crops
 from reenact.codec.clip import encode_clip
 from reenact.codec.frame import context_count
 from reenact.codec.profile import CLASSES, POSE, QUALITIES, Profile, plain_profile
@@ -32,6 +31,7 @@ from reenact.core.types import Image, Motion
 from reenact.faces.crop import CropTracker
 from reenact.faces.points import MESH_POINTS
 from reenact.media.video import VideoReader
+from reenact.pipeline.animate import crops
 from reenact.runtime.onnx_method import OnnxMethod
 
 DIRECTIONS = 12

@@ -1,7 +1,7 @@
 """What each motion direction of a method moves, and how purely: drawn to and fro on portraits, and read again by the landmarker.
 
 A reading is 6 pose numbers and the face's actions (faces/actions.py). Each is counted in a unit of its own: pose in the steps of
-animate/directions.py, an action in its standard deviation within a person; so that "what moves most" has a meaning. Purity is the
+motion/directions.py, an action in its standard deviation within a person; so that "what moves most" has a meaning. Purity is the
 share of the strongest in the sum of squares: 1 where nothing else moved. ours.
 """
 
@@ -16,14 +16,14 @@ from jaxtyping import Float32
 from PIL import Image as PILImage
 from PIL import ImageDraw
 
-from reenact.animate.directions import FILE, POSE_STEPS, SCHEMA, Directions
-from reenact.animate.driver import expression_map
 from reenact.core.errors import ReenactError
 from reenact.core.types import Image, Motion, Portrait
 from reenact.evaluate.results import write_json
 from reenact.faces.actions import ACTIONS, action_matrix
 from reenact.faces.landmarker import Landmarker
 from reenact.faces.pose import fit_head
+from reenact.motion.directions import FILE, POSE_STEPS, SCHEMA, Directions
+from reenact.pipeline.animator import expression_map
 from reenact.runtime.onnx_method import OnnxMethod
 
 POSES = ("yaw", "pitch", "roll", "scale", "shift-x", "shift-y")

@@ -16,11 +16,11 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, Float32
 
-from reenact.animate.expression import ExpressionMap
 from reenact.core.errors import ReenactError
 from reenact.core.groups import off_the_mean
 from reenact.data.pool import Pool
 from reenact.faces.blendshapes import BLENDSHAPE_NAMES
+from reenact.motion.expression import ExpressionMap
 from reenact.runtime.onnx_method import OnnxMethod
 
 RIDGES = (1e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2)

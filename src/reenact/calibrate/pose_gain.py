@@ -14,12 +14,12 @@ from pathlib import Path
 
 import numpy as np
 
-from reenact.animate.edit import edit
-from reenact.animate.pose_gain import FILE
 from reenact.core.errors import ReenactError
 from reenact.data.pool import Pool
 from reenact.evaluate.results import write_json
 from reenact.evaluate.sliders import Reader, differences, subjects
+from reenact.motion.edit import edit
+from reenact.motion.pose_gain import FILE
 from reenact.runtime.onnx_method import OnnxMethod
 
 ASKED = {"yaw": (-30, -20, 20, 30), "pitch": (-20, -10, 10, 20)}

@@ -7,9 +7,6 @@ from typing import Annotated
 
 import typer
 
-from reenact.animate.parts import NAMES, locked, parse_parts
-from reenact.animate.pipeline import Report, animate_file
-from reenact.animate.smooth import delay_ms
 from reenact.cli.shared import (
     BackgroundName,
     Device,
@@ -23,6 +20,9 @@ from reenact.cli.shared import (
     say,
     seconds,
 )
+from reenact.motion.compose import NAMES, locked, parse_parts
+from reenact.motion.smooth import delay_ms
+from reenact.pipeline.animate import Report, animate_file
 
 
 @app.command()

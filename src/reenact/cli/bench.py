@@ -8,10 +8,10 @@ from typing import Annotated
 
 import typer
 
-from reenact.animate.bench import BenchResult
-from reenact.animate.bench import bench as measure
 from reenact.cli.shared import Device, MethodName, Threads, app, one_line_errors
 from reenact.core.errors import ReenactError
+from reenact.pipeline.bench import BenchResult
+from reenact.pipeline.bench import bench as measure
 
 
 @app.command()

@@ -8,7 +8,6 @@ from typing import Annotated
 
 import typer
 
-from reenact.animate.call import QUALITY, Call, CallOptions, decode_file, encode_file, profile_of
 from reenact.cli.shared import (
     BackgroundName,
     Device,
@@ -23,6 +22,7 @@ from reenact.cli.shared import (
     seconds,
 )
 from reenact.codec.stats import Stats, measure
+from reenact.pipeline.calls import QUALITY, Call, CallOptions, decode_file, encode_file, profile_of
 from reenact.runtime.onnx_method import load
 
 

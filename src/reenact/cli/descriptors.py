@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from reenact.animate.descriptors import describe_file, mix_file
-from reenact.animate.studio import Engine
 from reenact.cli.shared import Device, MethodName, Threads, app, one_line_errors, say
+from reenact.pipeline.identity import describe_file, mix_file
+from reenact.runtime.engine import Engine
 
 Face = Annotated[int, typer.Option(help="which face of the photo: 1 is the largest")]
 

@@ -10,13 +10,14 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from reenact.animate.directions import is_slider
-from reenact.animate.expression import PRESETS
-from reenact.animate.parts import parse_parts
-from reenact.animate.record import record_file
-from reenact.animate.studio import Edit, Engine, Film, Sweep, edit_file, interpolate_file, sweep_file
 from reenact.cli.shared import BackgroundName, Device, MethodName, Threads, app, one_line_errors, progress_bar, rate, say, seconds
 from reenact.core.errors import ReenactError
+from reenact.motion.compose import parse_parts
+from reenact.motion.directions import is_slider
+from reenact.motion.expression import PRESETS
+from reenact.pipeline.editing import Edit, Film, Sweep, edit_file, interpolate_file, sweep_file
+from reenact.pipeline.record import record_file
+from reenact.runtime.engine import Engine
 
 Degrees = float | None
 Output = Annotated[str, typer.Option(help="photo (the whole photo) or crop (the head, square)")]

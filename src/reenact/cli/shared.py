@@ -13,8 +13,8 @@ from typing import Annotated, Any
 
 import typer
 
-from reenact.animate.pipeline import Progress
 from reenact.core.errors import ReenactError
+from reenact.pipeline.animate import Progress
 
 app = typer.Typer(
     name="reenact",

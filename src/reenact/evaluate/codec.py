@@ -18,7 +18,6 @@ from typing import Any
 
 import numpy as np
 
-from reenact.animate.call import profile_of
 from reenact.codec.clip import encode_to_target, play
 from reenact.codec.container import Header, read_frames, write_call
 from reenact.codec.packet import read_head
@@ -32,6 +31,7 @@ from reenact.evaluate.protocols import find_clips
 from reenact.evaluate.results import provenance, weights_digest, write_json
 from reenact.faces.landmarker import Face, Landmarker
 from reenact.media.video import VideoReader
+from reenact.pipeline.calls import profile_of
 from reenact.runtime.onnx_method import OnnxMethod
 
 RATE = Fraction(25)

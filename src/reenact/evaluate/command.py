@@ -11,7 +11,6 @@ from typing import Any, get_args
 
 import numpy as np
 
-from reenact.animate.transfer import Mode, check_mode
 from reenact.core.errors import ReenactError
 from reenact.evaluate import control, distribution, results
 from reenact.evaluate.contact import WorstFrame, write_pictures
@@ -29,6 +28,7 @@ from reenact.evaluate.session import Parts, Progress, Work, run_all
 from reenact.evaluate.shots import Shot
 from reenact.evaluate.tally import Tally
 from reenact.faces.landmarker import Landmarker
+from reenact.motion.transfer import Mode, check_mode
 from reenact.runtime.backdrop import Background, check_background
 from reenact.runtime.graph import Speed, fast_precision
 

@@ -13,11 +13,11 @@ from jaxtyping import Float, Int
 from PIL import Image as PILImage
 from PIL import ImageDraw
 
-from reenact.animate.transfer import Mode, transfer
 from reenact.core.types import Image, Method, Motion, Portrait
 from reenact.evaluate.metrics import MESH_POINTS
 from reenact.evaluate.readings import Reading
 from reenact.faces.pose import canonical_face
+from reenact.motion.transfer import Mode, transfer
 from reenact.runtime.onnx_method import OnnxMethod
 
 Driver = Callable[[Image, Reading | None], Image]

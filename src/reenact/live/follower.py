@@ -7,17 +7,17 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Literal
 
-from reenact.animate.arkit import coefficient_motion
-from reenact.animate.call import QUALITY, profile_of
-from reenact.animate.driver import Control, Driver
-from reenact.animate.edit import eased, interpolate
-from reenact.animate.parts import DRIVER, SOURCE
-from reenact.animate.studio import Editor
 from reenact.codec.still import Stillness
 from reenact.core.types import Image, Motion, Portrait
 from reenact.faces.crop import CropTracker, cut
 from reenact.live.stages import Times
 from reenact.live.steer import NO_SLIDERS, Sliders, Steer
+from reenact.motion.arkit import coefficient_motion
+from reenact.motion.compose import DRIVER, SOURCE
+from reenact.motion.edit import eased, interpolate
+from reenact.pipeline.animator import Animator, Control
+from reenact.pipeline.calls import QUALITY, profile_of
+from reenact.pipeline.editing import Editor
 from reenact.runtime.onnx_method import OnnxMethod
 from reenact.tracking.reading import Reading
 
@@ -87,7 +87,7 @@ class Follower:
         self._still: Stillness | None = None
         self._sliders: Sliders = NO_SLIDERS
         self._portrait: Portrait | None = None
-        self._driver: Driver | None = None
+        self._driver: Animator | None = None
         self._coded = self._calibrate = False
         self._number, self._captured = -1, Fraction(-1)
         self._timed = False
@@ -177,8 +177,8 @@ class Follower:
         moved = self._driver.motion(driving, seconds)
         self._base = moved or self._base
 
-    def _driver_of(self, portrait: Portrait, control: Control, coded: bool, reference: Motion | None) -> Driver:
-        return Driver(self._method, portrait, _placed(control, coded), reference=reference)
+    def _driver_of(self, portrait: Portrait, control: Control, coded: bool, reference: Motion | None) -> Animator:
+        return Animator(self._method, portrait, _placed(control, coded), reference=reference)
 
     def _neutral(self) -> Motion:
         """A tracker's face at rest, seen from the front."""

@@ -12,14 +12,14 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from threading import Lock
 
-from reenact.animate.driver import Control
-from reenact.animate.studio import CPU, Engine
 from reenact.core.errors import ReenactError
 from reenact.core.types import Image
 from reenact.live.follower import FaceState, Follower, Frame, Rules, Shown
 from reenact.live.newest import Newest
 from reenact.live.stages import Spread, Stages, Times
 from reenact.live.steer import Steer
+from reenact.pipeline.animator import Control
+from reenact.runtime.engine import ENGINE, Engine
 
 __all__ = ["LIVE", "RULES", "Frame", "Rules", "Session", "Shown", "Steer", "Summary"]
 
@@ -59,7 +59,7 @@ class Session:
 
     def __init__(
         self,
-        engine: Engine = CPU,
+        engine: Engine = ENGINE,
         control: Control = LIVE,
         *,
         rules: Rules = RULES,

@@ -8,13 +8,13 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 from jaxtyping import Float32
 
-from reenact.animate.driver import Alignment, Control
-from reenact.animate.edit import SCALE_MAX, SCALE_MIN, YAW_MAX, edit
-from reenact.animate.expression import check_blendshapes, preset
-from reenact.animate.parts import Parts
-from reenact.animate.studio import Editor
 from reenact.core.errors import ReenactError
 from reenact.core.types import Motion
+from reenact.motion.compose import Parts
+from reenact.motion.edit import SCALE_MAX, SCALE_MIN, YAW_MAX, edit
+from reenact.motion.expression import check_blendshapes, preset
+from reenact.pipeline.animator import Alignment, Control
+from reenact.pipeline.editing import Editor
 
 _CONTROL = ("mode", "parts", "strength", "smooth", "settle")
 
@@ -28,7 +28,7 @@ class Steer:
     blendshapes: Mapping[str, float] | None = None
     """all that are not 0; {} for none"""
     expression: str | None = None
-    """a named one (animate/expression.py: PRESETS); "neutral" for none"""
+    """a named one (motion/expression.py: PRESETS); "neutral" for none"""
     yaw: float | None = None
     """radians, as pitch and roll"""
     pitch: float | None = None

@@ -21,7 +21,7 @@ class Config(Sizes):
     identity_size: int = 32
     """numbers for the shape of a person's face"""
     alignment: str = "absolute"
-    """how a portrait follows a driver unless told otherwise (animate/transfer.py): the prior's pose needs no first frame"""
+    """how a portrait follows a driver unless told otherwise (motion/transfer.py): the prior's pose needs no first frame"""
 
     def __post_init__(self) -> None:
         if self.expression_size != self.coefficients + self.residual_size:

@@ -12,21 +12,21 @@ from typing import Literal, get_args
 import numpy as np
 from jaxtyping import Float32
 
-from reenact.animate.directions import Directions, check_sliders, is_slider
-from reenact.animate.driver import expression_map
-from reenact.animate.edit import Ease, Way, check_ease, check_path, eased, edit, interpolate, there_and_back
-from reenact.animate.expression import PRESETS, VALUE_MAX, VALUE_MIN, ExpressionMap, check_blendshapes, preset
-from reenact.animate.parts import ALL_DRIVEN, SOURCE, Parts, compose
-from reenact.animate.pipeline import OutputMode, Progress, check_files, is_take, open_take, placer
-from reenact.animate.pose_gain import PoseGain
-from reenact.animate.transfer import Mode
 from reenact.core.errors import ReenactError
 from reenact.core.types import Motion, Portrait
 from reenact.faces.blendshapes import BLENDSHAPE_NAMES
 from reenact.media.image import check_image_name, read_image, write_image
 from reenact.media.video import VideoWriter
-from reenact.runtime.backdrop import Background
-from reenact.runtime.onnx_method import OnnxMethod, load
+from reenact.motion.compose import ALL_DRIVEN, SOURCE, Parts, compose
+from reenact.motion.directions import Directions, check_sliders, is_slider
+from reenact.motion.edit import Ease, Way, check_ease, check_path, eased, edit, interpolate, there_and_back
+from reenact.motion.expression import PRESETS, VALUE_MAX, VALUE_MIN, ExpressionMap, check_blendshapes, preset
+from reenact.motion.pose_gain import PoseGain
+from reenact.motion.transfer import Mode
+from reenact.pipeline.animate import OutputMode, Progress, check_files, is_take, open_take, placer
+from reenact.pipeline.animator import expression_map
+from reenact.runtime.engine import ENGINE, Engine
+from reenact.runtime.onnx_method import OnnxMethod
 
 FRAMES_MAX = 100_000
 """ours: more than an hour at 25 frames/s is a slip of the keyboard"""
@@ -60,22 +60,6 @@ class Edit:
         check_sliders(self.directions)
         if self.expression is not None and not Path(self.expression).exists():
             preset(self.expression)
-
-
-@dataclass(frozen=True)
-class Engine:
-    """Which method runs, and where."""
-
-    method: str = "mmfa"
-    device: str = "auto"
-    threads: int = 0
-    background: Background = "still"
-
-    def load(self) -> OnnxMethod:
-        return load(self.method, self.device, self.threads, self.background)
-
-
-CPU = Engine()
 
 
 class Editor:
@@ -146,7 +130,7 @@ def face_motion(method: OnnxMethod, path: Path, face: int = 1) -> Motion:
 
 
 def edit_file(
-    portrait: Path, output: Path, wanted: Edit, *, engine: Engine = CPU, output_mode: OutputMode = "photo", face: int = 1
+    portrait: Path, output: Path, wanted: Edit, *, engine: Engine = ENGINE, output_mode: OutputMode = "photo", face: int = 1
 ) -> None:
     """Writes the edited portrait as .png, .jpg or .webp. Raises ReenactError, in one line, for what the user can mend."""
     wanted.check()
@@ -233,7 +217,7 @@ def sweep_file(
     base: Edit,
     film: Film = FILM,
     *,
-    engine: Engine = CPU,
+    engine: Engine = ENGINE,
     output_mode: OutputMode = "photo",
     face: int = 1,
     progress: Progress | None = None,
@@ -261,7 +245,7 @@ def interpolate_file(
     path: Way = "lerp",
     parts: Parts = KEEP_PLACE,
     film: Film = FILM,
-    engine: Engine = CPU,
+    engine: Engine = ENGINE,
     output_mode: OutputMode = "crop",
     face: int = 1,
     progress: Progress | None = None,

@@ -15,18 +15,18 @@ from typing import Literal, get_args
 import numpy as np
 from PIL import Image as PILImage
 
-from reenact.animate.ahead import ahead
-from reenact.animate.arkit import is_coefficients, read_coefficients
-from reenact.animate.driver import Alignment, Control, Driver, expression_map
-from reenact.animate.parts import ALL_DRIVEN, DRIVER, SOURCE, Parts
-from reenact.animate.takes import SUFFIXES as TAKE_SUFFIXES
-from reenact.animate.takes import Take
 from reenact.core.errors import ReenactError
 from reenact.core.types import Image, Method, Portrait
 from reenact.faces.crop import CropTracker, cut, paste, soft_mask
 from reenact.faces.landmarker import Landmarker
 from reenact.media.image import check_readable, read_image
 from reenact.media.video import VideoReader, VideoWriter, resample
+from reenact.motion.arkit import is_coefficients, read_coefficients
+from reenact.motion.compose import ALL_DRIVEN, DRIVER, SOURCE, Parts
+from reenact.motion.takes import SUFFIXES as TAKE_SUFFIXES
+from reenact.motion.takes import Take
+from reenact.pipeline.ahead import ahead
+from reenact.pipeline.animator import Alignment, Animator, Control, expression_map
 from reenact.runtime.backdrop import Background, check_background
 from reenact.runtime.onnx_method import load
 
@@ -67,7 +67,7 @@ def animate(
 
     driving: a video file, a take (or its file, or one of blendshapes), or any pictures (a list, a camera). method: what
     encoded the portrait; without it, the method of that name is loaded anew. motion, settle: how the portrait is aligned
-    with the driver (driver.py: Control). parts, strength: whose motion, and how much of it (parts.py). smooth: of the
+    with the driver (animator.py: Control). parts, strength: whose motion, and how much of it (motion/compose.py). smooth: of the
     temporal filter, 0 is off; rate: frames a second of pictures for it (default 25).
     A frame without a face repeats the last picture; ReenactError at the end if none had one.
     """
@@ -82,14 +82,14 @@ def animate(
 
 
 def _live(method: Method, portrait: Portrait, control: Control, images: Iterable[Image], rate: Fraction) -> Iterator[Image]:
-    driver = Driver(method, portrait, control, rate)
+    driver = Animator(method, portrait, control, rate)
     yield from map(driver.step, crops(images, CropTracker(Landmarker()), method.size))
     driver.check()
 
 
 def _from_file(method: Method, portrait: Portrait, control: Control, path: str | Path) -> Iterator[Image]:
     with VideoReader(path) as reader:
-        driver = Driver(method, portrait, control, reader.rate)
+        driver = Animator(method, portrait, control, reader.rate)
         tracker = CropTracker(Landmarker())
         with ahead(crops((frame.image for frame in reader), tracker, method.size)) as ready:
             yield from map(driver.step, ready)
@@ -100,7 +100,7 @@ def _from_take(method: Method, portrait: Portrait, control: Control, given: str 
     take = given if isinstance(given, Take) else open_take(given, method)
     control = control if isinstance(given, Take) else _placed(control, given)
     take.check(method.name, getattr(method, "fingerprint", ""), portrait.motion.expression.size)
-    driver = Driver(method, portrait, control, take.rate, take.reference)
+    driver = Animator(method, portrait, control, take.rate, take.reference)
     yield from map(driver.follow, take.frames())
 
 
@@ -179,7 +179,7 @@ def animate_file(
         motions = list(take.frames(rate, start, end))
         with VideoWriter(output, rate) as writer:
             portrait = loaded.encode_source(photo, face=face)
-            driver = Driver(loaded, portrait, control, rate, take.reference)
+            driver = Animator(loaded, portrait, control, rate, take.reference)
             pictures = map(driver.follow, motions)
             return _write(writer, driver, placer(portrait, output_mode), pictures, len(motions), progress)
     with VideoReader(driving_path, start, end) as reader:
@@ -187,7 +187,7 @@ def animate_file(
         with VideoWriter(output, rate, audio_from=driving_path, start=start, end=end) as writer:
             loaded = load(method, device, threads, background)
             portrait = loaded.encode_source(photo, face=face)
-            driver = Driver(loaded, portrait, control, rate)
+            driver = Animator(loaded, portrait, control, rate)
             tracker = CropTracker(loaded.landmarker)
             with ahead(crops((f.image for f in resample(reader, rate)), tracker, loaded.size)) as ready:
                 pictures = map(driver.step, ready)
@@ -196,7 +196,7 @@ def animate_file(
 
 def _write(
     writer: VideoWriter,
-    driver: Driver,
+    driver: Animator,
     place: Callable[[Image], Image],
     pictures: Iterable[Image],
     total: int | None,

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32
 
-from reenact.animate.measured import read_measured, require
 from reenact.core.errors import ReenactError
 from reenact.core.types import Motion
+from reenact.motion.measured import read_measured, require
 
 FILE = "directions.json"
 SCHEMA = "reenact.directions/1"

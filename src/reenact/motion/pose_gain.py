@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from reenact.animate.edit import YAW_MAX
-from reenact.animate.measured import read_measured, require
 from reenact.core.types import Motion
+from reenact.motion.edit import YAW_MAX
+from reenact.motion.measured import read_measured, require
 
 FILE = "pose_gain.json"
 MOST = 2.0

@@ -8,10 +8,10 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 from jaxtyping import Float32
 
-from reenact.animate.expression import ExpressionMap, preset
 from reenact.core.errors import ReenactError
 from reenact.core.types import Motion
 from reenact.geometry.rotation import euler_angles, partial_turn, rotation_matrix
+from reenact.motion.expression import ExpressionMap, preset
 
 STRENGTH_MAX = 3.0
 """ours: three times the driver's motion is a caricature already"""

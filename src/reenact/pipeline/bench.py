@@ -13,14 +13,14 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from reenact.animate.pipeline import animate_file, crops
-from reenact.animate.transfer import transfer
 from reenact.core.errors import ReenactError
 from reenact.core.types import Image
 from reenact.faces.crop import CropTracker
 from reenact.faces.landmarker import Landmarker
 from reenact.media.image import read_image
 from reenact.media.video import VideoReader
+from reenact.motion.transfer import transfer
+from reenact.pipeline.animate import animate_file, crops
 from reenact.runtime.graph import thread_count
 from reenact.runtime.onnx_method import OnnxMethod, load
 

@@ -19,12 +19,12 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32
 
-from reenact.animate.expression import ExpressionMap
-from reenact.animate.takes import Take
 from reenact.core.errors import ReenactError
 from reenact.core.types import Motion
 from reenact.faces.blendshapes import BLENDSHAPE_NAMES
 from reenact.media.image import check_readable
+from reenact.motion.expression import ExpressionMap
+from reenact.motion.takes import Take
 
 LIVE_LINK_RATE = 60
 """frames a second of the app's timecode where the file is too short to show it (its default)"""
@@ -56,9 +56,7 @@ def motion_vectors(
     return vectors
 
 
-def coefficient_motion(
-    values: Float32[np.ndarray, "52"], angles: Float32[np.ndarray, "3"], expressions: ExpressionMap
-) -> Motion:
+def coefficient_motion(values: Float32[np.ndarray, "52"], angles: Float32[np.ndarray, "3"], expressions: ExpressionMap) -> Motion:
     """One face's coefficients and angles (as in `motion_vectors`) as its motion."""
     return Motion.from_vector(motion_vectors(np.asarray(values)[None], np.asarray(angles)[None], expressions)[0])
 

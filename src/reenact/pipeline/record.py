@@ -8,14 +8,14 @@ from pathlib import Path
 
 import numpy as np
 
-from reenact.animate.ahead import ahead
-from reenact.animate.pipeline import Progress, check_files, crops
-from reenact.animate.studio import CPU, Engine
-from reenact.animate.takes import Take, check_suffix
 from reenact.core.errors import ReenactError
 from reenact.core.types import Image
 from reenact.faces.crop import CropTracker
 from reenact.media.video import VideoReader
+from reenact.motion.takes import Take, check_suffix
+from reenact.pipeline.ahead import ahead
+from reenact.pipeline.animate import Progress, check_files, crops
+from reenact.runtime.engine import ENGINE, Engine
 from reenact.runtime.onnx_method import OnnxMethod
 
 
@@ -23,7 +23,7 @@ def record_file(
     driving: Path,
     output: Path,
     *,
-    engine: Engine = CPU,
+    engine: Engine = ENGINE,
     start: Fraction | None = None,
     end: Fraction | None = None,
     progress: Progress | None = None,

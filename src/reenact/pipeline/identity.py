@@ -15,12 +15,12 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float32
 
-from reenact.animate.pipeline import OutputMode, check_files, placer
-from reenact.animate.studio import CPU, Engine
-from reenact.animate.takes import check_suffix, single
 from reenact.core.errors import ReenactError
 from reenact.core.types import Portrait
 from reenact.media.image import check_image_name, check_readable, read_image, write_image
+from reenact.motion.takes import check_suffix, single
+from reenact.pipeline.animate import OutputMode, check_files, placer
+from reenact.runtime.engine import ENGINE, Engine
 from reenact.runtime.onnx_method import OnnxMethod
 
 SCHEMA = "reenact.identity/1"
@@ -74,7 +74,7 @@ class Identity:
 
 
 def describe_file(
-    photo: Path, output: Path, motion: Path | None = None, *, consent: bool = False, engine: Engine = CPU, face: int = 1
+    photo: Path, output: Path, motion: Path | None = None, *, consent: bool = False, engine: Engine = ENGINE, face: int = 1
 ) -> Identity:
     """Writes who a photo shows, and (motion: .json or .npz) what the face does there. Raises ReenactError."""
     if output.suffix.lower() != ".json":
@@ -123,7 +123,7 @@ def mix_file(
     output: Path,
     share: float = 0.5,
     *,
-    engine: Engine = CPU,
+    engine: Engine = ENGINE,
     output_mode: OutputMode = "crop",
     face: int = 1,
 ) -> None:

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal, get_args
 
-from reenact.animate.edit import eased, interpolate
-from reenact.animate.expression import ExpressionMap
-from reenact.animate.parts import Parts, check_strength, compose
-from reenact.animate.smooth import MotionFilter, check_smooth
-from reenact.animate.transfer import Mode, transfer
 from reenact.core.errors import ReenactError
 from reenact.core.types import Image, Method, Motion, Portrait
+from reenact.motion.compose import Parts, check_strength, compose
+from reenact.motion.edit import eased, interpolate
+from reenact.motion.expression import ExpressionMap
+from reenact.motion.smooth import MotionFilter, check_smooth
+from reenact.motion.transfer import Mode, transfer
 from reenact.runtime.onnx_method import OnnxMethod
 
 Alignment = Mode | Literal["decaying"]
@@ -46,7 +46,7 @@ class Control:
         check_smooth(self.smooth)
 
 
-class Driver:
+class Animator:
     """Follows a driver frame by frame. The first face is the reference; without a face the last picture is held.
 
     Time: each frame may say how many seconds after the one before it came, more than 0; None is one frame at the rate given.

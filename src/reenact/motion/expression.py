@@ -17,9 +17,9 @@ from typing import Literal, get_args
 import numpy as np
 from jaxtyping import Float32
 
-from reenact.animate.measured import read_measured, require
 from reenact.core.errors import ReenactError
 from reenact.faces.blendshapes import BLENDSHAPE_NAMES
+from reenact.motion.measured import read_measured, require
 
 FILE = "expression_map.json"
 SCHEMA = "reenact.expression_map/1"

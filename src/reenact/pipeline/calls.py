@@ -12,9 +12,6 @@ from pathlib import Path
 
 import numpy as np
 
-from reenact.animate.ahead import ahead
-from reenact.animate.driver import Alignment, Control, Driver
-from reenact.animate.pipeline import OutputMode, Progress, Report, crops, placer
 from reenact.codec.clip import encode_clip, encode_to_target, play
 from reenact.codec.container import Header, pack_portrait, read_frames, read_opened, unpack_portrait, write_call
 from reenact.codec.profile import POSE, QUALITIES, Profile, read_profile
@@ -25,6 +22,9 @@ from reenact.faces.crop import CropTracker, head_crop
 from reenact.faces.landmarker import Landmarker
 from reenact.media.image import check_readable, read_image
 from reenact.media.video import VideoReader, VideoWriter, resample
+from reenact.pipeline.ahead import ahead
+from reenact.pipeline.animate import OutputMode, Progress, Report, crops, placer
+from reenact.pipeline.animator import Alignment, Animator, Control
 from reenact.runtime.backdrop import Background, check_background
 from reenact.runtime.onnx_method import OnnxMethod, load
 
@@ -247,7 +247,7 @@ def decode_file(
     place = placer(source, output_mode)
     rate, done = opened.header.rate, 0
     began = time.perf_counter()
-    driver = Driver(loaded, source, motion, rate)
+    driver = Animator(loaded, source, motion, rate)
     with VideoWriter(output, rate, audio_from=sound) as writer:
         for driving in opened.motions(profile):
             writer.write(place(driver.follow(driving)))

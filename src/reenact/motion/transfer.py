@@ -6,11 +6,11 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from reenact.animate.expression import ExpressionMap
-from reenact.animate.parts import ALL_DRIVEN, Parts, compose
 from reenact.core.errors import ReenactError
 from reenact.core.types import Motion
 from reenact.geometry.rotation import euler_angles, rotation_matrix
+from reenact.motion.compose import ALL_DRIVEN, Parts, compose
+from reenact.motion.expression import ExpressionMap
 
 Mode = Literal["relative", "absolute"]
 
@@ -35,7 +35,7 @@ def transfer(
     relative: what changed in the driver since `reference` is added to the portrait's own motion, so that
     driving == reference leaves the portrait as it is; needs a reference.
     absolute: the driver's motion as it is: both crops are normalised alike, so scale and translation mean the same.
-    parts, strength, expressions: which of it, and how much of that (parts.py: compose).
+    parts, strength, expressions: which of it, and how much of that (compose.py).
     """
     check_mode(mode)
     if mode == "absolute":

@@ -7,10 +7,10 @@ from typing import Literal, get_args
 import numpy as np
 from jaxtyping import Float32
 
-from reenact.animate.transfer import Mode, check_mode
 from reenact.core.errors import ReenactError
 from reenact.core.types import Motion
 from reenact.geometry.rotation import euler_angles, partial_turn, rotation_matrix
+from reenact.motion.transfer import Mode, check_mode
 
 Way = Literal["lerp", "slerp"]
 """how a code goes from one to another"""

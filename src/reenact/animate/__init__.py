@@ -1,1 +1,0 @@
-"""Crop, encode, transfer, render, paste: files and live run the same path."""

@@ -1,0 +1,30 @@
+"""Which method runs, and where: what every file function takes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from reenact.runtime.backdrop import Background
+from reenact.runtime.onnx_method import OnnxMethod, load
+
+
+@dataclass(frozen=True)
+class Engine:
+    """Which method runs, and where."""
+
+    method: str = "mmfa"
+    """a name, or the path of a weights folder"""
+    device: str = "auto"
+    """auto, cpu, cuda or openvino"""
+    threads: int = 0
+    """CPU threads; 0 is automatic"""
+    background: Background = "still"
+    """backdrop.py"""
+
+    def load(self) -> OnnxMethod:
+        """Raises ReenactError for a method, device or background that is none."""
+        return load(self.method, self.device, self.threads, self.background)
+
+
+ENGINE = Engine()
+"""what runs where nothing else is asked for"""
