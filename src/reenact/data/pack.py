@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import importlib.resources
 import io
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from reenact.core.errors import ReenactError
+from reenact.core.files import Unfinished
 from reenact.data.jpeg import decode, encode, resized
 from reenact.data.reader import Shards
 from reenact.data.shards import LANDMARK_UNITS, Clip, disk
@@ -162,13 +162,8 @@ def _write(path: Path, part: _Part) -> int:
         **{name: np.stack([row[name] for row in part.rows]) for name in part.rows[0]},
         **{name: words[:, i] for i, name in enumerate(("clip", "identity", "split", "motion", "tier"))},
     }
-    unfinished = path.with_name(f".{path.name}.part")
-    try:
-        with disk(path):
-            buffer = io.BytesIO()
-            np.savez_compressed(buffer, **arrays)
-            unfinished.write_bytes(buffer.getbuffer())
-            os.replace(unfinished, path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    with disk(path), Unfinished(path) as unfinished:
+        buffer = io.BytesIO()
+        np.savez_compressed(buffer, **arrays)
+        unfinished.write_bytes(buffer.getbuffer())
     return path.stat().st_size

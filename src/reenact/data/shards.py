@@ -23,7 +23,6 @@ from __future__ import annotations
 import errno
 import io
 import json
-import os
 import tarfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
@@ -35,6 +34,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from reenact.core.errors import ReenactError
+from reenact.core.files import Unfinished
 from reenact.core.types import Image
 from reenact.data.jpeg import decode
 
@@ -118,10 +118,11 @@ class ShardWriter:
 
     def __init__(self, path: Path) -> None:
         """path: of the .tar. Its folder must exist."""
-        self.path, self._part = path, _part(path)
+        self.path = path
         self._clips: list[dict[str, Any]] = []
         with disk(path):
-            self._file = open(self._part, "wb")  # noqa: SIM115  (closed in __exit__)
+            self._unfinished = Unfinished(path, sync=True)
+            self._file = open(self._unfinished.part, "wb")  # noqa: SIM115  (closed in __exit__)
         self.bytes = 0
         self.notes: dict[str, Any] = {}
         """anything else that the index is to hold, JSON"""
@@ -158,14 +159,12 @@ class ShardWriter:
                     self._finish()
         finally:
             self._file.close()
-            self._part.unlink(missing_ok=True)
+            self._unfinished.discard()
 
     def _finish(self) -> None:
         self._file.write(END)
-        self._file.flush()
-        os.fsync(self._file.fileno())
         self._file.close()
-        os.replace(self._part, self.path)
+        self._unfinished.finish()
         index = {"format": FORMAT, "bytes": self.bytes, **self.notes, "clips": self._clips}
         write_json(self.path.with_suffix(".json"), index)
 
@@ -208,12 +207,8 @@ def write_json(path: Path, value: Any, indent: int | None = None) -> None:
 
 def write_whole(path: Path, data: bytes) -> None:
     """The file with all of it, or as it was before."""
-    part = _part(path)
-    try:
+    with Unfinished(path) as part:
         part.write_bytes(data)
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 class disk:  # noqa: N801  (reads as a statement: with disk(path): ...)
@@ -242,10 +237,6 @@ class DiskFull(ReenactError):
 def _moved(clip: dict[str, Any], shift: int) -> dict[str, Any]:
     at = {name: [clip[name][0] + shift, clip[name][1]] for name in ("at", "truth_at")}
     return {**clip, **at, "frames_at": [[start + shift, length] for start, length in clip["frames_at"]]}
-
-
-def _part(path: Path) -> Path:
-    return path.with_name(f".{path.name}.{os.getpid()}.part")
 
 
 def write_shard(path: Path, clips: Iterable[Clip], notes: Mapping[str, Any] | None = None) -> Path:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from reenact.core.assets import ASSETS
-from reenact.core.errors import ReenactError
+from reenact.core.files import explained, replaced
 
 METRICS: dict[str, tuple[str, str, str]] = {
     "l1": ("L1", ".4f", "mean |difference|, RGB in [0, 1]; lower is better"),
@@ -119,13 +119,11 @@ def hardware() -> dict[str, Any]:
 
 def write_json(path: Path, results: Mapping[str, Any]) -> None:
     """Whole or not at all; lists of plain values take one line. Raises ReenactError where it cannot be written."""
-    part = path.with_name(f".{path.name}.part")
-    try:
+    advice = "choose another --out"
+    with explained(path, advice):
         path.parent.mkdir(parents=True, exist_ok=True)
+    with replaced(path, advice) as part:
         part.write_text(_text(results) + "\n", encoding="utf-8")
-        os.replace(part, path)
-    except OSError as error:
-        raise ReenactError(f"{path}: cannot be written ({error.strerror}); choose another --out") from None
 
 
 def _text(value: Any, indent: int = 0) -> str:

@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from reenact.core.errors import ReenactError
+from reenact.core.files import replaced
 from reenact.evaluate.contact import WorstFrame
 from reenact.evaluate.runner import Outcome
 from reenact.evaluate.tally import Tally
@@ -59,12 +60,10 @@ class Parts:
         if outcome.worst is not None:
             record["worst"] = {key: value for key, value in asdict(outcome.worst).items() if key != "picture"}
             arrays["picture"] = outcome.worst.picture
-        part = self.folder / f"{index:05d}.{os.getpid()}.part"
-        with part.open("wb") as handle:
+        with replaced(self.folder / f"{index:05d}.npz") as part, part.open("wb") as handle:
             np.savez(handle, **arrays)
-        os.replace(part, self.folder / f"{index:05d}.npz")
-        part.write_text(json.dumps(record))
-        os.replace(part, self.folder / f"{index:05d}.json")
+        with replaced(self.folder / f"{index:05d}.json") as part:
+            part.write_text(json.dumps(record))
 
     def load(self, index: int) -> Outcome:
         """What `save` was given."""

@@ -15,6 +15,7 @@ from PIL import Image as PILImage
 from PIL import ImageOps, UnidentifiedImageError
 
 from reenact.core.errors import ReenactError
+from reenact.core.files import replaced
 from reenact.core.types import Image
 
 FORMATS: dict[str, tuple[str, dict[str, int]]] = {
@@ -65,17 +66,10 @@ def write_image(path: str | os.PathLike[str], image: Image, *, finish: Callable[
     path = Path(path)
     check_image_name(path)
     kind, options = FORMATS[path.suffix.lower()]
-    part = path.with_name(f".{path.name}.part")
-    try:
+    with replaced(path) as part:
         PILImage.fromarray(image).save(part, format=kind, **options)
         if finish is not None:
             finish(part)
-        os.replace(part, path)
-    except OSError as error:
-        raise ReenactError(f"{path}: cannot be written ({error.strerror or error}); choose another output") from None
-    finally:
-        if part.exists():
-            part.unlink()
 
 
 def check_image_name(path: Path) -> None:

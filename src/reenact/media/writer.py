@@ -13,6 +13,7 @@ import av
 import numpy as np
 
 from reenact.core.errors import ReenactError
+from reenact.core.files import Unfinished, explained, unwritable
 from reenact.core.types import Image
 from reenact.media.audio import AudioTrack
 
@@ -47,9 +48,9 @@ class VideoWriter:
         target cannot be written."""
         self.path, self.rate = Path(path), Fraction(rate)
         self._finish = finish
-        self.part = self.path.with_name(f".{self.path.name}.part")
         kind = _format(self.path)
-        _claim(self.path, self.part)
+        with explained(self.path):
+            self._file = Unfinished(self.path)
         self._container: Any = None
         self._audio: AudioTrack | None = None
         self._stream: Any = None
@@ -63,6 +64,11 @@ class VideoWriter:
         except BaseException:
             self._discard()
             raise
+
+    @property
+    def part(self) -> Path:
+        """The unfinished file."""
+        return self._file.part
 
     def __enter__(self) -> VideoWriter:
         return self
@@ -95,9 +101,9 @@ class VideoWriter:
             self._container.close()
             if self._finish is not None:
                 self._finish(self.part)
-            os.replace(self.part, self.path)
+            self._file.finish()
         except (OSError, av.FFmpegError) as problem:
-            raise self._unwritable(problem) from None
+            raise unwritable(self.path, problem) from None
         finally:
             self._discard()
 
@@ -115,11 +121,7 @@ class VideoWriter:
         try:
             self._container.mux(stream.encode(frame))
         except av.FFmpegError as problem:
-            raise self._unwritable(problem) from None
-
-    def _unwritable(self, problem: Exception) -> ReenactError:
-        reason = getattr(problem, "strerror", None) or type(problem).__name__
-        return ReenactError(f"{self.path}: cannot be written ({reason}); free some space or choose another output")
+            raise unwritable(self.path, problem) from None
 
     def _discard(self) -> None:
         """Close what is open and remove the unfinished file, if there is one."""
@@ -131,7 +133,7 @@ class VideoWriter:
         except (OSError, av.FFmpegError):
             pass
         finally:
-            self.part.unlink(missing_ok=True)
+            self._file.discard()
 
 
 def _format(path: Path) -> str:
@@ -139,14 +141,3 @@ def _format(path: Path) -> str:
         raise ReenactError(f"{path}: the output's name must end in .mp4, .mov or .mkv")
     return FORMATS[path.suffix.lower()]
 
-
-def _claim(path: Path, part: Path) -> None:
-    """Make the unfinished file, to learn now and not after the work whether the folder can be written."""
-    if path.is_dir():
-        raise ReenactError(f"{path}: a folder; give the name of a file to write")
-    if not path.parent.is_dir():
-        raise ReenactError(f"{path}: its folder does not exist; make it or choose another output")
-    try:
-        part.touch()
-    except OSError as error:
-        raise ReenactError(f"{path}: cannot be written ({error.strerror}); choose another output") from None

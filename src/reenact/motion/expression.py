@@ -7,7 +7,6 @@ mean is taken out of both, and each side is regressed on the other. It lies besi
 from __future__ import annotations
 
 import json
-import os
 import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -18,6 +17,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from reenact.core.errors import ReenactError
+from reenact.core.files import replaced
 from reenact.faces.blendshapes import BLENDSHAPE_NAMES
 from reenact.motion.measured import read_measured, require
 
@@ -113,9 +113,8 @@ class ExpressionMap:
         text = json.dumps(
             {"schema": SCHEMA, "method": self.method, "weights": self.weights, "blendshapes": list(BLENDSHAPE_NAMES), **matrices}
         )
-        part = path.with_name(f".{path.name}.part")
-        part.write_text(text.replace("], ", "],\n") + "\n", encoding="utf-8")
-        os.replace(part, path)
+        with replaced(path) as part:
+            part.write_text(text.replace("], ", "],\n") + "\n", encoding="utf-8")
         return path
 
     @staticmethod

@@ -21,6 +21,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from reenact.core.errors import ReenactError
+from reenact.core.files import replaced
 from reenact.core.types import Motion
 from reenact.media.image import check_readable
 
@@ -96,18 +97,11 @@ class Take:
         """Writes .npz or .json, by the name's ending, whole or not at all. Raises ReenactError where that cannot be."""
         path = Path(path)
         check_suffix(path)
-        part = path.with_name(f".{path.name}.part")
-        try:
-            with open(part, "wb") as file:
-                if path.suffix.lower() == ".npz":
-                    _write_npz(file, self)
-                else:
-                    file.write(_as_json(self).encode())
-            os.replace(part, path)
-        except OSError as error:
-            raise ReenactError(f"{path}: cannot be written ({error.strerror or error}); choose another output") from None
-        finally:
-            part.unlink(missing_ok=True)
+        with replaced(path) as part, open(part, "wb") as file:
+            if path.suffix.lower() == ".npz":
+                _write_npz(file, self)
+            else:
+                file.write(_as_json(self).encode())
 
     @staticmethod
     def load(path: str | os.PathLike[str]) -> Take:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ from reenact.codec.container import Header, pack_portrait, read_frames, read_ope
 from reenact.codec.profile import POSE, QUALITIES, Profile, read_profile
 from reenact.codec.rate import check_target
 from reenact.core.errors import ReenactError
+from reenact.core.files import check_writable, replaced
 from reenact.core.types import Image, Motion
 from reenact.faces.crop import CropTracker, head_crop
 from reenact.faces.landmarker import Landmarker
@@ -260,19 +260,10 @@ def decode_file(
 def _target(output: Path, inputs: list[Path]) -> Path:
     if output.resolve() in [path.resolve() for path in inputs]:
         raise ReenactError(f"{output} is also an input: give the output another name")
-    if output.is_dir():
-        raise ReenactError(f"{output}: a folder; give the name of a file to write")
-    if not output.parent.is_dir():
-        raise ReenactError(f"{output}: its folder does not exist; make it or choose another output")
+    check_writable(output)
     return output
 
 
 def _write(path: Path, data: bytes) -> None:
-    part = path.with_name(f".{path.name}.part")
-    try:
+    with replaced(path) as part:
         part.write_bytes(data)
-        os.replace(part, path)
-    except OSError as error:
-        raise ReenactError(f"{path}: cannot be written ({error.strerror}); choose another output") from None
-    finally:
-        part.unlink(missing_ok=True)

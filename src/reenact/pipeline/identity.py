@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,6 +15,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from reenact.core.errors import ReenactError
+from reenact.core.files import replaced
 from reenact.core.types import Portrait
 from reenact.media.image import check_image_name, check_readable, read_image, write_image
 from reenact.motion.takes import check_suffix, single
@@ -47,14 +47,8 @@ class Identity:
         """Writes .json, whole or not at all. Raises ReenactError where that cannot be."""
         values = [float(f"{value:.7g}") for value in self.coefficients]
         held = {"schema": SCHEMA, "method": self.method, "weights": self.weights, "photo": self.photo, "consent": self.consent}
-        part = path.with_name(f".{path.name}.part")
-        try:
+        with replaced(path) as part:
             part.write_text(json.dumps({**held, "coefficients": values}) + "\n", encoding="utf-8")
-            os.replace(part, path)
-        except OSError as error:
-            raise ReenactError(f"{path}: cannot be written ({error.strerror or error}); choose another output") from None
-        finally:
-            part.unlink(missing_ok=True)
 
     @staticmethod
     def load(path: Path) -> Identity:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, fields
 from fractions import Fraction
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 from jaxtyping import Int64
 
 from reenact.core.errors import ReenactError
+from reenact.core.files import replaced
 from reenact.faces.blendshapes import BLENDSHAPE_NAMES
 from reenact.media.writer import VideoWriter
 from reenact.synth.avatar import Avatar, make_avatar
@@ -128,17 +128,8 @@ def _flow_arrays(pairs: np.ndarray, found: list[Flow]) -> dict[str, np.ndarray]:
 
 
 def _save(path: Path, arrays: dict[str, np.ndarray]) -> None:
-    part = path.with_name(f".{path.name}.part")
-    try:
-        with part.open("wb") as file:
-            np.savez_compressed(file, **arrays)
-        os.replace(part, path)
-    except OSError as error:
-        raise ReenactError(
-            f"{path}: cannot be written ({error.strerror or error}); free some space or choose another folder"
-        ) from None
-    finally:
-        part.unlink(missing_ok=True)
+    with replaced(path, "choose another folder") as part, part.open("wb") as file:
+        np.savez_compressed(file, **arrays)
 
 
 def flow_between(studio: Studio, truth: Path, first: int, second: int) -> Flow:

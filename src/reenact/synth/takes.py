@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import numpy as np
 
 from reenact.core.errors import ReenactError
+from reenact.core.files import explained, replaced
 from reenact.faces.landmarker import Face, Landmarker
 from reenact.faces.pose import fit_head
 from reenact.media.video import VideoReader
@@ -34,16 +34,11 @@ def write_take(video: Path, folder: Path, landmarker: Landmarker) -> Path:
     pose = fit_head(np.stack([points for _, points in taken])).head_pose
     values = np.stack([coefficients for coefficients, _ in taken])
     path = folder / f"{video.stem}.npz"
-    part = folder / f".{path.name}.part"
-    try:
+    advice = "choose another folder"
+    with explained(path, advice):
         folder.mkdir(parents=True, exist_ok=True)
-        with part.open("wb") as file:
-            np.savez_compressed(file, blendshapes=values, head_pose=pose - np.median(pose, 0), fps=np.array(rate))
-        os.replace(part, path)
-    except OSError as error:
-        raise ReenactError(f"{path}: cannot be written ({error.strerror}); choose another folder") from None
-    finally:
-        part.unlink(missing_ok=True)
+    with replaced(path, advice) as part, part.open("wb") as file:
+        np.savez_compressed(file, blendshapes=values, head_pose=pose - np.median(pose, 0), fps=np.array(rate))
     return path
 
 

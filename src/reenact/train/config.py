@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -14,6 +13,7 @@ from jaxtyping import UInt8
 from torch import Tensor, nn
 
 from reenact.core.errors import ReenactError
+from reenact.core.files import replaced
 
 Terms = Mapping[str, Tensor]
 """named, unweighted, scalar losses"""
@@ -131,9 +131,8 @@ def same_settings(path: Path, stage: Stage, data: Mapping[str, Any]) -> None:
     """Writes config.json, or holds this run to the one that is there: raises ReenactError naming a field that differs."""
     settings = json.loads(json.dumps(_settings(stage) | {"data": dict(data)}))
     if not path.exists():
-        part = path.with_name(path.name + ".part")
-        part.write_text(json.dumps(settings, indent=1) + "\n")
-        os.replace(part, path)
+        with replaced(path) as part:
+            part.write_text(json.dumps(settings, indent=1) + "\n")
         return
     before, now = _flat(json.loads(path.read_text())), _flat(settings)
     for name in sorted(before.keys() | now.keys()):

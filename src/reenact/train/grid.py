@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
+from reenact.core.files import replaced
 from reenact.train.config import Tiles
 
 GAP, HEAD = 4, 16
@@ -31,9 +31,8 @@ def write_grid(path: Path, columns: Sequence[str], rows: Sequence[tuple[str, Til
         text.text((GAP, top + 2), caption, fill=(90, 90, 90))
         for column, tile in enumerate(tiles):
             sheet.paste(Image.fromarray(tile), (GAP + column * (size + GAP), top + HEAD))
-    part = path.with_name(path.name + ".part")
-    sheet.save(part, "PNG")
-    os.replace(part, path)
+    with replaced(path) as part:
+        sheet.save(part, "PNG")
 
 
 def picture(image: Float[Tensor, "3 size size"]) -> UInt8[np.ndarray, "size size 3"]:

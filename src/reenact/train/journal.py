@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from reenact.core.files import replaced
 from reenact.train.config import Validation
 from reenact.train.grid import write_grid
 from reenact.train.page import write_page
@@ -22,9 +22,8 @@ class Journal:
         """seen: images at the checkpoint that the run goes on from. tell: hears every line too."""
         self.folder, self.tell = folder, tell
         kept = [line for line in read_log(folder) if line["images"] <= seen]
-        part = folder / f"{LOG}.part"
-        part.write_text("".join(json.dumps(line) + "\n" for line in kept))
-        os.replace(part, folder / LOG)
+        with replaced(folder / LOG) as part:
+            part.write_text("".join(json.dumps(line) + "\n" for line in kept))
         self.board = _board(folder)
 
     def write(self, line: dict[str, Any]) -> None:

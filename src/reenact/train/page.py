@@ -6,10 +6,11 @@ import base64
 import html
 import io
 import math
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from reenact.core.files import replaced
 
 WIDTH, HEIGHT, LEFT, BOTTOM = 360, 170, 52, 22
 GRIDS = 6
@@ -34,9 +35,8 @@ def write_page(folder: Path, lines: Sequence[Mapping[str, Any]]) -> None:
     seen = f"{lines[-1]['images']:,} images" if lines else "nothing yet"
     body = f"<h1>{title}</h1><p>{seen}. Curves over images seen.</p>{''.join(curves)}{_grids(folder)}"
     text = f"<!doctype html><html lang=en><meta charset=utf-8><title>{title}</title><style>{STYLE}</style>{body}</html>\n"
-    part = folder / "index.html.part"
-    part.write_text(text)
-    os.replace(part, folder / "index.html")
+    with replaced(folder / "index.html") as part:
+        part.write_text(text)
 
 
 def _curve(name: str, points: list[tuple[float, float]]) -> str:

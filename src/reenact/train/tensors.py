@@ -7,7 +7,6 @@ machine has PyTorch and NumPy and little else. A test holds these files to the s
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -15,6 +14,7 @@ import torch
 from torch import Tensor
 
 from reenact.core.errors import ReenactError
+from reenact.core.files import replaced
 
 _CODES = {
     torch.float32: "F32",
@@ -39,14 +39,10 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], about: Mapping[str,
         place = end
     text = json.dumps(header).encode()
     text += b" " * (-len(text) % 8)
-    part = path.with_name(path.name + ".part")
-    with open(part, "wb") as file:
+    with replaced(path, sync=True) as part, open(part, "wb") as file:
         file.write(len(text).to_bytes(8, "little") + text)
         for tensor in tensors.values():
             file.write(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(part, path)
 
 
 def read_tensors(path: Path, prefixes: Iterable[str] = ("",)) -> tuple[dict[str, Tensor], dict[str, str]]:

@@ -6,7 +6,6 @@ import base64
 import io
 import json
 import math
-import os
 from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 from PIL import Image as PILImage
 
 from reenact.core.errors import ReenactError
+from reenact.core.files import explained, replaced
 from reenact.evaluate.codec_curve import read_codec
 from reenact.evaluate.control_table import CONTROL_COLUMNS
 from reenact.evaluate.curves import line_chart
@@ -76,13 +76,10 @@ def write_report(results: Sequence[Path], out: Path, baseline: str, pictures: Se
         *(_picture(path) for path in pictures),
     ]
     page = f'<!doctype html><html lang="en"><meta charset="utf-8"><title>reenact: evaluation</title><style>{STYLE}</style>'
-    part = out.with_name(f".{out.name}.part")
-    try:
+    with explained(out):
         out.parent.mkdir(parents=True, exist_ok=True)
+    with replaced(out) as part:
         part.write_text(page + "\n".join(body) + "</html>\n", encoding="utf-8")
-        os.replace(part, out)
-    except OSError as error:
-        raise ReenactError(f"{out}: cannot be written ({error.strerror}); choose another output") from None
     return [path for path, report in found.items() if report is None and path not in others]
 
 

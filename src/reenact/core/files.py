@@ -1,0 +1,183 @@
+"""Files that appear whole or not at all.
+
+What is being written has a hidden name of its own beside the target (`.out.mp4.1f3a9c02.part`), so that two runs with one
+output do not mix: whoever ends last wins, whole. The unfinished file is locked while its run lives. What a killed run left
+is not, and the next run that writes into the folder removes it.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import secrets
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from types import TracebackType
+
+from reenact.core.errors import ReenactError
+
+try:
+    import fcntl
+except ImportError:  # Windows, which refuses to remove an open file: as good as a lock
+    fcntl = None
+
+NAME_BYTES = 180
+"""ours: of the target's name in the hidden one; file systems take 255 bytes"""
+ADVICE = "choose another output"
+
+_PART = re.compile(r"\..*\.[0-9a-f]{8}\.part")
+
+
+class Unfinished:
+    """A hidden file beside `path`, made and locked at once; a context manager that renames it when its block ends well.
+
+    Any exception, KeyboardInterrupt and SystemExit too, removes it and leaves an older file at `path` untouched. Raises OSError
+    where it cannot be made; ReenactError where `path` is a folder, a device, or in a folder that is none.
+    """
+
+    part: Path
+    """what to write to"""
+
+    def __init__(self, path: str | os.PathLike[str], sync: bool = False) -> None:
+        """sync: the disk has the content before the name is given."""
+        self.path, self._sync = Path(path), sync
+        _check_target(self.path)
+        _sweep(os.path.abspath(self.path.parent))
+        self.part, self._handle = _claim(self.path)
+
+    def __enter__(self) -> Path:
+        return self.part
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if error is None:
+            self.finish()
+        else:
+            self.discard()
+
+    def finish(self) -> None:
+        """Give it its name."""
+        try:
+            if self._sync:
+                os.fsync(self._handle)
+            if os.name == "nt":
+                self._close()
+            os.replace(self.part, self.path)
+        finally:
+            self.discard()
+
+    def discard(self) -> None:
+        """Remove it, if it still has its hidden name. May be called again."""
+        if os.name == "nt":
+            self._close()
+        self.part.unlink(missing_ok=True)
+        self._close()
+
+    def _close(self) -> None:
+        if self._handle is not None:
+            os.close(self._handle)
+            self._handle = None
+
+
+@contextmanager
+def replaced(path: str | os.PathLike[str], advice: str = ADVICE, sync: bool = False) -> Iterator[Path]:
+    """Yields the hidden path to write to; `path` has the new content after the block, or what it had before.
+
+    Raises ReenactError, which ends in `advice`, for whatever keeps the file from being written.
+    """
+    with explained(path, advice), Unfinished(path, sync) as part:
+        yield part
+
+
+@contextmanager
+def explained(path: str | os.PathLike[str], advice: str = ADVICE) -> Iterator[None]:
+    """An OSError of the block becomes one line that names `path`."""
+    try:
+        yield
+    except OSError as error:
+        raise unwritable(path, error, advice) from None
+
+
+def unwritable(path: str | os.PathLike[str], error: Exception, advice: str = ADVICE) -> ReenactError:
+    """What to raise where `error` kept `path` from being written."""
+    full = getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT)
+    reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return ReenactError(f"{path}: cannot be written ({reason}); {'free some space or ' if full else ''}{advice}")
+
+
+def check_writable(path: str | os.PathLike[str], advice: str = ADVICE) -> None:
+    """To learn before the work and not after it: raises ReenactError where `path` cannot be written."""
+    with explained(path, advice):
+        Unfinished(path).discard()
+
+
+def _check_target(path: Path) -> None:
+    if not path.name:
+        raise ReenactError(f"{str(path)!r}: no name of a file; give the name of a file to write")
+    try:
+        mode = os.stat(path).st_mode
+    except FileNotFoundError:
+        mode = stat.S_IFREG
+    except NotADirectoryError:
+        mode = None
+    if mode is not None and stat.S_ISDIR(mode):
+        raise ReenactError(f"{path}: a folder; give the name of a file to write")
+    if mode is not None and not stat.S_ISREG(mode):
+        raise ReenactError(f"{path}: a device or a pipe; give the name of a file to write")
+    if not path.parent.is_dir():
+        raise ReenactError(f"{path}: its folder does not exist; make it or choose another output")
+
+
+def _claim(path: Path) -> tuple[Path, int | None]:
+    """A new hidden file and its handle, which holds the lock."""
+    kept = path.name.encode()[:NAME_BYTES].decode(errors="ignore")
+    while True:
+        part = path.with_name(f".{kept}.{secrets.token_hex(4)}.part")
+        try:
+            handle = os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
+        except FileExistsError:
+            continue
+        _lock(handle, wait=True)
+        if os.fstat(handle).st_nlink:  # else another run took it for a leftover before it was locked
+            return part, handle
+        os.close(handle)
+
+
+def _lock(handle: int, wait: bool) -> bool:
+    """Whether the lock is ours now; where the file system knows no locks, only who asks to wait is told so."""
+    if fcntl is None:
+        return True
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return wait
+    return True
+
+
+@lru_cache(maxsize=1024)
+def _sweep(folder: str) -> None:
+    """Remove what killed runs left in a folder; once a process, as folders may be large."""
+    try:
+        left = [entry.path for entry in os.scandir(folder) if _PART.fullmatch(entry.name)]
+    except OSError:
+        return
+    for path in left:
+        try:
+            handle = os.open(path, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0))
+        except OSError:
+            continue
+        try:
+            if fcntl is not None and _lock(handle, wait=False):
+                os.unlink(path)
+        except OSError:
+            pass
+        finally:
+            os.close(handle)
+        if fcntl is None:
+            try:
+                os.unlink(path)
+            except OSError:
+                continue
