@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import sys
+import traceback
+from collections.abc import Sequence
 
 import typer
 
 from reenact.cli import animate, bench, call, data, data_synth, descriptors, directions, edit, evaluate, report, train  # noqa: F401  (each registers its command)
-from reenact.cli.shared import app, say
+from reenact.cli.shared import DEBUG, app, say
+
+DEBUG_NAME = "REENACT_DEBUG"
 
 
 def main() -> None:
@@ -15,20 +21,76 @@ def main() -> None:
     sys.exit(run())
 
 
-def run(arguments: list[str] | None = None) -> int:
-    """Runs a command line (default: this process's); gives the exit code."""
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Runs a command line (default: this process's); gives the exit code: 0, 2 for what the user can mend, 1 for what he
+    cannot, 130 where it was stopped.
+
+    Nothing but one line on stderr says so, save with --debug anywhere among the arguments, or REENACT_DEBUG=1: then the
+    traceback comes before it.
+    """
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    plain, wanted = _without_debug(given)
+    _show_log()
+    token = DEBUG.set(wanted or os.environ.get(DEBUG_NAME, "0") not in ("", "0"))
     try:
-        return app(arguments, standalone_mode=False) or 0
-    except typer.Abort:
+        return app(plain, standalone_mode=False) or 0
+    except (typer.Abort, KeyboardInterrupt):
         say("stopped")
         return 130
+    except BrokenPipeError:
+        # whoever read our output has gone (as in `| head`): nothing is left to say, and nowhere
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115  (the interpreter flushes it at its end)
+        return 1
     except Exception as error:
-        # click's usage errors (an unknown option, a missing argument); typer has its own copy of click, or not, by version
-        context = getattr(error, "ctx", None)
-        if context is None or not hasattr(error, "format_message"):
-            raise
-        if type(error).__name__ == "NoArgsIsHelpError":
-            typer.echo(context.get_help())
-        else:
-            say(f"error: {error.format_message().rstrip('.')} (see {context.command_path} --help)")
+        if DEBUG.get():
+            traceback.print_exc()
+        return _told(error, plain)
+    finally:
+        DEBUG.reset(token)
+
+
+def _show_log() -> None:
+    """What the library logs (a file that is fetched), one line each on stderr."""
+
+    class Lines(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            say(record.getMessage())
+
+    logger = logging.getLogger("reenact")
+    if not any(type(handler).__name__ == Lines.__name__ for handler in logger.handlers):
+        logger.addHandler(Lines())
+        logger.setLevel(logging.INFO)
+
+
+def _without_debug(given: list[str]) -> tuple[list[str], bool]:
+    """The arguments without --debug, which may stand anywhere before a --; and whether it was there."""
+    end = given.index("--") if "--" in given else len(given)
+    kept = [argument for argument in given[:end] if argument != "--debug"]
+    return [*kept, *given[end:]], len(kept) < end
+
+
+def _told(error: Exception, given: Sequence[str]) -> int:
+    """Says in one line what went wrong; gives the exit code."""
+    if hasattr(error, "format_message"):
+        return _misused(error, given)
+    reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    if isinstance(error, MemoryError):
+        say("error: not enough memory: close other programs, or take a smaller photo or a shorter video")
         return 2
+    if isinstance(error, OSError) and error.filename:
+        say(f"error: {os.fsdecode(error.filename)}: {reason}")
+        return 2
+    say(f"error: {type(error).__name__}: {reason} (a fault of reenact's: please report it with what --debug prints)")
+    return 1
+
+
+def _misused(error: Exception, given: Sequence[str]) -> int:
+    """Click's usage errors (an unknown option, a missing value); typer has its own copy of click, or not, by version."""
+    context = getattr(error, "ctx", None)
+    if type(error).__name__ == "NoArgsIsHelpError" and context is not None:
+        typer.echo(context.get_help())
+        return 2
+    names = {command.name or command.callback.__name__ for command in app.registered_commands if command.callback}
+    path = context.command_path if context is not None else " ".join(["reenact", *given[: bool(given and given[0] in names)]])
+    say(f"error: {error.format_message().rstrip('.')} (see {path} --help)")  # type: ignore[attr-defined]
+    return 2

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from reenact.cli.shared import Device, MethodName, Threads, app, one_line_errors
-from reenact.core.errors import ReenactError
+from reenact.core.files import check_output, write_text
 from reenact.pipeline.bench import BenchResult
 from reenact.pipeline.bench import bench as measure
 
@@ -26,13 +26,12 @@ def bench(
     runs: Annotated[int, typer.Option(help="timed runs behind each median")] = 100,
 ) -> None:
     """Measure how fast it runs on this machine."""
+    if json_path is not None:
+        check_output(json_path, [portrait, driving])
     result = measure(portrait, driving, method=method, device=device, threads=threads, runs=runs)
     typer.echo(_table(result))
     if json_path is not None:
-        try:
-            json_path.write_text(json.dumps(result.as_dict(), indent=2) + "\n", encoding="utf-8")
-        except OSError as error:
-            raise ReenactError(f"cannot write {json_path} ({error.strerror}): choose another file") from None
+        write_text(json_path, json.dumps(result.as_dict(), indent=2) + "\n")
 
 
 def _table(result: BenchResult) -> str:

@@ -6,11 +6,13 @@ import json
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 import typer
 
 from reenact.cli.shared import Device, Threads, app, one_line_errors, progress_bar, say
 from reenact.core.errors import ReenactError
-from reenact.media.image import check_image_name, read_image
+from reenact.core.files import check_output, write_text
+from reenact.media.image import check_image_name, read_image, write_image
 from reenact.runtime.onnx_method import load
 
 
@@ -27,13 +29,15 @@ def directions(
     threads: Threads = 0,
 ) -> None:
     """Measure what each motion direction of a method moves, and how purely; a table, and a sheet of what it looks like."""
-    from reenact.calibrate import directions as measuring
-
     photos = portrait or [Path("examples/portrait.jpg")]
+    for target in filter(None, (out, json_path)):
+        check_output(target, photos)
     if out is not None:
         check_image_name(out)
     if rows < 1:
         raise ReenactError("--rows must be 1 or more")
+    from reenact.calibrate import directions as measuring
+
     pictures = [read_image(photo) for photo in photos]
     loaded = load(method, device, threads)
     portraits = [loaded.encode_source(picture) for picture in pictures]
@@ -41,14 +45,11 @@ def directions(
         found = measuring.measure(loaded, portraits, progress)
     data = measuring.as_json(loaded, found, len(portraits))
     if json_path is not None:
-        try:
-            json_path.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
-        except OSError as error:
-            raise ReenactError(f"cannot write {json_path} ({error.strerror}): choose another file") from None
+        write_text(json_path, json.dumps(data, indent=1) + "\n")
     if keep:
         say(f"{measuring.keep(loaded, data)}: written")
     if out is not None:
         shown = measuring.shown(found, rows)
-        measuring.traversal(loaded, portraits[0], shown).save(out)
+        write_image(out, np.asarray(measuring.traversal(loaded, portraits[0], shown)))
         say(f"{out}: {len(shown)} directions")
     typer.echo(measuring.table(found))

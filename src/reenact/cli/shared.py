@@ -5,9 +5,11 @@ from __future__ import annotations
 import functools
 import importlib.metadata
 import sys
+import traceback
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from fractions import Fraction
 from typing import Annotated, Any
 
@@ -15,6 +17,9 @@ import typer
 
 from reenact.core.errors import ReenactError
 from reenact.pipeline.animate import Progress
+
+DEBUG: ContextVar[bool] = ContextVar("debug", default=False)
+"""whether errors come with their traceback"""
 
 app = typer.Typer(
     name="reenact",
@@ -43,7 +48,7 @@ Threads = Annotated[int, typer.Option(help="CPU threads; 0 is automatic")]
 
 
 def one_line_errors(command: Callable[..., None]) -> Callable[..., None]:
-    """A command whose ReenactError becomes one line on stderr and exit code 2; warnings become one line each."""
+    """A command whose ReenactError becomes one line on stderr and exit code 2, Ctrl-C one line and 130, a warning one line."""
 
     @functools.wraps(command)
     def wrapped(*args: Any, **kwargs: Any) -> None:
@@ -54,8 +59,13 @@ def one_line_errors(command: Callable[..., None]) -> Callable[..., None]:
             try:
                 command(*args, **kwargs)
             except ReenactError as error:
+                if DEBUG.get():
+                    traceback.print_exc()
                 say(f"error: {error}")
                 raise typer.Exit(2) from None
+            except KeyboardInterrupt:
+                say("stopped")
+                raise typer.Exit(130) from None
 
     return wrapped
 
@@ -67,8 +77,10 @@ def say(text: str) -> None:
 @app.callback(invoke_without_command=True)
 def top(
     version: Annotated[bool, typer.Option("--version", help="print the version and leave")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="errors with their traceback; may stand after the command too")] = False,
 ) -> None:
     """One portrait photo and a driving video: that person, moving. On an ordinary CPU."""
+    del debug  # taken out before the arguments are read (cli/__init__.py): it stands here for --help
     if version:
         typer.echo(f"reenact {importlib.metadata.version('reenact')}")
         raise typer.Exit

@@ -122,10 +122,10 @@ def fetch(name: str) -> Path:
             raise ReenactError(f"{path} is missing or damaged: install reenact anew")
         return path
     target = cache_dir() / name
-    if target.exists() and sha256(target) == asset.sha256:
-        return target
-    advice = "set REENACT_CACHE to a folder that can be written"
+    advice = "set REENACT_CACHE to a folder of your own"
     with explained(target, advice):
+        if target.exists() and sha256(target) == asset.sha256:
+            return target
         target.parent.mkdir(parents=True, exist_ok=True)
     with replaced(target, advice) as part, tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{name}-") as folder:
         part.write_bytes(_member(download(asset.archive, Path(folder)), asset.member))

@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all.
+"""Files that users name: said before any work whether they can be read or written; what is written appears whole or not at all.
 
 What is being written has a hidden name of its own beside the target (`.out.mp4.1f3a9c02.part`), so that two runs with one
 output do not mix: whoever ends last wins, whole. The unfinished file is locked while its run lives. What a killed run left
@@ -12,7 +12,7 @@ import os
 import re
 import secrets
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -112,6 +112,46 @@ def check_writable(path: str | os.PathLike[str], advice: str = ADVICE) -> None:
     """To learn before the work and not after it: raises ReenactError where `path` cannot be written."""
     with explained(path, advice):
         Unfinished(path).discard()
+
+
+def check_output(path: str | os.PathLike[str], inputs: Iterable[str | os.PathLike[str]] = ()) -> Path:
+    """The path, where it can be written and is none of the files that are read. Raises ReenactError."""
+    check_writable(path)
+    if os.path.realpath(path) in [os.path.realpath(other) for other in inputs]:
+        raise ReenactError(f"{path} is also an input: give the output another name")
+    return Path(path)
+
+
+def make_folder_of(path: Path) -> None:
+    """For outputs whose folder is made where it is missing. Raises ReenactError where they cannot be written."""
+    with explained(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    check_writable(path)
+
+
+def write_text(path: Path, text: str) -> None:
+    """UTF-8, whole or not at all. Raises ReenactError where it cannot be written."""
+    with replaced(path) as part:
+        part.write_text(text, encoding="utf-8")
+
+
+def check_readable(path: str | os.PathLike[str], kind: str) -> Path:
+    """The path, if a non-empty file is there; `kind` ('photo', 'video') is the word the error uses. Raises ReenactError."""
+    path = Path(path)
+    try:
+        found = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        raise ReenactError(f"{path}: no such file; give the path of a {kind}") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ReenactError(f"{path}: cannot be opened ({reason}); give the path of a {kind}") from None
+    if not stat.S_ISREG(found.st_mode):
+        raise ReenactError(f"{path}: not a file; give the path of a {kind}")
+    if found.st_size == 0:
+        raise ReenactError(f"{path}: the file is empty; give another {kind}")
+    if not os.access(path, os.R_OK):
+        raise ReenactError(f"{path}: may not be read; change its permissions or give another {kind}")
+    return path
 
 
 def _check_target(path: Path) -> None:

@@ -12,6 +12,7 @@ from typing import Any, get_args
 import numpy as np
 
 from reenact.core.errors import ReenactError
+from reenact.core.files import make_folder_of
 from reenact.evaluate import control, distribution, results
 from reenact.evaluate.contact import WorstFrame, write_pictures
 from reenact.evaluate.contenders import Contender, contenders, load_methods, start_all
@@ -118,8 +119,6 @@ def _cost(item: Item | Shot) -> float:
 def _check(options: Options) -> None:
     if options.protocol not in PROTOCOLS:
         raise ReenactError(f"unknown protocol {options.protocol!r}: choose one of {', '.join(PROTOCOLS)}")
-    if options.out.is_dir():
-        raise ReenactError(f"{options.out} is a folder: give the name of a .json file")
     if not options.data.is_dir():
         raise ReenactError(f"{options.data}: no such folder; give --data the folder of clips")
     for name, given, known in (
@@ -135,6 +134,7 @@ def _check(options: Options) -> None:
     if options.pairs is not None and options.protocol != "cross":
         raise ReenactError("--pairs belongs to --protocol cross: leave one of them out")
     check_mode(options.motion)
+    make_folder_of(options.out)
 
 
 def _protocol(options: Options, chosen: tuple[Contender, ...], precision: Precision) -> tuple[list[Item], Any]:

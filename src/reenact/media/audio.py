@@ -9,7 +9,7 @@ from typing import Any
 
 import av
 
-from reenact.media.image import check_readable
+from reenact.core.files import check_readable
 from reenact.media.opening import open_media
 
 COPIED = {

@@ -15,7 +15,7 @@ from PIL import Image as PILImage
 from PIL import ImageOps, UnidentifiedImageError
 
 from reenact.core.errors import ReenactError
-from reenact.core.files import replaced
+from reenact.core.files import check_readable, replaced
 from reenact.core.types import Image
 
 FORMATS: dict[str, tuple[str, dict[str, int]]] = {
@@ -25,20 +25,6 @@ FORMATS: dict[str, tuple[str, dict[str, int]]] = {
     ".webp": ("WEBP", {"quality": 95}),
 }
 """ours: at quality 95 the loss is not seen"""
-
-
-def check_readable(path: str | os.PathLike[str], kind: str) -> Path:
-    """The path, if a non-empty file is there; `kind` ('photo', 'video') is the word the error uses."""
-    path = Path(path)
-    if not path.exists():
-        raise ReenactError(f"{path}: no such file; give the path of a {kind}")
-    if not path.is_file():
-        raise ReenactError(f"{path}: not a file; give the path of a {kind}")
-    if path.stat().st_size == 0:
-        raise ReenactError(f"{path}: the file is empty; give another {kind}")
-    if not os.access(path, os.R_OK):
-        raise ReenactError(f"{path}: may not be read; change its permissions or give another {kind}")
-    return path
 
 
 def read_image(path: str | os.PathLike[str]) -> Image:

@@ -16,8 +16,8 @@ import av
 import numpy as np
 
 from reenact.core.errors import ReenactError
+from reenact.core.files import check_readable
 from reenact.core.types import Image
-from reenact.media.image import check_readable
 from reenact.media.opening import open_media
 from reenact.media.writer import VideoWriter
 

@@ -140,4 +140,3 @@ def _format(path: Path) -> str:
     if path.suffix.lower() not in FORMATS:
         raise ReenactError(f"{path}: the output's name must end in .mp4, .mov or .mkv")
     return FORMATS[path.suffix.lower()]
-

@@ -20,9 +20,9 @@ import numpy as np
 from jaxtyping import Float32
 
 from reenact.core.errors import ReenactError
+from reenact.core.files import check_readable
 from reenact.core.types import Motion
 from reenact.faces.blendshapes import BLENDSHAPE_NAMES
-from reenact.media.image import check_readable
 from reenact.motion.expression import ExpressionMap
 from reenact.motion.takes import Take
 

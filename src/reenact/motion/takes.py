@@ -21,9 +21,8 @@ import numpy as np
 from jaxtyping import Float32
 
 from reenact.core.errors import ReenactError
-from reenact.core.files import replaced
+from reenact.core.files import check_readable, replaced
 from reenact.core.types import Motion
-from reenact.media.image import check_readable
 
 SCHEMA = "reenact.take/1"
 SUFFIXES = (".npz", ".json")

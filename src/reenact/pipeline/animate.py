@@ -16,10 +16,11 @@ import numpy as np
 from PIL import Image as PILImage
 
 from reenact.core.errors import ReenactError
+from reenact.core.files import check_output, check_readable
 from reenact.core.types import Image, Method, Portrait
 from reenact.faces.crop import CropTracker, cut, paste, soft_mask
 from reenact.faces.landmarker import Landmarker
-from reenact.media.image import check_readable, read_image
+from reenact.media.image import read_image
 from reenact.media.video import VideoReader, VideoWriter, resample
 from reenact.motion.arkit import is_coefficients, read_coefficients
 from reenact.motion.compose import ALL_DRIVEN, DRIVER, SOURCE, Parts
@@ -213,11 +214,11 @@ def _write(
 
 
 def check_files(inputs: Iterable[Path], output: Path, output_mode: str = "crop", fps: Fraction | None = None) -> None:
-    """Raises ReenactError for an unknown output mode, an output that is also an input, or a rate out of 1..240."""
+    """Raises ReenactError for an unknown output mode, an output that cannot be written or is also an input, or a rate out of
+    1..240."""
     if output_mode not in get_args(OutputMode):
         raise ReenactError(f"unknown output {output_mode!r}: choose one of {', '.join(get_args(OutputMode))}")
-    if output.resolve() in [path.resolve() for path in inputs]:
-        raise ReenactError(f"{output} is also an input: give the output another name")
+    check_output(output, inputs)
     if fps is not None and not 1 <= fps <= 240:
         raise ReenactError(f"--fps must lie between 1 and 240, not {float(fps):g}")
 

@@ -16,11 +16,11 @@ from reenact.codec.container import Header, pack_portrait, read_frames, read_ope
 from reenact.codec.profile import POSE, QUALITIES, Profile, read_profile
 from reenact.codec.rate import check_target
 from reenact.core.errors import ReenactError
-from reenact.core.files import check_writable, replaced
+from reenact.core.files import check_output, check_readable, replaced
 from reenact.core.types import Image, Motion
 from reenact.faces.crop import CropTracker, head_crop
 from reenact.faces.landmarker import Landmarker
-from reenact.media.image import check_readable, read_image
+from reenact.media.image import read_image
 from reenact.media.video import VideoReader, VideoWriter, resample
 from reenact.pipeline.ahead import ahead
 from reenact.pipeline.animate import OutputMode, Progress, Report, crops, placer
@@ -28,6 +28,7 @@ from reenact.pipeline.animator import Alignment, Animator, Control
 from reenact.runtime.backdrop import Background, check_background
 from reenact.runtime.onnx_method import OnnxMethod, load
 
+SUFFIX = ".rnct"
 LARGEST_CALL = 1 << 30
 QUALITY = 12
 """ours: some 1.1 kbit/s on val and 0.1 px of landmark shift at 256; at twice the rate no figure gets better"""
@@ -102,7 +103,9 @@ def encode_file(
     hundred bytes or two), nothing else. Raises ReenactError, in one line, for whatever the user can mend.
     """
     options.check()
-    output = _target(Path(output), [Path(driving), *([Path(portrait)] if portrait else [])])
+    output = check_output(output, [driving, *([portrait] if portrait else [])])
+    if output.suffix.lower() != SUFFIX:
+        raise ReenactError(f"{output}: a call's name must end in {SUFFIX}")
     if fps is not None and not 1 <= fps <= 240:
         raise ReenactError(f"--fps must lie between 1 and 240, not {float(fps):g}")
     photo = read_image(portrait) if portrait else None
@@ -123,7 +126,8 @@ def encode_file(
     header = replace(Header.of(profile, rate), frames=len(motions), portrait=packed)
     packets = _packets(profile, header, motions, options)
     once, data = len(header.to_bytes()), write_call(header, packets)
-    _write(output, data)
+    with replaced(output) as part:
+        part.write_bytes(data)
     return CallReport(len(read), sum(motion is None for motion in read), rate, once, len(data) - once)
 
 
@@ -234,7 +238,7 @@ def decode_file(
     check_background(background)
     opened = Call.open(call)
     inputs = [Path(path) for path in (portrait, call, sound) if path is not None]
-    output = _target(Path(output), inputs)
+    output = check_output(output, inputs)
     photo = opened.portrait() if portrait is None else read_image(portrait)
     if sound is not None:
         check_readable(sound, "video or sound")
@@ -255,15 +259,3 @@ def decode_file(
             if progress:
                 progress(done, opened.header.frames or None)
     return Report(done, 0, rate, time.perf_counter() - began)
-
-
-def _target(output: Path, inputs: list[Path]) -> Path:
-    if output.resolve() in [path.resolve() for path in inputs]:
-        raise ReenactError(f"{output} is also an input: give the output another name")
-    check_writable(output)
-    return output
-
-
-def _write(path: Path, data: bytes) -> None:
-    with replaced(path) as part:
-        part.write_bytes(data)

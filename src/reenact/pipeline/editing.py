@@ -134,8 +134,8 @@ def edit_file(
 ) -> None:
     """Writes the edited portrait as .png, .jpg or .webp. Raises ReenactError, in one line, for what the user can mend."""
     wanted.check()
-    check_image_name(output)
     check_files([portrait], output, output_mode)
+    check_image_name(output)
     photo = read_image(portrait)
     method = engine.load()
     source = method.encode_source(photo, face=face)

@@ -15,9 +15,9 @@ import numpy as np
 from jaxtyping import Float32
 
 from reenact.core.errors import ReenactError
-from reenact.core.files import replaced
+from reenact.core.files import check_readable, replaced
 from reenact.core.types import Portrait
-from reenact.media.image import check_image_name, check_readable, read_image, write_image
+from reenact.media.image import check_image_name, read_image, write_image
 from reenact.motion.takes import check_suffix, single
 from reenact.pipeline.animate import OutputMode, check_files, placer
 from reenact.runtime.engine import ENGINE, Engine
@@ -71,14 +71,14 @@ def describe_file(
     photo: Path, output: Path, motion: Path | None = None, *, consent: bool = False, engine: Engine = ENGINE, face: int = 1
 ) -> Identity:
     """Writes who a photo shows, and (motion: .json or .npz) what the face does there. Raises ReenactError."""
+    for path in filter(None, (output, motion)):
+        check_files([photo], path)
     if output.suffix.lower() != ".json":
         raise ReenactError(f"{output}: an identity's name must end in .json")
     if motion is not None:
         check_suffix(motion)
-        if motion.resolve() == output.resolve():
+        if os.path.realpath(motion) == os.path.realpath(output):
             raise ReenactError(f"{motion} is named twice: identity and motion are two files")
-    for path in filter(None, (output, motion)):
-        check_files([photo], path)
     picture = read_image(photo)
     method = engine.load()
     portrait = method.encode_source(picture, face=face)
@@ -122,8 +122,8 @@ def mix_file(
     face: int = 1,
 ) -> None:
     """Writes the photo's face, mixed. first: the identity that was read of this very photo. Raises ReenactError."""
-    check_image_name(output)
     check_files([photo, first, second], output, output_mode)
+    check_image_name(output)
     one, other = Identity.load(first), Identity.load(second)
     if one.photo != _digest(photo):
         raise ReenactError(f"{first} was not read of {photo}: give the photo's own identity first")

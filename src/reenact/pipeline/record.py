@@ -29,13 +29,10 @@ def record_file(
     progress: Progress | None = None,
 ) -> Take:
     """Reads the motion of a video and writes it as a take, .npz or .json. Raises ReenactError, also where no frame has a face."""
-    check_suffix(output)
-    if not output.parent.is_dir():
-        raise ReenactError(f"{output}: its folder does not exist; make it or choose another output")
     check_files([driving], output)
-    method = engine.load()
+    check_suffix(output)
     with VideoReader(driving, start, end) as reader:
-        take = record(reader, method, progress)
+        take = record(reader, engine.load(), progress)
     take.save(output)
     return take
 
