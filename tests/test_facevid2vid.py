@@ -26,7 +26,7 @@ from reenact.nn.keypoint_method import KeypointMethod
 from reenact.nn.keypoints import relative_matrix
 from reenact.nn.two_looks import FEATURES
 from reenact.runtime.onnx_method import OnnxMethod
-from reenact.train.tasks import RENDER_PARTS
+from reenact.train.recipe import RENDER_PARTS
 
 TOLERANCE = 2e-3
 """of [0, 1]: PyTorch fp32 against the exported graphs in fp32, whose weights are stored as fp16"""

@@ -13,6 +13,7 @@ from reenact.geometry.grid import identity_grid
 from reenact.methods import recipe
 from reenact.methods.mmfa.recipe import EXPRESSION, anew, build
 from reenact.nn.generator import Generator, grids
+from reenact.train.tasks import task_of
 from training_pool import make_pool
 
 
@@ -77,7 +78,7 @@ def test_scales_of_the_generator(scales: str, small: int):
 
 def test_inner_pictures_learn(pool: Pool):
     (stage,) = recipe("mmfa_render_each_scale")
-    task = stage.task(stage, pool, torch.device("cpu"))
+    task = task_of(stage, pool, torch.device("cpu"))
     terms, _ = task.objective(task.batches(0, slice(0, 2)))
     assert terms.keys() == stage.weights.keys() and float(terms["scales"].detach()) > 0
     terms["scales"].backward()

@@ -36,7 +36,7 @@ from reenact.nn.keypoints import place
 from reenact.pipeline.animate import _placed, open_take
 from reenact.pipeline.animator import Control, alignment
 from reenact.runtime.onnx_method import OnnxMethod
-from reenact.train.tasks import RENDER_PARTS
+from reenact.train.recipe import RENDER_PARTS
 from training_pool import make_pool
 
 TOLERANCE = 2e-3

@@ -12,7 +12,8 @@ import torch
 from reenact.data import pairs
 from reenact.data.pool import Pool
 from reenact.methods import recipe
-from reenact.train.tasks import RENDER_PARTS, about
+from reenact.train.recipe import RENDER_PARTS
+from reenact.train.tasks import about, task_of
 from training_pool import make_pool
 
 META = torch.device("meta")
@@ -34,7 +35,7 @@ def test_a_step_of_every_stage(name: str, number: int, pool: Pool, monkeypatch: 
     monkeypatch.setattr(pairs, "_grain", lambda image, seeds: torch.empty_like(image))
     monkeypatch.setattr(torch, "autocast", lambda *_, **__: nullcontext())
     stage = recipe(name)[number]
-    task = stage.task(stage, pool, META)
+    task = task_of(stage, pool, META)
     terms, shown = task.objective(task.batches(0, slice(0, 2)))
     assert terms.keys() <= stage.weights.keys()
     assert {value.device.type for value in (*terms.values(), *shown.values())} == {"meta"}
@@ -50,7 +51,7 @@ def stepped(name: str, pool: Pool, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(pairs, "_grain", lambda image, seeds: torch.empty_like(image))
     monkeypatch.setattr(torch, "autocast", lambda *_, **__: nullcontext())
     (stage,) = recipe(name)
-    task = stage.task(replace(stage, size=64), pool, META)
+    task = task_of(replace(stage, size=64), pool, META)
     terms, shown = task.objective(task.batches(0, slice(0, 2)))
     assert terms.keys() == stage.weights.keys()
     sum(terms.values()).backward()

@@ -11,7 +11,7 @@ from PIL import Image
 
 from reenact.cli import run as command
 from reenact.core.errors import ReenactError
-from reenact.methods import RECIPES, recipe
+from reenact.methods import recipe, recipe_names
 from reenact.train.config import Machine, Stage
 from reenact.train.grid import GAP, HEAD, dots, flow_colour, grey, write_grid
 from reenact.train.page import write_page
@@ -80,7 +80,7 @@ def test_a_borrowed_motion_keeps_the_face():
     assert torch.equal(moved["head"], torch.full((1, 4, 3), 1.25)) and moved["scale"] is driving["scale"]
 
 
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("name", recipe_names())
 def test_recipes_are_complete_and_frozen(name: str):
     stages = recipe(name)
     assert stages and all(isinstance(stage, Stage) for stage in stages)

@@ -9,13 +9,14 @@ import pytest
 from PIL import Image as PILImage
 
 import reenact
+from reenact import methods
 from reenact.faces.landmarker import Landmarker
 from reenact.faces.pose import fit_head
 from reenact.media.video import VideoReader
 from reenact.runtime.onnx_method import weights_folder
 
 ROOT = Path(__file__).parent.parent
-METHODS = ("mmfa", "prior", "sfd")
+METHODS = [name for name in methods.METHODS if not methods.about(name).baseline]
 GOLDEN = {name: Path(__file__).parent / "golden" / f"{name}_yaw_15.png" for name in METHODS}
 """made by: REENACT_GOLDEN=1 pytest tests/test_weights.py -k golden, after looking at the picture"""
 

@@ -11,6 +11,7 @@ from reenact.geometry.grid import identity_grid
 from reenact.methods import recipe
 from reenact.nn.keypoints import Pose
 from reenact.objectives.windows import CELL, CELLS, MARGIN, chosen, cut
+from reenact.train.tasks import task_of
 from training_pool import make_pool
 
 SIDE = 128
@@ -56,7 +57,7 @@ def test_the_mouth_is_in_its_window(middle: tuple[float, float]):
 def test_the_generator_alone_learns(tmp_path_factory: pytest.TempPathFactory):
     pool = Pool.load(make_pool(tmp_path_factory.mktemp("pool")))
     (stage,) = recipe("mmfa_mouths")
-    task = stage.task(replace(stage, size=SIDE), pool, torch.device("cpu"))
+    task = task_of(replace(stage, size=SIDE), pool, torch.device("cpu"))
     terms, exhibit = task.objective(task.batches(0, slice(0, 2)))
     assert terms.keys() == stage.weights.keys()
     assert exhibit["fake"].shape == exhibit["real"].shape == (4, 3, INNER, INNER)

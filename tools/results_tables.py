@@ -10,15 +10,14 @@ import json
 import sys
 from pathlib import Path
 
+from reenact.methods import METHODS, about
+
 ROOT = Path(__file__).parent.parent
-PAGES = ("README.md", *(f"src/reenact/weights/{name}/README.md" for name in ("mmfa", "sfd", "prior", "facevid2vid")))
+PAGES = ("README.md", *(f"src/reenact/weights/{name}/README.md" for name in METHODS))
 NAMES = {
     "still": "still portrait",
     "mesh_warp": "mesh warp by the true landmarks",
-    "facevid2vid": "facevid2vid, the yardstick",
-    "sfd": "sfd",
-    "prior": "prior",
-    "mmfa": "**mmfa**",
+    **{name: about(name).title for name in reversed(METHODS)},
 }
 COLUMNS = (
     ("L1", "l1", 3),

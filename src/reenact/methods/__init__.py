@@ -1,66 +1,84 @@
-"""One folder a method, the same files in each; and the recipes that train them: functions that return stages."""
+"""One folder a method, the same files in each (docs/methods/adding-a-method.md). This is the only list of them.
+
+A method's folder says what it is (`ABOUT`, here, without PyTorch), and `recipe.py` how it is trained. `METHOD` and
+`method(config)` are its part of the stages that all methods share; `RECIPES` are the functions that return stages, each under
+what follows the method's name at the command line ("" for the whole run).
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from reenact.core.errors import ReenactError
 
 if TYPE_CHECKING:
     from reenact.train.config import Stage
+    from reenact.train.recipe import Recipe
 
-RECIPES = {
-    "mmfa": "reenact.methods.mmfa.recipe:whole",
-    "mmfa_motion": "reenact.methods.mmfa.recipe:motion",
-    "mmfa_render": "reenact.methods.mmfa.recipe:render",
-    "mmfa_render256": "reenact.methods.mmfa.recipe:render256",
-    "mmfa_joint": "reenact.methods.mmfa.recipe:joint",
-    "mmfa_steady": "reenact.methods.mmfa.recipe:steady",
-    "mmfa_mouths": "reenact.methods.mmfa.recipe:mouths",
-    "mmfa_uncover": "reenact.methods.mmfa.recipe:uncover",
-    "mmfa_drawing": "reenact.methods.mmfa.recipe:drawing",
-    "mmfa_flow": "reenact.methods.mmfa.recipe:flow",
-    "mmfa_motion_anew": "reenact.methods.mmfa.recipe:form",
-    "mmfa_motion_without_vae": "reenact.methods.mmfa.recipe:without_vae",
-    "mmfa_motion_without_projection": "reenact.methods.mmfa.recipe:without_projection",
-    "mmfa_motion_in_camera": "reenact.methods.mmfa.recipe:in_camera",
-    "mmfa_motion_without_scale": "reenact.methods.mmfa.recipe:without_scale",
-    "mmfa_render_one_scale": "reenact.methods.mmfa.recipe:one_scale",
-    "mmfa_render_several_scales": "reenact.methods.mmfa.recipe:several_scales",
-    "mmfa_render_each_scale": "reenact.methods.mmfa.recipe:each_scale",
-    "mmfa_tiny": "reenact.methods.mmfa.recipe:tiny",
-    "facevid2vid": "reenact.methods.facevid2vid.recipe:whole",
-    "facevid2vid_motion": "reenact.methods.facevid2vid.recipe:motion",
-    "facevid2vid_render": "reenact.methods.facevid2vid.recipe:render",
-    "facevid2vid_render256": "reenact.methods.facevid2vid.recipe:render256",
-    "facevid2vid_joint": "reenact.methods.facevid2vid.recipe:joint",
-    "facevid2vid_steady": "reenact.methods.facevid2vid.recipe:steady",
-    "facevid2vid_through": "reenact.methods.facevid2vid.recipe:through",
-    "facevid2vid_drawing": "reenact.methods.facevid2vid.recipe:drawing",
-    "facevid2vid_tiny": "reenact.methods.facevid2vid.recipe:tiny",
-    "prior": "reenact.methods.prior.recipe:whole",
-    "prior_motion": "reenact.methods.prior.recipe:motion",
-    "prior_render": "reenact.methods.prior.recipe:render",
-    "prior_render256": "reenact.methods.prior.recipe:render256",
-    "prior_joint": "reenact.methods.prior.recipe:joint",
-    "prior_through": "reenact.methods.prior.recipe:through",
-    "prior_tiny": "reenact.methods.prior.recipe:tiny",
-    "sfd": "reenact.methods.sfd.recipe:whole",
-    "sfd_motion": "reenact.methods.sfd.recipe:motion",
-    "sfd_render": "reenact.methods.sfd.recipe:render",
-    "sfd_render256": "reenact.methods.sfd.recipe:render256",
-    "sfd_joint": "reenact.methods.sfd.recipe:joint",
-    "sfd_through": "reenact.methods.sfd.recipe:through",
-    "sfd_tiny": "reenact.methods.sfd.recipe:tiny",
-}
-"""name -> module:function; a name that ends in _tiny makes its own data where none is given"""
+METHODS = ("mmfa", "prior", "sfd", "facevid2vid")
+"""the folders; to add a method, add its name"""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A paper's claim of being better than its baseline, and where ours would show it."""
+
+    text: str
+    protocol: str
+    """of the results in which ours is looked up"""
+    figures: tuple[str, ...]
+    """keys of the results"""
+    percent: float | None = None
+    """the claimed relative change; None where no figure is known"""
+
+
+@dataclass(frozen=True)
+class About:
+    """What is said of a method without loading it."""
+
+    title: str
+    """in tables"""
+    paper: str
+    claims: tuple[Claim, ...] = ()
+    baseline: bool = False
+    """there to be compared with"""
+
+
+class Trained(Protocol):
+    """A method's recipe.py. It may have finish(model, pool) too -> what config.json is to say of an exported model."""
+
+    METHOD: Recipe
+    """in the form that ships"""
+    method: Callable[[Any], Recipe]
+    """(configuration) -> the same in another form"""
+    RECIPES: Mapping[str, Callable[[], Stage | tuple[Stage, ...]]]
+
+
+def about(name: str) -> About:
+    """What one of METHODS is. Needs no PyTorch."""
+    return import_module(f"reenact.methods.{name}").ABOUT
+
+
+def trained(name: str) -> Trained:
+    """How one of METHODS is trained."""
+    return cast(Trained, import_module(f"reenact.methods.{name}.recipe"))
+
+
+def recipe_names() -> list[str]:
+    """What `recipe` takes: mmfa, mmfa_motion, ..."""
+    return [f"{name}_{stage}" if stage else name for name in METHODS for stage in trained(name).RECIPES]
 
 
 def recipe(name: str) -> tuple[Stage, ...]:
-    """The stages of a recipe, in their order. Raises ReenactError where there is no such recipe."""
-    if name not in RECIPES:
-        raise ReenactError(f"there is no recipe {name!r}: take one of {', '.join(RECIPES)}")
-    module, function = RECIPES[name].split(":")
-    stages = getattr(import_module(module), function)()
+    """The stages of a recipe, in their order: of a method's name, or of that and one of its stages, as in mmfa_motion.
+
+    A name that ends in _tiny makes its own data where none is given. Raises ReenactError where there is no such recipe.
+    """
+    method, _, stage = name.partition("_")
+    if method not in METHODS or stage not in (known := trained(method).RECIPES):
+        raise ReenactError(f"there is no recipe {name!r}: take one of {', '.join(recipe_names())}")
+    stages = known[stage]()
     return stages if isinstance(stages, tuple) else (stages,)

@@ -13,7 +13,6 @@ import argparse
 import json
 from dataclasses import asdict
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import onnx
@@ -23,34 +22,27 @@ from torch import Tensor
 
 from reenact.core.errors import ReenactError
 from reenact.data.pool import Pool
-from reenact.methods.facevid2vid import recipe as facevid2vid
-from reenact.methods.mmfa import recipe as mmfa
-from reenact.methods.prior import recipe as prior
-from reenact.methods.sfd import recipe as sfd
+from reenact.methods import METHODS, Trained, trained
 from reenact.nn.graphs import Graph
 from reenact.nn.keypoint_method import KeypointMethod
+from reenact.train.recipe import RENDER_PARTS, parts
 from reenact.train.start import begin, images_seen, read_start
-from reenact.train.tasks import RENDER_PARTS, parts
 
 OPSET = 18
 SMALL = 64
 """tensors of fewer numbers stay fp32: they cost nothing, and constants among them must stay exact"""
-RECIPES: dict[str, ModuleType] = {"mmfa": mmfa, "facevid2vid": facevid2vid, "prior": prior, "sfd": sfd}
-"""each has build and METHOD, and may have finish(model, pool) -> what config.json is to say of it"""
-
-
 DRAWING = ("source.onnx", "field.onnx", "flow.onnx", "draw.onnx")
 """graphs that hold what draws"""
 READING = ("motion.onnx",)
 
 
-def load(recipe: ModuleType, runs: list[Path], drawing: Path | None = None) -> tuple[KeypointMethod, dict[str, int]]:
+def load(recipe: Trained, runs: list[Path], drawing: Path | None = None) -> tuple[KeypointMethod, dict[str, int]]:
     """The model with the averaged weights of these runs, a later run's before an earlier one's, and the images each has seen
     (shipped weights among them, which do not say, are left out). drawing: as `draw_as`.
 
     Raises ReenactError where a part of the model is in none of them.
     """
-    model = recipe.build()
+    model = recipe.METHOD.build()
     whole = parts(model, tuple(name for name, _ in model.named_children()))
     missing = set(whole)
     for run in runs:
@@ -130,7 +122,7 @@ def _drawn_as(model: KeypointMethod) -> dict[str, str]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("out", type=Path)
-    parser.add_argument("--method", choices=sorted(RECIPES), default="mmfa")
+    parser.add_argument("--method", choices=sorted(METHODS), default="mmfa")
     parser.add_argument("runs", type=Path, nargs="+", help="folders of the stages, in the order in which they were trained")
     # A regressor that has seen too little answers too small: on training people the true offsets of the lips are 1.2 times,
     # of the cheeks 1.5 times what is read (docs/log.md, 2026-11-21).
@@ -149,7 +141,7 @@ def main() -> None:
         help="renew the graph that reads in OUT and leave those that draw; what was measured on it must then be measured anew",
     )
     given = parser.parse_args()
-    recipe = RECIPES[given.method]
+    recipe = trained(given.method)
     try:
         if given.only_drawing and not (given.drawing and (given.out / "config.json").exists()):
             raise ReenactError("--only-drawing renews what draws in a folder of weights: name one, and --drawing RUN")
@@ -159,7 +151,8 @@ def main() -> None:
         model.amplify(given.expression_gain)
         if model.uncover is not None:
             model.uncover.sharpen(given.mask_gain)
-        more = recipe.finish(model, Pool.load(given.data)) if given.data and hasattr(recipe, "finish") else {}
+        finish = getattr(recipe, "finish", None)
+        more = finish(model, Pool.load(given.data)) if given.data and finish else {}
     except ReenactError as error:
         raise SystemExit(f"error: {error}") from None
     said = {"images_seen": seen, "expression_gain": given.expression_gain, **more}

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -20,9 +19,7 @@ from onnx import numpy_helper
 from torch import Tensor, nn
 
 from reenact.core.errors import ReenactError
-
-METHODS = {name: f"reenact.methods.{name}.recipe" for name in ("mmfa", "facevid2vid", "prior", "sfd")}
-"""name -> module whose `build` makes a fresh model"""
+from reenact.methods import METHODS, trained
 
 FOLDED = "onnx::"
 """how the exporter names what it has worked out of several weights"""
@@ -66,7 +63,7 @@ def read(folder: Path, pictures: Float[Tensor, "batch 3 size size"] | None = Non
     name = about.get("method")
     if name not in METHODS:
         raise ReenactError(f"{folder} holds weights of {name!r}, which no recipe trains: take one of {', '.join(METHODS)}")
-    model = import_module(METHODS[name]).build()
+    model = trained(name).METHOD.build()
     if about.get("backdrop", "drawn") == "drawn":
         model.uncover = None
     image = _noise(model.config.size) if pictures is None else _sized(pictures, model.config.size)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from jaxtyping import UInt8
@@ -15,11 +16,16 @@ from torch import Tensor, nn
 from reenact.core.errors import ReenactError
 from reenact.core.files import replaced
 
+if TYPE_CHECKING:
+    from reenact.train.recipe import Recipe
+
 Terms = Mapping[str, Tensor]
 """named, unweighted, scalar losses"""
 Shown = Mapping[str, Tensor]
 """what a critic is shown of a step: {} where there is none"""
 Tiles = list[UInt8[np.ndarray, "size size 3"]]
+FORMER_TASK = re.compile(r"^reenact\.recipes\.\w+\.make_")
+"""how runs of earlier versions wrote a task's name, before the name"""
 
 
 @dataclass(frozen=True)
@@ -62,13 +68,15 @@ class Stage:
     """One run of the loop. A recipe is a function that returns one or several of these."""
 
     name: str
-    task: Callable[..., Task]
-    """(stage, data, device) -> what the loop needs"""
+    task: str | Callable[..., Task]
+    """what is trained (train/tasks.py), or (stage, data, device) -> what the loop needs"""
     schedule: Schedule
     weights: Mapping[str, float]
     """of the objective's terms"""
     model: Any
     """the method's own frozen configuration"""
+    method: Callable[[Any], Recipe] | None = None
+    """(model) -> what the method brings to a task that is named"""
     size: int = 128
     """side of the pictures, px"""
     splits: tuple[str, ...] = ("train", "strain")
@@ -135,6 +143,7 @@ def same_settings(path: Path, stage: Stage, data: Mapping[str, Any]) -> None:
             part.write_text(json.dumps(settings, indent=1) + "\n")
         return
     before, now = _flat(json.loads(path.read_text())), _flat(settings)
+    before["task"] = FORMER_TASK.sub("", str(before.get("task")))
     for name in sorted(before.keys() | now.keys()):
         if before.get(name) != now.get(name):
             then = f"{name} = {before.get(name)}, not {now.get(name)}"
@@ -143,8 +152,8 @@ def same_settings(path: Path, stage: Stage, data: Mapping[str, Any]) -> None:
 
 def _settings(stage: Stage) -> dict[str, Any]:
     settings = asdict(stage)
-    del settings["machine"]
-    return settings | {"task": f"{stage.task.__module__}.{stage.task.__qualname__}"}
+    del settings["machine"], settings["method"]
+    return settings if isinstance(stage.task, str) else settings | {"task": f"{stage.task.__module__}.{stage.task.__qualname__}"}
 
 
 def _flat(value: Any, name: str = "") -> dict[str, Any]:

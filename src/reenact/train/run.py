@@ -19,6 +19,7 @@ from reenact.train.config import Machine, Stage, Task
 from reenact.train.loop import Tell, train
 from reenact.train.start import begin, read_start
 from reenact.train.state import CHECKPOINT
+from reenact.train.tasks import task_of
 from reenact.train.tensors import read_tensors
 from reenact.train.workers import Workers, gather
 
@@ -67,7 +68,7 @@ def run(stages: Sequence[Stage], data: Any, out: Path, minutes: float = math.inf
 def make(stage: Stage, stages: Sequence[Stage], data: Any, out: Path, workers: Workers) -> Task:
     """A stage's task, seeded, and filled from what it starts from. Raises ReenactError where a start fits nothing."""
     torch.manual_seed(stage.seed)
-    task = stage.task(stage, data, workers.device)
+    task = task_of(stage, data, workers.device)
     for path in stage.start:
         if not begin(task.trained, task.adopt(read_start(Path(path), examples(data)))) and len(stages) == 1:
             raise ReenactError(f"{path} holds none of {', '.join(task.trained)}: start from a run of the same stage")

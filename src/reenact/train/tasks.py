@@ -178,6 +178,28 @@ def uncover_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device)
     return _part_task(method, stage, pool, device, "uncover", step)
 
 
+TASKS: Mapping[str, Callable[[Recipe, Stage, Pool, torch.device], Task]] = {
+    "motion": motion_task,
+    "steady": steady_task,
+    "render": render_task,
+    "joint": joint_task,
+    "through": through_task,
+    "drawing": drawing_task,
+    "flow": flow_task,
+    "windows": windows_task,
+    "uncover": uncover_task,
+}
+"""what `Stage.task` may name"""
+
+
+def task_of(stage: Stage, data: Any, device: torch.device) -> Task:
+    """A stage, made: by its own function, or by the named task out of what its method brings."""
+    if not isinstance(stage.task, str):
+        return stage.task(stage, data, device)
+    assert stage.method is not None, "a named task wants a method"
+    return TASKS[stage.task](stage.method(stage.model), stage, data, device)
+
+
 def _part_task(
     method: Recipe,
     stage: Stage,

@@ -20,9 +20,10 @@ from reenact.evaluate.control_table import CONTROL_COLUMNS
 from reenact.evaluate.curves import line_chart
 from reenact.evaluate.report.codec import codec_section
 from reenact.evaluate.report.others import other_section
-from reenact.evaluate.report.published import CLAIMS, PUBLISHED, Claim
+from reenact.evaluate.report.published import PUBLISHED
 from reenact.evaluate.results import LOWER_IS_BETTER, METRICS
 from reenact.media.image import read_image
+from reenact.methods import METHODS, Claim, about
 
 FLOORS = ("still", "mesh_warp")
 FREE_FOR_FLOORS = frozenset({"csim_sface", "csim_arcface", "background", "seam", "jitter_ratio", "detection_rate"})
@@ -227,7 +228,7 @@ def _yaw_charts(mean: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def _claims(reports: Sequence[Mapping[str, Any]], baseline: str) -> str:
-    rows = "".join(_claim_row(claim, reports, baseline) for claim in CLAIMS)
+    rows = "".join(_claim_row(name, claim, reports, baseline) for name in METHODS for claim in about(name).claims)
     return (
         f"<h2>What the papers claim, and ours</h2><p>Relative change against <b>{escape(baseline)}</b> in the same table. "
         "The papers' networks and data are others than ours; equal bandwidth is not checked here.</p>"
@@ -236,19 +237,19 @@ def _claims(reports: Sequence[Mapping[str, Any]], baseline: str) -> str:
     )
 
 
-def _claim_row(claim: Claim, reports: Sequence[Mapping[str, Any]], baseline: str) -> str:
+def _claim_row(method: str, claim: Claim, reports: Sequence[Mapping[str, Any]], baseline: str) -> str:
     found = []
     for report in reports:
         mean = report["mean"]
-        if report["protocol"] != claim.protocol or claim.method not in mean or baseline not in mean:
+        if report["protocol"] != claim.protocol or method not in mean or baseline not in mean:
             continue
         for key in claim.figures:
-            value, base = mean[claim.method].get(key), mean[baseline].get(key)
+            value, base = mean[method].get(key), mean[baseline].get(key)
             if value is not None and base:
                 found.append(f"{METRICS[key][0]} {gain(value, base):+.1f} %")
     claimed = "-" if claim.percent is None else f"{claim.percent:+g} %"
-    ours = "; ".join(found) or f"not measured: no {claim.protocol} results with both {claim.method} and {baseline}"
-    cells = (claim.method, claim.paper, claim.text, claimed, ours)
+    ours = "; ".join(found) or f"not measured: no {claim.protocol} results with both {method} and {baseline}"
+    cells = (method, about(method).paper, claim.text, claimed, ours)
     return "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>"
 
 

@@ -1,4 +1,4 @@
-"""What others print: claims of the three papers, and figures of peers. None of it was measured here.
+"""Figures of peers. None of it was measured here; what the papers of our methods claim is said in their folders.
 
 Every figure is second-hand where its source says so. Protocols differ between the tables: none of these figures may be
 compared with ours; they say what order of size to expect.
@@ -7,45 +7,6 @@ compared with ours; they say what order of size to expect.
 from __future__ import annotations
 
 from dataclasses import dataclass
-
-
-@dataclass(frozen=True)
-class Claim:
-    """A paper's claim of being better than its baseline, and where ours would show it."""
-
-    method: str
-    paper: str
-    text: str
-    protocol: str
-    """of the results in which ours is looked up"""
-    figures: tuple[str, ...]
-    """keys of the results"""
-    percent: float | None
-    """the claimed relative change; None where no figure is known"""
-
-
-CLAIMS = (
-    Claim("prior", "arXiv 2304.14471", "average keypoint distance -7 % at equal bandwidth", "self", ("akd_68", "akd_mesh"), -7.0),
-    Claim(
-        "prior",
-        "arXiv 2304.14471",
-        "emotion embedding distance -15 % at equal bandwidth",
-        "self",
-        ("emotion", "emotion_l2"),
-        -15.0,
-    ),
-    Claim("mmfa", "arXiv 2603.04302", "best FID across identities (no figure known)", "cross", ("fid", "kid"), None),
-    Claim(
-        "mmfa",
-        "arXiv 2603.04302",
-        "best identity across identities (no figure known)",
-        "cross",
-        ("csim_arcface", "csim_sface"),
-        None,
-    ),
-    Claim("sfd", "arXiv 2501.17718", "best identity (no figure known)", "cross", ("csim_arcface", "csim_sface"), None),
-    Claim("sfd", "arXiv 2501.17718", "best motion (no figure known)", "cross", ("aed_exp", "ard"), None),
-)
 
 
 @dataclass(frozen=True)

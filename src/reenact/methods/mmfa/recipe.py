@@ -7,14 +7,13 @@ A stage is one function that returns its configuration, and a task (train/tasks.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 
 import torch
 from torch import Tensor
 
-from reenact.data.pool import Pool
 from reenact.faces.points import template
 from reenact.faces.pose import canonical_face
 from reenact.methods.matting import backed
@@ -25,18 +24,8 @@ from reenact.nn.sizes import Scales
 from reenact.objectives import adversary, uncovering, windows
 from reenact.objectives.self_reenactment import RENDER_WEIGHTS
 from reenact.objectives.steadying import TREMBLE_WEIGHTS
-from reenact.train.config import Schedule, Stage, Task
-from reenact.train.tasks import (
-    Recipe,
-    drawing_task,
-    flow_task,
-    joint_task,
-    motion_task,
-    render_task,
-    steady_task,
-    uncover_task,
-    windows_task,
-)
+from reenact.train.config import Schedule, Stage
+from reenact.train.recipe import Recipe
 
 WHOLE = Config(offsets="without_pose", code="gaussian")
 """what ships: offsets that cannot imitate a pose, a Gaussian expression code; what the head uncovers is a plate's"""
@@ -55,23 +44,12 @@ def method(config: Config) -> Recipe:
 METHOD = method(WHOLE)
 
 
-def make_motion(stage: Stage, pool: Pool, device: torch.device) -> Task:
-    return motion_task(method(stage.model), stage, pool, device)
-
-
-def make_render(stage: Stage, pool: Pool, device: torch.device) -> Task:
-    return render_task(method(stage.model), stage, pool, device)
-
-
-def make_joint(stage: Stage, pool: Pool, device: torch.device) -> Task:
-    return joint_task(method(stage.model), stage, pool, device)
-
-
 def motion() -> Stage:
     """Stage one: pictures in two looks, against the teacher's reading."""
     return Stage(
         name="motion",
-        task=make_motion,
+        method=method,
+        task="motion",
         schedule=Schedule(images=100_000, batch=64, learning_rate=8e-4, save_every=8_000),
         weights=motion_weights(WHOLE),
         model=WHOLE,
@@ -85,7 +63,8 @@ def render() -> Stage:
     """Stage two: one frame of a clip moved to another by the teacher's keypoints."""
     return Stage(
         name="render",
-        task=make_render,
+        method=method,
+        task="render",
         schedule=Schedule(images=13_000, batch=16, learning_rate=5e-4, warm_up=1_300, save_every=2_000, log_every=500),
         weights=RENDER_WEIGHTS,
         model=WHOLE,
@@ -103,30 +82,22 @@ def joint() -> Stage:
     """Stage three: everything, driven by what the method itself reads."""
     schedule = Schedule(images=5_600, batch=8, learning_rate=2e-4, warm_up=240, save_every=480, log_every=80)
     weights, after = joint_weights(motion_weights(WHOLE)), ("motion", "render256")
-    stage = replace(render256(), name="joint", task=make_joint, schedule=schedule, weights=weights, after=after)
+    stage = replace(render256(), name="joint", task="joint", schedule=schedule, weights=weights, after=after)
     return replace(stage, same_motion=0.15, mouths=0.2)
-
-
-def make_windows(stage: Stage, pool: Pool, device: torch.device) -> Task:
-    return windows_task(method(stage.model), stage, pool, device)
 
 
 def mouths() -> Stage:
     """Stage four: the generator alone, window by window, on pairs whose mouths lie far apart."""
     schedule = Schedule(images=64_000, batch=16, learning_rate=2e-4, warm_up=640, save_every=8_000, log_every=800)
-    stage = replace(render256(), name="mouths", task=make_windows, schedule=schedule, weights=windows.WEIGHTS, after=("joint",))
+    stage = replace(render256(), name="mouths", task="windows", schedule=schedule, weights=windows.WEIGHTS, after=("joint",))
     return replace(stage, wide=0.3, mouths=0.6)
-
-
-def make_steady(stage: Stage, pool: Pool, device: torch.device) -> Task:
-    return steady_task(method(stage.model), stage, pool, device)
 
 
 def steady() -> Stage:
     """After stage three, before what draws learns on: the reading alone, at a fifth of its first rate, steadier."""
     schedule = Schedule(images=100_000, batch=48, learning_rate=1.5e-4, warm_up=2_000, save_every=8_000)
     weights = steady_weights(motion_weights(WHOLE))
-    return replace(motion(), name="steady", task=make_steady, schedule=schedule, weights=weights, after=("joint",))
+    return replace(motion(), name="steady", task="steady", schedule=schedule, weights=weights, after=("joint",))
 
 
 def steady_weights(motion: Mapping[str, float]) -> dict[str, float]:
@@ -136,44 +107,32 @@ def steady_weights(motion: Mapping[str, float]) -> dict[str, float]:
     return kept | TREMBLE_WEIGHTS
 
 
-def through(joint: Stage, task: Callable[..., Task]) -> Stage:
+def through(joint: Stage) -> Stage:
     """Instead of stage three, for a method that is to draw with another one's weights: what it reads is taught by what is drawn,
     and what draws stands still (so it needs no critic)."""
     weights = {name: weight for name, weight in joint.weights.items() if name not in adversary.WEIGHTS}
-    return replace(joint, name="through", task=task, weights=weights, after=("motion", "render256"))
-
-
-def make_drawing(stage: Stage, pool: Pool, device: torch.device) -> Task:
-    return drawing_task(method(stage.model), stage, pool, device)
+    return replace(joint, name="through", task="through", weights=weights, after=("motion", "render256"))
 
 
 def drawing() -> Stage:
     """Stage five: everything that draws, whole pictures again, with more weight on whose face it is, which windows blur."""
     schedule = Schedule(images=9_600, batch=8, learning_rate=2e-4, warm_up=240, save_every=1_200, log_every=80)
-    stage = replace(render256(), name="drawing", task=make_drawing, schedule=schedule, after=("mouths", "uncover"))
+    stage = replace(render256(), name="drawing", task="drawing", schedule=schedule, after=("mouths", "uncover"))
     weights = RENDER_WEIGHTS | adversary.WEIGHTS | LAST_WEIGHTS
     return replace(stage, weights=weights, same_motion=0.15, mouths=0.4)
-
-
-def make_flow(stage: Stage, pool: Pool, device: torch.device) -> Task:
-    return flow_task(method(stage.model), stage, pool, device)
 
 
 def flow() -> Stage:
     """After a change of what is read: the expression decoder and all that draws but the generator learn to follow it. Codes,
     and with them the codec, stay as they are; a critic would only dot edges (docs/log.md)."""
     weights = {name: weight for name, weight in (RENDER_WEIGHTS | LAST_WEIGHTS).items() if name not in adversary.WEIGHTS}
-    return replace(drawing(), name="flow", task=make_flow, weights=weights, after=("steady", "uncover"))
-
-
-def make_uncover(stage: Stage, pool: Pool, device: torch.device) -> Task:
-    return uncover_task(method(stage.model), stage, pool, device)
+    return replace(drawing(), name="flow", task="flow", weights=weights, after=("steady", "uncover"))
 
 
 def uncover() -> Stage:
     """Before stage five: the mask alone that shows the plate where the head has uncovered it, on pairs that lie far apart."""
     schedule = Schedule(images=12_000, batch=16, learning_rate=1e-3, warm_up=640, save_every=2_400, log_every=320)
-    stage = replace(render256(), name="uncover", task=make_uncover, schedule=schedule, weights=uncovering.WEIGHTS, wide=0.7)
+    stage = replace(render256(), name="uncover", task="uncover", schedule=schedule, weights=uncovering.WEIGHTS, wide=0.7)
     return replace(stage, mouths=0.0, after=("mouths",))
 
 
@@ -209,15 +168,16 @@ def anew(found: Mapping[str, Tensor], fresh: Mapping[str, Tensor], names: tuple[
     return kept | {name: value for name, value in fresh.items() if name.startswith(names)}
 
 
-def make_form(stage: Stage, pool: Pool, device: torch.device) -> Task:
-    return motion_task(replace(method(stage.model), adopt=anew), stage, pool, device)
+def method_anew(config: Config) -> Recipe:
+    """The method, its expression heads from nothing."""
+    return replace(method(config), adopt=anew)
 
 
 def form(config: Config = WHOLE) -> Stage:
     """The motion stage of this form, for the ablation: same start, same pictures, same schedule
     (experiments/mmfa_ablation.py)."""
     schedule = replace(motion().schedule, images=32_000)
-    return replace(motion(), task=make_form, schedule=schedule, weights=motion_weights(config), model=config)
+    return replace(motion(), method=method_anew, schedule=schedule, weights=motion_weights(config), model=config)
 
 
 def without_vae() -> Stage:
@@ -238,15 +198,16 @@ def without_scale() -> Stage:
     return form(replace(WHOLE, offsets="free", transform="facevid2vid"))
 
 
-def make_drawn(stage: Stage, pool: Pool, device: torch.device) -> Task:
-    return render_task(replace(method(stage.model), adopt=partial(anew, names=GENERATOR)), stage, pool, device)
+def method_redrawn(config: Config) -> Recipe:
+    """The method, its generator from nothing."""
+    return replace(method(config), adopt=partial(anew, names=GENERATOR))
 
 
 def drawn_in(scales: Scales) -> Stage:
     """The drawing stage at 128 px of a generator of these scales, for the ablation: same start, same pairs, same schedule."""
     schedule = replace(render().schedule, images=2_400, warm_up=240, save_every=1_200)
     weights = RENDER_WEIGHTS | ({"scales": SCALES_WEIGHT} if scales == "each" else {})
-    return replace(render(), task=make_drawn, schedule=schedule, weights=weights, model=replace(WHOLE, scales=scales))
+    return replace(render(), method=method_redrawn, schedule=schedule, weights=weights, model=replace(WHOLE, scales=scales))
 
 
 def one_scale() -> Stage:
@@ -280,3 +241,26 @@ def shortened(motion: Stage, render: Stage, joint: Stage) -> tuple[Stage, ...]:
         replace(render, schedule=drawn, size=64),
         replace(joint, schedule=replace(drawn, images=16), size=64, after=("motion", "render")),
     )
+
+
+RECIPES = {
+    "": whole,
+    "motion": motion,
+    "render": render,
+    "render256": render256,
+    "joint": joint,
+    "steady": steady,
+    "mouths": mouths,
+    "uncover": uncover,
+    "drawing": drawing,
+    "flow": flow,
+    "motion_anew": form,
+    "motion_without_vae": without_vae,
+    "motion_without_projection": without_projection,
+    "motion_in_camera": in_camera,
+    "motion_without_scale": without_scale,
+    "render_one_scale": one_scale,
+    "render_several_scales": several_scales,
+    "render_each_scale": each_scale,
+    "tiny": tiny,
+}

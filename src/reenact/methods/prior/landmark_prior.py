@@ -30,7 +30,7 @@ from reenact.methods.prior.config import Config
 from reenact.methods.prior.face import Face, FacePrior, Reading, fitted, neutral_faces
 from reenact.methods.prior.model import Prior
 from reenact.methods.prior.objective import MotionObjective
-from reenact.train.tasks import RENDER_PARTS, Recipe
+from reenact.train.recipe import RENDER_PARTS, Recipe
 
 IRIS_MIRROR = np.array([473, 476, 475, 474, 477, 468, 471, 470, 469, 472])
 """of the mesh points 468 to 477: centre and rim of the right iris, then of the left"""

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,8 +26,8 @@ from reenact.methods.prior.face import Face
 from reenact.methods.prior.landmark_prior import LandmarkPrior, recipe
 from reenact.methods.prior.model import Prior
 from reenact.methods.prior.objective import MOTION_WEIGHTS
-from reenact.train.config import Stage, Task
-from reenact.train.tasks import joint_task, motion_task, render_task, through_task
+from reenact.train.config import Stage
+from reenact.train.recipe import Recipe
 
 WIDE = 0.8
 """ours: share of pairs whose poses and looks lie far apart; .5 in the other methods"""
@@ -35,10 +37,10 @@ IRIS_LIDS = ((slice(468, 473), [159, 145, 33, 133]), (slice(473, 478), [386, 374
 """where they lie in the mean face, until it is fitted: midway between lids and corners (faces/points.py)"""
 
 
-def build() -> Prior:
+def build(config: Config | None = None) -> Prior:
     """A fresh model on the mean face, which does not know yet how people and expressions differ."""
-    face = canonical_face()
-    return backed(Prior(Config(), torch.from_numpy(template(face.points)), _mean_face(Config())))
+    config = config or Config()
+    return backed(Prior(config, torch.from_numpy(template(canonical_face().points)), _mean_face(config)))
 
 
 def fit(model: Prior, pool: Pool) -> None:
@@ -64,49 +66,40 @@ def adopt(found: Mapping[str, Tensor], fresh: Mapping[str, Tensor]) -> Mapping[s
     return {**kept, **own}
 
 
-METHOD = recipe(build, prepare=fit, adopt=adopt)
+def method(config: Config) -> Recipe:
+    """The recipe for a model of this configuration."""
+    return recipe(partial(build, config), prepare=fit, adopt=adopt)
 
 
-def make_motion(stage: Stage, pool: Pool, device: torch.device) -> Task:
-    return motion_task(METHOD, stage, pool, device)
-
-
-def make_render(stage: Stage, pool: Pool, device: torch.device) -> Task:
-    return render_task(METHOD, stage, pool, device)
-
-
-def make_joint(stage: Stage, pool: Pool, device: torch.device) -> Task:
-    return joint_task(METHOD, stage, pool, device)
-
-
-def make_through(stage: Stage, pool: Pool, device: torch.device) -> Task:
-    return through_task(METHOD, stage, pool, device)
+METHOD = method(Config())
+OWN: dict[str, Any] = {"method": method, "model": Config()}
+"""what a stage of mmfa needs to be one of this method"""
 
 
 def motion() -> Stage:
     """Stage one, as mmfa's, on its own terms."""
     schedule = replace(mmfa.motion().schedule, learning_rate=6e-4)
-    return replace(mmfa.motion(), task=make_motion, schedule=schedule, weights=MOTION_WEIGHTS, model=Config())
+    return replace(mmfa.motion(), **OWN, schedule=schedule, weights=MOTION_WEIGHTS)
 
 
 def render() -> Stage:
     """Stage two, as mmfa's, on wider pairs."""
-    return replace(mmfa.render(), task=make_render, model=Config(), wide=WIDE)
+    return replace(mmfa.render(), **OWN, wide=WIDE)
 
 
 def render256() -> Stage:
     """Stage two at full size, as mmfa's, on wider pairs."""
-    return replace(mmfa.render256(), task=make_render, model=Config(), wide=WIDE)
+    return replace(mmfa.render256(), **OWN, wide=WIDE)
 
 
 def joint() -> Stage:
     """Stage three, as mmfa's, on its own terms and wider pairs."""
-    return replace(mmfa.joint(), task=make_joint, weights=mmfa.joint_weights(MOTION_WEIGHTS), model=Config(), wide=WIDE)
+    return replace(mmfa.joint(), **OWN, weights=mmfa.joint_weights(MOTION_WEIGHTS), wide=WIDE)
 
 
 def through() -> Stage:
     """Instead of stage three, with mmfa's drawing as it is."""
-    return mmfa.through(joint(), make_through)
+    return mmfa.through(joint())
 
 
 def whole() -> tuple[Stage, ...]:
@@ -117,3 +110,14 @@ def whole() -> tuple[Stage, ...]:
 def tiny() -> tuple[Stage, ...]:
     """Every stage for 20 steps or fewer, as mmfa's."""
     return mmfa.shortened(motion(), render(), joint())
+
+
+RECIPES = {
+    "": whole,
+    "motion": motion,
+    "render": render,
+    "render256": render256,
+    "joint": joint,
+    "through": through,
+    "tiny": tiny,
+}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -27,8 +28,8 @@ from reenact.methods.sfd.objective import KNOWN_AS, MOMENT, MOTION_WEIGHTS, PERS
 from reenact.methods.sfd.parts import IDENTITY
 from reenact.methods.sfd.space import off_orthonormal
 from reenact.methods.sfd.turn import directions, turn
-from reenact.train.config import Schedule, Stage, Task
-from reenact.train.tasks import RENDER_PARTS, Recipe, joint_task, motion_task, render_task, through_task
+from reenact.train.config import Schedule, Stage
+from reenact.train.recipe import RENDER_PARTS, Recipe
 
 TURNED_EVERY = 12
 """ours: every which frame is looked at where the directions are turned"""
@@ -55,48 +56,37 @@ def method(config: Config) -> Recipe:
     )
 
 
-def make_motion(stage: Stage, pool: Pool, device: torch.device) -> Task:
-    return motion_task(method(stage.model), stage, pool, device)
-
-
-def make_render(stage: Stage, pool: Pool, device: torch.device) -> Task:
-    return render_task(replace(method(stage.model), render_parts=RENDER_PARTS), stage, pool, device)
-
-
-def make_joint(stage: Stage, pool: Pool, device: torch.device) -> Task:
-    return joint_task(method(stage.model), stage, pool, device)
-
-
-def make_through(stage: Stage, pool: Pool, device: torch.device) -> Task:
-    return through_task(method(stage.model), stage, pool, device)
+def method_drawn(config: Config) -> Recipe:
+    """The same without the correction of the flow, which descriptors drive: of stages driven by the teacher's keypoints."""
+    return replace(method(config), render_parts=RENDER_PARTS)
 
 
 def motion() -> Stage:
     """Stage one, as mmfa's, on its own terms."""
     schedule = Schedule(images=100_000, batch=64, learning_rate=4e-4, save_every=8_000)
-    stage = replace(mmfa.motion(), task=make_motion, schedule=schedule, weights=MOTION_WEIGHTS, model=Config())
+    stage = replace(mmfa.motion(), **OWN, schedule=schedule, weights=MOTION_WEIGHTS)
     return replace(stage, same_motion=0.25)
 
 
 def render() -> Stage:
     """Stage two, as mmfa's."""
-    return replace(mmfa.render(), task=make_render, model=Config())
+    return replace(mmfa.render(), **OWN | DRAWN)
 
 
 def render256() -> Stage:
     """Stage two at full size, as mmfa's."""
-    return replace(mmfa.render256(), task=make_render, model=Config())
+    return replace(mmfa.render256(), **OWN | DRAWN)
 
 
 def joint() -> Stage:
     """Stage three, as mmfa's, on its own terms; what keeps identity and motion apart weighs as much as before."""
     weights = mmfa.joint_weights(MOTION_WEIGHTS) | {name: MOTION_WEIGHTS[name] for name in SPLIT_TERMS}
-    return replace(mmfa.joint(), task=make_joint, weights=weights, model=Config())
+    return replace(mmfa.joint(), **OWN, weights=weights)
 
 
 def through() -> Stage:
     """Instead of stage three, with mmfa's drawing as it is."""
-    return mmfa.through(joint(), make_through)
+    return mmfa.through(joint())
 
 
 def whole() -> tuple[Stage, ...]:
@@ -189,3 +179,15 @@ def finish(model: Sfd, pool: Pool) -> dict[str, list[str]]:
 
 
 METHOD = method(Config())
+OWN: dict[str, Any] = {"method": method, "model": Config()}
+"""what a stage of mmfa needs to be one of this method"""
+DRAWN = {"method": method_drawn}
+RECIPES = {
+    "": whole,
+    "motion": motion,
+    "render": render,
+    "render256": render256,
+    "joint": joint,
+    "through": through,
+    "tiny": tiny,
+}
