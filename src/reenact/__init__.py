@@ -16,6 +16,8 @@ from reenact.motion.transfer import transfer
 from reenact.pipeline.animate import Report, animate, animate_file
 from reenact.runtime.onnx_method import load
 
+__version__ = "0.1.0"
+
 __all__ = [
     "Image",
     "Method",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import importlib.metadata
 import sys
 import traceback
 import warnings
@@ -15,6 +14,7 @@ from typing import Annotated, Any
 
 import typer
 
+from reenact import __version__
 from reenact.core.errors import ReenactError
 from reenact.pipeline.animate import Progress
 
@@ -82,7 +82,7 @@ def top(
     """One portrait photo and a driving video: that person, moving. On an ordinary CPU."""
     del debug  # taken out before the arguments are read (cli/__init__.py): it stands here for --help
     if version:
-        typer.echo(f"reenact {importlib.metadata.version('reenact')}")
+        typer.echo(f"reenact {__version__}")
         raise typer.Exit
 
 
