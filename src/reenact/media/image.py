@@ -6,6 +6,7 @@ white, gray and palette expanded, 16 bits reduced to 8.
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -25,22 +26,45 @@ FORMATS: dict[str, tuple[str, dict[str, int]]] = {
     ".webp": ("WEBP", {"quality": 95}),
 }
 """ours: at quality 95 the loss is not seen"""
+SIDE_MAX = 8000
+"""px a side: what the error advises where Pillow's own bound is met"""
+PIXELS_MAX = 40_000_000
+"""ours: of a photo that was sent to us, 120 MB decoded; phones take 12 to 50 megapixels"""
+UPLOADED = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "MPO", "AVIF")
+"""formats that are opened when they come from somewhere else; Pillow knows forty, some of which start other programs"""
 
 
 def read_image(path: str | os.PathLike[str]) -> Image:
     """The photo at `path`, upright RGB. Raises ReenactError for what is missing, empty, damaged or not a photo."""
     path = check_readable(path, "photo")
+    return _decoded(path, str(path))
+
+
+def decode_image(data: bytes, name: str = "the photo", pixels: int = PIXELS_MAX) -> Image:
+    """The same for a photo in memory that somebody sent. pixels: more than that is refused before it is decoded.
+
+    name: what the error calls it. Raises ReenactError for what is empty, too large, damaged or not a photo.
+    """
+    if not data:
+        raise ReenactError(f"{name}: the file is empty; give another photo")
+    return _decoded(io.BytesIO(data), name, pixels, UPLOADED)
+
+
+def _decoded(source: Path | io.BytesIO, name: str, pixels: int | None = None, formats: tuple[str, ...] | None = None) -> Image:
     try:
-        with PILImage.open(path) as picture:
+        with PILImage.open(source, formats=formats) as picture:
+            if pixels is not None and picture.width * picture.height > pixels:
+                raise PILImage.DecompressionBombError
             picture.load()
             return _as_rgb(ImageOps.exif_transpose(picture))
     except UnidentifiedImageError:
-        raise ReenactError(f"{path}: not a photo that can be read; save it as JPEG or PNG") from None
+        raise ReenactError(f"{name}: not a photo that can be read; save it as JPEG or PNG") from None
     except PILImage.DecompressionBombError:
-        raise ReenactError(f"{path}: the photo is too large; scale it to 8000 pixels a side or fewer") from None
+        side = SIDE_MAX if pixels is None else int(pixels**0.5)
+        raise ReenactError(f"{name}: the photo is too large; scale it to {side} pixels a side or fewer") from None
     except (OSError, SyntaxError, ValueError) as error:
         reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise ReenactError(f"{path}: the photo is damaged ({reason}); save it again as JPEG or PNG") from None
+        raise ReenactError(f"{name}: the photo is damaged ({reason}); save it again as JPEG or PNG") from None
 
 
 def write_image(path: str | os.PathLike[str], image: Image, *, finish: Callable[[Path], None] | None = None) -> None:

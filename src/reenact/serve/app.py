@@ -1,0 +1,335 @@
+"""The routes. `build` gives the ASGI application, `Server` holds what it is made of."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib.metadata
+import json
+import mimetypes
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
+from starlette.routing import Mount, Route, WebSocketRoute
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp
+from starlette.websockets import WebSocket
+
+from reenact.animate.driver import ALIGNMENTS, expression_map
+from reenact.animate.expression import PRESETS, SPREAD_MIN
+from reenact.animate.parts import NAMES as PARTS
+from reenact.animate.studio import Engine
+from reenact.core.errors import ReenactError
+from reenact.faces.blendshapes import BLENDSHAPE_NAMES
+from reenact.runtime.onnx_method import OnnxMethod
+from reenact.serve.auth import Guard
+from reenact.serve.files import Files
+from reenact.serve.jobs import FINAL, Job, Jobs, QueueFull
+from reenact.serve.limits import read_form, read_json
+from reenact.serve.live_socket import LiveSocket, Rooms, finish_recording, watch
+from reenact.serve.portraits import Portraits, Sent
+from reenact.serve.seats import Seats
+from reenact.serve.settings import Settings
+
+STATIC = Path(__file__).resolve().parent / "static"
+OPENAPI = Path(__file__).resolve().parent / "openapi.json"
+TIDY_SECONDS = 5.0
+COMMENT_SECONDS = 15.0
+"""a comment on a silent stream of events, so that nobody between takes it for dead"""
+
+
+@dataclass(frozen=True)
+class Server:
+    """Everything that lives as long as the server."""
+
+    settings: Settings
+    seats: Seats
+    portraits: Portraits
+    files: Files
+    jobs: Jobs
+
+    @staticmethod
+    def make(settings: Settings, size: int = 256) -> Server:
+        """size: side of the method's crops, px. Raises ReenactError where the folder cannot be made."""
+        settings.check()
+        try:
+            settings.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            engine = Engine(settings.method, settings.device, settings.threads, settings.background)
+            seats = Seats(engine, settings.sessions, settings.smooth)
+            jobs = Jobs(settings.folder, engine, settings.jobs, settings.max_minutes, lambda: seats.drawing)
+            files = Files(settings.folder, settings.max_video_mb)
+        except OSError as error:
+            raise ReenactError(f"{settings.folder}: cannot be used ({error.strerror}); choose another --folder") from None
+        return Server(settings, seats, Portraits(size, settings.threads), files, jobs)
+
+    @property
+    def rooms(self) -> Rooms:
+        return Rooms(self.settings, self.seats, self.portraits, self.jobs)
+
+    async def tidy(self) -> None:
+        """What is too old goes; sessions without a page end, their recordings are kept."""
+        while True:
+            await asyncio.sleep(TIDY_SECONDS)
+            for live in self.seats.lives:
+                if live.recorder is not None and (live.left is not None or not live.recorder.running) and live.outbox is None:
+                    await finish_recording(live, self.jobs)
+            await self.seats.tidy()
+            self.portraits.tidy()
+            keep = self.settings.keep_hours * 3600
+            await asyncio.to_thread(self.files.tidy, keep)
+            await self.jobs.tidy(keep)
+
+    async def warm(self) -> None:
+        """Loads the method; what goes wrong is told by /readyz."""
+        try:
+            await asyncio.to_thread(self.seats.warm)
+        except ReenactError as error:
+            self.seats.failed = str(error)
+
+
+def build(server: Server) -> ASGIApp:
+    """The application, with its guard around it."""
+    mimetypes.add_type("text/javascript", ".mjs")
+    mimetypes.add_type("text/javascript", ".js")
+    routes = Routes(server)
+    app = Starlette(
+        routes=routes.all(),
+        lifespan=_lifespan(server),
+        exception_handlers={HTTPException: _http_error, ReenactError: _reenact_error},  # type: ignore[dict-item]
+    )
+    return Guard(app, server.settings)
+
+
+def _lifespan(server: Server) -> Callable[[Starlette], contextlib.AbstractAsyncContextManager[None]]:
+    @contextlib.asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        tasks = [asyncio.create_task(one) for one in (server.warm(), server.jobs.run(), server.tidy())]
+        try:
+            yield
+        finally:
+            for task in tasks[1:]:
+                task.cancel()
+            await server.jobs.stop()
+            for live in server.seats.lives:
+                if live.recorder is not None:
+                    await finish_recording(live, server.jobs)
+            await server.seats.end_all()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    return lifespan
+
+
+async def _http_error(_: Request, error: HTTPException) -> Response:
+    return JSONResponse({"error": str(error.detail)}, error.status_code, headers=error.headers)
+
+
+async def _reenact_error(_: Request, error: ReenactError) -> Response:
+    return JSONResponse({"error": str(error)}, 422)
+
+
+class Routes:
+    """One function a route."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+
+    def all(self) -> list[Route | Mount | WebSocketRoute]:
+        """Every route there is; openapi.json describes those under /api and the two of health."""
+        return [
+            Route("/", self.page, methods=["GET"]),
+            Route("/view", self.view, methods=["GET"]),
+            Route("/healthz", self.healthy, methods=["GET"]),
+            Route("/readyz", self.is_ready, methods=["GET"]),
+            Route("/api/info", self.info, methods=["GET"]),
+            Route("/api/openapi.json", self.openapi, methods=["GET"]),
+            Route("/api/portraits", self.add_portrait, methods=["POST"]),
+            Route("/api/portraits/{id}", self.remove_portrait, methods=["DELETE"]),
+            Route("/api/portraits/{id}/picture", self.portrait_picture, methods=["GET"]),
+            Route("/api/files", self.add_file, methods=["POST"]),
+            Route("/api/files/{id}", self.remove_file, methods=["DELETE"]),
+            Route("/api/jobs", self.list_jobs, methods=["GET"]),
+            Route("/api/jobs", self.add_job, methods=["POST"]),
+            Route("/api/jobs/{id}", self.job, methods=["GET"]),
+            Route("/api/jobs/{id}", self.remove_job, methods=["DELETE"]),
+            Route("/api/jobs/{id}/events", self.events, methods=["GET"]),
+            Route("/api/jobs/{id}/result", self.result, methods=["GET"]),
+            WebSocketRoute("/api/live", self.live),
+            WebSocketRoute("/api/view", self.viewer),
+            Mount("/static", StaticFiles(directory=STATIC)),
+        ]
+
+    async def page(self, request: Request) -> Response:
+        return FileResponse(STATIC / "index.html")
+
+    async def view(self, request: Request) -> Response:
+        return FileResponse(STATIC / "view.html")
+
+    async def healthy(self, request: Request) -> Response:
+        return JSONResponse({"healthy": True})
+
+    async def is_ready(self, request: Request) -> Response:
+        seats = self._server.seats
+        held = {"ready": seats.ready, **({"error": seats.failed} if seats.failed else {})}
+        return JSONResponse(held, 200 if seats.ready else 503)
+
+    async def info(self, request: Request) -> Response:
+        seats, settings = self._server.seats, self._server.settings
+        if seats.failed:
+            raise HTTPException(503, seats.failed)
+        if not seats.ready:
+            raise HTTPException(503, "the networks are being loaded: ask again")
+        limits = {
+            "image_mb": settings.max_image_mb,
+            "video_mb": settings.max_video_mb,
+            "minutes": settings.max_minutes,
+            "jobs": settings.jobs,
+            "keep_hours": settings.keep_hours,
+        }
+        return JSONResponse(
+            {
+                "version": importlib.metadata.version("reenact"),
+                **_about(seats.method),
+                "sessions": {"all": settings.sessions, "free": seats.free},
+                "limits": limits,
+                "smooth": settings.smooth,
+                "portraits": [sent.shown() for sent in self._server.portraits.kept()],
+            }
+        )
+
+    async def openapi(self, request: Request) -> Response:
+        return Response(OPENAPI.read_bytes(), media_type="application/json")
+
+    async def add_portrait(self, request: Request) -> Response:
+        form = await read_form(request, self._server.settings.max_image_mb)
+        face = form.fields.get("face", "1")
+        if not face.isdecimal() or len(face) > 3:
+            raise ReenactError("face must be a whole number: 1 is the largest face")
+        if "consent" not in form.fields:
+            raise ReenactError("consent is missing: self, permission or nobody")
+        sent = await asyncio.to_thread(self._server.portraits.add, form.file, int(face), form.fields["consent"])
+        return JSONResponse(sent.shown(), 201, headers={"location": f"/api/portraits/{sent.id}"})
+
+    async def remove_portrait(self, request: Request) -> Response:
+        if not self._server.portraits.remove(request.path_params["id"]):
+            raise HTTPException(404, "this portrait is no longer here")
+        return Response(status_code=204)
+
+    async def portrait_picture(self, request: Request) -> Response:
+        return Response(self._portrait(request.path_params["id"], 404).picture(), media_type="image/jpeg")
+
+    async def add_file(self, request: Request) -> Response:
+        return JSONResponse(await self._server.files.save(request), 201)
+
+    async def remove_file(self, request: Request) -> Response:
+        self._server.files.remove(request.path_params["id"])
+        return Response(status_code=204)
+
+    async def list_jobs(self, request: Request) -> Response:
+        return JSONResponse({"jobs": [self._shown(job) for job in self._server.jobs.all()]})
+
+    async def add_job(self, request: Request) -> Response:
+        asked = await read_json(request)
+        if unknown := [name for name in asked if name not in ("kind", "portrait", "driving", "options")]:
+            raise ReenactError(f"a job has no {unknown[0]!r}: give kind, portrait, driving and options")
+        options = asked.get("options") or {}
+        if not isinstance(options, dict):
+            raise ReenactError("options must be an object")
+        photo = self._portrait(str(asked["portrait"])) if asked.get("portrait") else None
+        if photo is not None and photo.face != 1 and asked.get("kind") not in ("encode",):
+            options = {"face": photo.face, **options}
+        driving = self._server.files.path(str(asked["driving"])) if asked.get("driving") else None
+        kind = str(asked.get("kind"))
+        try:
+            job = self._server.jobs.submit(kind, options, None if photo is None else photo.photo, driving)
+        except QueueFull:
+            line = f"{self._server.settings.jobs} jobs wait already: try again when one has ended"
+            raise HTTPException(429, line, headers={"retry-after": "10"}) from None
+        return JSONResponse(self._shown(job), 202, headers={"location": f"/api/jobs/{job.id}"})
+
+    async def job(self, request: Request) -> Response:
+        return JSONResponse(self._shown(self._job(request)))
+
+    async def remove_job(self, request: Request) -> Response:
+        await self._server.jobs.remove(self._job(request).id)
+        return Response(status_code=204)
+
+    async def events(self, request: Request) -> Response:
+        job = self._job(request)
+        return StreamingResponse(self._events(job.id), media_type="text/event-stream")
+
+    async def result(self, request: Request) -> Response:
+        job = self._job(request)
+        if job.state != "done" or job.result is None:
+            raise HTTPException(409, f"the job is {job.state}: there is no result")
+        path = self._server.jobs.folder(job.id) / job.result
+        return FileResponse(path, filename=f"reenact-{job.kind}{path.suffix}")
+
+    async def live(self, websocket: WebSocket) -> None:
+        await LiveSocket(websocket, self._server.rooms).serve()
+
+    async def viewer(self, websocket: WebSocket) -> None:
+        await watch(websocket, self._server.seats)
+
+    def _portrait(self, id: str, missing: int = 422) -> Sent:
+        try:
+            return self._server.portraits.get(id)
+        except ReenactError as error:
+            raise HTTPException(missing, str(error)) from None
+
+    def _job(self, request: Request) -> Job:
+        try:
+            return self._server.jobs.get(request.path_params["id"])
+        except KeyError:
+            raise HTTPException(404, "there is no such job") from None
+
+    def _shown(self, job: Job) -> dict[str, Any]:
+        return {**job.shown(), "waiting_for": self._server.jobs.place(job.id) if job.state not in FINAL else 0}
+
+    async def _events(self, id: str) -> AsyncIterator[str]:
+        changes = self._server.jobs.changes(id)
+        coming: asyncio.Task[Job] | None = None
+        try:
+            while True:
+                coming = coming or asyncio.ensure_future(anext(changes))
+                done, _ = await asyncio.wait([coming], timeout=COMMENT_SECONDS)
+                if not done:
+                    yield ": still here\n\n"
+                    continue
+                try:
+                    job = coming.result()
+                except StopAsyncIteration:
+                    return
+                coming = None
+                yield f"event: job\ndata: {json.dumps(self._shown(job))}\n\n"
+        finally:
+            if coming is not None:
+                coming.cancel()
+
+
+@cache
+def _about(method: OnnxMethod) -> dict[str, Any]:
+    """What does not change while the server runs."""
+    try:
+        spread = expression_map(method).spread
+        moves = [bool(value >= SPREAD_MIN) for value in spread[1:]]
+    except ReenactError:
+        moves = [False] * (len(BLENDSHAPE_NAMES) - 1)
+    shapes = [{"name": name, "moves": moved} for name, moved in zip(BLENDSHAPE_NAMES[1:], moves, strict=True)]
+    return {
+        "method": method.name,
+        "fingerprint": method.fingerprint,
+        "precision": method.precision,
+        "size": method.size,
+        "blendshapes": [*shapes, {"name": "tongueOut", "moves": False}],
+        "presets": list(PRESETS),
+        "parts": list(PARTS),
+        "alignments": list(ALIGNMENTS),
+        "signed": False,
+    }

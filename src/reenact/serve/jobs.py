@@ -1,0 +1,270 @@
+"""Jobs: a queue, one process at a time, a folder each. States: queued, running, done, failed, cancelled."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import secrets
+import shutil
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from reenact.animate.studio import Engine
+from reenact.core.errors import ReenactError
+from reenact.core.types import Image
+from reenact.media.image import write_image
+from reenact.serve.kinds import KINDS, checked
+
+State = Literal["queued", "running", "done", "failed", "cancelled"]
+FINAL = ("done", "failed", "cancelled")
+TERM_SECONDS = 3.0
+LINE_MAX = 1 << 16
+
+
+class QueueFull(Exception):
+    """As many jobs wait as may."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is known of a job; exchanged whole when something changes."""
+
+    id: str
+    kind: str
+    state: State = "queued"
+    created: float = 0.0
+    """seconds since 1970"""
+    done: int = 0
+    total: int | None = None
+    """frames"""
+    error: str | None = None
+    warnings: tuple[str, ...] = ()
+    result: str | None = None
+    """name of the file in the job's folder"""
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def shown(self) -> dict[str, Any]:
+        """What is told of it."""
+        held = asdict(self)
+        held["warnings"] = list(self.warnings)
+        held["result"] = None if self.result is None else f"/api/jobs/{self.id}/result"
+        return held
+
+
+class Jobs:
+    """The folder's `jobs`. Everything but the work itself runs on the event loop."""
+
+    def __init__(self, folder: Path, engine: Engine, waiting: int, minutes: float, drawing: Callable[[], bool]) -> None:
+        """waiting: how many may wait; minutes: of a driving video at most; drawing: whether a live session needs the cores."""
+        self._folder, self._engine, self._waiting, self._minutes, self._drawing = folder / "jobs", engine, waiting, minutes, drawing
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._jobs: dict[str, Job] = {}
+        self._changed: dict[str, asyncio.Event] = {}
+        self._queue: list[str] = []
+        self._more = asyncio.Event()
+        self._process: asyncio.subprocess.Process | None = None
+        self._running: str | None = None
+        self._recover()
+
+    def submit(self, kind: str, options: Mapping[str, Any], portrait: Image | None, driving: Path | None) -> Job:
+        """Queues a job. driving: copied (linked where it can be). Raises ReenactError for bad options, QueueFull."""
+        checked(kind, options)
+        wanted = KINDS[kind]
+        if wanted.portrait and portrait is None:
+            raise ReenactError(f"{kind} needs a portrait: send one to /api/portraits and name its id")
+        if wanted.driving and driving is None:
+            raise ReenactError(f"{kind} needs a driving file: send one to /api/files and name its id")
+        if len(self._queue) >= self._waiting:
+            raise QueueFull
+        job = Job(secrets.token_urlsafe(9), kind, created=time.time(), options=dict(options))
+        folder = self.folder(job.id)
+        folder.mkdir(mode=0o700)
+        held: dict[str, Any] = {"max_minutes": self._minutes}
+        if portrait is not None:
+            write_image(folder / "portrait.png", portrait)
+            held["portrait"] = "portrait.png"
+        if driving is not None and wanted.driving:
+            held["driving"] = f"driving{driving.suffix}"
+            _link(driving, folder / held["driving"])
+        _write_json(folder / "job.json", {"kind": kind, "options": dict(options), **held})
+        self._put(job)
+        self._queue.append(job.id)
+        self._more.set()
+        return job
+
+    def finished(self, kind: str, suffix: str) -> tuple[Job, Path]:
+        """A job whose file somebody else is writing (a recording): its place; `close` says when it is whole."""
+        job = Job(secrets.token_urlsafe(9), kind, "running", time.time(), result=f"result{suffix}")
+        self.folder(job.id).mkdir(mode=0o700)
+        self._put(job)
+        return job, self.folder(job.id) / f"result{suffix}"
+
+    def close(self, id: str, error: str | None = None, frames: int = 0) -> None:
+        """Ends what `finished` began."""
+        state: State = "failed" if error is not None else "done"
+        self._put(replace(self._jobs[id], state=state, error=error, done=frames, total=frames))
+
+    def all(self) -> list[Job]:
+        """Oldest first."""
+        return sorted(self._jobs.values(), key=lambda job: job.created)
+
+    def get(self, id: str) -> Job:
+        """Raises KeyError."""
+        return self._jobs[id]
+
+    def place(self, id: str) -> int:
+        """How many are before it in the queue."""
+        return self._queue.index(id) if id in self._queue else 0
+
+    def folder(self, id: str) -> Path:
+        """Where a job's files lie. id: one that we gave."""
+        return self._folder / id
+
+    async def changes(self, id: str) -> AsyncIterator[Job]:
+        """The job now and whenever it changes, until its last state."""
+        while True:
+            job = self._jobs.get(id)
+            if job is None:
+                return
+            event = self._changed[id]
+            yield job
+            if job.state in FINAL:
+                return
+            await event.wait()
+
+    async def remove(self, id: str) -> None:
+        """Cancels it if it runs (SIGTERM, after 3 s SIGKILL) and removes all of it. Raises KeyError."""
+        job = self._jobs[id]
+        if job.state not in FINAL:
+            self._put(replace(job, state="cancelled"))
+        if id in self._queue:
+            self._queue.remove(id)
+        if id == self._running:
+            await self._stop()
+        self._jobs.pop(id, None)
+        self._changed.pop(id, None)
+        shutil.rmtree(self.folder(id), ignore_errors=True)
+
+    async def run(self) -> None:
+        """Works through the queue, for ever."""
+        while True:
+            while not self._queue:
+                self._more.clear()
+                await self._more.wait()
+            self._running = self._queue.pop(0)
+            try:
+                await self._work(self._jobs[self._running])
+            finally:
+                self._running, self._process = None, None
+
+    async def stop(self) -> None:
+        """Ends the process that runs, if one does."""
+        await self._stop()
+
+    async def tidy(self, keep_seconds: float) -> None:
+        """Removes what is older."""
+        for job in self.all():
+            if job.state in FINAL and time.time() - job.created > keep_seconds:
+                await self.remove(job.id)
+
+    async def _work(self, job: Job) -> None:
+        folder = self.folder(job.id)
+        engine = replace(self._engine, threads=1) if self._drawing() else self._engine
+        held = json.loads((folder / "job.json").read_text(encoding="utf-8"))
+        _write_json(folder / "job.json", {**held, "engine": asdict(engine)})
+        self._put(replace(job, state="running"))
+        pipes = {"stdin": asyncio.subprocess.PIPE, "stdout": asyncio.subprocess.PIPE, "stderr": asyncio.subprocess.DEVNULL}
+        command = (sys.executable, "-m", "reenact.serve.worker", str(folder))
+        self._process = process = await asyncio.create_subprocess_exec(*command, **pipes, limit=LINE_MAX)
+        assert process.stdout is not None
+        error: str | None = None
+        async for line in process.stdout:
+            said = _read_line(line)
+            error = said.pop("error", error)
+            self._note(job.id, said)
+        code = await process.wait()
+        if job.id not in self._jobs or self._jobs[job.id].state in FINAL:
+            return
+        if code == 0 and self._jobs[job.id].result is not None:
+            self._put(replace(self._jobs[job.id], state="done"))
+            return
+        reason = error or (f"the job's process ended (signal {-code}): the file may be damaged" if code < 0 else "the job failed")
+        self._put(replace(self._jobs[job.id], state="failed", error=reason, result=None))
+
+    def _note(self, id: str, said: Mapping[str, Any]) -> None:
+        job = self._jobs.get(id)
+        if job is None or not said:
+            return
+        if "warning" in said:
+            self._put(replace(job, warnings=(*job.warnings, str(said["warning"]))[-8:]))
+        elif "done" in said:
+            self._put(replace(job, done=int(said["done"]), total=said.get("total")))
+        elif "result" in said:
+            self._jobs[id] = replace(job, result=str(said["result"]))
+
+    async def _stop(self) -> None:
+        process = self._process
+        if process is None or process.returncode is not None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            process.terminate()
+        try:
+            await asyncio.wait_for(process.wait(), TERM_SECONDS)
+        except TimeoutError:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+
+    def _put(self, job: Job) -> None:
+        """Kept in memory; on disk when its state changes."""
+        before = self._jobs.get(job.id)
+        self._jobs[job.id] = job
+        if before is None or before.state != job.state:
+            with contextlib.suppress(OSError):
+                _write_json(self.folder(job.id) / "state.json", asdict(job))
+        event, self._changed[job.id] = self._changed.get(job.id), asyncio.Event()
+        if event is not None:
+            event.set()
+
+    def _recover(self) -> None:
+        """Jobs of a server that was stopped: those that ran have failed, those that waited wait on."""
+        for path in sorted(self._folder.glob("*/state.json")):
+            try:
+                held = json.loads(path.read_text(encoding="utf-8"))
+                job = Job(**{**held, "warnings": tuple(held["warnings"])})
+            except (OSError, ValueError, TypeError, KeyError):
+                shutil.rmtree(path.parent, ignore_errors=True)
+                continue
+            if job.state == "running":
+                job = replace(job, state="failed", error="the server stopped")
+            self._put(job)
+            if job.state == "queued":
+                self._queue.append(job.id)
+        self._queue.sort(key=lambda id: self._jobs[id].created)
+
+
+def _read_line(line: bytes) -> dict[str, Any]:
+    try:
+        said = json.loads(line)
+    except ValueError:
+        return {}
+    return said if isinstance(said, dict) else {}
+
+
+def _link(source: Path, target: Path) -> None:
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
+
+
+def _write_json(path: Path, held: Mapping[str, Any]) -> None:
+    part = path.with_name(f".{path.name}.part")
+    part.write_text(json.dumps(held), encoding="utf-8")
+    part.replace(path)

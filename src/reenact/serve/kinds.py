@@ -1,0 +1,212 @@
+"""The kinds of jobs: which options each takes, checked by the functions that the command line is checked by, and what it runs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from reenact.animate.call import CallOptions, decode_file, encode_file
+from reenact.animate.driver import Control
+from reenact.animate.expression import PRESETS
+from reenact.animate.parts import parse_parts
+from reenact.animate.pipeline import Progress, animate_file, is_take
+from reenact.animate.studio import Edit, Engine, Film, Sweep, edit_file, sweep_file
+from reenact.core.errors import ReenactError
+from reenact.media.video import VideoReader
+
+Options = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """A job's files, all in its own folder."""
+
+    portrait: Path | None
+    driving: Path | None
+    folder: Path
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of job."""
+
+    suffix: str
+    """of its result"""
+    portrait: bool | None
+    """whether it needs one; None: may have one"""
+    driving: bool
+    options: Mapping[str, Callable[[str, Any], Any]]
+    check: Callable[[Options], None]
+    run: Callable[[Inputs, Options, Engine, Path, Progress], None]
+
+
+def checked(name: str, given: Options) -> dict[str, Any]:
+    """The options of a kind of job, converted. Raises ReenactError for what is unknown or out of bounds."""
+    if name not in KINDS:
+        raise ReenactError(f"unknown kind of job {name!r}: choose one of {', '.join(KINDS)}")
+    kind = KINDS[name]
+    if unknown := [option for option in given if option not in kind.options]:
+        raise ReenactError(f"{name} has no option {unknown[0]!r}: choose among {', '.join(kind.options)}")
+    options = {option: kind.options[option](option, value) for option, value in given.items() if value is not None}
+    kind.check(options)
+    return options
+
+
+def check_length(driving: Path, options: Options, minutes: float) -> None:
+    """Raises ReenactError where the part of the video that is asked for lasts longer."""
+    if is_take(driving) or driving.suffix == ".rnct":
+        return
+    with VideoReader(driving) as reader:
+        duration = reader.duration
+    if duration is None:
+        return
+    end = min(options.get("end") or duration, duration)
+    if end - (options.get("start") or 0) > minutes * 60:
+        raise ReenactError(f"the video lasts {float(duration) / 60:.1f} minutes, {minutes:g} are allowed: give a start and an end")
+
+
+def _number(name: str, value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ReenactError(f"{name} must be a number, not {str(value)[:30]!r}")
+    return float(value)
+
+
+def _whole(name: str, value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ReenactError(f"{name} must be a whole number, not {str(value)[:30]!r}")
+    return value
+
+
+def _text(name: str, value: Any) -> str:
+    if not isinstance(value, str) or len(value) > 400:
+        raise ReenactError(f"{name} must be a short text")
+    return value
+
+
+def _fraction(name: str, value: Any) -> Fraction:
+    """A number, or a text such as 30000/1001."""
+    try:
+        return Fraction(_text(name, value)) if isinstance(value, str) else Fraction(_number(name, value)).limit_denominator(1001)
+    except (ValueError, ZeroDivisionError):
+        raise ReenactError(f"{name} must be a number or a fraction, not {str(value)[:30]!r}") from None
+
+
+def _degrees(name: str, value: Any) -> float:
+    return math.radians(_number(name, value))
+
+
+def _pair(name: str, value: Any) -> tuple[float, float]:
+    if not isinstance(value, list) or len(value) != 2:
+        raise ReenactError(f"{name} must be two numbers")
+    return _number(name, value[0]), _number(name, value[1])
+
+
+def _shapes(name: str, value: Any) -> dict[str, float]:
+    if not isinstance(value, dict):
+        raise ReenactError(f"{name} must be an object of names and numbers")
+    return {str(key): _number(str(key), number) for key, number in value.items()}
+
+
+def _expression(name: str, value: Any) -> str:
+    """By name only: on the command line it may be a path, and paths are not for those who ask from outside."""
+    if value not in PRESETS:
+        raise ReenactError(f"unknown {name} {str(value)[:30]!r}: choose one of {', '.join(PRESETS)}")
+    return value
+
+
+_PLACED = {"output": _text, "face": _whole}
+_RANGE = {"start": _fraction, "end": _fraction, "fps": _fraction}
+_EDIT = {
+    "yaw": _degrees, "pitch": _degrees, "roll": _degrees, "scale": _number, "shift": _pair, "expression": _expression,
+    "blendshapes": _shapes, "strength": _number, "mode": _text,
+}  # fmt: skip
+_CONTROL = {"motion": _text, "parts": _text, "strength": _number, "smooth": _number, "settle": _number}
+_SWEEP = {"slider": _text, "from": _number, "to": _number, "seconds": _number, "rate": _fraction, "ease": _text}
+_CALL = {"target_kbps": _number, "quality": _whole, "key_seconds": _number, "longest_gap": _whole}
+
+
+def _picked(options: Options, names: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if name in names}
+
+
+def _placed(options: Options) -> dict[str, Any]:
+    return {"output_mode": options.get("output", "crop"), "face": options.get("face", 1)}
+
+
+def _control(options: Options) -> dict[str, Any]:
+    chosen = _picked(options, _CONTROL)
+    return {**chosen, "parts": parse_parts(chosen.get("parts", ""))}
+
+
+def _check_control(options: Options) -> None:
+    chosen = _control(options)
+    Control(chosen.pop("motion", None), **chosen).check()
+
+
+def _edit(options: Options) -> Edit:
+    return Edit(**_picked(options, _EDIT))
+
+
+def _sweep(options: Options) -> tuple[Sweep, Film]:
+    sweep = Sweep(options.get("slider", "yaw"), options.get("from", -20.0), options.get("to", 20.0))
+    film = {"seconds": options.get("seconds"), "fps": options.get("rate"), "ease": options.get("ease")}
+    return sweep, Film(**{name: value for name, value in film.items() if value is not None})
+
+
+def _check_sweep(options: Options) -> None:
+    sweep, film = _sweep(options)
+    sweep.check()
+    film.shares()
+    _edit(options).check()
+
+
+def _call(options: Options) -> CallOptions:
+    return CallOptions(**_picked(options, _CALL))
+
+
+def _animate(inputs: Inputs, options: Options, engine: Engine, out: Path, progress: Progress) -> None:
+    assert inputs.portrait is not None and inputs.driving is not None
+    chosen = {**_control(options), **_placed(options), **_picked(options, _RANGE)}
+    animate_file(inputs.portrait, inputs.driving, out, progress=progress, **_run_on(engine), background=engine.background, **chosen)
+
+
+def _run_edit(inputs: Inputs, options: Options, engine: Engine, out: Path, progress: Progress) -> None:
+    assert inputs.portrait is not None
+    edit_file(inputs.portrait, out, _edit(options), engine=engine, **_placed(options))
+    progress(1, 1)
+
+
+def _run_sweep(inputs: Inputs, options: Options, engine: Engine, out: Path, progress: Progress) -> None:
+    assert inputs.portrait is not None
+    sweep, film = _sweep(options)
+    sweep_file(inputs.portrait, out, sweep, _edit(options), film, engine=engine, progress=progress, **_placed(options))
+
+
+def _encode(inputs: Inputs, options: Options, engine: Engine, out: Path, progress: Progress) -> None:
+    assert inputs.driving is not None
+    chosen = _picked(options, _RANGE)
+    encode_file(inputs.driving, out, _call(options), portrait=inputs.portrait, progress=progress, **_run_on(engine), **chosen)
+
+
+def _decode(inputs: Inputs, options: Options, engine: Engine, out: Path, progress: Progress) -> None:
+    assert inputs.driving is not None
+    chosen = {**_placed(options), **_picked(options, {"motion": _text})}
+    where = {**_run_on(engine), "method": None}
+    decode_file(inputs.portrait, inputs.driving, out, progress=progress, background=engine.background, **where, **chosen)
+
+
+def _run_on(engine: Engine) -> dict[str, Any]:
+    return {"method": engine.method, "device": engine.device, "threads": engine.threads}
+
+
+KINDS: dict[str, Kind] = {
+    "animate": Kind(".mp4", True, True, {**_CONTROL, **_RANGE, **_PLACED}, _check_control, _animate),
+    "edit": Kind(".png", True, False, {**_EDIT, **_PLACED}, lambda options: _edit(options).check(), _run_edit),
+    "sweep": Kind(".mp4", True, False, {**_EDIT, **_SWEEP, **_PLACED}, _check_sweep, _run_sweep),
+    "encode": Kind(".rnct", None, True, {**_CALL, **_RANGE}, lambda options: _call(options).check(), _encode),
+    "decode": Kind(".mp4", None, True, {"motion": _text, **_PLACED}, lambda options: None, _decode),
+}

@@ -1,0 +1,346 @@
+"""The live socket of one page: frames and orders in, pictures and states out.
+
+Texts are JSON objects with a `type`. From the page: start {session, portrait, control, take_over} first; then portrait {portrait},
+steer {...}, calibrate, record {on}, alive. From the server: next (send your newest frame), state (twice a second), portrait,
+recorded, error {line}. Binary: wire.py. Closed with 4408 (silent), 4409 (taken over), 4429 (all seats taken, the reason says how
+many wait), 1008 (too much), 1011 (the session failed).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import math
+import time
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from reenact.animate.parts import parse_parts
+from reenact.core.errors import ReenactError
+from reenact.live.session import Frame, Steer
+from reenact.serve.auth import PROTOCOL
+from reenact.serve.jobs import Jobs
+from reenact.serve.limits import MESSAGE_MAX, Rate
+from reenact.serve.outbox import Outbox
+from reenact.serve.portraits import Portraits
+from reenact.serve.recorder import Recorder
+from reenact.serve.seats import Busy, Live, Seats
+from reenact.serve.settings import Settings
+from reenact.serve.wire import decode_jpeg, read_frame
+
+SILENT_SECONDS = 30.0
+START_SECONDS = 10.0
+STATE_SECONDS = 0.5
+PAUSED_SECONDS = 2.0
+"""ours: without a frame for so long, what is seen stands"""
+
+_ANGLES, _NUMBERS, _TEXTS = ("yaw", "pitch", "roll"), ("scale", "strength", "smooth", "settle"), ("mode", "expression")
+
+
+@dataclass(frozen=True)
+class Rooms:
+    """What a socket needs of the server."""
+
+    settings: Settings
+    seats: Seats
+    portraits: Portraits
+    jobs: Jobs
+
+
+def parse_steer(given: dict[str, Any]) -> Steer:
+    """A page's object as a `Steer`: angles in degrees, parts as on the command line. Raises ReenactError."""
+    known = {*_ANGLES, *_NUMBERS, *_TEXTS, "parts", "shift", "blendshapes", "calibrate", "type"}
+    if unknown := [name for name in given if name not in known]:
+        raise ReenactError(f"unknown slider {str(unknown[0])[:30]!r}")
+    held: dict[str, Any] = {name: math.radians(_number(name, given[name])) for name in _ANGLES if name in given}
+    held |= {name: _number(name, given[name]) for name in _NUMBERS if name in given}
+    held |= {name: str(given[name]) for name in _TEXTS if given.get(name) is not None}
+    if "parts" in given:
+        held["parts"] = parse_parts(str(given["parts"]))
+    if "shift" in given:
+        x, y = given["shift"] if isinstance(given["shift"], list) and len(given["shift"]) == 2 else (None, None)
+        held["shift"] = _number("shift", x), _number("shift", y)
+    if "blendshapes" in given:
+        shapes = given["blendshapes"]
+        if not isinstance(shapes, dict):
+            raise ReenactError("blendshapes must be an object of names and numbers")
+        held["blendshapes"] = {str(name): _number(str(name), value) for name, value in shapes.items() if value}
+    steer = Steer(calibrate=given.get("calibrate") is True, **held)
+    steer.check()
+    return steer
+
+
+def _number(name: str, value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ReenactError(f"{name} must be a number, not {str(value)[:30]!r}")
+    return float(value)
+
+
+class _Ended(Exception):
+    """The socket is to be closed."""
+
+    def __init__(self, code: int, reason: str) -> None:
+        super().__init__(code, reason)
+        self.code, self.reason = code, reason
+
+
+class LiveSocket:
+    """One socket, from its first message to its last."""
+
+    def __init__(self, websocket: WebSocket, rooms: Rooms) -> None:
+        self._socket, self._rooms = websocket, rooms
+        self._outbox = Outbox()
+        self._rate = Rate()
+        self._offered = 0.0
+        self._ending: asyncio.Future[_Ended] = asyncio.get_running_loop().create_future()
+        self._asides: set[asyncio.Task[None]] = set()
+
+    async def serve(self) -> None:
+        """Until one of both sides ends it."""
+        if PROTOCOL not in self._socket.scope.get("subprotocols", []):
+            await self._socket.close(1002, f"speak {PROTOCOL}")
+            return
+        await self._socket.accept(subprotocol=PROTOCOL)
+        try:
+            live = await self._begin()
+        except _Ended as ended:
+            await self._close(ended)
+            return
+        except WebSocketDisconnect:
+            return
+        try:
+            await self._run(live)
+        finally:
+            for task in self._asides:
+                task.cancel()
+            if live.outbox is self._outbox:
+                self._rooms.seats.leave(live)
+
+    async def _begin(self) -> Live:
+        try:
+            message = await asyncio.wait_for(self._socket.receive(), START_SECONDS)
+        except TimeoutError:
+            raise _Ended(4408, "silent") from None
+        if message["type"] == "websocket.disconnect":
+            raise WebSocketDisconnect(message.get("code", 1005))
+        try:
+            start = _object(message.get("text"))
+        except ReenactError as error:
+            raise _Ended(1008, str(error)) from None
+        client = start.get("session")
+        if start.get("type") != "start" or not isinstance(client, str) or not 8 <= len(client) <= 64:
+            raise _Ended(1008, "the first message must be start, with a session of 8 to 64 letters")
+        try:
+            live = await self._rooms.seats.take(client, start.get("take_over") is True)
+        except Busy as busy:
+            raise _Ended(4429, busy.reason) from None
+        self._say({"type": "started", "session": client})
+        live.attach(self._outbox, self._end)
+        try:
+            await self._order(live, {**start, "type": "start"})
+        except ReenactError as error:
+            self._say({"type": "error", "about": "steer", "line": str(error)})
+        return live
+
+    async def _run(self, live: Live) -> None:
+        work: list[Coroutine[Any, Any, None]] = [self._receive(live), self._send(), self._tell(live)]
+        tasks = [asyncio.create_task(one) for one in work]
+        await asyncio.wait([*tasks, self._ending], return_when=asyncio.FIRST_COMPLETED)
+        for task in tasks:
+            task.cancel()
+        results = await asyncio.gather(*tasks, return_exceptions=True)
+        ended = self._ending.result() if self._ending.done() else next((r for r in results if isinstance(r, _Ended)), None)
+        if ended is not None:
+            await self._close(ended)
+        for result in results:
+            if isinstance(result, Exception) and not isinstance(result, _Ended | WebSocketDisconnect | RuntimeError):
+                raise result
+
+    async def _receive(self, live: Live) -> None:
+        while True:
+            try:
+                message = await asyncio.wait_for(self._socket.receive(), SILENT_SECONDS)
+            except TimeoutError:
+                raise _Ended(4408, "silent") from None
+            if message["type"] == "websocket.disconnect":
+                return
+            live.heard = time.monotonic()
+            text, data = message.get("text"), message.get("bytes")
+            if not self._rate.take() or len(text or data or b"") > MESSAGE_MAX:
+                raise _Ended(1008, "too many or too large messages")
+            try:
+                if data is not None:
+                    self._frame(live, data)
+                else:
+                    await self._order(live, _object(text))
+            except ReenactError as error:
+                self._say({"type": "error", "line": str(error)})
+
+    def _frame(self, live: Live, data: bytes) -> None:
+        """A camera frame. One that cannot be read is answered by an error and by `next`, so that the page goes on."""
+        try:
+            frame = read_frame(data)
+            image = decode_jpeg(frame.jpeg)
+        except ReenactError:
+            self._say({"type": "next"})
+            raise
+        self._offered = time.monotonic()
+        live.offer(Frame(image, frame.captured / 1000, frame.number))
+
+    async def _order(self, live: Live, given: dict[str, Any]) -> None:
+        kind = given.get("type")
+        if kind == "start":
+            if isinstance(given.get("portrait"), str):
+                self._portrait(live, given["portrait"])
+            if isinstance(given.get("control"), dict):
+                self._aside(live.session.steer(parse_steer(given["control"])), "steer")
+        elif kind == "portrait":
+            self._portrait(live, str(given.get("portrait")))
+        elif kind == "steer":
+            self._aside(live.session.steer(parse_steer(given)), "steer")
+        elif kind == "calibrate":
+            self._aside(live.session.steer(Steer(calibrate=True)), "calibrate")
+        elif kind == "record":
+            await self._record(live, given.get("on") is True)
+        elif kind != "alive":
+            raise ReenactError(f"unknown message {str(kind)[:30]!r}: reload the page")
+
+    def _portrait(self, live: Live, id: str) -> None:
+        if live.portrait == id:
+            self._say({"type": "portrait", "portrait": id})
+            return
+        try:
+            sent = self._rooms.portraits.get(id)
+        except ReenactError as error:
+            self._say({"type": "error", "about": "portrait", "line": str(error)})
+            return
+
+        def taken() -> None:
+            live.portrait = id
+            self._say({"type": "portrait", "portrait": id})
+
+        self._aside(live.session.portrait(sent.photo, sent.face), "portrait", taken)
+
+    def _aside(self, future: Any, about: str, then: Callable[[], None] | None = None) -> None:
+        """Waits beside the socket's own work; the error of what was ordered goes to the page."""
+
+        async def waiting() -> None:
+            try:
+                await asyncio.wrap_future(future)
+                if then is not None:
+                    then()
+            except ReenactError as error:
+                self._say({"type": "error", "about": about, "line": str(error)})
+
+        task = asyncio.create_task(waiting())
+        self._asides.add(task)
+        task.add_done_callback(self._asides.discard)
+
+    async def _record(self, live: Live, on: bool) -> None:
+        if on and live.recorder is None:
+            job, path = self._rooms.jobs.finished("record", ".mp4")
+            try:
+                live.record(Recorder(path, self._rooms.settings.max_minutes))
+            except ReenactError as error:
+                self._rooms.jobs.close(job.id, str(error))
+                raise ReenactError("the recording cannot be written: free some space in the server's folder") from None
+            live.recording = job.id
+        elif not on and live.recorder is not None:
+            self._say(await finish_recording(live, self._rooms.jobs))
+
+    async def _send(self) -> None:
+        with contextlib.suppress(WebSocketDisconnect, RuntimeError):
+            while True:
+                one = await self._outbox.take()
+                await (self._socket.send_text(one) if isinstance(one, str) else self._socket.send_bytes(one))
+
+    async def _tell(self, live: Live) -> None:
+        while True:
+            if live.portrait is not None:
+                with contextlib.suppress(ReenactError):
+                    self._rooms.portraits.get(live.portrait)
+            if live.recorder is not None and not live.recorder.running:
+                self._say(await finish_recording(live, self._rooms.jobs))
+            self._say(self._state(live))
+            await asyncio.sleep(STATE_SECONDS)
+
+    def _state(self, live: Live) -> dict[str, Any]:
+        summary = live.session.summary()
+        return {
+            "type": "state",
+            "face": summary.face,
+            "paused": time.monotonic() - self._offered > PAUSED_SECONDS,
+            "rate": round(summary.rate, 2),
+            "frames": summary.frames,
+            "drawn": summary.drawn,
+            "dropped": summary.dropped,
+            "stages": {name: round(1000 * spread.median, 2) for name, spread in summary.stages.items()},
+            "recording": None if live.recorder is None else round(live.recorder.seconds, 2),
+            "viewers": len(live.viewers),
+        }
+
+    def _say(self, message: dict[str, Any]) -> None:
+        self._outbox.say(message)
+
+    def _end(self, code: int, reason: str) -> None:
+        if not self._ending.done():
+            self._ending.set_result(_Ended(code, reason))
+
+    async def _close(self, ended: _Ended) -> None:
+        with contextlib.suppress(RuntimeError, WebSocketDisconnect):
+            await self._socket.close(ended.code, ended.reason)
+
+
+async def finish_recording(live: Live, jobs: Jobs) -> dict[str, Any]:
+    """Ends the session's recording; what the page is told of it."""
+    recorder, job, live.recorder, live.recording = live.recorder, live.recording, None, None
+    assert recorder is not None and job is not None
+    await asyncio.to_thread(recorder.stop)
+    jobs.close(job, recorder.error, recorder.frames)
+    return {"type": "recorded", "job": job, "seconds": recorder.seconds, "why": recorder.ended, "error": recorder.error}
+
+
+async def watch(websocket: WebSocket, seats: Seats) -> None:
+    """The pictures of the newest session, for /view: nothing is read of this socket but its end."""
+    if PROTOCOL not in websocket.scope.get("subprotocols", []):
+        await websocket.close(1002, f"speak {PROTOCOL}")
+        return
+    await websocket.accept(subprotocol=PROTOCOL)
+    outbox, watched = Outbox(), None
+    gone = asyncio.create_task(websocket.receive())
+    try:
+        while not gone.done():
+            newest = seats.lives[-1] if seats.lives else None
+            if newest is not watched:
+                if watched is not None:
+                    watched.viewers.discard(outbox)
+                if newest is not None:
+                    newest.watch(outbox)
+                watched = newest
+            taking = asyncio.create_task(outbox.take())
+            await asyncio.wait([taking, gone], timeout=1.0, return_when=asyncio.FIRST_COMPLETED)
+            if not taking.done():
+                taking.cancel()
+                continue
+            one = taking.result()
+            await (websocket.send_text(one) if isinstance(one, str) else websocket.send_bytes(one))
+    except (WebSocketDisconnect, RuntimeError):
+        pass
+    finally:
+        gone.cancel()
+        if watched is not None:
+            watched.viewers.discard(outbox)
+
+
+def _object(text: str | None) -> dict[str, Any]:
+    try:
+        held = json.loads(text or "")
+    except (ValueError, RecursionError):
+        raise ReenactError("a message is no JSON: reload the page") from None
+    if not isinstance(held, dict):
+        raise ReenactError("a message must be a JSON object: reload the page")
+    return held

@@ -1,0 +1,260 @@
+"""Who draws: each seat has its networks, loaded once, and at most one page whose session runs in a thread of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from reenact.animate.driver import Control
+from reenact.animate.studio import Engine
+from reenact.core.errors import ReenactError
+from reenact.live.session import Frame, Session, Shown
+from reenact.runtime.onnx_method import OnnxMethod
+from reenact.serve.outbox import Outbox
+from reenact.serve.recorder import Recorder
+from reenact.serve.wire import JPEG, SAME, encode_jpeg, header
+
+GRACE_SECONDS = 30.0
+"""how long a page that went away finds its session, with its reference, again"""
+WAITING_SECONDS = 20.0
+"""a page that was turned away counts as waiting for so long; it asks again every 15 s at least"""
+JOIN_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class Kept(Engine):
+    """An engine whose method is loaded once and used by one session after another."""
+
+    _held: list[OnnxMethod] = field(default_factory=list, compare=False, repr=False)
+
+    def load(self) -> OnnxMethod:
+        if not self._held:
+            self._held.append(super().load())
+        return self._held[0]
+
+
+class Busy(Exception):
+    """All seats are taken."""
+
+    def __init__(self, waiting: int) -> None:
+        super().__init__(waiting)
+        self.waiting = waiting
+
+    @property
+    def reason(self) -> str:
+        """Of a WebSocket's close: JSON, at most 123 bytes."""
+        return json.dumps({"waiting": self.waiting})
+
+
+class Live:
+    """One page's session: its thread, its sockets, its recording. Made and used on the event loop."""
+
+    def __init__(self, client: str, engine: Engine, smooth: float) -> None:
+        self.client = client
+        self.portrait: str | None = None
+        """id of the portrait that is drawn"""
+        self.outbox: Outbox | None = None
+        self.viewers: set[Outbox] = set()
+        self.recorder: Recorder | None = None
+        self.recording: str | None = None
+        """id of the job that the recording is"""
+        self.left: float | None = None
+        """when the page went away; None while it is there"""
+        self.heard = time.monotonic()
+        self.closed: Callable[[int, str], None] = _nobody
+        """ends the socket that is there, with a code and a reason"""
+        self.error: str | None = None
+        self._loop = asyncio.get_running_loop()
+        self._last: bytes | None = None
+        self._image: np.ndarray | None = None
+        self.session = Session(engine, Control(smooth=smooth), wanted=self._wanted)
+        self._thread = threading.Thread(target=self._run, name="reenact-live", daemon=True)
+        self._thread.start()
+
+    def offer(self, frame: Frame) -> None:
+        self.session.offer(frame)
+
+    def record(self, recorder: Recorder) -> None:
+        """From now on, beginning with what is seen."""
+        if self._image is not None:
+            recorder.add(self._image)
+        self.recorder = recorder
+
+    def attach(self, outbox: Outbox, closed: Callable[[int, str], None]) -> None:
+        """The page's socket; where the session runs already (the page came back) its picture, and a frame is asked for."""
+        self.outbox, self.closed, self.heard = outbox, closed, time.monotonic()
+        if self._last is not None:
+            outbox.show(header(JPEG, -1, 0.0, (0, 0, 0, 0)), self._last)
+        if self.portrait is not None:
+            outbox.say({"type": "next"})
+
+    def watch(self, outbox: Outbox) -> None:
+        """One more socket that gets every picture, beginning with the last."""
+        self.viewers.add(outbox)
+        if self._last is not None:
+            outbox.show(header(JPEG, -1, 0.0, (0, 0, 0, 0)), self._last)
+
+    async def end(self) -> None:
+        """The session ends; its recording is finished."""
+        self.session.close()
+        if self.recorder is not None:
+            await asyncio.to_thread(self.recorder.stop)
+        await asyncio.to_thread(self._thread.join, JOIN_SECONDS)
+
+    def _run(self) -> None:
+        try:
+            for shown in self.session.frames():
+                self._shown(shown)
+        except ReenactError as error:
+            self._post(self._failed, str(error))
+
+    def _shown(self, shown: Shown) -> None:
+        """On the session's thread."""
+        picture = encode_jpeg(shown.image) if shown.drawn else None
+        if shown.drawn and self.recorder is not None:
+            self.recorder.add(shown.image)
+        times = shown.stages
+        kind = SAME if picture is None else JPEG
+        captured = float(shown.captured) * 1000
+        self._image = shown.image
+        self._post(self._publish, header(kind, shown.number, captured, (times.wait, times.track, times.read, times.draw)), picture)
+
+    def _publish(self, head: bytes, picture: bytes | None) -> None:
+        self._last = picture or self._last
+        if self.outbox is not None:
+            self.outbox.show(head, picture)
+        if picture is not None:
+            for viewer in self.viewers:
+                viewer.show(head, picture)
+
+    def _wanted(self) -> None:
+        self._post(self._say, {"type": "next"})
+
+    def _failed(self, line: str) -> None:
+        self.error = line
+        self._say({"type": "error", "line": line})
+        self.closed(1011, "the session failed")
+
+    def _say(self, message: dict[str, Any]) -> None:
+        if self.outbox is not None:
+            self.outbox.say(message)
+
+    def _post(self, call: Callable[..., None], *values: Any) -> None:
+        """From the session's thread to the loop, which may be gone."""
+        try:
+            self._loop.call_soon_threadsafe(call, *values)
+        except RuntimeError:
+            pass
+
+
+class Seats:
+    """So many sessions at once."""
+
+    def __init__(self, engine: Engine, count: int, smooth: float) -> None:
+        fields = {"method": engine.method, "device": engine.device, "threads": engine.threads, "background": engine.background}
+        self._engines = [Kept(**fields) for _ in range(count)]
+        self._taken: list[Live | None] = [None] * count
+        self._smooth = smooth
+        self._turned_away: dict[str, float] = {}
+        self._lock = asyncio.Lock()
+        self.ready = False
+        """whether the first seat's method has drawn a picture"""
+        self.failed: str | None = None
+
+    def warm(self) -> OnnxMethod:
+        """Loads the first seat's method and draws once. Raises ReenactError. On any thread, before the first session."""
+        method = self._engines[0].load()
+        grey = np.full((method.size, method.size, 3), 127, np.uint8)
+        portrait = method.encode_source(grey, cropped=True)
+        method.render(portrait, portrait.motion)
+        self.ready = True
+        return method
+
+    @property
+    def method(self) -> OnnxMethod:
+        """The first seat's. For what it is called, not to be run."""
+        return self._engines[0].load()
+
+    @property
+    def free(self) -> int:
+        """Seats that a page could take without taking one over."""
+        return sum(live is None or live.left is not None for live in self._taken)
+
+    @property
+    def drawing(self) -> bool:
+        """Whether a page is there whose picture may have to be drawn."""
+        return any(live is not None and live.left is None and live.portrait is not None for live in self._taken)
+
+    @property
+    def lives(self) -> list[Live]:
+        """Those that run, newest last."""
+        return [live for live in self._taken if live is not None]
+
+    async def take(self, client: str, take_over: bool) -> Live:
+        """The client's own session, or a free seat, or one whose page went away, or (take_over) the one longest silent.
+
+        Raises Busy. The socket that had it is closed with 4409.
+        """
+        async with self._lock:
+            number = self._choose(client, take_over)
+            if number is None:
+                now = time.monotonic()
+                self._turned_away[client] = now
+                self._turned_away = {name: at for name, at in self._turned_away.items() if now - at < WAITING_SECONDS}
+                raise Busy(len(self._turned_away))
+            self._turned_away.pop(client, None)
+            live = self._taken[number]
+            if live is not None:
+                live.closed(4409, "taken over")
+            if live is None or live.client != client or live.error is not None:
+                await self._end(number)
+                live = self._taken[number] = Live(client, self._engines[number], self._smooth)
+            live.left = None
+            return live
+
+    def leave(self, live: Live) -> None:
+        """The page has gone; its session waits `GRACE_SECONDS` for it."""
+        live.outbox, live.closed, live.left = None, _nobody, time.monotonic()
+
+    async def tidy(self) -> None:
+        """Ends sessions whose page did not come back."""
+        async with self._lock:
+            for number, live in enumerate(self._taken):
+                if live is not None and live.left is not None and time.monotonic() - live.left > GRACE_SECONDS:
+                    await self._end(number)
+
+    async def end_all(self) -> None:
+        """When the server stops."""
+        async with self._lock:
+            for number in range(len(self._taken)):
+                await self._end(number)
+
+    async def _end(self, number: int) -> None:
+        live, self._taken[number] = self._taken[number], None
+        if live is not None:
+            await live.end()
+
+    def _choose(self, client: str, take_over: bool) -> int | None:
+        taken = self._taken
+        for number, live in enumerate(taken):
+            if live is not None and live.client == client:
+                return number
+        for number, live in enumerate(taken):
+            if live is None:
+                return number
+        away = [(live.left, number) for number, live in enumerate(taken) if live is not None and live.left is not None]
+        if away:
+            return min(away)[1]
+        return min((live.heard, number) for number, live in enumerate(taken) if live is not None)[1] if take_over else None
+
+
+def _nobody(code: int, reason: str) -> None:
+    """Called where no socket is there."""
+

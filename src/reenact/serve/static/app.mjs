@@ -1,0 +1,278 @@
+// @ts-check
+// Puts the page together: what drives, what is seen, what is said about it.
+
+import { ApiError, json, token } from "./api.mjs";
+import { Source, reason, whyNoCamera } from "./camera.mjs";
+import { $, ask, clock, make, save } from "./dom.mjs";
+import { Tasks, showFilm } from "./films.mjs";
+import { Follow } from "./follow.mjs";
+import { Painter } from "./paint.mjs";
+import { PortraitBox } from "./portrait.mjs";
+import { Sliders } from "./sliders.mjs";
+import { LiveSocket } from "./socket.mjs";
+
+const SLOW = 8; // frames a second
+const SLOW_AFTER = 5000; // ms
+const STAGES = { wait: "waiting", track: "finding the face", read: "reading it", draw: "drawing" };
+const DRIVES = ["camera", "video", "sliders", "phone"];
+
+token(true);
+const picture = $("picture");
+const painter = new Painter($("canvas"), (first) => { if (first) live(true); });
+const socket = new LiveSocket({ start, text: heard, picture: (data) => painter.take(data), state: linked });
+const source = new Source($("driver"), { send: (data) => socket.send(data), lost: (line) => { notice(line); drive("sliders"); } });
+const sliders = new Sliders((state) => socket.say({ type: "steer", ...state }));
+const follow = new Follow((state) => socket.say({ type: "steer", ...state }));
+const portrait = new PortraitBox({ chosen: (sent) => { socket.say({ type: "portrait", portrait: sent.id }); $("film-choose").removeAttribute("disabled"); }, failed: notice });
+const tasks = new Tasks({ portrait: () => portrait.sent, options: taskOptions, failed: notice });
+let driven = "sliders";
+let slowSince = 0;
+let recording = false;
+let alone = true; // no other tab has the session
+let settled = false; // the server's answer to start has come
+
+/** What the socket's first message carries. */
+function start() {
+  settled = false;
+  return { portrait: portrait.sent?.id, control: { ...follow.state(), ...sliders.state() } };
+}
+
+/** @param {any} message */
+function heard(message) {
+  if (message.type === "next") source.want();
+  else if (message.type === "state") told(message);
+  else if (message.type === "recorded") recorded(message);
+  else if (message.type === "phone") phoneTold(message);
+  else if (message.type === "error") {
+    if (message.about === "portrait" && /no longer here/.test(message.line) && portrait.own) portrait.again();
+    else if (message.about === "portrait") portrait.note(message.line, true);
+    else notice(message.line);
+  }
+}
+
+/** @param {string} name @param {any} [detail] */
+function linked(name, detail) {
+  const link = $("link");
+  link.dataset.state = name;
+  const words = {
+    open: "on", waiting: "looking for the server ...", failed: "starting again ...", elsewhere: "open in another tab",
+    busy: detail > 1 ? `busy, ${detail} waiting` : "busy: another page draws",
+  };
+  /** @type {HTMLElement} */ (link.querySelector("b")).textContent = words[/** @type {keyof words} */ (name)];
+  alone = name !== "elsewhere";
+  if (name === "open") quiet();
+  if (name === "elsewhere" || name === "busy") {
+    notice(name === "busy" ? "Another page is using this server." : "This picture is open in another tab.", "Take over here", () => socket.connect(true));
+  }
+  if (name !== "open") controls(false);
+  else controls(painter.count > 0);
+  if (name === "open" && driven === "phone") phoneConnect();
+}
+
+/** Twice a second: how it runs. @param {any} state */
+function told(state) {
+  settled = true;
+  const now = painter.now();
+  const drivenBySight = driven === "camera" || driven === "video";
+  $("delay").textContent = now && drivenBySight ? String(Math.round(now.delay)) : "–";
+  $("rate").textContent = now ? now.rate.toFixed(now.rate < 10 ? 1 : 0) : "–";
+  $("dropped").textContent = String(state.dropped);
+  bars(state.stages);
+  const face = $("face");
+  const lost = drivenBySight && !state.paused && (state.face === "lost" || state.face === "home") && state.frames > 0;
+  face.hidden = !(lost || (drivenBySight && state.paused && source.running && painter.count));
+  face.textContent = lost ? "no face seen" : "paused";
+  recording = state.recording !== null;
+  $("recording").hidden = !recording;
+  $("record").setAttribute("aria-pressed", String(recording));
+  /** @type {HTMLElement} */ ($("record").querySelector("span")).textContent = recording ? "Stop" : "Record";
+  if (recording) /** @type {HTMLElement} */ ($("recording").querySelector("b")).textContent = clock(state.recording);
+  slow(state, drivenBySight && now !== null && !state.paused);
+}
+
+/** @param {Record<string, number>} stages ms */
+function bars(stages) {
+  const box = $("stages");
+  box.replaceChildren(...Object.keys(STAGES).map((name) => make("i", { "data-stage": name })));
+  for (const [i, name] of Object.keys(STAGES).entries()) /** @type {HTMLElement} */ (box.children[i]).style.flexGrow = String(Math.max(0.01, stages[name]));
+  box.title = Object.entries(STAGES).map(([name, words]) => `${words} ${stages[name].toFixed(1)} ms`).join(", ");
+}
+
+/** Slower than 8 pictures a second for 5 s: smaller camera frames, and words about which stage it is. @param {any} state @param {boolean} counts */
+function slow(state, counts) {
+  if (!counts || state.rate >= SLOW || state.rate === 0) slowSince = 0;
+  else if (!slowSince) slowSince = performance.now();
+  else if (performance.now() - slowSince > SLOW_AFTER) {
+    slowSince = Infinity;
+    source.side = Math.max(128, source.side / 2);
+    const names = /** @type {(keyof STAGES)[]} */ (Object.keys(STAGES));
+    const worst = names.reduce((a, b) => (state.stages[a] > state.stages[b] ? a : b));
+    notice(`This computer draws ${state.rate.toFixed(0)} pictures a second; most of the time goes into ${STAGES[worst]} (${Math.round(state.stages[worst])} ms).`
+      + " The camera's frames are smaller now. Start reenact serve with --threads or --background moved to try for more.");
+  }
+}
+
+/** @param {boolean} on */
+function live(on) {
+  picture.dataset.empty = String(!on);
+  controls(on);
+}
+
+/** @param {boolean} on */
+function controls(on) {
+  for (const id of ["calibrate", "record", "still", "mirror", "full"]) {
+    /** @type {HTMLButtonElement} */ ($(id)).disabled = !on;
+  }
+}
+
+/** A line under the picture. @param {string} line @param {string} [button] @param {() => void} [pressed] */
+function notice(line, button = "", pressed = () => {}) {
+  const place = $("notice");
+  const action = /** @type {HTMLButtonElement} */ (place.querySelector("button"));
+  /** @type {HTMLElement} */ (place.querySelector("span")).textContent = line;
+  action.hidden = false;
+  action.textContent = button || "Dismiss";
+  action.onclick = () => { quiet(); pressed(); };
+  place.hidden = false;
+}
+
+function quiet() {
+  $("notice").hidden = true;
+}
+
+/** @param {string} name what drives from now on */
+async function drive(name) {
+  driven = name;
+  for (const one of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll("[data-drive]"))) one.setAttribute("aria-checked", String(one.dataset.drive === name));
+  for (const one of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll("[data-for]"))) one.hidden = one.dataset.for !== name;
+  if (name !== "phone") socket.say({ type: "phone", on: false });
+  if (name === "camera") await camera();
+  else if (name === "video" && !source.stream && source.running) return;
+  else source.stop();
+  /** @type {HTMLButtonElement} */ ($("video-play")).disabled = !source.address;
+}
+
+/** @param {string} [device] */
+async function camera(device) {
+  quiet();
+  try {
+    await source.camera(device);
+    await cameras();
+  } catch (error) {
+    notice(error instanceof Error ? error.message : reason(error));
+    if (driven === "camera") drive("sliders");
+  }
+}
+
+async function cameras() {
+  const select = /** @type {HTMLSelectElement} */ ($("cameras"));
+  const found = (await navigator.mediaDevices.enumerateDevices()).filter((one) => one.kind === "videoinput");
+  const used = source.stream?.getVideoTracks()[0]?.getSettings().deviceId;
+  select.replaceChildren(...found.map((one, i) => make("option", { value: one.deviceId }, one.label || `camera ${i + 1}`)));
+  if (used) select.value = used;
+}
+
+/** The follow controls, as a job takes them. */
+function taskOptions() {
+  const { strength, smooth, parts, mode } = /** @type {any} */ (follow.state());
+  return { strength, smooth: Math.max(smooth, 1), parts, ...(mode ? { motion: mode } : {}) };
+}
+
+/** @param {any} message */
+function recorded(message) {
+  if (message.why) notice(message.why);
+  if (message.error) return notice(message.error);
+  showFilm(message.job, `Recording, ${clock(message.seconds)}`).catch((error) => notice(error.message));
+}
+
+function phoneConnect() {}
+/** @param {any} message */
+function phoneTold(message) { $("phone-note").textContent = message.line; }
+
+function mirror() {
+  const on = picture.classList.toggle("mirrored");
+  $("mirror").setAttribute("aria-pressed", String(on));
+}
+
+function still() {
+  /** @type {HTMLCanvasElement} */ ($("canvas")).toBlob((blob) => blob && save(blob, "reenact.png"));
+}
+
+function full() {
+  if (document.fullscreenElement) document.exitFullscreen();
+  else picture.requestFullscreen().catch(() => {});
+}
+
+const ACTIONS = /** @type {Record<string, () => void>} */ ({
+  c: () => $("calibrate").click(), r: () => $("record").click(), s: () => $("still").click(), m: () => $("mirror").click(),
+  f: () => $("full").click(), "?": () => $("keys-button").click(), 0: () => sliders.reset(),
+});
+
+addEventListener("keydown", (event) => {
+  const at = /** @type {HTMLElement} */ (event.target);
+  const typing = at.matches("input:not([type=range]):not([type=checkbox]), select, textarea");
+  if (typing || event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
+  const number = Number(event.key);
+  if (number >= 1 && number <= 4) drive(DRIVES[number - 1]);
+  else if (ACTIONS[event.key.toLowerCase()]) ACTIONS[event.key.toLowerCase()]();
+  else return;
+  event.preventDefault();
+});
+
+$("calibrate").onclick = () => { socket.say({ type: "calibrate" }); $("calibrate").classList.add("done"); setTimeout(() => $("calibrate").classList.remove("done"), 600); };
+$("record").onclick = () => socket.say({ type: "record", on: !recording });
+$("still").onclick = still;
+$("mirror").onclick = mirror;
+$("full").onclick = full;
+$("keys-button").onclick = () => ask(/** @type {HTMLDialogElement} */ ($("keys")));
+for (const one of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll("[data-drive]"))) one.onclick = () => drive(one.dataset.drive ?? "sliders");
+/** @type {HTMLSelectElement} */ ($("cameras")).onchange = ({ target }) => camera(/** @type {HTMLSelectElement} */ (target).value);
+$("video-choose").onclick = () => $("video-file").click();
+/** @type {HTMLInputElement} */ ($("video-file")).onchange = async ({ target }) => {
+  const input = /** @type {HTMLInputElement} */ (target);
+  const file = input.files?.[0];
+  input.value = "";
+  if (!file) return;
+  quiet();
+  try {
+    await source.file(file);
+    $("video-note").textContent = `${file.name}: played here, in the page.`;
+    /** @type {HTMLButtonElement} */ ($("video-play")).disabled = false;
+    socket.say({ type: "calibrate" });
+  } catch (error) {
+    notice(error instanceof Error ? error.message : String(error));
+  }
+};
+$("video-play").onclick = () => {
+  const video = /** @type {HTMLVideoElement} */ ($("driver"));
+  if (video.paused) video.play();
+  else video.pause();
+  $("video-play").textContent = video.paused ? "Play" : "Pause";
+};
+
+async function begin() {
+  for (let tries = 0; ; tries += 1) {
+    try {
+      const info = await json("/api/info");
+      $("about").textContent = `${info.method} ${info.version}, ${info.precision}`;
+      sliders.build(info);
+      follow.build(info);
+      if (info.portraits[0]) portrait.use(info.portraits[0]).catch((error) => notice(error.message));
+      const phone = document.querySelector("[data-drive=phone]");
+      if (!info.phones?.length) phone?.remove();
+      socket.connect();
+      return;
+    } catch (error) {
+      const status = error instanceof ApiError ? error.status : 0;
+      $("link").dataset.state = "waiting";
+      /** @type {HTMLElement} */ ($("link").querySelector("b")).textContent = status === 503 ? "loading ..." : status === 401 ? "no token" : "looking for the server ...";
+      if (status && status !== 503) return notice(error instanceof Error ? error.message : String(error));
+      await new Promise((done) => setTimeout(done, status === 503 ? 400 : Math.min(15000, 1000 * 2 ** tries)));
+    }
+  }
+}
+
+/** For tests and the curious: what the meters are made of. */
+Object.assign(window, { reenact: { painter, source, socket, portrait, settled: () => settled, alone: () => alone, tasks } });
+if (whyNoCamera()) $("drive-card").querySelector("[data-for=camera] .hint")?.replaceChildren(whyNoCamera() ?? "");
+begin();

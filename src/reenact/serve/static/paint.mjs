@@ -1,0 +1,69 @@
+// @ts-check
+// Pictures onto a canvas, the newest only, and how late they are.
+
+const HEADER = 21;
+const NONE = 0xffffffff;
+const SPAN = 2000; // ms that the meter looks back
+
+/** @typedef {{at: number, delay: number, stages: number}} Sample */
+
+export class Painter {
+  /** @param {HTMLCanvasElement} canvas @param {(first: boolean) => void} [painted] */
+  constructor(canvas, painted = () => {}) {
+    this.canvas = canvas;
+    this.context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d", { alpha: false }));
+    this.painted = painted;
+    /** @type {{blob: Blob | null, number: number, captured: number, stages: number[]} | null} */
+    this.waiting = null;
+    this.busy = false;
+    this.count = 0;
+    /** @type {Sample[]} */
+    this.samples = [];
+  }
+
+  /** A binary message of the server (serve/wire.py). @param {ArrayBuffer} message */
+  take(message) {
+    const view = new DataView(message);
+    const stages = [13, 15, 17, 19].map((at) => view.getUint16(at, true) / 10);
+    const blob = view.getUint8(0) === 1 ? new Blob([message.slice(HEADER)], { type: "image/jpeg" }) : null;
+    const held = this.waiting?.blob ?? null;
+    this.waiting = { blob: blob ?? held, number: view.getUint32(1, true), captured: view.getFloat64(5, true), stages };
+    if (!this.busy) this.work();
+  }
+
+  async work() {
+    this.busy = true;
+    while (this.waiting) {
+      const { blob, number, captured, stages } = this.waiting;
+      this.waiting = null;
+      if (blob) {
+        try {
+          const bitmap = await createImageBitmap(blob);
+          if (bitmap.width !== this.canvas.width) this.canvas.width = this.canvas.height = bitmap.width;
+          this.context.drawImage(bitmap, 0, 0);
+          bitmap.close();
+        } catch { continue; }
+        this.painted(this.count === 0);
+        this.count += 1;
+      }
+      if (number !== NONE) this.measure(captured, stages.reduce((a, b) => a + b, 0));
+    }
+    this.busy = false;
+  }
+
+  /** @param {number} captured @param {number} stages ms */
+  measure(captured, stages) {
+    const now = performance.now();
+    this.samples.push({ at: now, delay: now - captured, stages });
+    if (this.samples.length > 4000) this.samples.splice(0, 2000);
+  }
+
+  /** Median delay and pictures a second of the last two seconds; null where there were none. */
+  now() {
+    const from = performance.now() - SPAN;
+    const recent = this.samples.filter((one) => one.at > from);
+    if (!recent.length) return null;
+    const delays = recent.map((one) => one.delay).sort((a, b) => a - b);
+    return { delay: delays[delays.length >> 1], rate: (1000 * recent.length) / SPAN };
+  }
+}

@@ -1,0 +1,125 @@
+// @ts-check
+// The portrait: dropped, chosen or taken with the camera; who is in it is asked before it is sent.
+
+import { ApiError, json, request } from "./api.mjs";
+import { reason, whyNoCamera } from "./camera.mjs";
+import { $, ask, make } from "./dom.mjs";
+
+const PLAIN = "JPEG, PNG or WebP. Or drop one on the picture.";
+
+export class PortraitBox {
+  /** @param {{chosen: (sent: any) => void, failed: (line: string) => void}} on */
+  constructor(on) {
+    this.on = on;
+    /** @type {any} */
+    this.sent = null;
+    /** @type {{blob: Blob, consent: string} | null} */
+    this.own = null;
+    const input = /** @type {HTMLInputElement} */ ($("photo"));
+    input.onchange = () => { if (input.files?.[0]) this.offer(input.files[0]); input.value = ""; };
+    for (const button of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll("[data-do]"))) {
+      button.onclick = () => (button.dataset.do === "choose" ? input.click() : this.shoot());
+    }
+    /** @type {HTMLSelectElement} */ ($("which-face")).onchange = ({ target }) => this.send(Number(/** @type {HTMLSelectElement} */ (target).value));
+    this.dropping();
+  }
+
+  dropping() {
+    const place = $("picture");
+    let inside = 0;
+    addEventListener("dragover", (event) => event.preventDefault());
+    addEventListener("dragenter", () => { inside += 1; place.classList.add("dropping"); });
+    addEventListener("dragleave", () => { inside -= 1; if (inside <= 0) place.classList.remove("dropping"); });
+    addEventListener("drop", (event) => {
+      event.preventDefault();
+      inside = 0;
+      place.classList.remove("dropping");
+      const file = event.dataTransfer?.files[0];
+      if (file) this.offer(file);
+    });
+  }
+
+  async shoot() {
+    const no = whyNoCamera();
+    if (no) return this.on.failed(no);
+    let stream;
+    try {
+      stream = await navigator.mediaDevices.getUserMedia({ video: { width: { ideal: 1280 }, height: { ideal: 960 } } });
+    } catch (error) {
+      return this.on.failed(reason(error));
+    }
+    const video = /** @type {HTMLVideoElement} */ ($("shot-video"));
+    video.srcObject = stream;
+    video.play();
+    const answer = await ask(/** @type {HTMLDialogElement} */ ($("shot")));
+    const canvas = new OffscreenCanvas(video.videoWidth || 1, video.videoHeight || 1);
+    canvas.getContext("2d")?.drawImage(video, 0, 0);
+    stream.getTracks().forEach((track) => track.stop());
+    video.srcObject = null;
+    if (answer === "take") await this.offer(await canvas.convertToBlob({ type: "image/jpeg", quality: 0.95 }));
+  }
+
+  /** @param {Blob} blob */
+  async offer(blob) {
+    const consent = await ask(/** @type {HTMLDialogElement} */ ($("consent")));
+    if (!consent) return;
+    const before = this.own;
+    this.own = { blob, consent };
+    if (!(await this.send(1))) this.own = before;
+  }
+
+  /** Sends the photo that is held. @param {number} face which, from 1 @returns {Promise<boolean>} whether it was taken */
+  async send(face) {
+    if (!this.own) return false;
+    const form = new FormData();
+    form.append("face", String(face));
+    form.append("consent", this.own.consent);
+    form.append("photo", this.own.blob, "photo");
+    this.note("reading ...");
+    try {
+      this.use(await json("/api/portraits", { method: "POST", body: form }));
+      return true;
+    } catch (error) {
+      this.note(error instanceof ApiError ? error.message : String(error), true);
+      return false;
+    }
+  }
+
+  /** The server no longer has it (it was restarted): it is sent again, unless it never came from here. */
+  async again() {
+    if (this.own) await this.send(this.sent?.face ?? 1);
+  }
+
+  /** @param {any} sent what the server says of a portrait */
+  async use(sent) {
+    this.sent = sent;
+    this.note(sent.warnings[0] ?? PLAIN, false);
+    const select = /** @type {HTMLSelectElement} */ ($("which-face"));
+    $("which").hidden = sent.faces < 2;
+    select.replaceChildren(...Array.from({ length: sent.faces }, (_, i) => make("option", { value: String(i + 1) }, `${i + 1} of ${sent.faces}`)));
+    select.value = String(sent.face);
+    this.on.chosen(sent);
+    const image = /** @type {HTMLImageElement} */ ($("thumb"));
+    const picture = await (await request(`/api/portraits/${sent.id}/picture`)).blob();
+    if (image.src) URL.revokeObjectURL(image.src);
+    image.src = URL.createObjectURL(picture);
+    image.hidden = false;
+    image.alt = "The portrait";
+    this.frame(image, sent);
+  }
+
+  /** The small picture shows the head that is meant. @param {HTMLImageElement} image @param {any} sent */
+  frame(image, sent) {
+    const [left, top, right, bottom] = sent.box;
+    const x = (50 * (left + right)) / sent.width;
+    const y = (50 * (top + bottom)) / sent.height;
+    image.style.objectPosition = `${x.toFixed(1)}% ${y.toFixed(1)}%`;
+  }
+
+  /** @param {string} text @param {boolean} [bad] */
+  note(text, bad = false) {
+    $("portrait-note").textContent = text;
+    $("portrait-note").classList.toggle("bad", bad);
+    if (bad) this.on.failed(text);
+  }
+}

@@ -1,0 +1,96 @@
+// @ts-check
+// The live socket: comes back by itself after 1, 2, 4, ... 15 s, or at once when the tab is seen again.
+
+import { client, socketTo } from "./api.mjs";
+
+const LONGEST = 15000;
+const ALIVE = 10000;
+
+/** @typedef {{start: () => object, text: (message: any) => void, picture: (data: ArrayBuffer) => void,
+ *   state: (name: "open" | "waiting" | "busy" | "elsewhere" | "failed", detail?: any) => void}} Handlers */
+
+export class LiveSocket {
+  /** @param {Handlers} on */
+  constructor(on) {
+    this.on = on;
+    /** @type {WebSocket | null} */
+    this.socket = null;
+    this.tries = 0;
+    this.takeOver = false;
+    this.stopped = false;
+    this.timer = 0;
+    setInterval(() => this.say({ type: "alive" }), ALIVE);
+    document.addEventListener("visibilitychange", () => { if (!document.hidden) this.soon(); });
+    addEventListener("online", () => this.soon());
+    addEventListener("pagehide", () => this.socket?.close());
+    addEventListener("pageshow", () => this.soon());
+  }
+
+  get open() {
+    return this.socket?.readyState === WebSocket.OPEN;
+  }
+
+  /** @param {boolean} takeOver whether another tab is to lose its session */
+  connect(takeOver = false) {
+    clearTimeout(this.timer);
+    this.stopped = false;
+    this.takeOver = takeOver;
+    this.socket?.close();
+    const socket = (this.socket = new WebSocket(...socketTo("/api/live")));
+    socket.binaryType = "arraybuffer";
+    socket.onopen = () => {
+      socket.send(JSON.stringify({ type: "start", session: client(), take_over: this.takeOver, ...this.on.start() }));
+    };
+    socket.onmessage = ({ data }) => {
+      if (socket !== this.socket) return;
+      if (typeof data !== "string") return this.on.picture(data);
+      const message = JSON.parse(data);
+      if (message.type === "started") {
+        this.tries = 0;
+        this.takeOver = false;
+        this.on.state("open");
+      } else this.on.text(message);
+    };
+    socket.onclose = (event) => { if (socket === this.socket) this.closed(event); };
+  }
+
+  /** @param {CloseEvent} event */
+  closed(event) {
+    this.socket = null;
+    if (event.code === 4409) {
+      this.stopped = true;
+      return this.on.state("elsewhere");
+    }
+    if (event.code === 4429) this.on.state("busy", parsed(event.reason).waiting ?? 1);
+    else this.on.state(event.code === 1011 ? "failed" : "waiting");
+    const wait = Math.min(LONGEST, 1000 * 2 ** this.tries);
+    this.tries += 1;
+    this.timer = setTimeout(() => this.connect(), wait);
+  }
+
+  /** Tries again now, unless it is open or another tab has the session. */
+  soon() {
+    if (this.socket || this.stopped) return;
+    this.tries = 0;
+    this.connect();
+  }
+
+  /** @param {object} message */
+  say(message) {
+    if (this.open) /** @type {WebSocket} */ (this.socket).send(JSON.stringify(message));
+  }
+
+  /** @param {ArrayBuffer} data */
+  send(data) {
+    if (this.open) /** @type {WebSocket} */ (this.socket).send(data);
+  }
+}
+
+/** @param {string} text */
+function parsed(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return {};
+  }
+}
