@@ -30,7 +30,7 @@ SIDE_MAX = 8000
 """px a side: what the error advises where Pillow's own bound is met"""
 PIXELS_MAX = 40_000_000
 """ours: of a photo that was sent to us, 120 MB decoded; phones take 12 to 50 megapixels"""
-UPLOADED = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "MPO", "AVIF")
+UPLOADED = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 """formats that are opened when they come from somewhere else; Pillow knows forty, some of which start other programs"""
 
 
@@ -47,7 +47,8 @@ def decode_image(data: bytes, name: str = "the photo", pixels: int = PIXELS_MAX)
     """
     if not data:
         raise ReenactError(f"{name}: the file is empty; give another photo")
-    return _decoded(io.BytesIO(data), name, pixels, UPLOADED)
+    PILImage.init()
+    return _decoded(io.BytesIO(data), name, pixels, tuple(kind for kind in UPLOADED if kind in PILImage.OPEN))
 
 
 def _decoded(source: Path | io.BytesIO, name: str, pixels: int | None = None, formats: tuple[str, ...] | None = None) -> Image:

@@ -22,12 +22,12 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 from starlette.websockets import WebSocket
 
-from reenact.animate.driver import ALIGNMENTS, expression_map
-from reenact.animate.expression import PRESETS, SPREAD_MIN
-from reenact.animate.parts import NAMES as PARTS
-from reenact.animate.studio import Engine
 from reenact.core.errors import ReenactError
 from reenact.faces.blendshapes import BLENDSHAPE_NAMES
+from reenact.motion.compose import NAMES as PARTS
+from reenact.motion.expression import PRESETS, SPREAD_MIN
+from reenact.pipeline.animator import ALIGNMENTS, expression_map
+from reenact.runtime.engine import Engine
 from reenact.runtime.onnx_method import OnnxMethod
 from reenact.serve.auth import Guard
 from reenact.serve.files import Files

@@ -15,10 +15,10 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from reenact.animate.studio import Engine
 from reenact.core.errors import ReenactError
 from reenact.core.types import Image
 from reenact.media.image import write_image
+from reenact.runtime.engine import Engine
 from reenact.serve.kinds import KINDS, checked
 
 State = Literal["queued", "running", "done", "failed", "cancelled"]
@@ -62,7 +62,8 @@ class Jobs:
 
     def __init__(self, folder: Path, engine: Engine, waiting: int, minutes: float, drawing: Callable[[], bool]) -> None:
         """waiting: how many may wait; minutes: of a driving video at most; drawing: whether a live session needs the cores."""
-        self._folder, self._engine, self._waiting, self._minutes, self._drawing = folder / "jobs", engine, waiting, minutes, drawing
+        self._folder, self._engine, self._drawing = folder / "jobs", engine, drawing
+        self._waiting, self._minutes = waiting, minutes
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._jobs: dict[str, Job] = {}
         self._changed: dict[str, asyncio.Event] = {}

@@ -9,14 +9,15 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from reenact.animate.call import CallOptions, decode_file, encode_file
-from reenact.animate.driver import Control
-from reenact.animate.expression import PRESETS
-from reenact.animate.parts import parse_parts
-from reenact.animate.pipeline import Progress, animate_file, is_take
-from reenact.animate.studio import Edit, Engine, Film, Sweep, edit_file, sweep_file
 from reenact.core.errors import ReenactError
 from reenact.media.video import VideoReader
+from reenact.motion.compose import parse_parts
+from reenact.motion.expression import PRESETS
+from reenact.pipeline.animate import Progress, animate_file, is_take
+from reenact.pipeline.animator import Control
+from reenact.pipeline.calls import CallOptions, decode_file, encode_file
+from reenact.pipeline.editing import Edit, Film, Sweep, edit_file, sweep_file
+from reenact.runtime.engine import Engine
 
 Options = Mapping[str, Any]
 
@@ -66,7 +67,7 @@ def check_length(driving: Path, options: Options, minutes: float) -> None:
         return
     end = min(options.get("end") or duration, duration)
     if end - (options.get("start") or 0) > minutes * 60:
-        raise ReenactError(f"the video lasts {float(duration) / 60:.1f} minutes, {minutes:g} are allowed: give a start and an end")
+        raise ReenactError(f"the video lasts {float(duration) / 60:.1f} minutes, {minutes:g} may be: give a start and an end")
 
 
 def _number(name: str, value: Any) -> float:
@@ -170,8 +171,8 @@ def _call(options: Options) -> CallOptions:
 
 def _animate(inputs: Inputs, options: Options, engine: Engine, out: Path, progress: Progress) -> None:
     assert inputs.portrait is not None and inputs.driving is not None
-    chosen = {**_control(options), **_placed(options), **_picked(options, _RANGE)}
-    animate_file(inputs.portrait, inputs.driving, out, progress=progress, **_run_on(engine), background=engine.background, **chosen)
+    chosen = {**_control(options), **_placed(options), **_picked(options, _RANGE), "background": engine.background}
+    animate_file(inputs.portrait, inputs.driving, out, progress=progress, **_run_on(engine), **chosen)
 
 
 def _run_edit(inputs: Inputs, options: Options, engine: Engine, out: Path, progress: Progress) -> None:

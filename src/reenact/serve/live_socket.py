@@ -1,9 +1,9 @@
 """The live socket of one page: frames and orders in, pictures and states out.
 
-Texts are JSON objects with a `type`. From the page: start {session, portrait, control, take_over} first; then portrait {portrait},
-steer {...}, calibrate, record {on}, alive. From the server: next (send your newest frame), state (twice a second), portrait,
-recorded, error {line}. Binary: wire.py. Closed with 4408 (silent), 4409 (taken over), 4429 (all seats taken, the reason says how
-many wait), 1008 (too much), 1011 (the session failed).
+Texts are JSON objects with a `type`. From the page: start {session, portrait, control, take_over} first; then portrait
+{portrait}, steer {...}, calibrate, record {on}, alive. From the server: next (send your newest frame), state (twice a second),
+portrait, recorded, error {line}. Binary: wire.py. Closed with 4408 (silent), 4409 (taken over), 4429 (all seats taken, the
+reason says how many wait), 1008 (too much), 1011 (the session failed).
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from typing import Any
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from reenact.animate.parts import parse_parts
 from reenact.core.errors import ReenactError
 from reenact.live.session import Frame, Steer
+from reenact.motion.compose import parse_parts
 from reenact.serve.auth import PROTOCOL
 from reenact.serve.jobs import Jobs
 from reenact.serve.limits import MESSAGE_MAX, Rate

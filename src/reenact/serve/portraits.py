@@ -74,6 +74,7 @@ class Portraits:
     def __init__(self, size: int, threads: int = 0, clock: Callable[[], float] = time.monotonic) -> None:
         """size: side of the method's crops, px."""
         self._size, self._threads, self._clock = size, threads, clock
+        self._landmarker: Landmarker | None = None
         self._lock, self._reading = threading.Lock(), threading.Lock()
         self._held: dict[str, Sent] = {}
         self._used: dict[str, float] = {}
@@ -85,7 +86,8 @@ class Portraits:
             raise ReenactError(f"consent must be one of {', '.join(get_args(Consent))}: who is in the photo?")
         photo = decode_image(data, "the photo")
         with self._reading:
-            faces = Landmarker(self._threads).detect(photo)
+            self._landmarker = self._landmarker or Landmarker(self._threads)
+            faces = self._landmarker.detect(photo)
         sent = self._sent(photo, faces, face)
         sent = replace(sent, consent=consent)  # type: ignore[arg-type]
         with self._lock:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import threading
 import time
@@ -12,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from reenact.animate.driver import Control
-from reenact.animate.studio import Engine
 from reenact.core.errors import ReenactError
 from reenact.live.session import Frame, Session, Shown
+from reenact.pipeline.animator import Control
+from reenact.runtime.engine import Engine
 from reenact.runtime.onnx_method import OnnxMethod
 from reenact.serve.outbox import Outbox
 from reenact.serve.recorder import Recorder
@@ -122,9 +123,9 @@ class Live:
             self.recorder.add(shown.image)
         times = shown.stages
         kind = SAME if picture is None else JPEG
-        captured = float(shown.captured) * 1000
+        stages = times.wait, times.track, times.read, times.draw
         self._image = shown.image
-        self._post(self._publish, header(kind, shown.number, captured, (times.wait, times.track, times.read, times.draw)), picture)
+        self._post(self._publish, header(kind, shown.number, float(shown.captured) * 1000, stages), picture)
 
     def _publish(self, head: bytes, picture: bytes | None) -> None:
         self._last = picture or self._last
@@ -148,10 +149,8 @@ class Live:
 
     def _post(self, call: Callable[..., None], *values: Any) -> None:
         """From the session's thread to the loop, which may be gone."""
-        try:
+        with contextlib.suppress(RuntimeError):
             self._loop.call_soon_threadsafe(call, *values)
-        except RuntimeError:
-            pass
 
 
 class Seats:

@@ -1,7 +1,8 @@
 """One job in a process of its own: python -m reenact.serve.worker FOLDER. A file that kills FFmpeg kills this, not the server.
 
 FOLDER holds job.json (kind, options, engine, inputs); the result is written beside it. On standard output: JSON lines
-{"done", "total"}, {"warning"}, then {"result"} or {"error"}. Standard input is held open by the server: when it ends, so does this.
+{"done", "total"}, {"warning"}, then {"result"} or {"error"}. Standard input is held
+open by the server: when it ends, so does this.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
-from reenact.animate.studio import Engine
 from reenact.core.errors import ReenactError
+from reenact.runtime.engine import Engine
 from reenact.serve.kinds import KINDS, Inputs, check_length, checked
 
 MEMORY_MAX = 4 << 30
@@ -87,7 +88,9 @@ def limit_process(minutes: float) -> None:
 
 
 def _leave_with_the_server() -> None:
-    sys.stdin.buffer.read()
+    """Not by sys.stdin: at exit Python waits for a thread that holds its lock."""
+    while os.read(0, 1):
+        pass
     os._exit(3)
 
 

@@ -17,7 +17,7 @@ export class LiveSocket {
     this.socket = null;
     this.tries = 0;
     this.takeOver = false;
-    this.stopped = false;
+    this.stopped = true; // until connect is called
     this.timer = 0;
     setInterval(() => this.say({ type: "alive" }), ALIVE);
     document.addEventListener("visibilitychange", () => { if (!document.hidden) this.soon(); });
