@@ -134,6 +134,7 @@ def test_delay_does_not_grow(engine, monkeypatch):
     monkeypatch.setattr(engine.held.landmarker, "track", lambda image, face: face)  # the stage is the sleep alone
     lags = []
     with Running(engine, rules=replace(RULES, still=None)) as run:
+        run.until(lambda shown: shown.drawn)
         pictures, first = moving_face(4), time.monotonic()
         for number in range(500):
             run.session.offer(Frame(pictures[number % 4], time.monotonic(), number))

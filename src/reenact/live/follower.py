@@ -75,6 +75,8 @@ class Shown:
     """False: the picture is the one before, since nothing has moved"""
     driving: Motion | None = None
     """the driver's, as read; None where this frame shows no face"""
+    reference: Motion | None = None
+    """the driver's neutral, so far"""
 
 
 class Follower:
@@ -133,7 +135,8 @@ class Follower:
             self._seen = now
         with times.timed("draw"):
             self._follow(driving, seconds, frame.reading is not None)
-        return replace(self._show(times, now), driving=driving)
+        assert self._driver is not None
+        return replace(self._show(times, now), driving=driving, reference=self._driver.reference)
 
     def tick(self, now: float) -> Shown | None:
         """What is to be shown though no frame has come; None: nothing new."""

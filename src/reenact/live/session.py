@@ -26,6 +26,8 @@ __all__ = ["LIVE", "RULES", "Frame", "Rules", "Session", "Shown", "Steer", "Summ
 LIVE = Control(smooth=0.5)
 """ours: the filter is at most 40 ms late at half strength, and who watches counts that as delay"""
 RULES = Rules()
+IDLE = 1.0
+"""ours: seconds that nothing need happen for; so that Ctrl-C is heard on every system"""
 FAILURES = 3
 """ours: so many frames in a row that a stage fails at are no accident"""
 
@@ -46,6 +48,8 @@ class Summary:
     rate: float
     """frames a second over the last ten seconds"""
     face: FaceState
+    running: bool
+    """whether there is a portrait and the networks are loaded"""
     stages: dict[str, Spread]
     """of each stage and of "total", seconds: the last ten seconds or the whole session"""
 
@@ -75,6 +79,9 @@ class Session:
         self._lock = Lock()
         self._stages = Stages()
         self._face: FaceState = "home"
+        self._running = False
+        self.weights: tuple[str, str] | None = None
+        """the method's name and its weights' fingerprint, once they are loaded: what a take says of itself"""
 
     def portrait(self, photo: Image, face: int = 1) -> Future[None]:
         """Before the next frame, this photo's `face`-th largest face takes the place of the portrait.
@@ -102,7 +109,7 @@ class Session:
             held = self._stages
             stages = held.whole() if whole else held.now(now)
             counts = held.frames, held.drawn, self._newest.replaced, held.stale, held.failed
-            return Summary(*counts, held.rate(now), self._face, stages)
+            return Summary(*counts, held.rate(now), self._face, self._running, stages)
 
     def frames(self) -> Iterator[Shown]:
         """Pictures as they come, until `close`; the thread that iterates loads the networks and runs them.
@@ -110,7 +117,9 @@ class Session:
         Raises ReenactError where the method cannot be loaded, and when three frames in a row fail.
         """
         try:
-            follower = Follower(self._engine.load(), self._control, self._rules)
+            method = self._engine.load()
+            self.weights = method.name, method.fingerprint
+            follower = Follower(method, self._control, self._rules)
             yield from self._loop(follower)
         finally:
             self.close()
@@ -120,7 +129,8 @@ class Session:
     def _loop(self, follower: Follower) -> Iterator[Shown]:
         in_a_row = 0
         while True:
-            taken = self._newest.take(follower.due(time.monotonic()))
+            due = follower.due(time.monotonic())
+            taken = self._newest.take(IDLE if due is None else min(due, IDLE))
             self._carry_out(follower)
             if taken is None and self._newest.closed:
                 return
@@ -173,6 +183,7 @@ class Session:
                 continue
             future.set_result(None)
             if follower.ready and not was_ready:
+                self._running = True
                 self._wanted()
 
     def _order(self, order: Callable[[Follower], None]) -> Future[None]:

@@ -1,0 +1,73 @@
+"""reenact live"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from reenact.cli.shared import BackgroundName, Device, MethodName, MotionName, Threads, app, one_line_errors, rate, say
+from reenact.live import sinks, sources
+from reenact.live.run import LiveOptions, run_live
+from reenact.live.session import Summary
+from reenact.motion.compose import NAMES, locked, parse_parts
+from reenact.motion.smooth import delay_ms
+from reenact.pipeline.animator import Control
+from reenact.runtime.engine import Engine
+from reenact.tracking.reading import Axes
+
+
+@app.command()
+@one_line_errors
+def live(
+    portrait: Annotated[Path, typer.Argument(help="photo of the person who is to move")],
+    source: Annotated[str, typer.Option("--from", help=f"who drives: {sources.FORMS}")] = "camera",
+    to: Annotated[str | None, typer.Option("--to", help=f"where the pictures go: {sinks.FORMS}")] = None,
+    record: Annotated[Path | None, typer.Option(help="also keep the motion as a take: .npz or .json")] = None,
+    size: Annotated[int | None, typer.Option(help="side of the picture, px; default: the method's own, 256")] = None,
+    fps: Annotated[str, typer.Option(help="frames a second of the output, constant")] = "25",
+    length: Annotated[float | None, typer.Option("--seconds", help="end by itself after so long; default: Ctrl-C")] = None,
+    motion: MotionName = None,
+    settle: Annotated[float, typer.Option(help="seconds until --motion decaying is absolute")] = 2.0,
+    parts: Annotated[str, typer.Option(help=f"whose motion, part by part, as in animate: {', '.join(NAMES)}")] = "",
+    lock: Annotated[list[str] | None, typer.Option(help="hold a part as the portrait has it; may be repeated")] = None,
+    strength: Annotated[float, typer.Option(help="how much of the driver's motion: 1 is all of it, 0 none, 3 at most")] = 1.0,
+    smooth: Annotated[
+        float,
+        typer.Option(help=f"filter against trembling; 0.5 delays slow movements by {delay_ms(0.5):.0f} ms at most, 0 is off"),
+    ] = 0.5,
+    axes: Annotated[
+        str, typer.Option(help="of a tracker that turns the head the wrong way, as -yaw,pitch,roll")
+    ] = "yaw,pitch,roll",
+    face: Annotated[int, typer.Option(help="which face of the photo: 1 is the largest")] = 1,
+    method: MethodName = "mmfa",
+    device: Device = "auto",
+    threads: Threads = 0,
+    background: BackgroundName = "still",
+) -> None:
+    """A photo that follows a face now: from a camera, a file at its own pace or a tracker, into a meeting, a file or a pipe."""
+    slots = rate(fps)
+    assert slots is not None
+    summary = run_live(
+        portrait,
+        LiveOptions(source, to, record, size, slots, face, length, Axes.parse(axes)),
+        engine=Engine(method, device, threads, background),  # type: ignore[arg-type]  # checked inside, in one line
+        control=Control(motion, locked(parse_parts(parts), lock or ()), strength, smooth, settle),  # type: ignore[arg-type]
+        say=say,
+    )
+    _report(summary)
+    for path in filter(None, (to, record)):
+        if Path(path).is_file():
+            say(f"{path}: {Path(path).stat().st_size / 1000:.0f} kB")
+
+
+def _report(summary: Summary) -> None:
+    """On stderr, as the pictures may go to stdout."""
+    held = summary.frames - summary.drawn
+    say(f"{summary.frames} frames, {held} of them held since nothing moved; {summary.dropped} dropped, {summary.failed} failed")
+    if not summary.frames:
+        return
+    typer.echo(f"{'stage':8}{'median':>10}{'p95':>10}  ms", err=True)
+    for name, spread in summary.stages.items():
+        typer.echo(f"{name:8}{1000 * spread.median:10.1f}{1000 * spread.p95:10.1f}", err=True)

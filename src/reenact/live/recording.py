@@ -1,0 +1,51 @@
+"""What the driver did while a session ran, as a take (motion/takes.py)."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+
+from reenact.core.errors import ReenactError
+from reenact.core.types import Motion
+from reenact.live.follower import Shown
+from reenact.motion.takes import Take
+
+MICROSECONDS = 1_000_000
+
+
+class Recording:
+    """Collects the motion of every frame that was read; some hundred bytes each."""
+
+    def __init__(self) -> None:
+        self._number = -1
+        self._times: list[Fraction] = []
+        self._rows: list[np.ndarray | None] = []
+        self._reference: Motion | None = None
+
+    def __len__(self) -> int:
+        return len(self._times)
+
+    def add(self, shown: Shown) -> None:
+        """Takes in what a new frame showed; a picture without one (sliders, the way home) is left out."""
+        if shown.number == self._number or shown.number < 0:
+            return
+        time = Fraction(shown.captured).limit_denominator(MICROSECONDS)
+        if self._times and time <= self._times[-1]:
+            return
+        self._number = shown.number
+        self._times.append(time)
+        self._rows.append(None if shown.driving is None else shown.driving.vector())
+        self._reference = shown.reference or self._reference
+
+    def take(self, method: str, weights: str) -> Take:
+        """Raises ReenactError where not one frame showed a face."""
+        faces = np.array([row is not None for row in self._rows], bool)
+        if not faces.any():
+            raise ReenactError("no face was seen, so there is no motion to keep: light, distance, the right camera?")
+        held = np.maximum.accumulate(np.where(faces, np.arange(len(faces)), int(faces.argmax())))
+        vectors = np.array([self._rows[i] for i in held], np.float32)
+        span = self._times[-1] - self._times[0]
+        rate = ((len(self._times) - 1) / span).limit_denominator(1001) if span else Fraction(25)
+        times = tuple(time - self._times[0] for time in self._times)
+        return Take(method, weights, rate, times, vectors, faces, self._reference)

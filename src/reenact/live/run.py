@@ -1,0 +1,157 @@
+"""`reenact live`: one source, one session, one sink, until the source ends or someone stops it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+from reenact.core.errors import ReenactError
+from reenact.live.recording import Recording
+from reenact.live.session import LIVE, RULES, Rules, Session, Summary
+from reenact.live.sinks import ReaderGone, Sink, check_pace, open_output
+from reenact.live.sources import Source, open_source
+from reenact.media.image import read_image
+from reenact.motion.takes import check_suffix
+from reenact.pipeline.animator import Control
+from reenact.runtime.engine import ENGINE, Engine
+from reenact.tracking.reading import Axes
+
+LOOK = 0.25
+"""ours: seconds between two looks at whether there is something to tell"""
+
+
+@dataclass(frozen=True)
+class LiveOptions:
+    """Of one run."""
+
+    source: str
+    """sources.py: FORMS"""
+    output: str | None = None
+    """sinks.py: FORMS; None: only the take"""
+    take: Path | None = None
+    size: int | None = None
+    fps: Fraction = Fraction(25)
+    face: int = 1
+    seconds: float | None = None
+    """after which it ends by itself"""
+    axes: Axes = Axes()
+
+    def check(self) -> None:
+        """Raises ReenactError for what cannot be, before anything is opened."""
+        if self.output is None and self.take is None:
+            raise ReenactError("nothing would be kept or shown: name an output with --to, or a take with --record")
+        check_pace(self.fps, self.size)
+        if self.take is not None:
+            check_suffix(self.take)
+            if not self.take.parent.is_dir():
+                raise ReenactError(f"{self.take}: its folder does not exist; make it or choose another")
+        if self.seconds is not None and not 0 < self.seconds <= 1e6:
+            raise ReenactError(f"--seconds must be more than 0, not {self.seconds:g}")
+        for path in filter(None, (self.output, self.take)):
+            if Path(path).resolve() == Path(self.source).resolve():
+                raise ReenactError(f"{path} is also the source: give the output another name")
+
+
+def run_live(
+    portrait: Path,
+    options: LiveOptions,
+    *,
+    engine: Engine = ENGINE,
+    control: Control = LIVE,
+    rules: Rules = RULES,
+    say: Callable[[str], None] = lambda text: None,
+) -> Summary:
+    """Runs until the source ends, `options.seconds` are over or KeyboardInterrupt, then finishes what it writes.
+
+    say: told in one line what a user should know meanwhile. Raises ReenactError, in one line, for what the user can mend.
+    """
+    options.check()
+    photo = read_image(portrait)
+    with ExitStack() as stack:
+        source = open_source(options.source, options.axes)
+        stack.callback(source.close)
+        sink = _sink(options, stack)
+        starter = _Starter(source)
+        session = Session(engine, control, rules=rules, wanted=starter)
+        starter.session = session
+        asked = session.portrait(photo, options.face)
+        asked.add_done_callback(lambda future: session.close() if future.exception() else None)
+        recording = Recording()
+        stack.enter_context(_Watch(session, source, options.seconds, say))
+        try:
+            for shown in session.frames():
+                if sink is not None:
+                    sink.show(shown.image)
+                if options.take is not None:
+                    recording.add(shown)
+        except (KeyboardInterrupt, ReaderGone) as reason:
+            say("stopped" if isinstance(reason, KeyboardInterrupt) else str(reason))
+        finally:
+            session.close()
+        if (trouble := source.trouble()) is not None:
+            say(trouble)
+        if asked.done() and not asked.cancelled():
+            asked.result()
+        if options.take is not None:
+            assert session.weights is not None
+            recording.take(*session.weights).save(options.take)
+        return session.summary(whole=True)
+
+
+class _Starter:
+    """Starts the source when the session asks for its first frame: by then the networks are loaded."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self.session: Session | None = None
+        self._started = False
+
+    def __call__(self) -> None:
+        if not self._started and self.session is not None:
+            self._started = True
+            self._source.start(self.session)
+
+
+class _Watch:
+    """A context manager: once a second looks whether there is something to tell, and whether time is up."""
+
+    def __init__(self, session: Session, source: Source, seconds: float | None, say: Callable[[str], None]) -> None:
+        self._session, self._source, self._say = session, source, say
+        self._seconds = seconds
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="reenact-watch", daemon=True)
+        self._told: str | None = None
+
+    def __enter__(self) -> _Watch:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        lost, began = False, None
+        while not self._stop.wait(LOOK):
+            summary = self._session.summary()
+            began = time.monotonic() if began is None and summary.running else began
+            if began is not None and self._seconds is not None and time.monotonic() - began >= self._seconds:
+                self._session.close()
+            trouble = self._source.trouble() if summary.running else None
+            if trouble is not None and trouble != self._told:
+                self._say(trouble)
+            self._told = trouble
+            if trouble is None and summary.frames and (summary.face in ("lost", "home")) != lost:
+                lost = not lost
+                self._say("no face: the last picture is held, then the portrait rests" if lost else "the face is back")
+
+
+def _sink(options: LiveOptions, stack: ExitStack) -> Sink | None:
+    if options.output is None:
+        return None
+    return stack.enter_context(Sink(open_output(options.output, options.fps), options.fps, options.size))
