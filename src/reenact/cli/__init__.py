@@ -10,7 +10,21 @@ from collections.abc import Sequence
 
 import typer
 
-from reenact.cli import animate, bench, call, data, data_synth, descriptors, directions, edit, evaluate, live, report, serve, train  # noqa: F401  (each registers its command)
+from reenact.cli import (  # noqa: F401  (each registers its command)
+    animate,
+    bench,
+    call,
+    data,
+    data_synth,
+    descriptors,
+    directions,
+    edit,
+    evaluate,
+    live,
+    report,
+    serve,
+    train,
+)
 from reenact.cli.shared import DEBUG, app, say
 
 DEBUG_NAME = "REENACT_DEBUG"
