@@ -39,10 +39,10 @@ class Profile:
     """Motion vector <-> integer coefficients: vector = mean + basis @ (step * integers)."""
 
     method: str
-    mean: Float64[np.ndarray, "n"]
+    mean: Float64[np.ndarray, " n"]
     basis: Float64[np.ndarray, "n n"]
     """coefficients -> vector; the first six coefficients are pose, scale and translation themselves"""
-    steps: Float64[np.ndarray, "n"]
+    steps: Float64[np.ndarray, " n"]
     """at quality 0, in the coefficients' unit; quality q multiplies them by 2^(q/4)"""
     start: tuple[bytes, ...]
     """for each class of qualities, one byte a context: (2 byte + 1) / 512 is the probability of bit 0"""
@@ -58,11 +58,11 @@ class Profile:
     def _analysis(self) -> Float64[np.ndarray, "n n"]:
         return np.linalg.inv(self.basis)
 
-    def scaled_steps(self, quality: int) -> Float64[np.ndarray, "n"]:
+    def scaled_steps(self, quality: int) -> Float64[np.ndarray, " n"]:
         """Step sizes at a quality, 0..31."""
         return self.steps * 2.0 ** (quality / 4)
 
-    def coefficients(self, motion: Motion, quality: int) -> Float64[np.ndarray, "n"]:
+    def coefficients(self, motion: Motion, quality: int) -> Float64[np.ndarray, " n"]:
         """The motion in units of its steps, not yet rounded. Raises ReenactError for a motion that no stream can carry."""
         vector = motion.vector().astype(np.float64)
         if len(vector) != self.length:
@@ -72,7 +72,7 @@ class Profile:
         values = self._analysis @ (vector - self.mean) / self.scaled_steps(quality)
         return np.clip(values, -LIMIT, LIMIT)
 
-    def motion(self, values: Int64[np.ndarray, "n"] | list[int], quality: int) -> Motion:
+    def motion(self, values: Int64[np.ndarray, " n"] | list[int], quality: int) -> Motion:
         """What the receiver sees."""
         vector = self.mean + self.basis @ (np.asarray(values, np.float64) * self.scaled_steps(quality))
         return Motion.from_vector(vector.astype(np.float32))

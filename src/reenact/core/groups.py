@@ -9,8 +9,8 @@ from jaxtyping import Float, Float64, Shaped
 
 
 def group_means(
-    rows: Float[np.ndarray, "n *shape"], group: Shaped[np.ndarray, "n"] | Sequence[str]
-) -> Float64[np.ndarray, "g *shape"]:
+    rows: Float[np.ndarray, " n *shape"], group: Shaped[np.ndarray, " n"] | Sequence[str]
+) -> Float64[np.ndarray, " g *shape"]:
     """Each group's mean, in the order of np.unique(group). Groups may have any names."""
     _, number = np.unique(group, return_inverse=True)
     order = np.argsort(number, kind="stable")
@@ -20,8 +20,8 @@ def group_means(
 
 
 def off_the_mean(
-    rows: Float[np.ndarray, "n *shape"], group: Shaped[np.ndarray, "n"] | Sequence[str]
-) -> Float64[np.ndarray, "n *shape"]:
+    rows: Float[np.ndarray, " n *shape"], group: Shaped[np.ndarray, " n"] | Sequence[str]
+) -> Float64[np.ndarray, " n *shape"]:
     """Each row less its group's mean."""
     _, number = np.unique(group, return_inverse=True)
     return rows - group_means(rows, group)[number]

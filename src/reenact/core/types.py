@@ -27,15 +27,15 @@ class Motion:
     """head size: 1 where the mean face is half as high as the crop."""
     translation: Float32[np.ndarray, "2"]
     """x, y of the head's origin in [-1, 1] of the crop, x right, y down."""
-    expression: Float32[np.ndarray, "code"]
+    expression: Float32[np.ndarray, " code"]
     """the method's expression code, no unit; all zeros is neutral."""
 
-    def vector(self) -> Float32[np.ndarray, "6+code"]:
+    def vector(self) -> Float32[np.ndarray, " row"]:
         """The fields in their order, as one row."""
         return np.concatenate([getattr(self, field.name) for field in fields(self)]).astype(np.float32)
 
     @staticmethod
-    def from_vector(row: Float32[np.ndarray, "6+code"]) -> Motion:
+    def from_vector(row: Float32[np.ndarray, " row"]) -> Motion:
         """The inverse of `vector`."""
         row = np.asarray(row, np.float32)
         return Motion(head_pose=row[:3], scale=row[3:4], translation=row[4:6], expression=row[6:])

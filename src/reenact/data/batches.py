@@ -65,7 +65,7 @@ class Batches:
         gain = torch.from_numpy(random.uniform(0.85, 1.15, (count, 3, 1, 1)).astype(np.float32))[share].to(self.device)
         return tuple(mirrored(self.read(some[share]), flip, gain, self.mirror, self.sampler.shapes) for some in rows)  # type: ignore[return-value]
 
-    def learn(self, name: str, values: Float[np.ndarray, "n ..."] | Int64[np.ndarray, "n"]) -> None:
+    def learn(self, name: str, values: Float[np.ndarray, "n ..."] | Int64[np.ndarray, " n"]) -> None:
         """Every batch brings these too, row by row of the pool, whatever is done to its pictures."""
         self.truth[name] = torch.from_numpy(np.ascontiguousarray(values)).to(self.device)
 
@@ -88,7 +88,7 @@ class Batches:
         small = {**batch, "image": F.avg_pool2d(image, max(1, self.size // SMALL))}
         return batch, jitter(small, shake, small["image"].shape[-1])
 
-    def read(self, rows: Int64[np.ndarray, "batch"]) -> dict[str, Tensor]:
+    def read(self, rows: Int64[np.ndarray, " batch"]) -> dict[str, Tensor]:
         """These rows as they are."""
         index = torch.from_numpy(np.asarray(rows))
         if self.frames is not None:
@@ -98,7 +98,7 @@ class Batches:
         image = image.contiguous(memory_format=torch.channels_last)
         return {"image": image, **{name: value[index.to(self.device)] for name, value in self.truth.items()}}
 
-    def _in_pairs(self, count: int) -> Int64[np.ndarray, "count"]:
+    def _in_pairs(self, count: int) -> Int64[np.ndarray, " count"]:
         """Sources and driving frames in turn, or driving frames and who else makes the same motion."""
         source, driving, target = self.sampler.triples((count + 1) // 2)
         return np.stack([np.where(driving == target, source, driving), target], 1).reshape(-1)[:count]

@@ -251,12 +251,12 @@ def mirrored(batch: Batch, flip: Tensor, gain: Tensor, order: Tensor, shapes: Te
 class Shake:
     """Random numbers of `jitter`, [B,...] each; drawn apart from their use, so that several processes can share one draw."""
 
-    roll: Float[Tensor, "batch"]
-    zoom: Float[Tensor, "batch"]
+    roll: Float[Tensor, " batch"]
+    zoom: Float[Tensor, " batch"]
     shift: Float[Tensor, "batch 2"]
     brightness: Float[Tensor, "batch 3 1 1"]
     grey: Bool[Tensor, "batch 1 1 1"]
-    noise: Int64[np.ndarray, "batch"]
+    noise: Int64[np.ndarray, " batch"]
     """seed of each picture's grain"""
 
     @staticmethod
@@ -292,7 +292,7 @@ def jitter(batch: Batch, shake: Shake, size: int) -> Batch:
     return {**batch, "image": image, "translation": moved, "scale": batch["scale"] * zoom[:, None], "head_pose": pose}
 
 
-def _grain(image: Tensor, seeds: Int64[np.ndarray, "batch"]) -> Tensor:
+def _grain(image: Tensor, seeds: Int64[np.ndarray, " batch"]) -> Tensor:
     """Normal noise: one field, cut out at another place for each picture, so that it depends on the picture's seed alone."""
     _, channels, height, width = image.shape
     generator = torch.Generator(image.device).manual_seed(0)

@@ -38,7 +38,7 @@ class Truth:
     """canonical + expression offsets"""
     blendshapes: Float32[np.ndarray, "n e"]
     """52; another prior's coefficients where one has read the pool (methods/prior/landmark_prior.py)"""
-    mirror: Int64[np.ndarray, "e"] | None = None
+    mirror: Int64[np.ndarray, " e"] | None = None
     """for each coefficient, the one that a mirrored picture shows in its place; None: the 52 blendshapes' (data/pairs.py)"""
 
 
@@ -52,7 +52,7 @@ class Pool:
     clip: np.ndarray
     motion: np.ndarray | None = None
     """[N]: rendered frames with the same motion and time show the same expression and pose; "" elsewhere"""
-    time: Float[np.ndarray, "n"] | None = None
+    time: Float[np.ndarray, " n"] | None = None
     """seconds in the source file"""
     exact: Mapping[str, Float32[np.ndarray, "n ..."]] = field(default_factory=dict)
     """blendshapes [N,52], head_pose [N,3], gaze [N,2] as rendered; NaN where a frame is real"""
@@ -77,7 +77,7 @@ class Pool:
         known = joined["lm"], joined["bs"], joined["split"], joined["ident"], joined["clip"]
         return Pool(frames, *known, joined.get("motion"), joined.get("time"), exact)
 
-    def read(self, rows: Int64[np.ndarray, "batch"]) -> UInt8[np.ndarray, "batch size size 3"]:
+    def read(self, rows: Int64[np.ndarray, " batch"]) -> UInt8[np.ndarray, "batch size size 3"]:
         """The frames of these rows."""
         starts = np.cumsum([0] + [len(part) for part in self.frames])
         part = np.searchsorted(starts, rows, side="right") - 1

@@ -19,7 +19,7 @@ POINTS_SIDE = 256
 
 
 def read_truth(
-    path: Path, times: Float[np.ndarray, "n"], rate: float, size: int, form: Form = "ours"
+    path: Path, times: Float[np.ndarray, " n"], rate: float, size: int, form: Form = "ours"
 ) -> dict[str, Float32[np.ndarray, "n ..."]]:
     """exact_blendshapes [N,52] in the order of BLENDSHAPE_NAMES, exact_pose [N,3], gaze [N,2] (yaw, pitch), rad, points [N,P,2]
     px of a picture of `size`, point_ids [P], of the frames at `times` seconds of a clip of `rate` frames a second.

@@ -72,7 +72,7 @@ def _unpack_part(file: Path, frames: Path, labels: Path, decode: Decoder, thread
     out = np.lib.format.open_memmap(unfinished, "w+", np.uint8, (len(ends), size, size, 3))
 
     def fill(row: int) -> None:
-        out[row] = decode(part["jpeg"][starts[row] : ends[row]])
+        out[row] = decode(part["jpeg"][starts[row] : ends[row]])  # noqa: F821  (it is let go only after the last)
 
     with ThreadPoolExecutor(threads or os.cpu_count()) as workers:
         for _ in workers.map(fill, range(len(ends)), chunksize=64):

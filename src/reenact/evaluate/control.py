@@ -103,7 +103,7 @@ def run_control(
     return Outcome(tallies)
 
 
-def arrival(moved: Float32[np.ndarray, "n"], asked: Float32[np.ndarray, "n"]) -> float | None:
+def arrival(moved: Float32[np.ndarray, " n"], asked: Float32[np.ndarray, " n"]) -> float | None:
     """The share of what was asked that arrived: the projection on it, 1 is all; None where nothing was asked."""
     length = float(asked @ asked)
     return float(moved @ asked) / length if length > 1e-9 else None

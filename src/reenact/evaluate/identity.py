@@ -43,7 +43,7 @@ class IdentityNetwork:
         self._shift, self._scale = _INPUT[net]
         self._request = core.compile_model(model, "CPU", options).create_infer_request()
 
-    def embed(self, image: Image, landmarks: Float32[np.ndarray, "478 3"]) -> Float32[np.ndarray, "n"]:
+    def embed(self, image: Image, landmarks: Float32[np.ndarray, "478 3"]) -> Float32[np.ndarray, " n"]:
         """The embedding of the face with these landmarks (px of the image), not normalised: SFace 128, ArcFace 512 numbers."""
         crop = np.asarray(align(image, landmarks), np.float32)
         data = ((crop - self._shift) / self._scale).transpose(2, 0, 1)[None]

@@ -131,7 +131,7 @@ def apd(pose: Float[np.ndarray, "6"], target: Float[np.ndarray, "6"]) -> float:
     return float(np.abs(delta).mean())
 
 
-def aed_id(embedding: Float[np.ndarray, "n"], target: Float[np.ndarray, "n"]) -> float:
+def aed_id(embedding: Float[np.ndarray, " n"], target: Float[np.ndarray, " n"]) -> float:
     """AED-id: distance of two identity embeddings of unit length, 0..2 (FOMM's AED, whose OpenFace network is not to be had).
 
     Raises ValueError where one has no length.
@@ -139,7 +139,7 @@ def aed_id(embedding: Float[np.ndarray, "n"], target: Float[np.ndarray, "n"]) ->
     return float(np.sqrt(max(0.0, 2.0 - 2.0 * cosine(embedding, target))))
 
 
-def cosine(embedding: Float[np.ndarray, "n"], other: Float[np.ndarray, "n"]) -> float:
+def cosine(embedding: Float[np.ndarray, " n"], other: Float[np.ndarray, " n"]) -> float:
     """Cosine of two embeddings, -1..1. Raises ValueError where one has no length."""
     _check(embedding, other)
     lengths = float(np.linalg.norm(embedding) * np.linalg.norm(other))

@@ -26,7 +26,7 @@ class Reading:
     """0..1"""
     fit: HeadFit
     """where the head is, in px"""
-    identity: dict[IdentityNet, Float32[np.ndarray, "n"]]
+    identity: dict[IdentityNet, Float32[np.ndarray, " n"]]
     """embeddings, not normalised"""
     emotion: Float32[np.ndarray, "1024"] | None
     """embedding, not normalised; None if it was not asked for"""

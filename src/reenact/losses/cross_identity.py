@@ -19,7 +19,7 @@ Term = Callable[[Tensor, Tensor], Tensor]
 def cross_identity(
     generated: Float[Tensor, "batch 3 side side"],
     truth: Float[Tensor, "batch 3 side side"],
-    rendered: Bool[Tensor, "batch"],
+    rendered: Bool[Tensor, " batch"],
     terms: Mapping[str, Term],
 ) -> dict[str, Float[Tensor, ""]]:
     """`terms` of those rows that have a truth, each under the name "cross_" + its own.

@@ -39,7 +39,7 @@ class FaceMesh(nn.Module):
             self.mesh = MeshNet(Weights(task.read("face_landmarks_detector.tflite")))
             self.mixer = BlendshapeNet(Weights(task.read("face_blendshapes.tflite")))
 
-    def forward(self, square: Float[Tensor, "batch 3 256 256"]) -> tuple[Float[Tensor, "batch 478 3"], Float[Tensor, "batch"]]:
+    def forward(self, square: Float[Tensor, "batch 3 256 256"]) -> tuple[Float[Tensor, "batch 478 3"], Float[Tensor, " batch"]]:
         """A square cut by `Region.cut`, RGB in [0, 1] -> points in its [-1, 1] (z towards the camera), and the logit of
         there being a face at all."""
         with torch.autocast(square.device.type, enabled=False):

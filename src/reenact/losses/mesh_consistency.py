@@ -103,7 +103,7 @@ def eye_aperture(points: Float[Tensor, "batch 478 d"]) -> Float[Tensor, "batch 2
     return torch.stack(gaps, -1)
 
 
-def mouth_opening(points: Float[Tensor, "batch 478 d"]) -> Float[Tensor, "batch"]:
+def mouth_opening(points: Float[Tensor, "batch 478 d"]) -> Float[Tensor, " batch"]:
     """Mean gap between the inner lips / width of the mouth, in the picture's plane: 0 shut, about 1 wide open."""
     return _gap(points, LIP_PAIRS) / _gap(points, (MOUTH_CORNERS,))
 

@@ -32,9 +32,9 @@ class Region:
     """The turned square around each face of a batch, in [-1, 1] of the picture (docs/conventions.md)."""
 
     centre: Float[Tensor, "batch 2"]
-    half: Float[Tensor, "batch"]
+    half: Float[Tensor, " batch"]
     """half the square's side"""
-    angle: Float[Tensor, "batch"]
+    angle: Float[Tensor, " batch"]
     """radians, clockwise as seen"""
 
     def inward(self, points: Float[Tensor, "batch n 3"]) -> Float[Tensor, "batch n 3"]:
@@ -55,7 +55,7 @@ class Region:
         return sample(picture.float(), grid) * inside
 
 
-def _turned(xy: Float[Tensor, "batch n 2"], angle: Float[Tensor, "batch"]) -> Float[Tensor, "batch n 2"]:
+def _turned(xy: Float[Tensor, "batch n 2"], angle: Float[Tensor, " batch"]) -> Float[Tensor, "batch n 2"]:
     # Written out: as a matrix product autocast would take it to bf16, where coordinates are half a pixel off.
     cos, sin = torch.cos(angle)[:, None], torch.sin(angle)[:, None]
     return torch.stack([cos * xy[..., 0] - sin * xy[..., 1], sin * xy[..., 0] + cos * xy[..., 1]], -1)
@@ -80,7 +80,7 @@ def eye_and_mouth_regions(landmarks: Float[Tensor, "batch 478 d"]) -> dict[str, 
     return {name: _around(landmarks[:, list(points), :2], scale, angle) for name, (points, scale) in parts.items()}
 
 
-def _around(points: Float[Tensor, "batch n 2"], scale: float, angle: Float[Tensor, "batch"]) -> Region:
+def _around(points: Float[Tensor, "batch n 2"], scale: float, angle: Float[Tensor, " batch"]) -> Region:
     low, high = points.amin(1), points.amax(1)
     return Region(((low + high) / 2).detach(), (scale / 2 * (high - low).amax(1)).detach(), angle.detach())
 

@@ -44,7 +44,7 @@ Row = Mapping[str, Any]
 
 def motion_vectors(
     values: Float32[np.ndarray, "frames 52"], angles: Float32[np.ndarray, "frames 3"], expressions: ExpressionMap
-) -> Float32[np.ndarray, "frames 6+code"]:
+) -> Float32[np.ndarray, "frames row"]:
     """Coefficients as motion vectors (core/types.py: Motion.vector) of a head at scale 1 in the crop's middle.
 
     values: in the order of BLENDSHAPE_NAMES, 0..1; angles: yaw, pitch, roll, radians.

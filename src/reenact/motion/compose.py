@@ -135,7 +135,7 @@ def _turned(source: np.ndarray, moved: np.ndarray, share: float) -> np.ndarray:
 
 def _code_change(
     source: Motion, moved: Motion, parts: Parts, strength: float, expressions: ExpressionMap | None
-) -> Float32[np.ndarray, "code"]:
+) -> Float32[np.ndarray, " code"]:
     """What is added to the source's code: the face's change, and in the eyes' and the mouth's subspaces their own."""
 
     def change(part: Part) -> np.ndarray:

@@ -30,7 +30,7 @@ class Directions:
     """Numbered from 1: six of pose, then those of the expression code."""
 
     names: tuple[str, ...]
-    steps: Float32[np.ndarray, "n"]
+    steps: Float32[np.ndarray, " n"]
     """what a slider of 1 is: of the code, one standard deviation within a person"""
 
     def moved(self, motion: Motion, values: Mapping[str, float], strength: float = 1.0) -> Motion:

@@ -32,7 +32,7 @@ def edit(
     roll: float | None = None,
     scale: float | None = None,
     shift: tuple[float, float] | None = None,
-    expression: Float32[np.ndarray, "code"] | None = None,
+    expression: Float32[np.ndarray, " code"] | None = None,
     strength: float = 1.0,
     mode: Mode = "relative",
 ) -> Motion:

@@ -34,7 +34,7 @@ class MotionFilter:
     """Feed it a driver's motions in order; it gives each back, smoothed. The first comes back as it is."""
 
     def __init__(
-        self, rate: Fraction | float, strength: float = 1.0, code_spread: Float32[np.ndarray, "code"] | float = 1.0
+        self, rate: Fraction | float, strength: float = 1.0, code_spread: Float32[np.ndarray, " code"] | float = 1.0
     ) -> None:
         """rate: frames a second where no time is given; strength: 0 is off, 2 smooths and delays twice as much; code_spread:
         the code's unit. Raises ReenactError for a strength out of 0..20.

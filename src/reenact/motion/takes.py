@@ -51,7 +51,7 @@ class Take:
     """frames a second, on average"""
     times: tuple[Fraction, ...]
     """seconds from the first picture of the driver"""
-    vectors: Float32[np.ndarray, "n 6+code"]
+    vectors: Float32[np.ndarray, "n row"]
     """one `Motion.vector()` a frame"""
     faces: np.ndarray
     """[n] bool: whether the frame showed a face; where not, the row before is repeated"""

@@ -21,7 +21,7 @@ class DenseMotion(nn.Module):
     Gaussians around the driving keypoints (a fresh network already warps sensibly) and a small hourglass corrects them.
     """
 
-    def __init__(self, widths: tuple[int, int, int], size: int, spread: Float[Tensor, "keypoint"]) -> None:
+    def __init__(self, widths: tuple[int, int, int], size: int, spread: Float[Tensor, " keypoint"]) -> None:
         """widths: channels of the hourglass; size: side of the grid; spread: reach of each keypoint at the start."""
         super().__init__()
         self.size, self.keypoints = size, len(spread)

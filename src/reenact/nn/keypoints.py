@@ -43,7 +43,7 @@ def relative_matrix(source: Pose, driving: Pose) -> Float[Tensor, "batch 2 2"]:
     return ratio[:, :, None] * (source.rotation @ driving.rotation.transpose(1, 2))[:, :2, :2]
 
 
-def keypoint_spread(template: Float[Tensor, "keypoint 3"]) -> Float[Tensor, "keypoint"]:
+def keypoint_spread(template: Float[Tensor, "keypoint 3"]) -> Float[Tensor, " keypoint"]:
     """How far a keypoint's influence reaches: half the mean distance to its three nearest (ours), at least 0.03."""
     distance = torch.cdist(template[None], template[None])[0]
     return (0.5 * distance.sort(1).values[:, 1:4].mean(1)).clamp(min=0.03)

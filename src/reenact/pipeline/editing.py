@@ -111,7 +111,7 @@ class Editor:
             self._codes[path] = face_motion(self._method, Path(path)).expression
         return self._codes[path]
 
-    def _change(self, motion: Motion, wanted: Edit) -> Float32[np.ndarray, "code"]:
+    def _change(self, motion: Motion, wanted: Edit) -> Float32[np.ndarray, " code"]:
         values = wanted.blendshapes
         if wanted.mode == "relative":
             return self.map.code(values)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -41,7 +42,7 @@ class Identity:
     """SHA-256 of the photo's file"""
     consent: bool
     """has the person agreed to be mixed with others?"""
-    coefficients: Float32[np.ndarray, "n"]
+    coefficients: Float32[np.ndarray, " n"]
 
     def save(self, path: Path) -> None:
         """Writes .json, whole or not at all. Raises ReenactError where that cannot be."""

@@ -48,7 +48,7 @@ class Piece:
     kind: Kind
     texture: Texture
     uv: Float32[np.ndarray, "corners 2"]
-    vertex: Int64[np.ndarray, "corners"]
+    vertex: Int64[np.ndarray, " corners"]
     triangles: Int64[np.ndarray, "faces 3"]
     """corners"""
     shadow: Int64[np.ndarray, "coarse 3"]

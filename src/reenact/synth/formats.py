@@ -22,7 +22,7 @@ class BaseMesh:
     uv_faces: list[Face]
     face_groups: list[str]
 
-    def group(self, name: str) -> Int64[np.ndarray, "k"]:
+    def group(self, name: str) -> Int64[np.ndarray, " k"]:
         """The vertices of all faces in the group."""
         return np.unique([v for face, group in zip(self.faces, self.face_groups, strict=True) if group == name for v in face])
 
@@ -31,7 +31,7 @@ class BaseMesh:
 class Target:
     """A shape change: which vertices move, and how far at weight 1, dm."""
 
-    vertices: Int64[np.ndarray, "k"]
+    vertices: Int64[np.ndarray, " k"]
     offsets: Float32[np.ndarray, "k 3"]
 
 

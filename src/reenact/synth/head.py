@@ -39,7 +39,7 @@ class HeadModel:
     """one expression shape for each name of BLENDSHAPE_NAMES"""
     bones: Float32[np.ndarray, "vertices 5"]
     """how much of each of BONES a vertex follows; rows sum to 1"""
-    eyes: tuple[Int64[np.ndarray, "k"], Int64[np.ndarray, "k"]]
+    eyes: tuple[Int64[np.ndarray, " k"], Int64[np.ndarray, " k"]]
     """the eyeballs' vertices: the person's left, right"""
     _targets: dict[str, Target] = field(default_factory=dict)
 

@@ -22,7 +22,7 @@ class Part:
     """[n, base vertices]"""
     offset: Float32[np.ndarray, "n 3"]
     uv: Float32[np.ndarray, "corners 2"]
-    vertex: Int64[np.ndarray, "corners"]
+    vertex: Int64[np.ndarray, " corners"]
     """each corner's vertex"""
     triangles: Int64[np.ndarray, "faces 3"]
 

@@ -35,7 +35,7 @@ class Rig:
     rest: Float32[np.ndarray, "n 3"]
     units: Float32[np.ndarray, "n*3 52"]
     bones: Float32[np.ndarray, "n 5"]
-    eyeballs: tuple[Int64[np.ndarray, "k"], Int64[np.ndarray, "k"]]
+    eyeballs: tuple[Int64[np.ndarray, " k"], Int64[np.ndarray, " k"]]
     triangles: Int64[np.ndarray, "faces 3"]
     gather: sp.csr_matrix
     joints: Float32[np.ndarray, "4 3"]

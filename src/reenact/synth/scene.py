@@ -77,7 +77,7 @@ class Scene:
         self.camera: Camera = aim(FLIP @ frame.origin, scale / frame.scale, place, zoom, recipe.size)
 
     @cached_property
-    def point_ids(self) -> Int64[np.ndarray, "n"]:
+    def point_ids(self) -> Int64[np.ndarray, " n"]:
         """Skin vertices that are tracked: the same on every identity."""
         return np.arange(0, self.avatar.skin.vertex.max() + 1, POINT_STEP)
 
@@ -140,7 +140,7 @@ class Scene:
         return np.float32([[scale]]), np.float32([[x / half - 1, y / half - 1]] - shift)
 
 
-def visible(points: Float32[np.ndarray, "n 3"], depth: Float32[np.ndarray, "size size"]) -> Bool[np.ndarray, "n"]:
+def visible(points: Float32[np.ndarray, "n 3"], depth: Float32[np.ndarray, "size size"]) -> Bool[np.ndarray, " n"]:
     """Which points (x, y px, depth dm) lie in the picture with nothing before them. depth: 0 where nothing is.
 
     A point counts as seen if any of the four pixels around it shows a surface no nearer than SLACK before it.

@@ -41,7 +41,7 @@ class Reading:
     head_pose: Float32[np.ndarray, "3"]
     scale: Float32[np.ndarray, "1"]
     translation: Float32[np.ndarray, "2"]
-    coefficients: Float32[np.ndarray, "e"]
+    coefficients: Float32[np.ndarray, " e"]
     mesh: Float32[np.ndarray, "m 3"]
     """in the head's frame: pose, scale and place taken out"""
 
@@ -49,7 +49,7 @@ class Reading:
 class FacePrior(Protocol):
     """A prior: needed to train, never to run (its reading is distilled into the method's own encoder)."""
 
-    mirror: Int64[np.ndarray, "e"]
+    mirror: Int64[np.ndarray, " e"]
     """for each coefficient, the one that a mirrored picture shows in its place"""
 
     def face(self, identities: int) -> Face:
