@@ -24,6 +24,7 @@ from reenact.faces.landmarker import Landmarker
 from reenact.faces.pose import fit_head
 from reenact.motion.directions import FILE, POSE_STEPS, SCHEMA, Directions
 from reenact.pipeline.animator import expression_map
+from reenact.provenance.watermark import mark
 from reenact.runtime.onnx_method import OnnxMethod
 
 POSES = ("yaw", "pitch", "roll", "scale", "shift-x", "shift-y")
@@ -150,7 +151,7 @@ def traversal(method: OnnxMethod, portrait: Portrait, found: Sequence[Found]) ->
         draw.text((4, row * TILE + TILE // 2 - 10), label, "black")
         for column, value in enumerate(SHOWN):
             motion = _along(portrait, one, value)
-            tile = PILImage.fromarray(method.render(portrait, motion)).resize((TILE, TILE), PILImage.Resampling.LANCZOS)
+            tile = PILImage.fromarray(mark(method.render(portrait, motion))).resize((TILE, TILE), PILImage.Resampling.LANCZOS)
             sheet.paste(tile, (MARGIN + column * TILE, row * TILE))
     return sheet
 

@@ -12,7 +12,8 @@ import typer
 from reenact.cli.shared import Device, Threads, app, one_line_errors, progress_bar, say
 from reenact.core.errors import ReenactError
 from reenact.core.files import check_output, write_text
-from reenact.media.image import check_image_name, read_image, write_image
+from reenact.media.image import check_image_name, read_image
+from reenact.provenance.output import MarkedOutput
 from reenact.runtime.onnx_method import load
 
 
@@ -50,6 +51,6 @@ def directions(
         say(f"{measuring.keep(loaded, data)}: written")
     if out is not None:
         shown = measuring.shown(found, rows)
-        write_image(out, np.asarray(measuring.traversal(loaded, portraits[0], shown)))
+        MarkedOutput(out).picture(np.asarray(measuring.traversal(loaded, portraits[0], shown)))
         say(f"{out}: {len(shown)} directions")
     typer.echo(measuring.table(found))

@@ -11,7 +11,7 @@ from PIL import Image as PILImage
 from PIL import ImageDraw
 
 from reenact.core.types import Image
-from reenact.media.image import write_image
+from reenact.provenance.output import MarkedOutput
 
 WORST = 10
 TILE = 192
@@ -60,6 +60,7 @@ def write_pictures(folder: Path, worst: Mapping[str, WorstFrame], order: Sequenc
     def rows(entries: Sequence[tuple[str, WorstFrame]]) -> list[tuple[str, Image]]:
         return [(f"{name}, frame {w.index}: {w.badness:.3f} ({w.contender}); {columns}", w.picture) for name, w in entries]
 
-    write_image(folder / "worst.png", sheet(rows(ranked[:WORST])))
+    MarkedOutput(folder / "worst.png").picture(sheet(rows(ranked[:WORST])))
     for number, start in enumerate(range(0, len(worst), WORST), 1):
-        write_image(folder / f"sheet_{number:02d}.png", sheet(rows(list(worst.items())[start : start + WORST])))
+        shown = sheet(rows(list(worst.items())[start : start + WORST]))
+        MarkedOutput(folder / f"sheet_{number:02d}.png").picture(shown)

@@ -21,13 +21,15 @@ from reenact.core.types import Image, Method, Portrait
 from reenact.faces.crop import CropTracker, cut, paste, soft_mask
 from reenact.faces.landmarker import Landmarker
 from reenact.media.image import read_image
-from reenact.media.video import VideoReader, VideoWriter, resample
+from reenact.media.video import VideoReader, resample
+from reenact.media.writer import VideoWriter
 from reenact.motion.arkit import is_coefficients, read_coefficients
 from reenact.motion.compose import ALL_DRIVEN, DRIVER, SOURCE, Parts
 from reenact.motion.takes import SUFFIXES as TAKE_SUFFIXES
 from reenact.motion.takes import Take
 from reenact.pipeline.ahead import ahead
 from reenact.pipeline.animator import Alignment, Animator, Control, expression_map
+from reenact.provenance.output import MARKS, MarkedOutput, Marks
 from reenact.runtime.backdrop import Background, check_background
 from reenact.runtime.onnx_method import load
 
@@ -70,6 +72,7 @@ def animate(
     encoded the portrait; without it, the method of that name is loaded anew. motion, settle: how the portrait is aligned
     with the driver (animator.py: Control). parts, strength: whose motion, and how much of it (motion/compose.py). smooth: of the
     temporal filter, 0 is off; rate: frames a second of pictures for it (default 25).
+    The pictures are as the method draws them, without watermark (provenance/watermark.py: mark puts it in; files have it).
     A frame without a face repeats the last picture; ReenactError at the end if none had one.
     """
     control = Control(motion, parts, strength, smooth, settle)
@@ -156,6 +159,7 @@ def animate_file(
     threads: int = 0,
     background: Background = "still",
     seed: int = 0,
+    marks: Marks = MARKS,
     progress: Progress | None = None,
 ) -> Report:
     """Animate a photo with a video file and write a video file with the driver's sound. Memory stays flat.
@@ -163,12 +167,14 @@ def animate_file(
     driving_path may also be a take or a file of blendshapes (no sound then). motion, parts, strength, smooth, settle: as in
     `animate`. face: which face of the photo, 1 is the largest; start, end: seconds of the driving video; fps: the output's
     rate, by default the driving video's; background: runtime/backdrop.py; seed: for methods that draw random
-    numbers (none does). The output appears when it is whole. Raises ReenactError, in one line, for whatever the user can mend.
+    numbers (none does); marks: what the file carries of being synthetic (provenance/output.py). The output appears when it is
+    whole. Raises ReenactError, in one line, for whatever the user can mend.
     """
     control = Control(motion, parts, strength, smooth, settle)
     control.check()
     check_background(background)
     check_files([Path(portrait_path), Path(driving_path)], Path(output), output_mode, fps)
+    marked = MarkedOutput(output, marks)
     del seed  # no shipped method draws random numbers
     photo = read_image(portrait_path)
     if is_take(driving_path):
@@ -178,21 +184,22 @@ def animate_file(
         take.check(loaded.name, loaded.fingerprint, int(loaded.config["expression_size"]))
         rate = fps or take.rate
         motions = list(take.frames(rate, start, end))
-        with VideoWriter(output, rate) as writer:
+        with marked.film(rate) as writer:
             portrait = loaded.encode_source(photo, face=face)
             driver = Animator(loaded, portrait, control, rate, take.reference)
             pictures = map(driver.follow, motions)
-            return _write(writer, driver, placer(portrait, output_mode), pictures, len(motions), progress)
+            return _write(writer, driver, marked.around(placer(portrait, output_mode)), pictures, len(motions), progress)
     with VideoReader(driving_path, start, end) as reader:
         rate = fps or reader.rate
-        with VideoWriter(output, rate, audio_from=driving_path, start=start, end=end) as writer:
+        with marked.film(rate, driving_path, start, end) as writer:
             loaded = load(method, device, threads, background)
             portrait = loaded.encode_source(photo, face=face)
             driver = Animator(loaded, portrait, control, rate)
             tracker = CropTracker(loaded.landmarker)
             with ahead(crops((f.image for f in resample(reader, rate)), tracker, loaded.size)) as ready:
                 pictures = map(driver.step, ready)
-                return _write(writer, driver, placer(portrait, output_mode), pictures, _expected(reader, rate), progress)
+                place = marked.around(placer(portrait, output_mode))
+                return _write(writer, driver, place, pictures, _expected(reader, rate), progress)
 
 
 def _write(

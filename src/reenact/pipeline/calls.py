@@ -21,10 +21,11 @@ from reenact.core.types import Image, Motion
 from reenact.faces.crop import CropTracker, head_crop
 from reenact.faces.landmarker import Landmarker
 from reenact.media.image import read_image
-from reenact.media.video import VideoReader, VideoWriter, resample
+from reenact.media.video import VideoReader, resample
 from reenact.pipeline.ahead import ahead
 from reenact.pipeline.animate import OutputMode, Progress, Report, crops, placer
 from reenact.pipeline.animator import Alignment, Animator, Control
+from reenact.provenance.output import MARKS, MarkedOutput, Marks
 from reenact.runtime.backdrop import Background, check_background
 from reenact.runtime.onnx_method import OnnxMethod, load
 
@@ -227,6 +228,7 @@ def decode_file(
     device: str = "auto",
     threads: int = 0,
     background: Background = "still",
+    marks: Marks = MARKS,
     progress: Progress | None = None,
 ) -> Report:
     """Animate a portrait with a call. portrait: None takes the one inside. sound: a file whose sound is laid under.
@@ -248,11 +250,12 @@ def decode_file(
     profile = profile_of(loaded, opened.header.length - POSE)
     opened.check(profile)
     source = loaded.encode_source(photo, face=face)
-    place = placer(source, output_mode)
+    marked = MarkedOutput(output, marks)
+    place = marked.around(placer(source, output_mode))
     rate, done = opened.header.rate, 0
     began = time.perf_counter()
     driver = Animator(loaded, source, motion, rate)
-    with VideoWriter(output, rate, audio_from=sound) as writer:
+    with marked.film(rate, sound) as writer:
         for driving in opened.motions(profile):
             writer.write(place(driver.follow(driving)))
             done += 1

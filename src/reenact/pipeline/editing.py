@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
@@ -13,10 +13,10 @@ import numpy as np
 from jaxtyping import Float32
 
 from reenact.core.errors import ReenactError
-from reenact.core.types import Motion, Portrait
+from reenact.core.types import Image, Motion, Portrait
 from reenact.faces.blendshapes import BLENDSHAPE_NAMES
-from reenact.media.image import check_image_name, read_image, write_image
-from reenact.media.video import VideoWriter
+from reenact.media.image import check_image_name, read_image
+from reenact.media.writer import VideoWriter
 from reenact.motion.compose import ALL_DRIVEN, SOURCE, Parts, compose
 from reenact.motion.directions import Directions, check_sliders, is_slider
 from reenact.motion.edit import Ease, Way, check_ease, check_path, eased, edit, interpolate, there_and_back
@@ -25,6 +25,7 @@ from reenact.motion.pose_gain import PoseGain
 from reenact.motion.transfer import Mode
 from reenact.pipeline.animate import OutputMode, Progress, check_files, is_take, open_take, placer
 from reenact.pipeline.animator import expression_map
+from reenact.provenance.output import MARKS, MarkedOutput, Marks
 from reenact.runtime.engine import ENGINE, Engine
 from reenact.runtime.onnx_method import OnnxMethod
 
@@ -130,7 +131,14 @@ def face_motion(method: OnnxMethod, path: Path, face: int = 1) -> Motion:
 
 
 def edit_file(
-    portrait: Path, output: Path, wanted: Edit, *, engine: Engine = ENGINE, output_mode: OutputMode = "photo", face: int = 1
+    portrait: Path,
+    output: Path,
+    wanted: Edit,
+    *,
+    engine: Engine = ENGINE,
+    output_mode: OutputMode = "photo",
+    face: int = 1,
+    marks: Marks = MARKS,
 ) -> None:
     """Writes the edited portrait as .png, .jpg or .webp. Raises ReenactError, in one line, for what the user can mend."""
     wanted.check()
@@ -140,7 +148,8 @@ def edit_file(
     method = engine.load()
     source = method.encode_source(photo, face=face)
     picture = method.render(source, Editor(method).apply(source.motion, wanted))
-    write_image(output, placer(source, output_mode)(picture))
+    marked = MarkedOutput(output, marks)
+    marked.picture(marked.around(placer(source, output_mode))(picture))
 
 
 @dataclass(frozen=True)
@@ -220,6 +229,7 @@ def sweep_file(
     engine: Engine = ENGINE,
     output_mode: OutputMode = "photo",
     face: int = 1,
+    marks: Marks = MARKS,
     progress: Progress | None = None,
 ) -> int:
     """Writes a video in which one slider runs from start to end and back; gives the number of frames. Raises ReenactError."""
@@ -228,12 +238,13 @@ def sweep_file(
     shares = film.shares()
     check_files([portrait], output, output_mode, film.fps)
     photo = read_image(portrait)
-    with VideoWriter(output, film.fps) as writer:
+    marked = MarkedOutput(output, marks)
+    with marked.film(film.fps) as writer:
         method = engine.load()
         source = method.encode_source(photo, face=face)
         editor = Editor(method)
         motions = [editor.apply(source.motion, sweep.at(share, base)) for share in shares]
-        return _film(writer, method, source, motions, output_mode, progress)
+        return _film(writer, method, source, motions, marked.around(placer(source, output_mode)), progress)
 
 
 def interpolate_file(
@@ -248,6 +259,7 @@ def interpolate_file(
     engine: Engine = ENGINE,
     output_mode: OutputMode = "crop",
     face: int = 1,
+    marks: Marks = MARKS,
     progress: Progress | None = None,
 ) -> int:
     """Writes the way from one face to another on one portrait; gives the number of frames.
@@ -262,15 +274,15 @@ def interpolate_file(
     shown = portrait or start
     check_files([start, end, shown], output, output_mode, film.fps)
     photo = read_image(shown)
-    with VideoWriter(output, film.fps) as writer:
+    marked = MarkedOutput(output, marks)
+    with marked.film(film.fps) as writer:
         method = engine.load()
         source = method.encode_source(photo, face=face)
         ends = [source.motion if given == shown else face_motion(method, given) for given in (start, end)]
         map_ = expression_map(method) if parts.wants_map else None
         ways = [interpolate(*ends, share, path) for share in shares]
-        return _film(
-            writer, method, source, [compose(source.motion, way, parts, 1.0, map_) for way in ways], output_mode, progress
-        )
+        motions = [compose(source.motion, way, parts, 1.0, map_) for way in ways]
+        return _film(writer, method, source, motions, marked.around(placer(source, output_mode)), progress)
 
 
 def _film(
@@ -278,10 +290,9 @@ def _film(
     method: OnnxMethod,
     source: Portrait,
     motions: list[Motion],
-    output_mode: OutputMode,
+    place: Callable[[Image], Image],
     progress: Progress | None,
 ) -> int:
-    place = placer(source, output_mode)
     for done, motion in enumerate(motions, 1):
         writer.write(place(method.render(source, motion)))
         if progress:

@@ -18,9 +18,10 @@ from jaxtyping import Float32
 from reenact.core.errors import ReenactError
 from reenact.core.files import check_readable, replaced
 from reenact.core.types import Portrait
-from reenact.media.image import check_image_name, read_image, write_image
+from reenact.media.image import check_image_name, read_image
 from reenact.motion.takes import check_suffix, single
 from reenact.pipeline.animate import OutputMode, check_files, placer
+from reenact.provenance.output import MARKS, MarkedOutput, Marks
 from reenact.runtime.engine import ENGINE, Engine
 from reenact.runtime.onnx_method import OnnxMethod
 
@@ -121,6 +122,7 @@ def mix_file(
     engine: Engine = ENGINE,
     output_mode: OutputMode = "crop",
     face: int = 1,
+    marks: Marks = MARKS,
 ) -> None:
     """Writes the photo's face, mixed. first: the identity that was read of this very photo. Raises ReenactError."""
     check_files([photo, first, second], output, output_mode)
@@ -134,7 +136,8 @@ def mix_file(
         raise ReenactError(f"{first} was read with other weights ({one.method}): describe the photo again")
     portrait = method.encode_source(picture, face=face)
     drawn = mixed(portrait, one, other, share)
-    write_image(output, placer(portrait, output_mode)(method.render(drawn, drawn.motion)))
+    marked = MarkedOutput(output, marks)
+    marked.picture(marked.around(placer(portrait, output_mode))(method.render(drawn, drawn.motion)))
 
 
 def _digest(path: Path) -> str:

@@ -1,0 +1,187 @@
+"""What says that a picture was drawn is there when its name is, is found again, and is found in nothing else."""
+
+from __future__ import annotations
+
+import io
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from PIL import Image as PILImage
+
+from reenact.core.types import Image, Placement
+from reenact.faces.crop import cut, paste, soft_mask
+from reenact.media.image import read_image
+from reenact.media.video import VideoReader
+from reenact.provenance.badge import with_badge
+from reenact.provenance.label import read_label
+from reenact.provenance.output import MARKS, NO_MARKS, MarkedOutput, Marks
+from reenact.provenance.search import about, find, whole
+from reenact.provenance.watermark import LOOK, STRENGTH, mark, pattern, residual, z_of
+
+EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
+HEAD = Placement(225.9, 118.2, 190.7)
+"""of examples/portrait.jpg"""
+RENDERED = Placement(191.2, 198.2, 274.4)
+"""of examples/driving.mp4"""
+PICTURES = (".png", ".jpg", ".jpeg", ".webp")
+FILMS = (".mp4", ".m4v", ".mov", ".mkv")
+RATE = Fraction(25)
+
+
+@pytest.fixture(scope="module")
+def portrait() -> Image:
+    """A head of the public domain, 256 px."""
+    return cut(read_image(EXAMPLES / "portrait.jpg"), HEAD)
+
+
+@pytest.fixture(scope="module")
+def heads() -> list[Image]:
+    """A rendered head that moves, 40 frames of 256 px."""
+    with VideoReader(EXAMPLES / "driving.mp4") as reader:
+        return [cut(frame.image, RENDERED) for frame, _ in zip(reader, range(40), strict=False)]
+
+
+def written(path: Path, frames: list[Image], marks: Marks = MARKS) -> Path:
+    """A file as the commands write it, of its name's kind."""
+    output = MarkedOutput(path, marks)
+    shown = output.around(lambda head: head)
+    if path.suffix in PICTURES:
+        output.picture(shown(frames[0]))
+    else:
+        with output.film(RATE) as writer:
+            for frame in frames:
+                writer.write(shown(frame))
+    return path
+
+
+def encoded(frames: list[Image], crf: int, side: int | None = None) -> list[Image]:
+    """Through x264 (its own defaults, as the command ffmpeg has them) and back."""
+    held = io.BytesIO()
+    with av.open(held, "w", format="mp4") as container:
+        stream = container.add_stream("libx264", rate=25, options={"crf": str(crf), "threads": "1"})
+        height, width = (side, side) if side else frames[0].shape[:2]
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        for image in frames:
+            frame = av.VideoFrame.from_ndarray(image, format="rgb24")
+            container.mux(stream.encode(frame.reformat(width, height, "yuv420p", interpolation="BICUBIC")))
+        container.mux(stream.encode(None))
+    with av.open(io.BytesIO(held.getvalue())) as container:
+        return [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+
+
+def look(frames: list[Image]) -> float:
+    """z at the whole picture or near it."""
+    height, width = frames[0].shape[:2]
+    return find(frames[::4], [whole(width, height)]).z
+
+
+@pytest.mark.parametrize("suffix", [*PICTURES, *FILMS])
+def test_every_kind_carries_its_label(suffix: str, heads: list[Image], tmp_path: Path) -> None:
+    path = written(tmp_path / f"out{suffix}", heads[:3])
+    kind, tool = read_label(path) or ("", "")
+    assert kind == "compositeWithTrainedAlgorithmicMedia" and tool.startswith("reenact ")
+    assert [file.name for file in tmp_path.iterdir()] == [path.name]
+    plain = written(tmp_path / f"plain{suffix}", heads[:3], NO_MARKS)
+    assert read_label(plain) is None
+    if suffix in PICTURES:
+        assert np.array_equal(read_image(path), read_image(written(path, [mark(heads[0])], Marks(watermark=False))))
+    else:
+        with VideoReader(path) as reader:
+            assert sum(1 for _ in reader) == 3
+
+
+def test_what_cannot_be_labelled_is_told_apart(tmp_path: Path) -> None:
+    broken = {"a.png": b"\x89PNG cut", "b.mp4": b"\x00\x00\x00\x08ftyp\x00\x00\x00\x04", "c.txt": b"text", "d": b""}
+    for name, data in broken.items():
+        (tmp_path / name).write_bytes(data)
+        assert read_label(tmp_path / name) is None
+
+
+def test_the_mark_is_faint_and_the_same_at_every_size(portrait: Image) -> None:
+    for side in (128, 256, 300, 512):
+        image = np.asarray(PILImage.fromarray(portrait).resize((side, side), PILImage.Resampling.LANCZOS))
+        before = image.copy()
+        marked = mark(image)
+        error = np.square(marked.astype(float) - image).mean()
+        assert np.array_equal(image, before) and marked.shape == image.shape and marked.dtype == np.uint8
+        assert 10 * np.log10(255**2 / error) > 42 and error < (1.05 * STRENGTH) ** 2 + 0.1
+        assert look([marked]) > 12 > 6 > look([image])
+
+
+def test_walls_and_the_dark_stay_clean() -> None:
+    ramp = np.repeat(np.linspace(60, 200, 256)[None, :, None], 256, 0).repeat(3, 2).astype(np.uint8)
+    black = np.full((256, 256, 3), 4, np.uint8)
+    for image in (ramp, black):
+        assert np.abs(mark(image).astype(int) - image).max() <= 1
+
+
+def test_the_pattern_is_the_published_one() -> None:
+    small, large = pattern(LOOK), pattern(256)
+    assert np.isclose(np.square(small).mean(), 1) and abs(small.mean()) < 1e-9
+    assert np.allclose(small[0, :4], [-1.04360283, -0.13810608, 0.13939932, 0.02689353], atol=1e-6)
+    assert np.corrcoef(large.reshape(LOOK, 2, LOOK, 2).mean((1, 3)).ravel(), small.ravel())[0, 1] > 0.99
+
+
+@pytest.mark.parametrize(("crf", "side", "least"), [(23, None, 14), (28, None, 9), (33, None, 6), (28, 128, 6)])
+def test_it_survives_x264(crf: int, side: int | None, least: float, heads: list[Image]) -> None:
+    assert look(encoded(encoded([mark(head) for head in heads], 16), crf, side)) > least
+
+
+def test_it_survives_cropping_and_scaling(heads: list[Image]) -> None:
+    marked = encoded([mark(head) for head in heads[:20]], 16)
+    assert look([frame[10:-3, 6:-7] for frame in marked]) > 15
+    assert look(encoded([frame[8:-4, 6:-6] for frame in marked], 28)) > 7
+
+
+def test_it_is_found_in_a_photo_and_only_there() -> None:
+    photo = read_image(EXAMPLES / "portrait.jpg")
+    pasted = paste(photo, mark(cut(photo, HEAD)), HEAD, soft_mask(256))
+    guess = about(Placement(HEAD.centre_x + 11, HEAD.centre_y - 9, 0.88 * HEAD.side))
+    found = find([pasted], [whole(*pasted.shape[1::-1]), guess])
+    assert found.found and found.z > 9 and found.place is not None
+    assert abs(found.place.centre_x - HEAD.centre_x) < 2 and abs(found.place.side / HEAD.side - 1) < 0.02
+    assert not find([photo], [whole(*photo.shape[1::-1]), guess]).found
+
+
+def false_alarms(count: int, seed: int) -> tuple[int, float, float]:
+    """Looks at unmarked heads: how many reach 6; mean and standard deviation of z."""
+    rng = np.random.default_rng(seed)
+    photo = read_image(EXAMPLES / "portrait.jpg")
+    with VideoReader(EXAMPLES / "driving.mp4") as reader:
+        pictures = [photo, *(frame.image for frame, _ in zip(reader, range(150), strict=False))][::30]
+    seen = []
+    for _ in range(count):
+        image = PILImage.fromarray(pictures[rng.integers(len(pictures))]).convert("L")
+        side = rng.uniform(0.4, 1.0) * min(image.size)
+        left, top = rng.uniform(0, image.width - side), rng.uniform(0, image.height - side)
+        turned = image.transpose(PILImage.Transpose.FLIP_LEFT_RIGHT) if rng.random() < 0.5 else image
+        square = turned.resize((LOOK, LOOK), PILImage.Resampling.BICUBIC, (left, top, left + side, top + side))
+        seen.append(z_of(residual(np.asarray(square, np.float32))))
+    return sum(z >= 6 for z in seen), float(np.mean(seen)), float(np.std(seen))
+
+
+def test_no_false_alarm_in_two_thousand_looks() -> None:
+    alarms, mean, deviation = false_alarms(2000, 1)
+    assert alarms == 0 and abs(mean) < 0.2 and 0.8 < deviation < 1.2
+
+
+@pytest.mark.slow
+def test_no_false_alarm_in_a_hundred_thousand_looks() -> None:
+    alarms, mean, deviation = false_alarms(100_000, 2)
+    assert alarms == 0 and abs(mean) < 0.1 and 0.9 < deviation < 1.1
+
+
+def test_who_measures_gets_the_frames_as_they_are(portrait: Image, tmp_path: Path) -> None:
+    path = written(tmp_path / "plain.png", [portrait], NO_MARKS)
+    assert np.array_equal(read_image(path), portrait)
+
+
+def test_the_badge_is_seen_in_its_corner_only(portrait: Image) -> None:
+    shown = with_badge(portrait)
+    changed = np.argwhere((shown != portrait).any(2))
+    assert len(changed) > 300 and changed.min(0)[0] > 200 and changed.min(0)[1] > 128
+    tiny = np.zeros((20, 20, 3), np.uint8)
+    assert np.array_equal(with_badge(tiny), tiny)
