@@ -9,7 +9,7 @@ import pytest
 
 from media_clips import make_clip, make_sound
 from reenact.core.errors import ReenactError
-from reenact.media.audio import AudioTrack
+from reenact.media.audio import Sound
 from reenact.media.video import VideoReader
 
 POINTERS = {
@@ -31,7 +31,7 @@ def test_a_text_that_names_another_file_plays_nothing(kind: str, ending: str, tm
     with pytest.raises(ReenactError, match="not a video"):
         VideoReader(pointer)
     with pytest.raises(ReenactError):
-        AudioTrack.of(pointer, Fraction(0), None)
+        Sound.of(pointer, Fraction(0))
 
 
 @pytest.mark.parametrize("ending", ["mp4", "mov", "mkv", "avi", "ts", "mpg", "flv", "nut", "ogv", "webm"])
@@ -46,6 +46,4 @@ def test_usual_containers_still_open(ending: str, tmp_path: Path) -> None:
 
 
 def test_a_sound_file_still_opens(tmp_path: Path) -> None:
-    track = AudioTrack.of(make_sound(tmp_path / "x.mp4", Fraction(1)), Fraction(0), None)
-    assert track is not None
-    track.close()
+    assert Sound.of(make_sound(tmp_path / "x.mp4", Fraction(1)), Fraction(0)) is not None

@@ -61,18 +61,14 @@ class Unfinished:
     def finish(self) -> None:
         """Give it its name."""
         try:
-            if self._sync:
+            if self._sync and self._handle is not None:
                 os.fsync(self._handle)
-            if os.name == "nt":
-                self._close()
             os.replace(self.part, self.path)
         finally:
             self.discard()
 
     def discard(self) -> None:
         """Remove it, if it still has its hidden name. May be called again."""
-        if os.name == "nt":
-            self._close()
         self.part.unlink(missing_ok=True)
         self._close()
 
@@ -180,6 +176,9 @@ def _claim(path: Path) -> tuple[Path, int | None]:
             handle = os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
         except FileExistsError:
             continue
+        if fcntl is None:
+            os.close(handle)
+            return part, None
         _lock(handle, wait=True)
         if os.fstat(handle).st_nlink:  # else another run took it for a leftover before it was locked
             return part, handle
@@ -188,8 +187,7 @@ def _claim(path: Path) -> tuple[Path, int | None]:
 
 def _lock(handle: int, wait: bool) -> bool:
     """Whether the lock is ours now; where the file system knows no locks, only who asks to wait is told so."""
-    if fcntl is None:
-        return True
+    assert fcntl is not None
     try:
         fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
@@ -206,18 +204,18 @@ def _sweep(folder: str) -> None:
         return
     for path in left:
         try:
-            handle = os.open(path, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0))
+            _remove_unlocked(path)
         except OSError:
             continue
-        try:
-            if fcntl is not None and _lock(handle, wait=False):
-                os.unlink(path)
-        except OSError:
-            pass
-        finally:
-            os.close(handle)
-        if fcntl is None:
-            try:
-                os.unlink(path)
-            except OSError:
-                continue
+
+
+def _remove_unlocked(path: str) -> None:
+    if fcntl is None:
+        os.unlink(path)
+        return
+    handle = os.open(path, os.O_RDWR | os.O_NOFOLLOW)
+    try:
+        if _lock(handle, wait=False):
+            os.unlink(path)
+    finally:
+        os.close(handle)

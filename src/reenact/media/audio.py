@@ -1,16 +1,25 @@
-"""The sound of one clip carried into another: packets as they are where the container allows it, else as AAC."""
+"""The sound of one clip laid under another: packets as they are where the container allows it, else as AAC.
+
+It is laid when the pictures are written: whatever is wrong with a sound costs the sound, never the film.
+"""
 
 from __future__ import annotations
 
+import errno
 import os
-from collections.abc import Iterator
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from fractions import Fraction
+from heapq import merge
+from pathlib import Path
 from typing import Any
 
 import av
+import numpy as np
 
-from reenact.core.files import check_readable
-from reenact.media.opening import open_media
+from reenact.core.files import Unfinished, check_readable
+from reenact.media.opening import DAMAGE, Packets, open_media, reason
 
 COPIED = {
     "mp4": {"aac", "mp3", "ac3", "eac3", "alac", "opus"},
@@ -23,95 +32,193 @@ PRIMING = Fraction(1, 10)
 """ours, seconds: encoders start up to 2048 samples early; at the file's own start these packets are copied too"""
 AAC_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
 """Hz, ISO/IEC 14496-3, those in common use"""
+AAC_FRAME = 1024
+"""samples"""
+SLIP = Fraction(1, 20)
+"""ours, seconds: what is missing becomes silence, and what overlaps is dropped, beyond this"""
+
+DISK = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EFBIG)
+"""what the sound is not to blame for"""
+
+Timed = Iterator[tuple[Fraction, Any]]
+"""packets with their time in seconds of the output, in order"""
 
 
-class AudioTrack:
-    """The audio between start and end of a clip, written packet by packet into an output container.
+@dataclass(frozen=True)
+class Sound:
+    """The sound of the file at `path` from `start` on. Time 0 is the clip's first picture plus `start`, as in VideoReader."""
 
-    Time 0 is the clip's first picture, as in VideoReader, so sound and pictures stay together.
-    """
+    path: Path
+    start: Fraction
 
     @staticmethod
-    def of(path: str | os.PathLike[str], start: Fraction, end: Fraction | None) -> AudioTrack | None:
-        """The track of the file at `path`; None if it has no sound. Raises ReenactError if it cannot be read."""
+    def of(path: str | os.PathLike[str], start: Fraction) -> Sound | None:
+        """None if the file has no sound, with a warning where it has one of an unknown kind. Raises ReenactError for no media."""
         path = check_readable(path, "video")
-        source = open_media(path)
-        if not source.streams.audio:
-            source.close()
-            return None
-        return AudioTrack(source, start, end)
+        with open_media(path) as source:
+            if not source.streams.audio:
+                return None
+            if _known(source) is None:
+                warnings.warn(f"{path}: its sound is of an unknown kind and is left out", stacklevel=1)
+                return None
+        return Sound(path, start)
 
-    def __init__(self, source: Any, start: Fraction, end: Fraction | None) -> None:
-        """source: an open input container with an audio stream, which `close` closes."""
-        self._source, self._input = source, source.streams.audio[0]
+    def lay_under(self, film: Path, kind: str, length: Fraction, tags: Mapping[str, str]) -> None:
+        """Add the sound to a finished film (mp4), or warn why not.
+
+        kind: the container that it is to have. length: seconds at most. Raises OSError when the disk is full or the like.
+        """
+        failure = ""
+        for way in (_copied, _encoded):
+            try:
+                return self._lay(film, kind, length, tags, way)
+            except DAMAGE as error:
+                if isinstance(error, OSError) and error.errno in DISK:
+                    raise
+                failure = reason(error)
+        warnings.warn(f"{self.path}: its sound cannot be carried over ({failure}); the film is silent", stacklevel=1)
+
+    def _lay(self, film: Path, kind: str, length: Fraction, tags: Mapping[str, str], way: Callable[..., Timed]) -> None:
+        """Raises one of DAMAGE where this way does not do."""
+        with Unfinished(film) as part, open_media(self.path) as source, open_media(film) as pictures:
+            stream = _known(source)
+            output = open_output(part, kind, tags)
+            try:
+                shown = output.add_stream_from_template(pictures.streams.video[0])
+                packets = Packets(source, stream)
+                timed = way(output, stream, packets, self._zero(source), bool(self.start), length)
+                laid = 0
+                for packet in _interleaved(_pictures(pictures, shown), timed):
+                    output.mux(packet)
+                    laid += packet.stream is not shown
+            finally:
+                output.close()
+            if not laid:
+                raise ValueError(packets.last_error or "it holds nothing in this range")
+        if packets.lost:
+            warnings.warn(f"{self.path}: {packets.lost} pieces of its sound are damaged and left out", stacklevel=1)
+
+    def _zero(self, source: Any) -> Fraction:
+        """The timestamp of time 0, seconds; the source is wound there."""
         video = source.streams.video[0] if source.streams.video else None
-        origin = (video.start_time or 0) * video.time_base if video else Fraction(0)
-        self._zero = origin + start
-        self._earliest = Fraction(0) if start else -PRIMING
-        self._end = end - start if end is not None else None
-        if start:
-            source.seek(int(self._zero / self._input.time_base), stream=self._input)
+        zero = ((video.start_time or 0) * video.time_base if video else Fraction(0)) + self.start
+        if self.start:
+            stream = _known(source)
+            source.seek(int(zero / stream.time_base), stream=stream)
+        return zero
 
-    def attach(self, output: Any) -> None:
-        """Add the stream to `output`, before its first packet is written."""
-        self._output = output
-        copied = self._input.codec_context.name in COPIED.get(output.format.name, set())
-        if copied:
-            self._stream = output.add_stream_from_template(self._input)
-            self._packets = self._copied()
-        else:
-            source = self._input.codec_context
-            rate = source.sample_rate if source.sample_rate in AAC_RATES else AAC_RATES[-1]
-            layout = "mono" if source.channels == 1 else "stereo"
-            self._stream = output.add_stream("aac", rate=rate, layout=layout)
-            self._packets = self._encoded()
-        self._next = next(self._packets, None)
 
-    def write_until(self, time: Fraction) -> None:
-        """Write what starts before `time`, in seconds of the output."""
-        while self._next is not None and self._next[0] < time:
-            self._output.mux(self._next[1])
-            self._next = next(self._packets, None)
+def open_output(path: Path, kind: str, tags: Mapping[str, str]) -> Any:
+    """An open output container; an mp4 or mov has its index in front."""
+    output = av.open(f"file:{path}", "w", format=kind, options={} if kind == "matroska" else {"movflags": "faststart"})
+    output.metadata.update(tags)
+    return output
 
-    def close(self) -> None:
-        """Let the source go."""
-        self._source.close()
 
-    def _copied(self) -> Iterator[tuple[Fraction, Any]]:
-        unit = self._input.time_base
-        shift = round(self._zero / unit)
-        for packet in self._source.demux(self._input):
-            if packet.pts is None or packet.dts is None:
-                continue
-            time = packet.pts * unit - self._zero
-            if self._end is not None and time >= self._end:
-                return
-            if time + (packet.duration or 0) * unit / 2 < self._earliest:
-                continue
-            packet.pts, packet.dts = packet.pts - shift, packet.dts - shift
-            packet.stream = self._stream
+def _known(source: Any) -> Any:
+    """The first stream of sound that can be read; None where there is none."""
+    for stream in source.streams.audio:
+        context = stream.codec_context
+        if context is not None and context.sample_rate and context.layout.nb_channels:
+            return stream
+    return None
+
+
+def _pictures(film: Any, shown: Any) -> Timed:
+    for packet in film.demux(film.streams.video[0]):
+        if packet.size:
+            time = packet.dts * packet.time_base
+            packet.stream = shown
             yield time, packet
 
-    def _encoded(self) -> Iterator[tuple[Fraction, Any]]:
-        codec = self._stream.codec_context
-        rate = codec.sample_rate
-        resampler = av.AudioResampler(format="fltp", layout=codec.layout, rate=rate)
-        for frame in self._source.decode(self._input):
-            if frame.pts is None:
-                continue
-            time = frame.pts * frame.time_base - self._zero
-            if self._end is not None and time >= self._end:
-                break
-            if time + Fraction(frame.samples, frame.sample_rate) <= 0:
-                continue
-            frame.pts, frame.time_base = round(time * rate), Fraction(1, rate)
-            for piece in resampler.resample(frame):
-                yield from self._timed(codec.encode(piece))
-        for piece in resampler.resample(None):
-            yield from self._timed(codec.encode(piece))
-        yield from self._timed(codec.encode(None))
 
-    def _timed(self, packets: list[Any]) -> Iterator[tuple[Fraction, Any]]:
-        for packet in packets:
-            packet.stream = self._stream
-            yield packet.pts * packet.time_base, packet
+def _interleaved(pictures: Timed, sound: Timed) -> Iterator[Any]:
+    for _, packet in merge(pictures, sound, key=lambda item: item[0]):
+        yield packet
+
+
+def _copied(output: Any, stream: Any, packets: Packets, zero: Fraction, cut: bool, length: Fraction) -> Timed:
+    if stream.codec_context.name not in COPIED.get(output.format.name, set()):
+        raise ValueError("a codec that this container does not take")
+    return _copies(output.add_stream_from_template(stream), stream.time_base, packets, zero, cut, length)
+
+
+def _copies(out: Any, unit: Fraction, packets: Packets, zero: Fraction, cut: bool, length: Fraction) -> Timed:
+    shift, last, earliest = round(zero / unit), None, Fraction(0) if cut else -PRIMING
+    for packet in packets:
+        if packet.pts is None or packet.dts is None:
+            packets.lost += 1
+            continue
+        time = packet.pts * unit - zero
+        if time >= length:
+            return
+        if time + (packet.duration or 0) * unit / 2 < earliest:
+            continue
+        if last is not None and packet.dts <= last:
+            packets.lost += 1
+            continue
+        last = packet.dts
+        packet.pts, packet.dts = packet.pts - shift, packet.dts - shift
+        packet.stream = out
+        yield time, packet
+
+
+def _encoded(output: Any, stream: Any, packets: Packets, zero: Fraction, cut: bool, length: Fraction) -> Timed:
+    source = stream.codec_context
+    rate = source.sample_rate if source.sample_rate in AAC_RATES else AAC_RATES[-1]
+    out = output.add_stream("aac", rate=rate, layout="mono" if source.channels == 1 else "stereo")
+    return _encodings(out, _samples(packets, stream, out.codec_context, zero, length), rate)
+
+
+def _encodings(out: Any, pieces: Iterator[np.ndarray], rate: int) -> Timed:
+    codec, done, kept = out.codec_context, 0, None
+    for piece in pieces:
+        kept = piece if kept is None else np.concatenate([kept, piece], 1)
+        while kept.shape[1] >= AAC_FRAME:
+            yield from _pack(out, codec, kept[:, :AAC_FRAME], done, rate)
+            done, kept = done + AAC_FRAME, kept[:, AAC_FRAME:]
+    if kept is not None and kept.shape[1]:
+        yield from _pack(out, codec, kept, done, rate)
+    yield from _stamped(out, codec.encode(None))
+
+
+def _pack(out: Any, codec: Any, samples: np.ndarray, at: int, rate: int) -> Timed:
+    frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples), "fltp", codec.layout.name)
+    frame.sample_rate, frame.pts, frame.time_base = rate, at, Fraction(1, rate)
+    yield from _stamped(out, codec.encode(frame))
+
+
+def _stamped(out: Any, packets: list[Any]) -> Timed:
+    for packet in packets:
+        packet.stream = out
+        yield packet.pts * packet.time_base, packet
+
+
+def _samples(packets: Packets, stream: Any, codec: Any, zero: Fraction, length: Fraction) -> Iterator[np.ndarray]:
+    """The sound as float [channels, n] from time 0 on without a hole: silence where something is missing."""
+    rate, channels, done = codec.sample_rate, codec.layout.nb_channels, 0
+    total, resampler = round(length * rate), None
+    for frame in packets.frames():
+        if frame.pts is None or done >= total:
+            if done >= total:
+                return
+            continue
+        at = round((frame.pts * (frame.time_base or stream.time_base) - zero) * rate)
+        if at >= total:
+            continue
+        try:
+            resampler = resampler or av.AudioResampler(format="fltp", layout=codec.layout.name, rate=rate)
+            pieces = [piece.to_ndarray() for piece in resampler.resample(frame)]
+        except DAMAGE:
+            packets.lost, resampler = packets.lost + 1, None
+            continue
+        piece = np.concatenate(pieces, 1) if pieces else np.zeros((channels, 0), np.float32)
+        if at - done > SLIP * rate:
+            yield np.zeros((channels, at - done), np.float32)
+            done = at
+        elif done - at > SLIP * rate or (done == 0 and at < 0):
+            piece = piece[:, done - at :]
+        piece = np.nan_to_num(piece[:, : total - done], nan=0.0, posinf=1.0, neginf=-1.0).clip(-1, 1)
+        if piece.shape[1]:
+            yield piece
+            done += piece.shape[1]

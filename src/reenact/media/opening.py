@@ -1,4 +1,4 @@
-"""How media files are opened for reading: only as what holds its own pictures and sound.
+"""How media files are opened and read: only as what holds its own pictures and sound, and past what is damaged in them.
 
 FFmpeg guesses a format by content, and some of its formats are texts that name other files or addresses (ffconcat, HLS,
 DASH, SDP, image sequences): a text named x.mp4 would play whatever file it names. So the formats are a list, and so are
@@ -7,6 +7,7 @@ the protocols.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,13 +29,21 @@ FORMATS = (
 
 OPTIONS = {"protocol_whitelist": "file", "format_whitelist": ",".join(FORMATS)}
 
+DAMAGE = (
+    av.FFmpegError, ValueError, ArithmeticError, LookupError, AttributeError, TypeError, RuntimeError, MemoryError,
+    NotImplementedError, EOFError,
+)  # fmt: skip
+"""what PyAV raises for files that are damaged, besides its own: it meets headers that contradict themselves"""
+STUCK = 32
+"""ours: errors without a packet between them, after which the rest of a file is given up"""
+
 
 def open_media(path: Path) -> Any:
     """An open input container. Raises ReenactError for what is none of the formats above, or too damaged to be opened."""
     try:
         # "file:" keeps odd names from being read as addresses.
         return av.open(f"file:{path}", options=dict(OPTIONS), metadata_errors="replace")
-    except (av.FFmpegError, ValueError, MemoryError, OverflowError):
+    except DAMAGE:
         raise ReenactError(f"{path}: {_instead(path)}") from None
 
 
@@ -42,3 +51,52 @@ def _instead(path: Path) -> str:
     if path.suffix.lower() == ".rnct":
         return f"a call, not a video; play it with: reenact decode PORTRAIT {path} -o OUT.mp4"
     return "not a video, or cut off; copy it again or convert it to an H.264 mp4"
+
+
+def reason(error: BaseException) -> str:
+    """An error in a few words."""
+    return (getattr(error, "strerror", None) or str(error) or type(error).__name__).splitlines()[0][:120]
+
+
+class Packets:
+    """The packets of one stream, in the file's order, past whatever of it cannot be read."""
+
+    def __init__(self, container: Any, stream: Any) -> None:
+        self._container, self._stream = container, stream
+        self.lost = 0
+        """packets that could not be read or decoded"""
+        self.last_error = ""
+
+    def __iter__(self) -> Iterator[Any]:
+        """All but empty ones, which say that the picture before them stays (Theora)."""
+        failures = 0
+        while failures < STUCK:
+            try:
+                for packet in self._container.demux(self._stream):
+                    failures = 0
+                    if packet.size:
+                        yield packet
+                return
+            except DAMAGE as error:
+                if isinstance(error, EOFError):
+                    return
+                failures += 1
+                self._lose(error, failures == 1)
+
+    def frames(self) -> Iterator[Any]:
+        """What the packets decode to."""
+        for packet in self:
+            yield from self._decoded(packet)
+        yield from self._decoded(None)
+
+    def _decoded(self, packet: Any) -> list[Any]:
+        try:
+            return self._stream.codec_context.decode(packet)
+        except DAMAGE as error:
+            if not isinstance(error, EOFError):
+                self._lose(error)
+            return []
+
+    def _lose(self, error: BaseException, counts: bool = True) -> None:
+        self.lost += counts
+        self.last_error = reason(error)

@@ -6,27 +6,38 @@ Times are Fractions of a second from the first picture of the file. Rates are Fr
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import chain
 from types import TracebackType
 from typing import Any
 
-import av
 import numpy as np
 
 from reenact.core.errors import ReenactError
 from reenact.core.files import check_readable
 from reenact.core.types import Image
-from reenact.media.opening import open_media
+from reenact.media.clock import Clock, finest_rate, stated_rate
+from reenact.media.opening import DAMAGE, Packets, open_media
 from reenact.media.writer import VideoWriter
 
 __all__ = ["VideoFrame", "VideoReader", "VideoWriter", "resample"]
 
 MICROSECOND = Fraction(1, 1_000_000)
-STANDARD_RATES = tuple(Fraction(n * 1000, d) for n in (12, 15, 24, 25, 30, 48, 50, 60, 120) for d in (1000, 1001))
-SNAP = Fraction(2, 10_000)
-"""ours: containers that keep times in ms state 29.97 as 19001/634; 30 and 30000/1001 differ by ten parts in 10,000"""
+SEEK_BACK = (0, 2, 10)
+"""ours: seconds before the start to look for a picture that can be decoded by itself; transport streams have no index"""
+LATEST_START = 10_000_000
+"""ours, seconds: no clip lasts longer"""
+SLACK = 2
+"""ours, seconds: by how much a stated length may be too short (program streams)"""
+PIXELS_MAX = 40_000_000
+"""ours: 8192 x 4608 has 38 million"""
+ASPECT_MAX = 4
+"""ours: of a pixel; beyond it the header is damaged"""
+SCANNED = 3000
+"""ours: frames whose times tell what the rate is"""
 
 
 @dataclass(frozen=True)
@@ -41,12 +52,13 @@ class VideoFrame:
 class VideoReader:
     """A context manager and iterator over the frames with start <= time < end, upright as a player shows them.
 
-    Opening decodes the first frame, so that bad files fail before any other work is done. Raises ReenactError for what
-    is missing, empty, cut off, not a video, or without a picture in the range.
+    Opening decodes the first frame, so that bad files fail before any other work is done. What of the pictures is damaged is
+    left out and counted in a warning at the end. Raises ReenactError for what is missing, empty, cut off, not a video, or
+    without a picture in the range.
     """
 
     rate: Fraction
-    """frames a second, on average"""
+    """frames a second: the mean, or where the rate varies, that of the bursts (clock.py)"""
     width: int
     height: int
     frames: int | None
@@ -92,50 +104,118 @@ class VideoReader:
             return first
         return next(self._decoded)
 
+    @property
+    def seconds(self) -> Fraction | None:
+        """Of the part that is read; None if the file does not say."""
+        stops = [stop for stop in (self.duration, self._end) if stop is not None]
+        return max(Fraction(0), min(stops) - self._start) if stops else None
+
     def _read_header(self) -> None:
         streams = self._container.streams
         if not streams.video:
             raise ReenactError(f"{self.path}: has no pictures, only sound; give a video")
         self._stream = stream = streams.video[0]
+        if stream.codec_context is None:
+            raise ReenactError(f"{self.path}: its pictures are of a kind that is not known here; convert it to an H.264 mp4")
         stream.thread_type = "AUTO"
         if _is_cut_off(stream, self.path.stat().st_size):
             raise ReenactError(f"{self.path}: the file is cut off before its end; copy or download it again")
         self.has_audio = bool(streams.audio)
         self._origin = (stream.start_time or 0) * stream.time_base
         self.duration = _duration(self._container, stream)
-        self.rate = _rate(stream)
-        self.frames = self._count()
+        mean = stated_rate(stream.average_rate, stream.guessed_rate)
+        self.rate = self._true_rate(mean)
+        if self._start > min((self.duration or LATEST_START) + SLACK, LATEST_START):
+            raise self._nothing_there()
+        self.frames = self._count(mean)
 
-    def _count(self) -> int | None:
+    def _true_rate(self, mean: Fraction) -> Fraction:
+        """The mean, unless the file says itself that its rate varies."""
+        stream = self._stream
+        if not stream.base_rate or abs(stream.base_rate / mean - 1) < Fraction(1, 100):
+            return mean
+        entries = stream.index_entries
+        count = min(len(entries), SCANNED)
+        if stream.frames and len(entries) == stream.frames:
+            return finest_rate([entries[i].timestamp * stream.time_base for i in range(count)], mean)
+        other = open_media(self.path)
+        try:
+            found = zip(range(SCANNED), Packets(other, other.streams.video[0]), strict=False)
+            return finest_rate([packet.pts * packet.time_base for _, packet in found if packet.pts is not None], mean)
+        finally:
+            other.close()
+
+    def _count(self, mean: Fraction) -> int | None:
         if self._start == 0 and self._end is None and self._stream.frames:
             return int(self._stream.frames)
-        stops = [stop for stop in (self.duration, self._end) if stop is not None]
-        return max(1, round((min(stops) - self._start) * self.rate)) if stops else None
+        return None if self.seconds is None else max(1, round(self.seconds * mean))
 
     def _peek(self) -> VideoFrame:
         for frame in self._decoded:
             return frame
-        length = f" (it lasts {float(self.duration):.2f} s)" if self.duration else ""
         if self._start or self._end is not None:
-            raise ReenactError(f"{self.path}: no frame between --start and --end{length}; change them")
+            raise self._nothing_there()
         raise ReenactError(f"{self.path}: not one picture can be decoded; convert it to an H.264 mp4")
 
+    def _nothing_there(self) -> ReenactError:
+        length = f" (it lasts {float(self.duration):.2f} s)" if self.duration else ""
+        return ReenactError(f"{self.path}: no frame between --start and --end{length}; change them")
+
     def _decode(self) -> Iterator[VideoFrame]:
+        for frame, time in self._timed():
+            if self._end is not None and time >= self._end:
+                break
+            if time >= self._start and (image := self._shown(frame)) is not None:
+                yield VideoFrame(image, time)
+        self._tell()
+
+    def _timed(self) -> Iterator[tuple[Any, Fraction]]:
+        """Pictures and times from one at or before the start on, or from the first."""
+        for back in SEEK_BACK if self._start else ():
+            timed = self._from_place(self._start - back)
+            first = next(timed, None)
+            if first is not None and first[1] <= self._start:
+                yield from chain([first], timed)
+                return
         if self._start:
-            self._container.seek(int((self._start + self._origin) / self._stream.time_base), stream=self._stream)
-        last: Fraction | None = None
+            self._container.close()
+            self._container = open_media(self.path)
+            self._stream = self._container.streams.video[0]
+            self._stream.thread_type = "AUTO"
+        yield from self._from_place(None)
+
+    def _from_place(self, start: Fraction | None) -> Iterator[tuple[Any, Fraction]]:
+        if start is not None:
+            try:
+                self._container.seek(int((max(start, 0) + self._origin) / self._stream.time_base), stream=self._stream)
+            except DAMAGE:
+                return
+        self._packets, self._clock = Packets(self._container, self._stream), Clock(self._origin, self.rate, start is None)
+        for frame in self._packets.frames():
+            unit = frame.time_base or self._stream.time_base  # the decoder's last frames have none
+            yield frame, self._clock.time(None if frame.pts is None else frame.pts * unit)
+
+    def _shown(self, frame: Any) -> Image | None:
+        """The picture as a player shows it: square pixels, upright; None where it cannot be had."""
+        if frame.width * frame.height > PIXELS_MAX:
+            size = f"{frame.width} x {frame.height} pixels"
+            raise ReenactError(f"{self.path}: pictures of {size} are too large; scale it to 4K or less")
         try:
-            for frame in self._container.decode(self._stream):
-                time = _time(frame, self._origin, last, self.rate)
-                last = time
-                if self._end is not None and time >= self._end:
-                    return
-                if time >= self._start:
-                    yield VideoFrame(_upright(frame), time)
-        except av.FFmpegError as error:
-            at = f" after {float(last):.2f} s" if last is not None else ""
-            reason = error.strerror or type(error).__name__
-            raise ReenactError(f"{self.path}: damaged{at} ({reason}); copy or convert it again") from None
+            width, height = _square(frame, self._stream.sample_aspect_ratio)
+            image = frame.to_ndarray(format="rgb24", width=width, height=height)
+            # The display matrix says by how many degrees, counter-clockwise, a player turns the picture (FFmpeg display.h).
+            turns = round(frame.rotation / 90) % 4
+        except DAMAGE:
+            self._packets.lost += 1
+            return None
+        return np.ascontiguousarray(np.rot90(image, turns)) if turns else image
+
+    def _tell(self) -> None:
+        if lost := self._packets.lost:
+            count = "1 picture is" if lost == 1 else f"{lost} pictures are"
+            warnings.warn(f"{self.path}: {count} damaged and left out; the one before is held", stacklevel=1)
+        if self._clock.jumps:
+            warnings.warn(f"{self.path}: its clock leaps; the pictures follow each other without the gap", stacklevel=1)
 
 
 def resample(frames: Iterable[VideoFrame], rate: Fraction) -> Iterator[VideoFrame]:
@@ -169,7 +249,7 @@ def resample(frames: Iterable[VideoFrame], rate: Fraction) -> Iterator[VideoFram
 def _is_cut_off(stream: Any, size: int) -> bool:
     """Whether the container's own index points beyond the end of the file (mp4 with its index in front)."""
     entries = stream.index_entries
-    return any(entry.pos + entry.size > size for entry in (entries[i] for i in range(max(0, len(entries) - 1), len(entries))))
+    return len(entries) > 0 and entries[-1].pos + entries[-1].size > size
 
 
 def _duration(container: Any, stream: Any) -> Fraction | None:
@@ -178,22 +258,8 @@ def _duration(container: Any, stream: Any) -> Fraction | None:
     return container.duration * MICROSECOND if container.duration else None
 
 
-def _rate(stream: Any) -> Fraction:
-    rate = Fraction(stream.average_rate or stream.guessed_rate or 25)
-    for standard in STANDARD_RATES:
-        if abs(rate / standard - 1) < SNAP:
-            return standard
-    return rate.limit_denominator(1001)
-
-
-def _time(frame: Any, origin: Fraction, last: Fraction | None, rate: Fraction) -> Fraction:
-    if frame.pts is None:
-        return last + 1 / rate if last is not None else Fraction(0)
-    return frame.pts * frame.time_base - origin
-
-
-def _upright(frame: Any) -> Image:
-    image = frame.to_ndarray(format="rgb24")
-    # The display matrix says by how many degrees, counter-clockwise, a player turns the picture (FFmpeg display.h).
-    turns = round(frame.rotation / 90) % 4
-    return np.ascontiguousarray(np.rot90(image, turns)) if turns else image
+def _square(frame: Any, aspect: Fraction | None) -> tuple[int, int]:
+    """Width and height in square pixels; the shorter way is stretched, nothing is lost."""
+    if not aspect or abs(aspect - 1) < Fraction(1, 100) or not Fraction(1, ASPECT_MAX) <= aspect <= ASPECT_MAX:
+        return frame.width, frame.height
+    return round(frame.width * max(aspect, Fraction(1))), round(frame.height / min(aspect, Fraction(1)))

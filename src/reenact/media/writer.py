@@ -15,7 +15,7 @@ import numpy as np
 from reenact.core.errors import ReenactError
 from reenact.core.files import Unfinished, explained, unwritable
 from reenact.core.types import Image
-from reenact.media.audio import AudioTrack
+from reenact.media.audio import Sound, open_output
 
 FORMATS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
 ENCODER = {"preset": "veryfast", "crf": "16", "threads": "2"}
@@ -51,16 +51,18 @@ class VideoWriter:
         kind = _format(self.path)
         with explained(self.path):
             self._file = Unfinished(self.path)
+        self._kind, self._tags = kind, dict(tags or {})
+        self._start, self._end = Fraction(start or 0), None if end is None else Fraction(end)
         self._container: Any = None
-        self._audio: AudioTrack | None = None
+        self._sound: Sound | None = None
         self._stream: Any = None
         self.frames = 0
         """how many were written"""
         try:
-            self._container = av.open(f"file:{self.part}", "w", format=kind, options={"movflags": "faststart"})
-            self._container.metadata.update(tags or {})
             if audio_from is not None:
-                self._audio = AudioTrack.of(audio_from, Fraction(start or 0), None if end is None else Fraction(end))
+                self._sound = Sound.of(audio_from, self._start)
+            # Before the sound is laid under, mp4: it keeps the decoder's order, which Matroska does not.
+            self._container = open_output(self.part, kind if self._sound is None else "mp4", self._tags)
         except BaseException:
             self._discard()
             raise
@@ -87,8 +89,6 @@ class VideoWriter:
         frame.pts, frame.time_base = self.frames, 1 / self.rate
         self._put(self._stream, frame)
         self.frames += 1
-        if self._audio is not None:
-            self._audio.write_until(self.frames / self.rate)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         if error is not None:
@@ -99,6 +99,7 @@ class VideoWriter:
                 raise ReenactError(f"{self.path}: not written, there was no frame to write")
             self._put(self._stream, None)
             self._container.close()
+            self._add_sound()
             if self._finish is not None:
                 self._finish(self.part)
             self._file.finish()
@@ -114,8 +115,12 @@ class VideoWriter:
         context.time_base = 1 / self.rate
         context.colorspace = context.color_primaries = context.color_trc = BT709
         context.color_range = LIMITED_RANGE
-        if self._audio is not None:
-            self._audio.attach(self._container)
+
+    def _add_sound(self) -> None:
+        if self._sound is not None:
+            length = self.frames / self.rate
+            part = length if self._end is None else min(length, self._end - self._start)
+            self._sound.lay_under(self.part, self._kind, part, self._tags)
 
     def _put(self, stream: Any, frame: Any) -> None:
         try:
@@ -125,8 +130,6 @@ class VideoWriter:
 
     def _discard(self) -> None:
         """Close what is open and remove the unfinished file, if there is one."""
-        if self._audio is not None:
-            self._audio.close()
         try:
             if self._container is not None:
                 self._container.close()

@@ -1,0 +1,100 @@
+"""Rates as fractions, and times that go on: timestamps of real files repeat, step back, leap ahead and start anew."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from fractions import Fraction
+
+from reenact.core.errors import ReenactError
+
+STANDARD_RATES = tuple(Fraction(n * 1000, d) for n in (12, 15, 24, 25, 30, 48, 50, 60, 120) for d in (1000, 1001))
+SNAP = Fraction(2, 10_000)
+"""ours: containers that keep times in ms state 29.97 as 19001/634; 30 and 30000/1001 differ by ten parts in 10,000"""
+RATE_MIN, RATE_MAX, RATE_ELSE = Fraction(1, 10), 240, Fraction(25)
+"""ours: what a header may state; beyond it is damage, and 25 is assumed"""
+LONGEST_GAP = Fraction(60)
+"""ours, seconds: a longer one between two frames is damage or a pause that nobody waits for, and is closed"""
+STEP_BACK = Fraction(1)
+"""ours, seconds: a smaller step back is disorder, a larger one a clock that starts anew (joined transport streams)"""
+BURST_MAX = Fraction(60)
+"""ours: frames a second at most that a variable rate is read as"""
+TICK = Fraction(1, 90_000)
+
+_NUMBER = re.compile(r"[-+]?([0-9]{1,18}(\.[0-9]{0,18})?|[0-9]{1,18}/[0-9]{1,18})")
+
+
+def exact_rate(value: object) -> Fraction:
+    """A rate as the fraction that is meant: 29.97 is 30000/1001. Raises ReenactError where it is none in 1..240."""
+    try:
+        rate = exact_number(value) if isinstance(value, str) else Fraction(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError, ArithmeticError):
+        raise ReenactError(f"--fps {str(value)[:40]!r} is no rate: write a number (25) or a fraction (30000/1001)") from None
+    if not 1 <= rate <= RATE_MAX:
+        raise ReenactError(f"--fps must lie between 1 and {RATE_MAX}, not {str(value)[:40]}")
+    return snapped(rate)
+
+
+def exact_number(text: str) -> Fraction:
+    """'25', '83.5' or '30000/1001'. Raises ValueError for all else: a huge exponent would fill the memory."""
+    if not _NUMBER.fullmatch(text.strip()):
+        raise ValueError(f"{text[:40]!r} is no number")
+    return Fraction(text.strip())
+
+
+def snapped(rate: Fraction, within: Fraction = SNAP) -> Fraction:
+    """The standard rate next to it, if one is near enough; else a fraction that encoders take."""
+    nearest = min(STANDARD_RATES, key=lambda standard: abs(rate / standard - 1))
+    return nearest if abs(rate / nearest - 1) < within else rate.limit_denominator(1001)
+
+
+def stated_rate(*stated: Fraction | None) -> Fraction:
+    """The first of these that can be one."""
+    for rate in stated:
+        if rate and RATE_MIN <= rate <= RATE_MAX:
+            return snapped(Fraction(rate))
+    return RATE_ELSE
+
+
+def finest_rate(times: Sequence[Fraction], mean: Fraction) -> Fraction:
+    """The rate that keeps a variable one's motion: that of the bursts, where they are shorter than the mean says.
+
+    times: of frames, seconds, in any order. A quarter of the steps or more must be that short.
+    """
+    ordered = sorted(times)
+    steps = sorted(after - before for before, after in zip(ordered, ordered[1:], strict=False) if after > before)
+    if len(steps) < 8:
+        return mean
+    fine = steps[len(steps) // 4]
+    near = [step for step in steps if fine / 2 < step * Fraction(2, 3) <= fine]
+    rate = min(Fraction(len(near)) / sum(near), BURST_MAX)
+    return mean if rate <= mean * Fraction(21, 20) else snapped(rate, Fraction(2, 100))
+
+
+class Clock:
+    """Seconds from the first frame, always rising; gaps beyond a minute are closed."""
+
+    def __init__(self, origin: Fraction, rate: Fraction, fresh: bool = True) -> None:
+        """origin: the timestamp of time 0, seconds. rate: of frames without one. fresh: the first frame is the file's."""
+        self._shift, self._step, self._fresh = -origin, 1 / rate, fresh
+        self.last: Fraction | None = None
+        self.jumps = 0
+        """how often the file's clock leapt"""
+
+    def time(self, stamp: Fraction | None) -> Fraction:
+        """The time of the next frame. stamp: its timestamp, seconds; None if it has none."""
+        last = self.last
+        if stamp is None:
+            time = Fraction(0) if last is None else last + self._step
+        else:
+            time = stamp + self._shift
+            if last is None and self._fresh and not 0 <= time < LONGEST_GAP:
+                self._shift, time = -stamp, Fraction(0)
+            if last is not None and not -STEP_BACK < time - last < LONGEST_GAP:
+                self._shift += last + self._step - time
+                self.jumps += 1
+                time = last + self._step
+        if last is not None and time <= last:
+            time = last + TICK
+        self.last = time
+        return time
