@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Sequence
@@ -33,7 +34,21 @@ DEBUG_NAME = "REENACT_DEBUG"
 
 def main() -> None:
     """Entry point of the `reenact` command."""
+    _clear_up_when_ended()
     sys.exit(run())
+
+
+def _clear_up_when_ended() -> None:
+    """SIGTERM and SIGHUP end the run as Ctrl-C does, so that nothing half-written stays; one that is ignored (nohup) stays so."""
+
+    def end(number: int, _: object) -> None:
+        signal.signal(number, signal.SIG_IGN)
+        raise SystemExit(128 + number)
+
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, end)
 
 
 def run(arguments: Sequence[str] | None = None) -> int:

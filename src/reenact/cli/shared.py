@@ -16,6 +16,7 @@ import typer
 
 from reenact import __version__
 from reenact.core.errors import ReenactError
+from reenact.media.clock import exact_number, exact_rate
 from reenact.pipeline.animate import Progress
 
 DEBUG: ContextVar[bool] = ContextVar("debug", default=False)
@@ -112,18 +113,14 @@ def seconds(name: str, text: str | None) -> Fraction | None:
     if text is None:
         return None
     try:
-        parts = [Fraction(part) for part in text.split(":")]
+        parts = [exact_number(part) for part in text.split(":")]
         if len(parts) > 3:
             raise ValueError
         return sum((part * 60**power for power, part in enumerate(reversed(parts))), Fraction(0))
     except (ValueError, ZeroDivisionError):
-        raise ReenactError(f"--{name} {text!r} is no time: write seconds (83.5) or h:mm:ss (0:01:23.5)") from None
+        raise ReenactError(f"--{name} {text[:40]!r} is no time: write seconds (83.5) or h:mm:ss (0:01:23.5)") from None
 
 
 def rate(text: str | None) -> Fraction | None:
-    if text is None:
-        return None
-    try:
-        return Fraction(text)
-    except (ValueError, ZeroDivisionError):
-        raise ReenactError(f"--fps {text!r} is no rate: write a number (25) or a fraction (30000/1001)") from None
+    """'25', '29.97' or '30000/1001' -> frames a second."""
+    return None if text is None else exact_rate(text)

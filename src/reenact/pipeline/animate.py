@@ -20,6 +20,7 @@ from reenact.core.files import check_output, check_readable
 from reenact.core.types import Image, Method, Portrait
 from reenact.faces.crop import CropTracker, cut, paste, soft_mask
 from reenact.faces.landmarker import Landmarker
+from reenact.media.clock import exact_rate
 from reenact.media.image import read_image
 from reenact.media.video import VideoReader, resample
 from reenact.media.writer import VideoWriter
@@ -153,7 +154,7 @@ def animate_file(
     face: int = 1,
     start: Fraction | None = None,
     end: Fraction | None = None,
-    fps: Fraction | None = None,
+    fps: Fraction | float | None = None,
     method: str = "mmfa",
     device: str = "auto",
     threads: int = 0,
@@ -182,7 +183,7 @@ def animate_file(
         loaded = load(method, device, threads, background)
         take, control = open_take(driving_path, loaded), _placed(control, driving_path)
         take.check(loaded.name, loaded.fingerprint, int(loaded.config["expression_size"]))
-        rate = fps or take.rate
+        rate = take.rate if fps is None else exact_rate(fps)
         motions = list(take.frames(rate, start, end))
         with marked.film(rate) as writer:
             portrait = loaded.encode_source(photo, face=face)
@@ -190,7 +191,7 @@ def animate_file(
             pictures = map(driver.follow, motions)
             return _write(writer, driver, marked.around(placer(portrait, output_mode)), pictures, len(motions), progress)
     with VideoReader(driving_path, start, end) as reader:
-        rate = fps or reader.rate
+        rate = reader.rate if fps is None else exact_rate(fps)
         with marked.film(rate, driving_path, start, end) as writer:
             loaded = load(method, device, threads, background)
             portrait = loaded.encode_source(photo, face=face)
@@ -199,7 +200,7 @@ def animate_file(
             with ahead(crops((f.image for f in resample(reader, rate)), tracker, loaded.size)) as ready:
                 pictures = map(driver.step, ready)
                 place = marked.around(placer(portrait, output_mode))
-                return _write(writer, driver, place, pictures, _expected(reader, rate), progress)
+                return _write(writer, driver, place, pictures, expected(reader, rate), progress)
 
 
 def _write(
@@ -220,19 +221,19 @@ def _write(
     return Report(driver.frames, driver.missing, writer.rate, time.perf_counter() - began)
 
 
-def check_files(inputs: Iterable[Path], output: Path, output_mode: str = "crop", fps: Fraction | None = None) -> None:
+def check_files(inputs: Iterable[Path], output: Path, output_mode: str = "crop", fps: Fraction | float | None = None) -> None:
     """Raises ReenactError for an unknown output mode, an output that cannot be written or is also an input, or a rate out of
     1..240."""
     if output_mode not in get_args(OutputMode):
         raise ReenactError(f"unknown output {output_mode!r}: choose one of {', '.join(get_args(OutputMode))}")
     check_output(output, inputs)
-    if fps is not None and not 1 <= fps <= 240:
-        raise ReenactError(f"--fps must lie between 1 and 240, not {float(fps):g}")
+    if fps is not None:
+        exact_rate(fps)
 
 
-def _expected(reader: VideoReader, rate: Fraction) -> int | None:
+def expected(reader: VideoReader, rate: Fraction) -> int | None:
     """How many frames the output will have, about."""
-    return None if reader.frames is None else max(1, round(reader.frames * rate / reader.rate))
+    return None if reader.seconds is None else max(1, round(reader.seconds * rate))
 
 
 def placer(portrait: Portrait, output_mode: OutputMode) -> Callable[[Image], Image]:

@@ -20,10 +20,11 @@ from reenact.core.files import check_output, check_readable, replaced
 from reenact.core.types import Image, Motion
 from reenact.faces.crop import CropTracker, head_crop
 from reenact.faces.landmarker import Landmarker
+from reenact.media.clock import exact_rate
 from reenact.media.image import read_image
 from reenact.media.video import VideoReader, resample
 from reenact.pipeline.ahead import ahead
-from reenact.pipeline.animate import OutputMode, Progress, Report, crops, placer
+from reenact.pipeline.animate import OutputMode, Progress, Report, crops, expected, placer
 from reenact.pipeline.animator import Alignment, Animator, Control
 from reenact.provenance.output import MARKS, MarkedOutput, Marks
 from reenact.runtime.backdrop import Background, check_background
@@ -92,7 +93,7 @@ def encode_file(
     portrait: str | Path | None = None,
     start: Fraction | None = None,
     end: Fraction | None = None,
-    fps: Fraction | None = None,
+    fps: Fraction | float | None = None,
     method: str = "mmfa",
     device: str = "auto",
     threads: int = 0,
@@ -107,15 +108,14 @@ def encode_file(
     output = check_output(output, [driving, *([portrait] if portrait else [])])
     if output.suffix.lower() != SUFFIX:
         raise ReenactError(f"{output}: a call's name must end in {SUFFIX}")
-    if fps is not None and not 1 <= fps <= 240:
-        raise ReenactError(f"--fps must lie between 1 and 240, not {float(fps):g}")
+    wanted = None if fps is None else exact_rate(fps)
     photo = read_image(portrait) if portrait else None
     with VideoReader(driving, start, end) as reader:
-        rate = fps or reader.rate
+        rate = wanted or reader.rate
         loaded = load(method, device, threads)
         packed = b"" if photo is None else pack_portrait(head_and_shoulders(photo, loaded.landmarker))
         tracker = CropTracker(loaded.landmarker)
-        total = None if reader.frames is None else max(1, round(reader.frames * rate / reader.rate))
+        total = expected(reader, rate)
         read: list[Motion | None] = []
         with ahead(crops((frame.image for frame in resample(reader, rate)), tracker, loaded.size)) as ready:
             for crop in ready:
