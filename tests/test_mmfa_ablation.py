@@ -12,7 +12,7 @@ from reenact.data.pool import Pool
 from reenact.geometry.grid import identity_grid
 from reenact.methods import recipe
 from reenact.methods.mmfa.recipe import EXPRESSION, anew, build
-from reenact.nn.generator import Generator, grids
+from reenact.nn.generator import Drawn, Generator, grids
 from reenact.train.tasks import task_of
 from training_pool import make_pool
 
@@ -53,10 +53,10 @@ def test_a_missing_run_is_named(tmp_path: Path):
         last_validation(tmp_path)
 
 
-def drawn_in(scales: str, training: bool) -> tuple[Generator, tuple, torch.Tensor]:
+def drawn_in(scales: str, training: bool) -> tuple[Generator, Drawn, torch.Tensor]:
     """A generator's answer, a pyramid it was given, and the gradient of the frame with respect to the finest features."""
     torch.manual_seed(0)
-    generator = Generator((8, 12, 16), 6, 5, scales).train(training)
+    generator = Generator((8, 12, 16), 6, 5, scales, (1, 1, 2)).train(training)
     image = torch.rand(2, 3, 64, 64)
     pyramid = [torch.rand(2, width, 64 // step, 64 // step, requires_grad=True) for width, step in ((8, 2), (12, 4), (16, 8))]
     levels = grids(identity_grid(16, 16).expand(2, -1, -1, -1), 64)
@@ -67,7 +67,7 @@ def drawn_in(scales: str, training: bool) -> tuple[Generator, tuple, torch.Tenso
 
 @pytest.mark.parametrize(("scales", "small"), [("one", 0), ("several", 0), ("each", 2)])
 def test_scales_of_the_generator(scales: str, small: int):
-    generator, (frame, _, pictures), fine = drawn_in(scales, training=True)
+    generator, (frame, _, pictures, _), fine = drawn_in(scales, training=True)
     assert frame.shape == (2, 3, 64, 64)
     assert [picture.shape[-1] for picture in pictures] == [16, 32][:small]
     assert bool(fine.abs().any()) == (scales != "one"), "with one scale nothing fine is looked up"
@@ -89,7 +89,7 @@ def test_inner_pictures_learn(pool: Pool):
 
 def test_a_checkered_mask_does_not_show():
     """Each subpixel of the shuffle says something else of what to keep; warped and drawn pixels differ, the picture is even."""
-    generator = Generator((8, 12, 16), 6, 5, "several").eval()
+    generator = Generator((8, 12, 16), 6, 5, "several", (1, 1, 2)).eval()
     with torch.no_grad():
         generator.head.weight.zero_()
         generator.head.bias.zero_()
@@ -97,8 +97,8 @@ def test_a_checkered_mask_does_not_show():
         pyramid = tuple(torch.zeros(1, width, 64 // step, 64 // step) for width, step in ((8, 2), (12, 4), (16, 8)))
         levels = grids(identity_grid(16, 16).expand(1, -1, -1, -1), 64)
         image = torch.full((1, 3, 64, 64), 0.2)
-        frame, _, _ = generator(
+        frame = generator(
             image, pyramid, levels, torch.full((1, 2, 16, 16), -2.0), torch.zeros(1, 6, 16, 16), torch.zeros(1, 5)
-        )
+        ).frame
     inner = frame[..., 2:-2, 2:-2]
     assert float(inner.std()) < 1e-4 and 0.3 < float(inner.mean()) < 0.4

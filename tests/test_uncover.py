@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 
 import reenact
 from reenact.faces.fill import _filled
@@ -96,9 +97,16 @@ def test_a_sharper_mask_says_the_same_with_less_doubt():
 
 
 def test_calm_keeps_what_is_even_and_takes_a_checker_away():
-    checker = (torch.arange(16)[:, None] + torch.arange(16)) % 2 * 2.0 - 1
-    assert calm(checker[None, None])[..., 1:-1, 1:-1].abs().max() < 1e-6
-    assert torch.allclose(calm(torch.full((1, 1, 8, 8), 0.3)), torch.full((1, 1, 8, 8), 0.3))
+    checker = torch.tensor([1.0, -1.0, -1.0, 1.0])[None, :, None, None].expand(1, 4, 8, 8)
+    assert calm(checker)[..., 1:-1, 1:-1].abs().max() < 1e-6
+    assert torch.allclose(calm(torch.full((1, 4, 4, 4), 0.3)), torch.full((1, 1, 8, 8), 0.3))
+
+
+def test_calm_is_a_binomial_mean_of_the_shuffled_mask():
+    """One convolution before the pixel shuffle, and two means after it, but for the rim."""
+    blocks = torch.rand(2, 4, 8, 8)
+    plain = F.avg_pool2d(F.avg_pool2d(F.pad(F.pixel_shuffle(blocks, 2), (1, 1, 1, 1), mode="replicate"), 2, 1), 2, 1)
+    assert torch.allclose(calm(blocks)[..., 1:-1, 1:-1], plain[..., 1:-1, 1:-1], atol=1e-6)
 
 
 def test_the_loss_knows_where_nobody_is():

@@ -1,7 +1,7 @@
 """Trained runs -> what ships: ONNX graphs with fp16 weights, and config.json.
 
 python -m reenact.methods.export OUT RUN... [--method mmfa|facevid2vid|prior|sfd] [--drawing RUN]
-    [--only-drawing | --only-reading]
+    [--only-drawing | --only-reading] [--shared src/reenact/weights/shared]
 
 Which graphs there are is the method's own affair (its `graphs()`). They hold 2-D operators only. Weights are stored as fp16
 and widened as a graph is loaded, so that the arithmetic is the run-time's choice (fp32, bf16).
@@ -31,9 +31,11 @@ from reenact.train.start import begin, images_seen, read_start
 OPSET = 18
 SMALL = 64
 """tensors of fewer numbers stay fp32: they cost nothing, and constants among them must stay exact"""
-DRAWING = ("source.onnx", "field.onnx", "flow.onnx", "draw.onnx")
+DRAWING = ("source.onnx", "field.onnx", "dense.onnx", "flow.onnx", "draw.onnx")
 """graphs that hold what draws"""
 READING = ("motion.onnx",)
+SHAREABLE = ("source.onnx", "dense.onnx", "draw.onnx")
+"""graphs that hold nothing of what is a method's own: methods that draw with the same weights need them once"""
 
 
 def load(recipe: Trained, runs: list[Path], drawing: Path | None = None) -> tuple[KeypointMethod, dict[str, int]]:
@@ -67,9 +69,10 @@ def draw_as(model: KeypointMethod, run: Path) -> dict[str, int]:
     return {f"drawing of {run.parent.name}/{run.name}": images_seen(run)}
 
 
-def export(model: KeypointMethod, folder: Path, extra: dict, only: tuple[str, ...] = ()) -> None:
+def export(model: KeypointMethod, folder: Path, extra: dict, only: tuple[str, ...] = (), shared: Path | None = None) -> None:
     """Writes the model's graphs and config.json, which lists the graphs of `render`; `extra` is added to it. only: the files that
-    are written, where the others in the folder are to stay, byte for byte."""
+    are written, where the others in the folder are to stay, byte for byte. shared: a folder beside `folder` that `SHAREABLE` go
+    to, where they are left as they are if they hold the same weights already."""
     folder.mkdir(parents=True, exist_ok=True)
     image = torch.rand(1, 3, model.config.size, model.config.size)
     known = {"image": image, **model.behind(image)}
@@ -78,14 +81,34 @@ def export(model: KeypointMethod, folder: Path, extra: dict, only: tuple[str, ..
         # An example of source_scale, driving_scale is whatever motion.onnx gave as scale.
         names = [name if name in known else name.split("_", 1)[1] for name in graph.inputs]
         inputs = tuple(known[name] for name in names)
-        if not only or graph.file in only:
+        if shared is not None and graph.file in SHAREABLE:
+            _share(graph, inputs, folder, shared)
+        elif not only or graph.file in only:
             write_graph(graph, inputs, folder / graph.file)
         with torch.no_grad():
             found = graph.module(*inputs)
         known.update(zip(graph.outputs, found, strict=True))
     extra = {"motion": next(graph.speed for graph in graphs if graph.verb == "motion"), **extra}
-    extra = {"render": [[graph.file, graph.speed] for graph in graphs if graph.verb == "render"], **extra}
+    place = {file: f"../{shared.name}/{file}" for file in SHAREABLE} if shared is not None else {}
+    extra = {**extra, "source": place.get("source.onnx", "source.onnx")}
+    extra["render"] = [[place.get(graph.file, graph.file), graph.speed] for graph in graphs if graph.verb == "render"]
     (folder / "config.json").write_text(json.dumps({**asdict(model.config), **extra}, indent=1) + "\n")
+
+
+def _share(graph: Graph, inputs: tuple[Tensor, ...], folder: Path, shared: Path) -> None:
+    """One graph in the folder `shared`, in place of a copy in `folder`."""
+    shared.mkdir(parents=True, exist_ok=True)
+    own, common = folder / graph.file, shared / graph.file
+    write_graph(graph, inputs, own)
+    if common.exists() and _weights(common) == _weights(own):
+        own.unlink()
+    else:
+        own.replace(common)
+
+
+def _weights(path: Path) -> list[bytes]:
+    """What a graph's weights are, whatever they are called."""
+    return sorted(tensor.raw_data for tensor in onnx.load(path).graph.initializer)
 
 
 def write_graph(graph: Graph, inputs: tuple[Tensor, ...], path: Path) -> None:
@@ -116,7 +139,8 @@ def _halve(model: onnx.ModelProto, whole: bool = False) -> None:
 
 def _drawn_as(model: KeypointMethod) -> dict[str, str]:
     """What config.json says of the drawing alone."""
-    return {"scales": model.config.scales, "backdrop": model.config.backdrop}
+    told = ("scales", "backdrop", "source_blocks", "generator_blocks", "flow_blocks")
+    return {name: getattr(model.config, name) for name in told}
 
 
 def main() -> None:
@@ -140,7 +164,10 @@ def main() -> None:
         action="store_true",
         help="renew the graph that reads in OUT and leave those that draw; what was measured on it must then be measured anew",
     )
+    parser.add_argument("--shared", type=Path, help="folder beside OUT for the graphs that are equal in methods that draw alike")
     given = parser.parse_args()
+    if given.shared is not None and given.shared.resolve().parent != given.out.resolve().parent:
+        raise SystemExit(f"error: --shared {given.shared}: must lie beside {given.out}")
     recipe = trained(given.method)
     try:
         if given.only_drawing and not (given.drawing and (given.out / "config.json").exists()):
@@ -158,12 +185,13 @@ def main() -> None:
     said = {"images_seen": seen, "expression_gain": given.expression_gain, **more}
     if given.only_drawing:
         before = json.loads((given.out / "config.json").read_text())
-        export(model, given.out, {**before, "images_seen": {**before["images_seen"], **seen}, **_drawn_as(model)}, DRAWING)
+        seen = {**before["images_seen"], **seen}
+        export(model, given.out, {**before, "images_seen": seen, **_drawn_as(model)}, DRAWING, given.shared)
     elif given.only_reading:
         before = json.loads((given.out / "config.json").read_text())
         export(model, given.out, {**before, "images_seen": {**before["images_seen"], **seen}}, READING)
     else:
-        export(model, given.out, said)
+        export(model, given.out, said, shared=given.shared)
 
 
 if __name__ == "__main__":

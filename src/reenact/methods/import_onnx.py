@@ -21,6 +21,8 @@ from torch import Tensor, nn
 from reenact.core.errors import ReenactError
 from reenact.methods import METHODS, trained
 
+CALM = (4, 4, 3, 3)
+"""shape of the one kernel that is a constant and no weight (nn/uncover.py: calm)"""
 FOLDED = "onnx::"
 """how the exporter names what it has worked out of several weights"""
 
@@ -43,7 +45,7 @@ def constants(path: Path) -> tuple[dict[str, np.ndarray], list[tuple[np.ndarray,
     convolutions = [
         (values[node.input[1]], values[node.input[2]] if len(node.input) > 2 else None)
         for node in graph.node
-        if node.op_type == "Conv"
+        if node.op_type == "Conv" and values[node.input[1]].shape != CALM
     ]
     return values, convolutions
 
@@ -68,10 +70,13 @@ def read(folder: Path, pictures: Float[Tensor, "batch 3 size size"] | None = Non
         model.uncover = None
     image = _noise(model.config.size) if pictures is None else _sized(pictures, model.config.size)
     known = {"image": image, **model.behind(image)}
+    named = (about.get("source", "source.onnx"), *(file for file, _ in about.get("render", ())))
+    places = {Path(file).name: file for file in named}
     for graph in model.graphs():
         inputs = tuple(_example(name, known) for name in graph.inputs)
-        revive(folder / graph.file, graph.module, lambda graph=graph, inputs=inputs: graph.module(*inputs))
-        values, _ = constants(folder / graph.file)
+        file = folder / places.get(graph.file, graph.file)
+        revive(file, graph.module, lambda graph=graph, inputs=inputs: graph.module(*inputs))
+        values, _ = constants(file)
         model.unfold([_tensor(value) for name, value in values.items() if name.startswith(FOLDED) and not name.endswith(".half")])
         with torch.no_grad():
             known.update(zip(graph.outputs, graph.module.eval()(*inputs), strict=True))

@@ -21,16 +21,19 @@ class DenseMotion(nn.Module):
     Gaussians around the driving keypoints (a fresh network already warps sensibly) and a small hourglass corrects them.
     """
 
-    def __init__(self, widths: tuple[int, int, int], size: int, spread: Float[Tensor, " keypoint"]) -> None:
-        """widths: channels of the hourglass; size: side of the grid; spread: reach of each keypoint at the start."""
+    def __init__(
+        self, widths: tuple[int, int, int], size: int, spread: Float[Tensor, " keypoint"], blocks: tuple[int, int]
+    ) -> None:
+        """widths: channels of the hourglass; size: side of the grid; spread: reach of each keypoint at the start; blocks:
+        residual blocks at 1/2 and 1/4 of the grid."""
         super().__init__()
         self.size, self.keypoints = size, len(spread)
         first, second, third = widths
         self.log_spread = nn.Parameter(spread.log())
         self.background = nn.Parameter(torch.tensor(-2.0))
         self.enter = ConvBlock(self.keypoints + 8, first)
-        self.down = nn.Sequential(ConvBlock(first, second, 2), ResidualBlock(second))
-        self.deep = nn.Sequential(ConvBlock(second, third, 2), ResidualBlock(third))
+        self.down = nn.Sequential(ConvBlock(first, second, 2), *(ResidualBlock(second) for _ in range(blocks[0])))
+        self.deep = nn.Sequential(ConvBlock(second, third, 2), *(ResidualBlock(third) for _ in range(blocks[1])))
         self.up = ConvBlock(second + third, second)
         self.out = ConvBlock(first + second, first)
         self.head = nn.Conv2d(first, self.keypoints + 1 + 2 + 2, 3, padding=1)
@@ -45,18 +48,29 @@ class DenseMotion(nn.Module):
         matrix: Tensor,
         told: Maps | None = None,
     ) -> tuple[Maps, Maps]:
-        """Corrections [B,K+1+2+2,64,64] (logits, residual flow, occlusion logits) and motion features.
+        """`correct` of `entered`."""
+        return self.correct(self.entered(image, source, driving, matrix, told))
 
-        told: maps [B,first width,64,64] that a method adds to what is made of its keypoints (KeypointMethod.told).
-        """
+    def entered(
+        self,
+        image: Float[Tensor, "batch 3 size size"],
+        source: Keypoints,
+        driving: Keypoints,
+        matrix: Tensor,
+        told: Maps | None = None,
+    ) -> Maps:
+        """What the hourglass is given, [B,first width,64,64]: the keypoints' heat maps, the flow that they make by themselves,
+        the picture and the picture moved by it. told: maps of that shape that a method adds (KeypointMethod.told)."""
         grid, logits = self._start(driving)
         heat = self.heat(driving) - self.heat(source)
         flow = self._mix(logits, grid, source, driving, matrix)
         small = pool(image, self.size)
         hints = [heat, (flow - grid).permute(0, 3, 1, 2) * 4, small - 0.5, sample(small, flow) - 0.5]
         enter = self.enter(torch.cat(hints, 1))
-        if told is not None:
-            enter = enter + told
+        return enter if told is None else enter + told
+
+    def correct(self, enter: Maps) -> tuple[Maps, Maps]:
+        """Corrections [B,K+1+2+2,64,64] (logits, residual flow, occlusion logits) and motion features [B,first width,64,64]."""
         down = self.down(enter)
         features = self.out(torch.cat([enter, upsample(self.up(torch.cat([down, upsample(self.deep(down))], 1)))], 1))
         return self.head(features).float(), features

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
@@ -13,6 +15,18 @@ from reenact.nn.sizes import Scales
 from reenact.nn.uncover import calm
 
 
+class Drawn(NamedTuple):
+    """What the generator gives, pictures in [0, 1]."""
+
+    frame: Float[Tensor, "batch 3 size size"]
+    warped: Float[Tensor, "batch 3 size size"]
+    """the source picture, moved by the flow"""
+    small: tuple[Tensor, ...]
+    """in training, where scales is "each": pictures at 1/4 and 1/2 of the side"""
+    keep: Float[Tensor, "batch 1 size size"]
+    """how much of each pixel is the warped source, 0..1; the rest is generated"""
+
+
 class Generator(nn.Module):
     """Warps the source pyramid and decodes 1/8 -> 1/4 -> 1/2 -> 1; the last step is a pixel shuffle.
 
@@ -22,20 +36,22 @@ class Generator(nn.Module):
 
     training_only = ("small",)
 
-    def __init__(self, widths: tuple[int, int, int], motion: int, code: int, scales: Scales = "several") -> None:
-        """widths: channels of the source pyramid; motion: channels of the motion features; code: length of the code; scales:
-        nn/sizes.py."""
+    def __init__(
+        self, widths: tuple[int, int, int], motion: int, code: int, scales: Scales, blocks: tuple[int, int, int]
+    ) -> None:
+        """widths: channels of the source pyramid; motion: channels of the motion features; code: length of the code; scales,
+        blocks (residual blocks at 1/2, 1/4, 1/8 of the side): nn/sizes.py."""
         super().__init__()
         fine, middle, coarse = widths
         self.scales = scales
         self.code = nn.Sequential(nn.Linear(code, 128), nn.ReLU(inplace=True))
         self.modulate_coarse, self.modulate_middle = Modulation(128, coarse), Modulation(128, middle)
         self.enter = ConvBlock(coarse + motion, coarse)
-        self.coarse = nn.Sequential(ResidualBlock(coarse), ResidualBlock(coarse))
+        self.coarse = nn.Sequential(*(ResidualBlock(coarse) for _ in range(blocks[2])))
         self.to_middle = ConvBlock(coarse, middle)
-        self.middle = nn.Sequential(ConvBlock(2 * middle + motion, middle), ResidualBlock(middle))
+        self.middle = nn.Sequential(ConvBlock(2 * middle + motion, middle), *(ResidualBlock(middle) for _ in range(blocks[1])))
         self.to_fine = ConvBlock(middle, fine)
-        self.fine = nn.Sequential(ConvBlock(2 * fine + 12, fine), ResidualBlock(fine))
+        self.fine = nn.Sequential(ConvBlock(2 * fine + 12, fine), *(ResidualBlock(fine) for _ in range(blocks[0])))
         self.head = nn.Conv2d(fine, 16, 3, padding=1)
         self.small = nn.ModuleList(nn.Conv2d(width, 3, 3, padding=1) for width in (middle, fine) if scales == "each")
         for head in (self.head, *self.small):
@@ -50,9 +66,8 @@ class Generator(nn.Module):
         occlusion: Maps,
         motion: Maps,
         code: Float[Tensor, "batch code"],
-    ) -> tuple[Float[Tensor, "batch 3 size size"], Float[Tensor, "batch 3 size size"], tuple[Tensor, ...]]:
-        """frame and the warped source, both [0, 1]; in training, where scales is "each", also pictures at 1/4 and 1/2 of the
-        side. grids: the flow at the picture's size and at the features', or the same part of all: then that part is drawn."""
+    ) -> Drawn:
+        """grids: the flow at the picture's size and at the features', or the same part of all: then that part is drawn."""
         size = grids[0].shape[1]
         warped = sample(image, grids[0]).clamp(0, 1)
         hidden = torch.sigmoid(occlusion[:, :1] + 2)
@@ -70,13 +85,13 @@ class Generator(nn.Module):
         inner = [x]
         x = self.fine(torch.cat([upsample(self.to_fine(x)), fine, folded.to(x.dtype)], 1))
         inner.append(x)
-        out = F.pixel_shuffle(self.head(x).float(), 2)
-        drawn = torch.sigmoid(4 * out[:, :3])
+        blocks = self.head(x).float()
+        drawn = torch.sigmoid(4 * F.pixel_shuffle(blocks[:, :12], 2))
         small = tuple(torch.sigmoid(4 * head(maps)) for head, maps in zip(self.small, inner, strict=False) if self.training)
         if self.scales == "one":
-            return drawn, warped, small
-        keep = torch.sigmoid(calm(out[:, 3:]) + to_flow_size(occlusion[:, 1:], size) + 2)
-        return (keep * warped + (1 - keep) * drawn).clamp(0, 1), warped, small
+            return Drawn(drawn, warped, small, torch.zeros_like(drawn[:, :1]))
+        keep = torch.sigmoid(calm(blocks[:, 12:]) + to_flow_size(occlusion[:, 1:], size) + 2)
+        return Drawn((keep * warped + (1 - keep) * drawn).clamp(0, 1), warped, small, keep)
 
 
 def grids(flow: Float[Tensor, "batch 64 64 2"], size: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:

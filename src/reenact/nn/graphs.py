@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+import torch
 from torch import Tensor, nn
 
 from reenact.nn.keypoints import Pose, relative_matrix
@@ -18,6 +19,10 @@ BEHIND = ("person", "plate")
 """what finds them is no part of a method: weights/person (runtime/backdrop.py)"""
 CANONICAL = "canonical_keypoints"
 MOTIONS = tuple(f"{who}_{field}" for who in ("source", "driving") for field in MOTION_FIELDS)
+ENTERED = "entered"
+SHARES = ("keep", "uncovered")
+"""how much of each pixel is the warped portrait, and of the frame after that the inpainted background's; in [0, 1]. What a frame
+larger than the network's is made of (runtime/detail.py)"""
 GRIDS = ("grid", "grid_fine", "grid_middle", "grid_coarse")
 
 
@@ -36,7 +41,7 @@ class Graph(NamedTuple):
 
 
 def keypoint_graphs(model: KeypointMethod) -> list[Graph]:
-    """source, motion, and three steps of `render`: the middle one can run in fp32 while its neighbours run in bf16.
+    """source, motion, and four steps of `render`: one of them can run in fp32 while its neighbours run in bf16.
 
     motion is exact for its window: a coordinate rounded to bf16 is half a pixel off, and the keypoints would tremble.
     """
@@ -44,7 +49,8 @@ def keypoint_graphs(model: KeypointMethod) -> list[Graph]:
     return [
         source_graph(model),
         motion_graph(model),
-        Graph("field.onnx", "render", "fast", _Field(model), ("image", *moved), ("correction", "features")),
+        Graph("field.onnx", "render", "fast", _Field(model), ("image", *moved), (ENTERED,)),
+        dense_graph(model),
         Graph("flow.onnx", "render", "exact", _Flow(model), ("correction", *moved), (*GRIDS, "occlusion", "code")),
         draw_graph(model),
     ]
@@ -60,11 +66,16 @@ def motion_graph(model: KeypointMethod) -> Graph:
     return Graph("motion.onnx", "motion", "exact", _Motion(model), ("image",), (*MOTION_FIELDS, model.person))
 
 
+def dense_graph(model: KeypointMethod) -> Graph:
+    """The dense motion's hourglass: all of its weights but the first layer's, in methods that draw alike the same."""
+    return Graph("dense.onnx", "render", "fast", _Dense(model), (ENTERED,), ("correction", "features"))
+
+
 def draw_graph(model: KeypointMethod) -> Graph:
     """The last step of `render`."""
     behind = () if model.uncover is None else BEHIND
     drawn = ("image", *PYRAMID, *GRIDS, "occlusion", "features", "code", *behind)
-    return Graph("draw.onnx", "render", "fast", _Draw(model), drawn, ("frame",))
+    return Graph("draw.onnx", "render", "fast", _Draw(model), drawn, ("frame", *SHARES))
 
 
 class _Source(nn.Module):
@@ -95,7 +106,12 @@ class _Field(_Keypoints):
         source, driving = self.poses(values)
         matrix = relative_matrix(source, driving)
         told = self.model.told(source, driving)
-        return self.model.dense_motion(image, source.keypoints, driving.keypoints, matrix, told)
+        return (self.model.dense_motion.entered(image, source.keypoints, driving.keypoints, matrix, told),)
+
+
+class _Dense(_Source):
+    def forward(self, entered: Tensor) -> tuple[Tensor, ...]:
+        return self.model.dense_motion.correct(entered)
 
 
 class _Flow(_Keypoints):
@@ -108,8 +124,9 @@ class _Flow(_Keypoints):
 class _Draw(_Source):
     def forward(self, image: Tensor, *values: Tensor) -> tuple[Tensor, ...]:
         features, levels, (occlusion, motion, code, *behind) = values[:3], values[3:7], values[7:]
-        frame = self.model.generator(image, features, levels, occlusion, motion, code)[0]
+        drawn = self.model.generator(image, features, levels, occlusion, motion, code)
         if self.model.uncover is None:
-            return (frame,)
+            return drawn.frame, drawn.keep, torch.zeros_like(drawn.keep)
         person, plate = behind
-        return (self.model.uncover(frame, image, levels, occlusion, motion, plate, person)[0],)
+        frame, uncovered = self.model.uncover(drawn.frame, image, levels, occlusion, motion, plate, person)
+        return frame, drawn.keep, uncovered

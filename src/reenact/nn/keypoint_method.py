@@ -61,10 +61,12 @@ class KeypointMethod(nn.Module):
         super().__init__()
         self.config = config
         self.motion = motion
-        self.source = SourceEncoder(config.source_widths)
-        self.dense_motion = DenseMotion(config.flow_widths, config.flow_size, keypoint_spread(template))
+        self.source = SourceEncoder(config.source_widths, config.source_blocks)
+        self.dense_motion = DenseMotion(config.flow_widths, config.flow_size, keypoint_spread(template), config.flow_blocks)
         shapes_and_poses = 2 * 3 * config.mesh_keypoints + 2 * 3
-        self.generator = Generator(config.source_widths, config.flow_widths[0], shapes_and_poses, config.scales)
+        self.generator = Generator(
+            config.source_widths, config.flow_widths[0], shapes_and_poses, config.scales, config.generator_blocks
+        )
         self.uncover = Uncover(config.flow_widths[0]) if config.backdrop == "plate" else None
         self._behind: dict[torch.device, Behind] = {}  # in a dict, for it is not this model's to train or to save
 
@@ -123,10 +125,10 @@ class KeypointMethod(nn.Module):
         """The source picture moved from one set of keypoints to another."""
         field, features, code = self.decide(image, source, driving)
         pyramid = tuple(portrait[name] for name in PYRAMID)
-        frame, warped, small = self.generator(image, pyramid, field.levels, field.occlusion, features, code)
-        frame, uncovered = self.uncovering(frame, image, field, features, portrait, source)
+        drawn = self.generator(image, pyramid, field.levels, field.occlusion, features, code)
+        frame, uncovered = self.uncovering(drawn.frame, image, field, features, portrait, source)
         near = None if uncovered is None else near_head(source.motion, image.shape[-1])
-        return Rendered(frame, warped, field.flow, field.occlusion, small, uncovered, portrait.get(BEHIND[0]), near)
+        return Rendered(frame, drawn.warped, field.flow, field.occlusion, drawn.small, uncovered, portrait.get(BEHIND[0]), near)
 
     def uncovering(
         self, frame: Tensor, image: Tensor, field: Field, features: Maps, portrait: Tensors, source: Pose

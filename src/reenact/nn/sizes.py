@@ -29,6 +29,12 @@ class Sizes:
     """channels that the linear layer behind it reads"""
     source_widths: tuple[int, int, int] = (32, 64, 128)
     """channels of the source pyramid at 1/2, 1/4, 1/8 of the side"""
+    source_blocks: tuple[int, int, int] = (2, 3, 6)
+    """residual blocks of the source encoder at 1/2, 1/4, 1/8 of the side; it runs once a portrait"""
+    generator_blocks: tuple[int, int, int] = (1, 3, 6)
+    """residual blocks of the generator at 1/2, 1/4, 1/8 of the side"""
+    flow_blocks: tuple[int, int] = (2, 4)
+    """residual blocks of the dense motion at 1/2 and 1/4 of its grid"""
     flow_size: int = 64
     """side of the dense motion's grid, whatever the picture's"""
     flow_widths: tuple[int, int, int] = (32, 64, 96)

@@ -36,7 +36,7 @@ class UncoverObjective(nn.Module):
             field, features, code = model.decide(image, *poses)
             portrait = model.pyramid(image)
             pyramid = tuple(portrait[name] for name in PYRAMID)
-            drawn, _, _ = model.generator(image, pyramid, field.levels, field.occlusion, features, code)
+            drawn = model.generator(image, pyramid, field.levels, field.occlusion, features, code).frame
         frame, shown = model.uncovering(drawn, image, field, features, portrait, poses[0])
         assert shown is not None
         near = near_head(poses[0].motion, image.shape[-1])

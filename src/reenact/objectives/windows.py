@@ -53,7 +53,7 @@ class WindowObjective(nn.Module):
         for corners in chosen(model.teacher(driving), cells):
             levels = tuple(cut(level, corners, cells, rows=1) for level in field.levels)
             parts = [cut(maps, corners, cells) for maps in (field.occlusion, features, driving["image"])]
-            frame, _, _ = model.generator(image, pyramid, levels, parts[0], parts[1], code)
+            frame = model.generator(image, pyramid, levels, parts[0], parts[1], code).frame
             made.append(frame[..., edge:-edge, edge:-edge])
             wanted.append(parts[2][..., edge:-edge, edge:-edge])
         made, wanted = torch.cat(made), torch.cat(wanted)

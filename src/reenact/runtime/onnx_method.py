@@ -8,7 +8,7 @@ with a batch axis, and may give more of the person (canonical keypoints), which 
 reads the source's tensors (and `image`), source_<field> and driving_<field>, and gives `frame`. config.json may list
 the graphs of render ("render": [[file, "fast" | "exact"], ...]): they run in that order, outputs feeding inputs of
 the same name, the exact ones always in fp32; without a list it is render.onnx alone. "motion" says the same of
-motion.onnx.
+motion.onnx. "source" and the list may name graphs in ../shared, which methods that draw with the same weights have in common.
 """
 
 from __future__ import annotations
@@ -30,6 +30,8 @@ from reenact.faces.landmarker import Landmarker
 from reenact.runtime.backdrop import FOUND, GRID, HELD, Backdrop, Background, check_background
 from reenact.runtime.graph import Chain, opener
 
+SHARED = "shared"
+"""the folder beside a method's for graphs that several methods have in common"""
 SMALL_HEAD = 0.5
 """ours: below this share of the crop's side the photo has too few pixels for a sharp result, so we warn"""
 
@@ -47,7 +49,7 @@ class OnnxMethod:
         self.size: int = self.config["size"]
         self.device, self.threads = device, threads
         open_graph = opener(device, threads)
-        self._source = open_graph(folder / "source.onnx", "fast")
+        self._source = open_graph(folder / self.config["source"], "fast")
         self._motion = open_graph(folder / "motion.onnx", self.config["motion"])
         self._render = Chain([open_graph(folder / file, speed) for file, speed in self.config["render"]])
         wanted = HELD if background == "still" else ()
@@ -147,9 +149,12 @@ def _config(folder: Path) -> dict:
     """config.json, every file that it needs being there. Raises ReenactError otherwise."""
     path = folder / "config.json"
     config = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    config.setdefault("source", "source.onnx")
     config.setdefault("motion", "fast")
     config.setdefault("render", [["render.onnx", "fast"]])
-    names = ["config.json", "source.onnx", "motion.onnx", *(file for file, _ in config["render"])]
+    names = ["config.json", config["source"], "motion.onnx", *(file for file, _ in config["render"])]
+    if strange := [name for name in names if Path(name).name != name and f"../{SHARED}/{Path(name).name}" != name]:
+        raise ReenactError(f"{path} names {strange[0]}: a graph lies beside it or in ../{SHARED}")
     missing = [name for name in names if not (folder / name).is_file()]
     if missing:
         raise ReenactError(f"{folder} is not a weights folder (no {', '.join(missing)}): install reenact again")

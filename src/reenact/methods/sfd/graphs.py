@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from reenact.methods.sfd.parts import DRAWN, IDENTITY
 from reenact.nn.generator import grids
-from reenact.nn.graphs import GRIDS, MOTION_FIELDS, MOTIONS, Graph, draw_graph, source_graph
+from reenact.nn.graphs import ENTERED, GRIDS, MOTION_FIELDS, MOTIONS, Graph, dense_graph, draw_graph, source_graph
 from reenact.nn.keypoint_method import Field
 from reenact.nn.keypoints import relative_matrix
 
@@ -21,13 +21,14 @@ DESCRIPTORS = "descriptors"
 
 
 def sfd_graphs(model: Sfd) -> list[Graph]:
-    """source, motion, and four steps of `render`."""
+    """source, motion, and five steps of `render`."""
     read = (*PLACES, DESCRIPTORS, "code")
     return [
         source_graph(model),
         Graph("motion.onnx", "motion", "exact", _Motion(model), ("image",), (*MOTION_FIELDS, IDENTITY, DRAWN)),
         Graph("descriptor.onnx", "render", "exact", _Read(model), (IDENTITY, DRAWN, *MOTIONS), read, whole=True),
-        Graph("field.onnx", "render", "fast", _Field(model), ("image", *PLACES), ("correction", "features")),
+        Graph("field.onnx", "render", "fast", _Field(model), ("image", *PLACES), (ENTERED,)),
+        dense_graph(model),
         Graph("flow.onnx", "render", "exact", _Flow(model), ("correction", *PLACES, DESCRIPTORS), (*GRIDS, "occlusion")),
         draw_graph(model),
     ]
@@ -61,7 +62,7 @@ class _Read(_Part):
 
 class _Field(_Part):
     def forward(self, image: Tensor, source: Tensor, driving: Tensor, matrix: Tensor) -> tuple[Tensor, ...]:
-        return self.model.dense_motion(image, source, driving, matrix)
+        return (self.model.dense_motion.entered(image, source, driving, matrix),)
 
 
 class _Flow(_Part):
