@@ -21,8 +21,6 @@ from torch import Tensor, nn
 from reenact.core.errors import ReenactError
 from reenact.methods import METHODS, trained
 
-CALM = (4, 4, 3, 3)
-"""shape of the one kernel that is a constant and no weight (nn/uncover.py: calm)"""
 FOLDED = "onnx::"
 """how the exporter names what it has worked out of several weights"""
 
@@ -45,7 +43,7 @@ def constants(path: Path) -> tuple[dict[str, np.ndarray], list[tuple[np.ndarray,
     convolutions = [
         (values[node.input[1]], values[node.input[2]] if len(node.input) > 2 else None)
         for node in graph.node
-        if node.op_type == "Conv" and values[node.input[1]].shape != CALM
+        if node.op_type == "Conv" and node.input[1] in values  # the one kernel that is no weight is worked out (nn/uncover.py)
     ]
     return values, convolutions
 
