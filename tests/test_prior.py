@@ -33,7 +33,7 @@ from reenact.motion.expression import PRESETS, ExpressionMap
 from reenact.motion.transfer import transfer
 from reenact.nn.blocks import parameter_count
 from reenact.nn.keypoints import place
-from reenact.pipeline.animate import _placed, open_take
+from reenact.pipeline.animate import open_take, placed
 from reenact.pipeline.animator import Control, alignment
 from reenact.runtime.onnx_method import OnnxMethod
 from reenact.train.recipe import RENDER_PARTS
@@ -261,7 +261,7 @@ def test_coefficients_over_time_drive_as_they_are(exported: Path, tmp_path: Path
     shown = take.motion(1).expression
     assert shown[BLENDSHAPE_NAMES.index("jawOpen")] == 0.5 and shown[52:].tolist() == [0] * 8
     assert alignment(method) == "absolute"
-    control = _placed(Control(), table)
+    control = placed(Control(), table)
     own = Motion(np.float32([0.3, 0, 0]), np.float32([1.4]), np.float32([0.2, 0.1]), np.zeros(60, np.float32))
     taken = compose(own, transfer(own, take.motion(1), None, "absolute"), control.parts)
     assert taken.scale == 1.4 and np.allclose(taken.translation, [0.2, 0.1])

@@ -13,6 +13,7 @@ import typer
 
 from reenact.cli import (  # noqa: F401  (each registers its command)
     animate,
+    batch,
     bench,
     calibrate,
     call,

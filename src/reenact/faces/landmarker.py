@@ -23,6 +23,8 @@ from reenact.core.types import Image, Placement
 from reenact.faces import blazeface
 
 PRESENCE_MIN = 0.5
+SMALLEST_SHARE = 0.2
+"""ours: of the largest head's side; what is smaller stands in the background"""
 SMALLEST_TILE = 96
 """ours: px; a head in a smaller tile has too few pixels to animate anyway"""
 
@@ -81,6 +83,19 @@ class Landmarker:
                 return sorted(confirmed, key=lambda face: -face.area)
         return []
 
+    def detect_all(self, image: Image) -> list[Face]:
+        """The same, sought at every scale: heads of a group photo that are smaller than the largest, too. Takes seconds where
+        the picture is large; heads of less than `SMALLEST_SHARE` of the largest are left out."""
+        picture = PILImage.fromarray(image)
+        found = [face for boxes in _tilings(*picture.size) for box in boxes for face in self._find(picture, box)]
+        kept: list[Face] = []
+        for detection in blazeface.suppress(found):
+            face = self._read(picture, _region(detection.box, detection.points[0], detection.points[1]))
+            if face is not None and not any(_same(face, other) for other in kept):
+                kept.append(face)
+        largest = max((face.area for face in kept), default=0.0)
+        return sorted((f for f in kept if f.area >= SMALLEST_SHARE**2 * largest), key=lambda face: -face.area)
+
     def track(self, image: Image, last: Face) -> Face | None:
         """The face that was at `last` in the frame before; None if it has gone."""
         return self._read(PILImage.fromarray(image), last.region())
@@ -111,6 +126,17 @@ class Landmarker:
 
 
 _MODELS = ("face_detector", "face_landmarks_detector", "face_blendshapes")
+
+
+def _same(a: Face, b: Face) -> bool:
+    """Whether two readings are of one head: the middle of either lies in the other's box."""
+
+    def inside(face: Face, other: Face) -> bool:
+        left, top, right, bottom = other.box
+        x, y = (face.box[0] + face.box[2]) / 2, (face.box[1] + face.box[3]) / 2
+        return left < x < right and top < y < bottom
+
+    return inside(a, b) or inside(b, a)
 
 
 def _tilings(width: int, height: int) -> Iterator[list[tuple[int, int, int, int]]]:

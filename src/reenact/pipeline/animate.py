@@ -103,7 +103,7 @@ def _from_file(method: Method, portrait: Portrait, control: Control, path: str |
 
 def _from_take(method: Method, portrait: Portrait, control: Control, given: str | Path | Take) -> Iterator[Image]:
     take = given if isinstance(given, Take) else open_take(given, method)
-    control = control if isinstance(given, Take) else _placed(control, given)
+    control = control if isinstance(given, Take) else placed(control, given)
     take.check(method.name, getattr(method, "fingerprint", ""), portrait.motion.expression.size)
     driver = Animator(method, portrait, control, take.rate, take.reference)
     yield from map(driver.follow, take.frames())
@@ -124,7 +124,7 @@ def open_take(path: str | Path, method: Method) -> Take:
     return Take.load(path)
 
 
-def _placed(control: Control, path: str | Path) -> Control:
+def placed(control: Control, path: str | Path) -> Control:
     """A file of blendshapes says nothing of where the head is and how large: the portrait keeps its own."""
     if not is_coefficients(Path(path)):
         return control
@@ -181,7 +181,7 @@ def animate_file(
     if is_take(driving_path):
         check_readable(driving_path, "video or a take")
         loaded = load(method, device, threads, background)
-        take, control = open_take(driving_path, loaded), _placed(control, driving_path)
+        take, control = open_take(driving_path, loaded), placed(control, driving_path)
         take.check(loaded.name, loaded.fingerprint, int(loaded.config["expression_size"]))
         rate = take.rate if fps is None else exact_rate(fps)
         motions = list(take.frames(rate, start, end))
@@ -240,14 +240,14 @@ def placer(portrait: Portrait, output_mode: OutputMode) -> Callable[[Image], Ima
     """What makes an output frame of a rendered crop."""
     if output_mode == "crop":
         return lambda crop: crop
-    small = _limited(portrait)
+    small = limited(portrait)
     photo, placement = small.photo, small.placement
     assert photo is not None and placement is not None, "the portrait was encoded from a photo"
     mask = soft_mask(portrait.image.shape[0])
     return lambda crop: paste(photo, crop, placement, mask)
 
 
-def _limited(portrait: Portrait) -> Portrait:
+def limited(portrait: Portrait) -> Portrait:
     """The same portrait with its photo at most `PHOTO_MAX` pixels long."""
     photo, place = portrait.photo, portrait.placement
     assert photo is not None and place is not None

@@ -1,0 +1,262 @@
+"""Many portraits times many drivings: each driving is read once, what is done is not done again, one report tells of all."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from reenact.core.errors import ReenactError
+from reenact.core.files import Unfinished
+from reenact.core.types import Image, Motion, Portrait
+from reenact.faces.crop import CropTracker
+from reenact.media.image import read_image
+from reenact.media.video import VideoReader, VideoWriter, resample
+from reenact.pipeline.ahead import ahead
+from reenact.pipeline.animate import OutputMode, check_files, crops, is_take, open_take, placed, placer
+from reenact.pipeline.animator import Animator, Control
+from reenact.pipeline.group import Group, encode_faces
+from reenact.runtime.engine import ENGINE, Engine
+from reenact.runtime.onnx_method import OnnxMethod
+
+SCHEMA = "reenact.batch/1"
+REPORT = "report.json"
+PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".avif")
+DRIVINGS = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v", ".npz", ".json", ".csv")
+Drivers = Literal["one", "own"]
+"""of several faces: one drives all of them, or each has its own, the largest face the first by name"""
+
+
+@dataclass(frozen=True)
+class BatchOptions:
+    """What is done with every portrait and driving."""
+
+    control: Control = field(default_factory=Control)
+    output_mode: OutputMode = "crop"
+    all_faces: bool = False
+    """every face of a photo moves (then the output is the whole photo); else the largest"""
+    drivers: Drivers = "one"
+    fps: Fraction | None = None
+    """of the films; None: the driving's own"""
+
+    def check(self) -> None:
+        """Raises ReenactError for what cannot be."""
+        self.control.check()
+        if self.drivers not in get_args(Drivers):
+            raise ReenactError(f"unknown drivers {self.drivers!r}: choose one of {', '.join(get_args(Drivers))}")
+        if self.drivers == "own" and not self.all_faces:
+            raise ReenactError("--drivers own gives each face its own driving: add --face all")
+
+
+@dataclass
+class Job:
+    """One film: a portrait and who drives it."""
+
+    output: str
+    """name of the film in the output folder"""
+    portrait: str
+    drivings: list[str]
+    key: str = ""
+    """of inputs, options and weights: with another one the film is made anew"""
+    state: Literal["waiting", "done", "failed"] = "waiting"
+    error: str = ""
+    faces: int = 0
+    frames: int = 0
+    frames_without_face: int = 0
+    seconds: float = 0.0
+    before: bool = False
+    """made by an earlier run"""
+
+    def line(self) -> str:
+        """For people."""
+        if self.state == "failed":
+            return f"{self.output}: failed: {self.error}"
+        if self.before:
+            return f"{self.output}: there already"
+        held = f", {self.frames_without_face} of them without a face" if self.frames_without_face else ""
+        return f"{self.output}: {self.frames} frames{held}, {self.seconds:.1f} s"
+
+
+@dataclass(frozen=True)
+class Driven:
+    """A driving, read once."""
+
+    motions: list[Motion | None]
+    rate: Fraction
+    reference: Motion | None = None
+    sound: Path | None = None
+
+
+def batch_folder(
+    folder: Path,
+    output: Path,
+    options: BatchOptions,
+    *,
+    engine: Engine = ENGINE,
+    tell: Callable[[Job], None] = lambda job: None,
+) -> list[Job]:
+    """Makes every film that is missing; gives all jobs, as they are in the output folder's report.json too.
+
+    folder: photos and drivings side by side, or in portraits/ and drivings/. tell: called as each job ends. What a job's
+    files are to blame for is that job's error; raises ReenactError for what concerns all.
+    """
+    options.check()
+    portraits, drivings = find(folder, output)
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ReenactError(f"{output}: cannot be made ({error.strerror}); choose another with --out") from None
+    check_files([], output / REPORT, options.output_mode, options.fps)
+    jobs = plan(portraits, drivings, options)
+    method = engine.load()
+    known = _known(output / REPORT)
+    maker = Maker(method, options, output)
+    for job in jobs:
+        job.key = _key(job, options, engine, method.fingerprint)
+        if (before := known.get(job.output)) is not None and before.key == job.key and (output / job.output).is_file():
+            job.__dict__.update(asdict(before), before=True)
+        else:
+            maker.make(job)
+        _save(output / REPORT, jobs)
+        tell(job)
+    return jobs
+
+
+def find(folder: Path, output: Path) -> tuple[list[Path], list[Path]]:
+    """Portraits and drivings of a folder, by name. Raises ReenactError where there are none."""
+    if not folder.is_dir():
+        raise ReenactError(f"{folder}: no such folder; give one with photos and drivings")
+    if output.resolve() in {folder.resolve(), (folder / "portraits").resolve(), (folder / "drivings").resolve()}:
+        raise ReenactError(f"{output}: its films would be drivings of the next run; name another folder with --out")
+    homes = [folder / "portraits", folder / "drivings"] if (folder / "portraits").is_dir() else [folder, folder]
+    found = [_files(home, endings) for home, endings in zip(homes, (PICTURES, DRIVINGS), strict=True)]
+    for what, files, home, endings in zip(("photo", "driving"), found, homes, (PICTURES, DRIVINGS), strict=True):
+        if not files:
+            raise ReenactError(f"{home}: holds no {what} ({', '.join(endings)})")
+    return found[0], found[1]
+
+
+def _files(home: Path, endings: Sequence[str]) -> list[Path]:
+    if not home.is_dir():
+        return []
+    return sorted(p for p in home.iterdir() if p.suffix.lower() in endings and p.is_file() and not p.name.startswith("."))
+
+
+def plan(portraits: Sequence[Path], drivings: Sequence[Path], options: BatchOptions) -> list[Job]:
+    """One job a film, driving by driving."""
+    named = _names(portraits), _names(drivings)
+    if options.drivers == "own":
+        return [Job(f"{named[0][portrait]}.mp4", str(portrait), [str(path) for path in drivings]) for portrait in portraits]
+    return [
+        Job(f"{named[0][portrait]}--{named[1][driving]}.mp4", str(portrait), [str(driving)])
+        for driving in drivings
+        for portrait in portraits
+    ]
+
+
+def _names(paths: Sequence[Path]) -> dict[Path, str]:
+    """Short where that is unique."""
+    stems = [path.stem for path in paths]
+    return {path: path.stem if stems.count(path.stem) == 1 else path.name for path in paths}
+
+
+class Maker:
+    """Makes films with one method; remembers each driving's motion, some hundred bytes a frame."""
+
+    def __init__(self, method: OnnxMethod, options: BatchOptions, output: Path) -> None:
+        self._method, self._options, self._output = method, options, output
+        self._read: dict[tuple[str, Fraction | None], Driven] = {}
+
+    def make(self, job: Job) -> None:
+        """Fills in how it went; a ReenactError is the job's."""
+        began = time.perf_counter()
+        try:
+            self._film(job)
+            job.state = "done"
+        except ReenactError as error:
+            job.state, job.error = "failed", str(error)
+        job.seconds = round(time.perf_counter() - began, 2)
+
+    def _film(self, job: Job) -> None:
+        photo = read_image(job.portrait)
+        portraits = encode_faces(self._method, photo) if self._options.all_faces else [self._method.encode_source(photo)]
+        first = self._driven(job.drivings[0], self._options.fps)
+        chosen = job.drivings[: len(portraits)] if self._options.drivers == "own" else job.drivings * len(portraits)
+        driven = [first, *(self._driven(path, first.rate) for path in chosen[1:])]
+        if all(motion is None for one in driven for motion in one.motions):
+            raise ReenactError("no face found in any frame of the driving video: choose one that shows a face")
+        place = self._placer(portraits)
+        animators = [
+            Animator(self._method, portrait, placed(self._options.control, path), first.rate, one.reference)
+            for portrait, path, one in zip(portraits, chosen, driven, strict=False)
+        ]
+        with VideoWriter(self._output / job.output, first.rate, audio_from=first.sound) as writer:
+            for drawn in _pictures(animators, driven, portraits):
+                writer.write(place(drawn))
+        job.faces, job.frames = len(portraits), writer.frames
+        job.frames_without_face = sum(motion is None for motion in first.motions)
+
+    def _placer(self, portraits: list[Portrait]) -> Callable[[list[Image]], Image]:
+        if self._options.all_faces:
+            return Group(portraits).frame
+        one = placer(portraits[0], self._options.output_mode)
+        return lambda drawn: one(drawn[0])
+
+    def _driven(self, path: str, rate: Fraction | None) -> Driven:
+        if (path, rate) not in self._read:
+            self._read[path, rate] = read_driving(self._method, Path(path), rate)
+        return self._read[path, rate]
+
+
+def _pictures(animators: list[Animator], driven: list[Driven], portraits: list[Portrait]) -> Iterator[list[Image]]:
+    """One crop a face, until the longest driving ends; a shorter one is held, and a face without a driver stays as it is."""
+    resting = [portrait.image for portrait in portraits[len(animators) :]]
+    for i in range(max(len(one.motions) for one in driven)):
+        now = [one.motions[i] if i < len(one.motions) else None for one in driven]
+        yield [*(animator.follow(motion) for animator, motion in zip(animators, now, strict=True)), *resting]
+
+
+def read_driving(method: OnnxMethod, path: Path, rate: Fraction | None = None) -> Driven:
+    """The motion of a video, a take or a file of blendshapes at a rate, by default its own. Raises ReenactError."""
+    if is_take(path):
+        take = open_take(path, method)
+        take.check(method.name, method.fingerprint, int(method.config["expression_size"]))
+        return Driven(list(take.frames(rate)), rate or take.rate, take.reference)
+    with VideoReader(path) as reader:
+        wanted = rate or reader.rate
+        images = (frame.image for frame in resample(reader, wanted))
+        with ahead(crops(images, CropTracker(method.landmarker), method.size)) as ready:
+            motions = [None if crop is None else method.encode_motion(crop) for crop in ready]
+        return Driven(motions, wanted, None, path)
+
+
+def _key(job: Job, options: BatchOptions, engine: Engine, weights: str) -> str:
+    """Changes with the files' size or time, the options or the weights."""
+    seen = []
+    for path in (job.portrait, *job.drivings):
+        state = Path(path).stat()
+        seen.append((Path(path).name, state.st_size, state.st_mtime_ns))
+    told = repr((seen, options, replace(engine, threads=0), weights))
+    return hashlib.sha256(told.encode()).hexdigest()[:16]
+
+
+def _known(report: Path) -> dict[str, Job]:
+    """What an earlier run did; nothing where its report is missing or damaged."""
+    try:
+        held = json.loads(report.read_text(encoding="utf-8"))
+        jobs = [Job(**entry) for entry in held["jobs"]] if held["schema"] == SCHEMA else []
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+    return {job.output: job for job in jobs if job.state == "done"}
+
+
+def _save(report: Path, jobs: Sequence[Job]) -> None:
+    counts = {state: sum(job.state == state for job in jobs) for state in ("done", "failed", "waiting")}
+    held: dict[str, Any] = {"schema": SCHEMA, **counts, "jobs": [asdict(job) for job in jobs]}
+    with Unfinished(report) as part:
+        part.write_text(json.dumps(held, indent=1) + "\n", encoding="utf-8")

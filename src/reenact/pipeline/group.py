@@ -1,0 +1,59 @@
+"""Several faces of one photo, each moved by itself and pasted back so that no one's square covers another's head."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from jaxtyping import Float32
+
+from reenact.core.errors import ReenactError
+from reenact.core.types import Image, Placement, Portrait
+from reenact.faces.crop import cut, head_crop, paste, soft_mask
+from reenact.pipeline.animate import limited
+from reenact.runtime.onnx_method import OnnxMethod
+
+SEAM = 0.1
+"""ours: between two heads their squares fade into each other over this, in sides"""
+
+
+def encode_faces(method: OnnxMethod, photo: Image) -> list[Portrait]:
+    """Every face of the photo, largest first. Raises ReenactError where there is none."""
+    places = [head_crop(face) for face in method.landmarker.detect_all(photo)]
+    if not places:
+        raise ReenactError("no face found in the portrait: choose a photo where one face is seen from the front")
+    heads = [method.encode_source(cut(photo, place, method.size), cropped=True) for place in places]
+    return [replace(head, placement=place, photo=photo) for head, place in zip(heads, places, strict=True)]
+
+
+class Group:
+    """Puts one drawn crop a face into their common photo."""
+
+    def __init__(self, portraits: Sequence[Portrait]) -> None:
+        """portraits: encoded from one photo."""
+        small = [limited(portrait) for portrait in portraits]
+        places = [portrait.placement for portrait in small if portrait.placement is not None]
+        assert small[0].photo is not None and len(places) == len(small), "the portraits were encoded from a photo"
+        self._photo, self._places = small[0].photo, places
+        size = portraits[0].image.shape[0]
+        self._masks = [own_mask(place, [other for other in places if other is not place], size) for place in places]
+
+    def frame(self, crops: Sequence[Image]) -> Image:
+        """The photo with all its faces moved; crops in the order of the portraits."""
+        frame = self._photo
+        for crop, place, mask in zip(crops, self._places, self._masks, strict=True):
+            frame = paste(frame, crop, place, mask)
+        return frame
+
+
+def own_mask(place: Placement, others: Sequence[Placement], size: int) -> Float32[np.ndarray, "size size"]:
+    """The square's soft mask, 0 where another's head is nearer, each counted in sides of its own square."""
+    steps = ((np.arange(size) + 0.5) / size - 0.5) * place.side
+    x, y = place.centre_x + steps[None], place.centre_y + steps[:, None]
+    own = np.hypot(x - place.centre_x, y - place.centre_y) / place.side
+    mask = soft_mask(size)
+    for other in others:
+        further = np.hypot(x - other.centre_x, y - other.centre_y) / other.side - own
+        mask = mask * np.clip(further / SEAM + 0.5, 0, 1).astype(np.float32)
+    return mask

@@ -1,0 +1,188 @@
+"""reenact batch: every portrait with every driving, resumed, reported; several faces of one photo."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from clips import PORTRAIT, moving_face, read_clip, scenery, write_clip
+from fake_method import write_fake_method
+from reenact.cli import run
+from reenact.core.types import Placement
+from reenact.media.image import read_image, write_image
+from reenact.media.video import VideoReader
+from reenact.pipeline import batch
+from reenact.pipeline.animate import animate_file
+from reenact.pipeline.group import Group, encode_faces, own_mask
+from reenact.runtime.onnx_method import OnnxMethod, load
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_fake_method(tmp_path_factory.mktemp("weights") / "fake")
+
+
+@pytest.fixture(scope="module")
+def method(weights: Path) -> OnnxMethod:
+    return load(str(weights), "cpu")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """One good photo, one without a face, two short drivings."""
+    shutil.copy(PORTRAIT, tmp_path / "anna.jpg")
+    write_image(tmp_path / "wall.png", scenery(256))
+    write_clip(tmp_path / "nod.mp4", moving_face(3))
+    write_clip(tmp_path / "turn.mp4", moving_face(2)[::-1], Fraction(30))
+    return tmp_path
+
+
+def call(weights: Path, folder: Path, *arguments: object) -> int:
+    return run(["batch", str(folder), "--method", str(weights), "--device", "cpu", *map(str, arguments)])
+
+
+def group_photo() -> np.ndarray:
+    """Two people side by side, the right one smaller."""
+    one = read_image(PORTRAIT)
+    other = np.pad(one[::2, ::2], ((128, 128), (0, 0), (0, 0)), mode="edge")
+    return np.ascontiguousarray(np.concatenate([one, other], 1))
+
+
+def test_every_photo_with_every_driving_and_a_report(weights, folder, capsys, monkeypatch):
+    assert call(weights, folder) == 2, "one photo has no face"
+    told = capsys.readouterr().err
+    assert "anna--nod.mp4: 3 frames" in told and "wall--nod.mp4: failed: no face found in the portrait" in told
+    assert told.splitlines()[-1].startswith("error: 2 of 4 films")
+    out = folder / "animated"
+    assert sorted(path.name for path in out.iterdir()) == ["anna--nod.mp4", "anna--turn.mp4", "report.json"]
+    assert read_clip(out / "anna--turn.mp4")[:2] == (2, Fraction(30))
+    report = json.loads((out / "report.json").read_text())
+    assert (report["schema"], report["done"], report["failed"], report["waiting"]) == ("reenact.batch/1", 2, 2, 0)
+    assert [job["state"] for job in report["jobs"]] == ["done", "failed", "done", "failed"]
+
+    animate_file(folder / "anna.jpg", folder / "nod.mp4", folder / "alone.mkv", method=str(weights), device="cpu")
+    with VideoReader(folder / "alone.mkv") as alone, VideoReader(out / "anna--nod.mp4") as many:
+        for a, b in zip(alone, many, strict=True):
+            np.testing.assert_array_equal(a.image, b.image)
+
+
+def test_a_stopped_batch_goes_on(weights, folder, capsys, monkeypatch):
+    (folder / "wall.png").unlink()
+    made, plain = [], batch.Maker.make
+
+    def counted(self, job):
+        if len(made) == 1:
+            raise KeyboardInterrupt
+        made.append(job.output)
+        plain(self, job)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(batch.Maker, "make", counted)
+        assert call(weights, folder) == 130
+        assert made == ["anna--nod.mp4"]
+    before = (folder / "animated" / "anna--nod.mp4").stat().st_mtime_ns
+    assert call(weights, folder) == 0
+    assert "anna--nod.mp4: there already" in capsys.readouterr().err
+    assert (folder / "animated" / "anna--nod.mp4").stat().st_mtime_ns == before
+
+    (folder / "animated" / "anna--turn.mp4").unlink()
+    write_clip(folder / "nod.mp4", moving_face(4))
+    assert call(weights, folder) == 0, "what is gone and what has changed is made anew"
+    told = capsys.readouterr().err
+    assert "anna--nod.mp4: 4 frames" in told and "anna--turn.mp4: 2 frames" in told
+    assert call(weights, folder, "--strength", 0.5) == 0
+    assert "there already" not in capsys.readouterr().err, "other options make other films"
+    (folder / "animated" / "report.json").write_text("{damaged")
+    assert call(weights, folder) == 0
+
+
+def test_folders_of_their_own_and_names_that_are_twice_there(weights, tmp_path, capsys):
+    for name in ("portraits", "drivings"):
+        (tmp_path / name).mkdir()
+    shutil.copy(PORTRAIT, tmp_path / "portraits" / "anna.jpg")
+    shutil.copy(PORTRAIT, tmp_path / "portraits" / "anna.jpeg")
+    (tmp_path / "portraits" / ".hidden.jpg").write_bytes(b"x")
+    write_clip(tmp_path / "drivings" / "nod.mp4", moving_face(2))
+    assert call(weights, tmp_path, "--out", tmp_path / "films" / "here", "--output", "photo") == 0
+    films = sorted(path.name for path in (tmp_path / "films" / "here").glob("*.mp4"))
+    assert films == ["anna.jpeg--nod.mp4", "anna.jpg--nod.mp4"]
+    assert read_clip(tmp_path / "films" / "here" / films[0])[2] == (512, 512)
+
+
+def test_all_faces_of_a_photo_by_one_driver_and_each_by_its_own(weights, tmp_path, capsys):
+    write_image(tmp_path / "two.png", group_photo())
+    write_clip(tmp_path / "a.mp4", moving_face(3))
+    write_clip(tmp_path / "b.mp4", [moving_face(1)[0]] * 5)
+    assert call(weights, tmp_path, "--face", "all", "--out", tmp_path / "one") == 0
+    report = json.loads((tmp_path / "one" / "report.json").read_text())
+    assert [(job["output"], job["faces"], job["frames"]) for job in report["jobs"]] == [
+        ("two--a.mp4", 2, 3),
+        ("two--b.mp4", 2, 5),
+    ]
+    assert call(weights, tmp_path, "--face", "all", "--drivers", "own", "--out", tmp_path / "own") == 0
+    assert read_clip(tmp_path / "own" / "two.mp4") == (5, Fraction(25), (512, 768)), "as long as the longest driving"
+
+    def change(film: Path) -> tuple[float, float]:
+        """Of the two heads, from the first picture to the second."""
+        with VideoReader(film) as reader:
+            first, second = next(reader).image.astype(float), next(reader).image.astype(float)
+        moved = np.abs(second - first)
+        return float(moved[60:200, 170:280].mean()), float(moved[160:228, 597:652].mean())
+
+    both, own = change(tmp_path / "one" / "two--a.mp4"), change(tmp_path / "own" / "two.mp4")
+    assert min(both) > 2 and own[0] > 2 > 1 > own[1], (both, own)
+
+
+def test_faces_are_pasted_over_their_own_heads_only(method):
+    photo = group_photo()
+    portraits = encode_faces(method, photo)
+    assert len(portraits) == 2 and portraits[0].placement.side > portraits[1].placement.side
+    group = Group(portraits)
+    np.testing.assert_allclose(group.frame([portrait.image for portrait in portraits]), photo, atol=60)
+    red, blue = np.full((256, 256, 3), (255, 0, 0), np.uint8), np.full((256, 256, 3), (0, 0, 255), np.uint8)
+    frame = group.frame([red, blue])
+    for portrait, colour in zip(portraits, (red[0, 0], blue[0, 0]), strict=True):
+        place = portrait.placement
+        np.testing.assert_array_equal(frame[round(place.centre_y), round(place.centre_x)], colour)
+    np.testing.assert_array_equal(frame[500, 500], photo[500, 500])
+
+
+def test_where_squares_overlap_the_nearer_head_keeps_its_pixels():
+    left, right = Placement(100, 100, 120), Placement(160, 100, 120)
+    mine, theirs = own_mask(left, [right], 120), own_mask(right, [left], 120)
+    # row 60 is y = 100; the square of the left one ends at x = 160, that of the right one begins at x = 100
+    assert mine[60, 60] == 1 and mine[60, 118] == 0, "over the other's head nothing of mine"
+    both = mine[60, 60:] + theirs[60, :60]
+    assert both.max() <= 1.001 and both.min() > 0.9, "between them one fades into the other"
+    np.testing.assert_array_equal(own_mask(left, [], 120), own_mask(left, [Placement(1e4, 100, 120)], 120))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--face", "2"], "--face"),
+        (["--drivers", "own"], "--face all"),
+        (["--drivers", "each", "--face", "all"], "unknown drivers"),
+        (["--output", "head"], "unknown output"),
+        (["--fps", "0"], "--fps"),
+        (["--out", "FOLDER"], "--out"),
+        (["--strength", "9"], "--strength"),
+    ],
+)
+def test_what_concerns_all_is_one_line(weights, folder, capsys, arguments, words):
+    assert call(weights, folder, *(str(folder) if item == "FOLDER" else item for item in arguments)) == 2
+    told = capsys.readouterr().err
+    assert words in told and told.count("\n") == 1
+
+
+def test_folders_without_photos_or_drivings(weights, tmp_path, capsys):
+    assert call(weights, tmp_path / "nothing") == 2 and "no such folder" in capsys.readouterr().err
+    assert call(weights, tmp_path) == 2 and "holds no photo" in capsys.readouterr().err
+    shutil.copy(PORTRAIT, tmp_path)
+    assert call(weights, tmp_path) == 2 and "holds no driving" in capsys.readouterr().err
+    assert not (tmp_path / "animated").exists()
