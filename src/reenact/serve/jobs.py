@@ -180,9 +180,10 @@ class Jobs:
         held = json.loads((folder / "job.json").read_text(encoding="utf-8"))
         _write_json(folder / "job.json", {**held, "engine": asdict(engine)})
         self._put(replace(job, state="running"))
-        pipes = {"stdin": asyncio.subprocess.PIPE, "stdout": asyncio.subprocess.PIPE, "stderr": asyncio.subprocess.DEVNULL}
+        pipe, nowhere = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL
         command = (sys.executable, "-m", "reenact.serve.worker", str(folder))
-        self._process = process = await asyncio.create_subprocess_exec(*command, **pipes, limit=LINE_MAX)
+        process = await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe, stderr=nowhere, limit=LINE_MAX)
+        self._process = process
         assert process.stdout is not None
         error: str | None = None
         async for line in process.stdout:

@@ -38,6 +38,9 @@ STATE_SECONDS = 0.5
 PAUSED_SECONDS = 2.0
 """ours: without a frame for so long, what is seen stands"""
 
+DEGREES_MAX, SHIFT_MAX = 89.0, 1.0
+"""ours: beyond both no face is left in the picture"""
+
 _ANGLES, _NUMBERS, _TEXTS = ("yaw", "pitch", "roll"), ("scale", "strength", "smooth", "settle"), ("mode", "expression")
 
 
@@ -56,14 +59,14 @@ def parse_steer(given: dict[str, Any]) -> Steer:
     known = {*_ANGLES, *_NUMBERS, *_TEXTS, "parts", "shift", "blendshapes", "calibrate", "type"}
     if unknown := [name for name in given if name not in known]:
         raise ReenactError(f"unknown slider {str(unknown[0])[:30]!r}")
-    held: dict[str, Any] = {name: math.radians(_number(name, given[name])) for name in _ANGLES if name in given}
+    held: dict[str, Any] = {name: math.radians(_number(name, given[name], DEGREES_MAX)) for name in _ANGLES if name in given}
     held |= {name: _number(name, given[name]) for name in _NUMBERS if name in given}
     held |= {name: str(given[name]) for name in _TEXTS if given.get(name) is not None}
     if "parts" in given:
         held["parts"] = parse_parts(str(given["parts"]))
     if "shift" in given:
         x, y = given["shift"] if isinstance(given["shift"], list) and len(given["shift"]) == 2 else (None, None)
-        held["shift"] = _number("shift", x), _number("shift", y)
+        held["shift"] = _number("shift", x, SHIFT_MAX), _number("shift", y, SHIFT_MAX)
     if "blendshapes" in given:
         shapes = given["blendshapes"]
         if not isinstance(shapes, dict):
@@ -74,9 +77,11 @@ def parse_steer(given: dict[str, Any]) -> Steer:
     return steer
 
 
-def _number(name: str, value: Any) -> float:
+def _number(name: str, value: Any, most: float = math.inf) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         raise ReenactError(f"{name} must be a number, not {str(value)[:30]!r}")
+    if abs(value) > most:
+        raise ReenactError(f"{name} must lie between {-most:g} and {most:g}, not {value:g}")
     return float(value)
 
 

@@ -1,0 +1,421 @@
+"""The live socket on the fake method: credits, steering, taking over, coming back, recording, what goes wrong."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("starlette", reason="the extra serve is not installed")
+from starlette.testclient import TestClient
+from starlette.websockets import WebSocketDisconnect
+
+from clips import face, moving_face, read_clip, scenery
+from fake_method import write_fake_method
+from reenact.core.errors import ReenactError
+from reenact.serve import live_socket, recorder, seats
+from reenact.serve.live_socket import parse_steer
+from reenact.serve.outbox import Outbox
+from reenact.serve.wire import FROM_PAGE, FROM_SERVER, JPEG, SAME, decode_jpeg, header, read_frame
+from serve_client import BASE, TOKEN, jpeg, send_portrait, serving, wait_for
+
+LIVE, VIEW = (f"{BASE.replace('http', 'ws')}/api/{name}" for name in ("live", "view"))
+SPOKEN = ["reenact.1", f"token.{TOKEN}"]
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_fake_method(tmp_path_factory.mktemp("weights") / "fake")
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory, weights: Path):
+    with serving(tmp_path_factory.mktemp("served"), weights) as client:
+        yield client
+
+
+class Page:
+    """A page without a browser."""
+
+    def __init__(self, socket: Any) -> None:
+        self.socket = socket
+        self.texts: list[dict] = []
+        self.pictures: list[tuple[int, int, float, bytes]] = []
+        """kind, number, captured, JPEG"""
+
+    def say(self, **message: Any) -> None:
+        self.socket.send_text(json.dumps(message))
+
+    def frame(self, image: np.ndarray, number: int, captured: float) -> None:
+        self.socket.send_bytes(FROM_PAGE.pack(JPEG, number, captured) + jpeg(image))
+
+    def one(self) -> None:
+        """The next message, kept."""
+        message = self.socket.receive()
+        if message["type"] == "websocket.close":
+            raise WebSocketDisconnect(message["code"], message.get("reason"))
+        if message.get("text") is not None:
+            self.texts.append(json.loads(message["text"]))
+        else:
+            kind, number, captured, *_ = FROM_SERVER.unpack_from(message["bytes"])
+            self.pictures.append((kind, number, captured, message["bytes"][FROM_SERVER.size :]))
+
+    def until(self, true: Any) -> Any:
+        for _ in range(400):
+            if found := true():
+                return found
+            self.one()
+        raise AssertionError("it never came")
+
+    def text(self, kind: str, **wanted: Any) -> dict:
+        """The first text of a kind, with these values; taken out."""
+
+        def there() -> dict | None:
+            return next((t for t in self.texts if t["type"] == kind and wanted.items() <= t.items()), None)
+
+        found = self.until(there)
+        self.texts.remove(found)
+        return found
+
+    def picture(self, number: int | None = None) -> tuple[int, int, float, bytes]:
+        """The first picture, or that of a frame; those before are let go."""
+
+        def there() -> int | None:
+            return next((i + 1 for i, p in enumerate(self.pictures) if number is None or p[1] == number), None)
+
+        at = self.until(there)
+        found = self.pictures[at - 1]
+        del self.pictures[:at]
+        return found
+
+
+@contextmanager
+def page(client: TestClient, session: str = "a-session", **start: Any) -> Iterator[Page]:
+    with client.websocket_connect(LIVE, subprotocols=SPOKEN) as socket:
+        made = Page(socket)
+        made.say(type="start", session=session, **start)
+        yield made
+
+
+@pytest.fixture
+def portrait(client: TestClient) -> str:
+    return send_portrait(client).json()["id"]
+
+
+def test_frames_are_asked_for_answered_and_timed(client, portrait):
+    with page(client, portrait=portrait) as there:
+        there.text("started")
+        there.text("portrait", portrait=portrait)
+        for number, image in enumerate(moving_face(4), 1):
+            there.text("next")
+            there.frame(image, number, 1000.0 + 40 * number)
+            kind, _, captured, data = there.picture(number)
+            assert captured == pytest.approx(1000.0 + 40 * number)
+            assert kind == SAME or decode_jpeg(data).shape == (256, 256, 3)
+        state = there.text("state", frames=4)
+        assert state["face"] == "seen" and state["dropped"] == 0 and set(state["stages"]) >= {"wait", "track", "read", "draw"}
+
+
+def test_the_picture_follows_the_driver_and_stands_when_he_does(client, portrait):
+    with page(client, session="follows-him", portrait=portrait) as there:
+        dark, bright = face(), np.minimum(face().astype(int) + 40, 255).astype(np.uint8)
+        shown = []
+        for number, image in enumerate([dark, bright, bright, bright, bright, bright, bright, bright, bright, bright]):
+            there.text("next")
+            there.frame(image, number, 100.0 * number)
+            kind, *_, data = there.picture(number)
+            shown.append(decode_jpeg(data).mean() if kind == JPEG else None)
+        pictures = [mean for mean in shown if mean is not None]
+        assert pictures[-1] > pictures[0] + 3
+        assert shown[-1] is None, "nothing moves any more: the picture is not sent again"
+
+
+def test_next_comes_before_the_picture(client, portrait):
+    with page(client, session="credit-first", portrait=portrait) as there:
+        there.text("next")
+        there.frame(face(), 1, 0.0)
+        order = []
+        while "picture" not in order:
+            before = len(there.texts)
+            there.one()
+            order += ["next"] if len(there.texts) > before and there.texts[-1]["type"] == "next" else []
+            order += ["picture"] if there.pictures and there.pictures[-1][1] == 1 else []
+        assert order[0] == "next"
+
+
+def test_sliders_alone_draw(client, portrait):
+    with page(client, session="sliders-only", portrait=portrait) as there:
+        there.picture()
+        there.say(type="steer", scale=1.2, yaw=10, shift=[0.1, 0], strength=0.5, parts="pose=source", smooth=0)
+        there.say(type="calibrate")
+        there.picture()
+        there.say(type="steer", yaw=1e9)
+        assert "\n" not in there.text("error")["line"]
+
+
+@pytest.mark.parametrize(
+    "given, line",
+    [
+        ({"yaw": "left"}, "number"),
+        ({"yaw": True}, "number"),
+        ({"scale": 99}, "scale"),
+        ({"nose": 1}, "unknown slider"),
+        ({"blendshapes": {"jawOpn": 1}}, "jawOpen"),
+        ({"blendshapes": [1]}, "object"),
+        ({"shift": [1]}, "number"),
+        ({"shift": [0, 1e9]}, "between"),
+        ({"roll": -1e9}, "between"),
+        ({"parts": "nose=driver"}, "parts"),
+        ({"mode": "sideways"}, "sideways"),
+        ({"expression": "/etc/passwd"}, "unknown expression"),
+        ({"strength": float("nan")}, "number"),
+    ],
+)
+def test_bad_sliders_are_one_line(given, line):
+    with pytest.raises(ReenactError, match=line):
+        parse_steer(given)
+
+
+def test_what_is_no_message_is_one_line_and_no_end(client, portrait):
+    with page(client, session="nonsense-in", portrait=portrait) as there:
+        there.text("next")
+        for text in ("{", "[1]", '"x"', "[" * 5000, '{"type": "explode"}'):
+            there.socket.send_text(text)
+            assert "reload" in there.text("error")["line"]
+        header_only = FROM_PAGE.pack(JPEG, 1, 0.0)
+        for data in (b"", b"\x01", header_only, header_only + b"no jpeg", FROM_PAGE.pack(9, 1, 0.0) + b"x"):
+            there.socket.send_bytes(data)
+            there.text("error")
+            there.text("next")
+        there.socket.send_bytes(FROM_PAGE.pack(JPEG, 1, float("inf")) + jpeg(face()))
+        there.text("error")
+        there.frame(face(), 2, 0.0)
+        there.picture(2)
+
+
+def test_a_portrait_without_a_face_leaves_the_old_one(client, portrait):
+    with page(client, session="bad-portrait", portrait=portrait) as there:
+        there.text("portrait")
+        there.say(type="portrait", portrait="gone")
+        error = there.text("error", about="portrait")
+        assert "no longer here" in error["line"]
+        there.text("next")
+        there.frame(face(), 1, 0.0)
+        there.picture(1)
+
+
+def test_a_frame_without_a_face_is_said_and_the_picture_held(client, portrait):
+    with page(client, session="faceless", portrait=portrait) as there:
+        for number in range(1, 4):
+            there.text("next")
+            there.frame(face(), number, 40.0 * number)
+            there.picture(number)
+        end = time.monotonic() + 0.7
+        while time.monotonic() < end:
+            there.text("next")
+            number += 1
+            there.frame(scenery(), number, 40.0 * number)
+            there.picture(number)
+        assert there.text("state", face="lost")
+
+
+@pytest.mark.parametrize("spoken", [[], ["reenact.1"], ["reenact.1", "token.wrong"]])
+def test_a_socket_needs_the_token(client, spoken):
+    with pytest.raises(Exception) as refused, client.websocket_connect(LIVE, subprotocols=spoken):
+        pass
+    assert "401" in str(refused.value) or getattr(refused.value, "status_code", None) == 401
+
+
+@pytest.mark.parametrize("headers", [{"origin": "http://evil.example"}, {"host": "evil.example"}])
+def test_a_socket_from_elsewhere_is_refused(client, headers):
+    with pytest.raises(Exception) as refused, client.websocket_connect(LIVE, subprotocols=SPOKEN, headers=headers):
+        pass
+    assert getattr(refused.value, "status_code", None) == 403 or "403" in str(refused.value)
+
+
+def test_another_protocol_is_refused(client):
+    with pytest.raises(WebSocketDisconnect) as refused, client.websocket_connect(LIVE, subprotocols=[f"token.{TOKEN}"]):
+        pass
+    assert refused.value.code == 1002
+
+
+@pytest.mark.parametrize("first", ["{", '{"type": "steer"}', '{"type": "start"}', '{"type": "start", "session": "short"}'])
+def test_the_first_message_must_be_start(client, first):
+    with client.websocket_connect(LIVE, subprotocols=SPOKEN) as socket:
+        socket.send_text(first)
+        assert socket.receive()["code"] == 1008
+
+
+def test_a_second_page_waits_or_takes_over_and_the_first_is_told(client, portrait):
+    with page(client, session="first-page", portrait=portrait) as first:
+        first.text("next")
+        with page(client, session="second-page", portrait=portrait) as second, pytest.raises(WebSocketDisconnect) as busy:
+            second.one()
+        assert busy.value.code == 4429 and json.loads(busy.value.reason) == {"waiting": 1}
+        with page(client, session="second-page", portrait=portrait, take_over=True) as second:
+            second.text("started")
+            with pytest.raises(WebSocketDisconnect) as told:
+                first.until(lambda: False)
+            assert told.value.code == 4409
+            second.text("next")
+            second.frame(face(), 1, 0.0)
+            second.picture(1)
+
+
+def test_a_page_that_comes_back_finds_its_session_and_its_picture(client, portrait):
+    with page(client, session="comes-back", portrait=portrait) as there:
+        there.text("next")
+        there.frame(face(), 1, 0.0)
+        there.picture(1)
+    with page(client, session="comes-back", portrait=portrait) as there:
+        kind, number, _, data = there.picture()
+        assert kind == JPEG and number == 0xFFFFFFFF and decode_jpeg(data).shape == (256, 256, 3)
+        there.text("next")
+        there.frame(face(), 2, 40.0)
+        there.picture(2)
+        assert there.text("state", frames=2), "the same session went on"
+
+
+def test_a_page_that_went_away_leaves_its_seat(client, portrait):
+    with page(client, session="went-away", portrait=portrait) as there:
+        there.text("next")
+    assert client.get("/api/info").json()["sessions"]["free"] == 1
+    with page(client, session="the-next-one", portrait=portrait) as there:
+        there.text("next")
+
+
+def test_a_silent_page_is_ended(tmp_path, weights, monkeypatch):
+    monkeypatch.setattr(live_socket, "SILENT_SECONDS", 0.3)
+    monkeypatch.setattr(seats, "GRACE_SECONDS", 0.0)
+    with serving(tmp_path, weights) as client, page(client) as there:
+        with pytest.raises(WebSocketDisconnect) as ended:
+            there.until(lambda: False)
+        assert ended.value.code == 4408
+
+
+def test_too_many_messages_end_the_socket(client, portrait):
+    with page(client, session="too-many-of", portrait=portrait) as there:
+        for _ in range(200):
+            there.say(type="alive")
+        with pytest.raises(WebSocketDisconnect) as ended:
+            there.until(lambda: False)
+        assert ended.value.code == 1008
+
+
+def test_a_recording_is_a_film_that_keeps_time(client, portrait, tmp_path):
+    with page(client, session="recording", portrait=portrait) as there:
+        there.picture()
+        there.say(type="record", on=True)
+        wait_for_seconds(there, 0.8)
+        there.say(type="record", on=False)
+        told = there.text("recorded")
+        assert told["error"] is None and 0.4 < told["seconds"] < 3
+    film = client.get(f"/api/jobs/{told['job']}/result")
+    assert film.status_code == 200
+    (tmp_path / "film.mp4").write_bytes(film.content)
+    frames, rate, size = read_clip(tmp_path / "film.mp4")
+    assert (rate, size) == (25, (256, 256)) and frames == round(told["seconds"] * 25)
+
+
+def wait_for_seconds(there: Page, seconds: float) -> None:
+    there.until(lambda: any(t["type"] == "state" and (t["recording"] or 0) >= seconds for t in there.texts))
+    there.texts.clear()
+
+
+def test_a_recording_ends_by_itself_where_the_disk_is_full_and_what_was_written_is_kept(client, portrait, monkeypatch):
+    with page(client, session="full-disk", portrait=portrait) as there:
+        there.picture()
+        there.say(type="record", on=True)
+        wait_for_seconds(there, 0.3)
+        monkeypatch.setattr(recorder, "free_bytes", lambda folder: 0)
+        told = there.text("recorded")
+        assert "disk" in told["why"] and told["error"] is None
+    assert b"ftyp" in client.get(f"/api/jobs/{told['job']}/result").content[:16]
+
+
+def test_a_page_that_dies_while_recording_leaves_a_whole_film(tmp_path, weights, monkeypatch):
+    with serving(tmp_path, weights) as client:
+        with page(client, portrait=send_portrait(client).json()["id"]) as there:
+            there.picture()
+            there.say(type="record", on=True)
+            wait_for_seconds(there, 0.2)
+        wait_for(lambda: [job["state"] for job in client.get("/api/jobs").json()["jobs"]] == ["done"])
+
+
+def test_a_session_that_fails_says_why_and_the_next_one_works(client, portrait, monkeypatch):
+    from reenact.live.follower import Follower
+
+    def broken(*_: Any) -> None:
+        raise RuntimeError("out of\nluck")
+
+    with page(client, session="breaks-down", portrait=portrait) as there:
+        there.text("next")
+        with monkeypatch.context() as patched:
+            patched.setattr(Follower, "frame", broken)
+            for number in range(3):
+                there.frame(face(), number, 40.0 * number)
+                there.text("next" if number < 2 else "error")
+        with pytest.raises(WebSocketDisconnect) as ended:
+            there.until(lambda: False)
+        assert ended.value.code == 1011
+    with page(client, session="breaks-down", portrait=portrait) as there:
+        there.text("next")
+        there.frame(face(), 9, 0.0)
+        there.picture(9)
+
+
+def test_a_viewer_sees_what_the_page_sees(client, portrait):
+    with page(client, session="is-watched", portrait=portrait) as there:
+        there.picture()
+        with client.websocket_connect(VIEW, subprotocols=SPOKEN) as socket:
+            viewer = Page(socket)
+            assert viewer.picture()[0] == JPEG
+            there.say(type="steer", scale=1.3)
+            there.text("next")
+            bright = np.minimum(face().astype(int) + 60, 255).astype(np.uint8)
+            there.frame(face(), 1, 0.0)
+            there.text("next")
+            there.frame(bright, 2, 500.0)
+            assert viewer.picture(2)[0] == JPEG
+            assert there.text("state", viewers=1)
+
+
+def test_a_viewer_without_the_token_sees_nothing(client):
+    with pytest.raises(Exception) as refused, client.websocket_connect(VIEW, subprotocols=["reenact.1"]):
+        pass
+    assert getattr(refused.value, "status_code", None) == 401 or "401" in str(refused.value)
+
+
+def test_large_camera_frames_are_refused_before_they_are_decoded():
+    big = np.zeros((1400, 100, 3), np.uint8)
+    with pytest.raises(ReenactError, match="1280"):
+        decode_jpeg(jpeg(big))
+    with pytest.raises(ReenactError):
+        decode_jpeg(b"\x89PNG\r\n\x1a\n")
+    frame = read_frame(FROM_PAGE.pack(JPEG, 7, 12.5) + b"x")
+    assert (frame.number, frame.captured, frame.jpeg) == (7, 12.5, b"x")
+
+
+def test_only_the_newest_picture_waits_but_every_text_does():
+    import asyncio
+
+    async def run() -> list[str | bytes]:
+        box = Outbox()
+        box.show(header(JPEG, 1, 0.0, (0, 0, 0, 0)), b"one")
+        box.show(header(JPEG, 2, 0.0, (0, 0, 0, 0)), b"two")
+        box.show(header(SAME, 3, 0.0, (0, 0, 0, 0)), None)
+        box.say({"a": 1})
+        box.say({"b": 2})
+        return [await box.take() for _ in range(3)]
+
+    first, second, picture = asyncio.run(run())
+    assert (first, second) == ('{"a":1}', '{"b":2}')
+    assert picture == header(JPEG, 3, 0.0, (0, 0, 0, 0)) + b"two", "the picture that was not sent goes with the newest header"
+
+
