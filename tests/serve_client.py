@@ -14,7 +14,8 @@ from PIL import Image as PILImage
 from starlette.testclient import TestClient
 
 from clips import PORTRAIT
-from reenact.serve.app import Server, build
+from reenact.serve.app import build
+from reenact.serve.server import Server
 from reenact.serve.settings import Settings
 
 TOKEN = "letmein"

@@ -19,8 +19,9 @@ from starlette.testclient import TestClient
 from clips import PORTRAIT, face, moving_face, scenery, write_clip
 from fake_method import write_fake_method
 from reenact.core.errors import ReenactError
-from reenact.serve.app import OPENAPI, Routes, Server
+from reenact.serve.app import OPENAPI, Routes
 from reenact.serve.limits import Rate
+from reenact.serve.server import Server
 from reenact.serve.settings import Settings
 from serve_client import AUTH, BASE, TOKEN, jpeg, send_portrait, serving, wait_for
 

@@ -20,8 +20,8 @@ from clips import face, moving_face, read_clip, scenery
 from fake_method import write_fake_method
 from reenact.core.errors import ReenactError
 from reenact.serve import live_socket, recorder, seats
-from reenact.serve.live_socket import parse_steer
 from reenact.serve.outbox import Outbox
+from reenact.serve.steering import parse_steer
 from reenact.serve.wire import FROM_PAGE, FROM_SERVER, JPEG, SAME, decode_jpeg, header, read_frame
 from serve_client import BASE, TOKEN, jpeg, send_portrait, serving, wait_for
 
@@ -216,7 +216,7 @@ def test_a_frame_without_a_face_is_said_and_the_picture_held(client, portrait):
             there.text("next")
             there.frame(face(), number, 40.0 * number)
             there.picture(number)
-        end = time.monotonic() + 0.7
+        number, end = 3, time.monotonic() + 0.7
         while time.monotonic() < end:
             there.text("next")
             number += 1
@@ -417,5 +417,3 @@ def test_only_the_newest_picture_waits_but_every_text_does():
     first, second, picture = asyncio.run(run())
     assert (first, second) == ('{"a":1}', '{"b":2}')
     assert picture == header(JPEG, 3, 0.0, (0, 0, 0, 0)) + b"two", "the picture that was not sent goes with the newest header"
-
-

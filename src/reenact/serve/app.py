@@ -1,14 +1,12 @@
-"""The routes. `build` gives the ASGI application, `Server` holds what it is made of."""
+"""The routes. `build` gives the ASGI application."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import importlib.metadata
 import json
 import mimetypes
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -27,71 +25,20 @@ from reenact.faces.blendshapes import BLENDSHAPE_NAMES
 from reenact.motion.compose import NAMES as PARTS
 from reenact.motion.expression import PRESETS, SPREAD_MIN
 from reenact.pipeline.animator import ALIGNMENTS, expression_map
-from reenact.runtime.engine import Engine
 from reenact.runtime.onnx_method import OnnxMethod
 from reenact.serve.auth import Guard
-from reenact.serve.files import Files
-from reenact.serve.jobs import FINAL, Job, Jobs, QueueFull
+from reenact.serve.jobs import FINAL, Job, QueueFull
 from reenact.serve.limits import read_form, read_json
-from reenact.serve.live_socket import LiveSocket, Rooms, finish_recording, watch
-from reenact.serve.portraits import Portraits, Sent
-from reenact.serve.seats import Seats
-from reenact.serve.settings import Settings
+from reenact.serve.live_socket import LiveSocket
+from reenact.serve.portraits import Sent
+from reenact.serve.server import Server, lifespan_of
+from reenact.serve.viewer import watch
+from reenact.tracking.receiver import KINDS
 
 STATIC = Path(__file__).resolve().parent / "static"
 OPENAPI = Path(__file__).resolve().parent / "openapi.json"
-TIDY_SECONDS = 5.0
 COMMENT_SECONDS = 15.0
 """a comment on a silent stream of events, so that nobody between takes it for dead"""
-
-
-@dataclass(frozen=True)
-class Server:
-    """Everything that lives as long as the server."""
-
-    settings: Settings
-    seats: Seats
-    portraits: Portraits
-    files: Files
-    jobs: Jobs
-
-    @staticmethod
-    def make(settings: Settings, size: int = 256) -> Server:
-        """size: side of the method's crops, px. Raises ReenactError where the folder cannot be made."""
-        settings.check()
-        try:
-            settings.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            engine = Engine(settings.method, settings.device, settings.threads, settings.background)
-            seats = Seats(engine, settings.sessions, settings.smooth)
-            jobs = Jobs(settings.folder, engine, settings.jobs, settings.max_minutes, lambda: seats.drawing)
-            files = Files(settings.folder, settings.max_video_mb)
-        except OSError as error:
-            raise ReenactError(f"{settings.folder}: cannot be used ({error.strerror}); choose another --folder") from None
-        return Server(settings, seats, Portraits(size, settings.threads), files, jobs)
-
-    @property
-    def rooms(self) -> Rooms:
-        return Rooms(self.settings, self.seats, self.portraits, self.jobs)
-
-    async def tidy(self) -> None:
-        """What is too old goes; sessions without a page end, their recordings are kept."""
-        while True:
-            await asyncio.sleep(TIDY_SECONDS)
-            for live in self.seats.lives:
-                if live.recorder is not None and (live.left is not None or not live.recorder.running) and live.outbox is None:
-                    await finish_recording(live, self.jobs)
-            await self.seats.tidy()
-            self.portraits.tidy()
-            keep = self.settings.keep_hours * 3600
-            await asyncio.to_thread(self.files.tidy, keep)
-            await self.jobs.tidy(keep)
-
-    async def warm(self) -> None:
-        """Loads the method; what goes wrong is told by /readyz."""
-        try:
-            await asyncio.to_thread(self.seats.warm)
-        except ReenactError as error:
-            self.seats.failed = str(error)
 
 
 def build(server: Server) -> ASGIApp:
@@ -101,29 +48,10 @@ def build(server: Server) -> ASGIApp:
     routes = Routes(server)
     app = Starlette(
         routes=routes.all(),
-        lifespan=_lifespan(server),
+        lifespan=lifespan_of(server),
         exception_handlers={HTTPException: _http_error, ReenactError: _reenact_error},  # type: ignore[dict-item]
     )
     return Guard(app, server.settings)
-
-
-def _lifespan(server: Server) -> Callable[[Starlette], contextlib.AbstractAsyncContextManager[None]]:
-    @contextlib.asynccontextmanager
-    async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        tasks = [asyncio.create_task(one) for one in (server.warm(), server.jobs.run(), server.tidy())]
-        try:
-            yield
-        finally:
-            for task in tasks[1:]:
-                task.cancel()
-            await server.jobs.stop()
-            for live in server.seats.lives:
-                if live.recorder is not None:
-                    await finish_recording(live, server.jobs)
-            await server.seats.end_all()
-            await asyncio.gather(*tasks, return_exceptions=True)
-
-    return lifespan
 
 
 async def _http_error(_: Request, error: HTTPException) -> Response:
@@ -184,7 +112,7 @@ class Routes:
         if seats.failed:
             raise HTTPException(503, seats.failed)
         if not seats.ready:
-            raise HTTPException(503, "the networks are being loaded: ask again")
+            return JSONResponse({"ready": False})
         limits = {
             "image_mb": settings.max_image_mb,
             "video_mb": settings.max_video_mb,
@@ -194,11 +122,13 @@ class Routes:
         }
         return JSONResponse(
             {
+                "ready": True,
                 "version": importlib.metadata.version("reenact"),
                 **_about(seats.method),
                 "sessions": {"all": settings.sessions, "free": seats.free},
                 "limits": limits,
                 "smooth": settings.smooth,
+                "phones": list(KINDS),
                 "portraits": [sent.shown() for sent in self._server.portraits.kept()],
             }
         )

@@ -7,6 +7,7 @@ call us from the user's own browser, the token against other users of this compu
 from __future__ import annotations
 
 import hmac
+import json
 from collections.abc import Iterable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -113,8 +114,8 @@ def _with_headers(send: Send, path: str) -> Send:
 
 async def _answer(send: Send, refusal: Refusal, kind: str) -> None:
     status, line = refusal
-    headers = [(b"content-type", b"text/plain; charset=utf-8")]
+    headers = [(b"content-type", b"application/json")]
     if status == 401:
         headers.append((b"www-authenticate", b"Bearer"))
     await send({"type": f"{kind}.start", "status": status, "headers": headers})
-    await send({"type": f"{kind}.body", "body": line.encode()})
+    await send({"type": f"{kind}.body", "body": json.dumps({"error": line}).encode()})

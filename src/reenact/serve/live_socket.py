@@ -1,17 +1,15 @@
 """The live socket of one page: frames and orders in, pictures and states out.
 
 Texts are JSON objects with a `type`. From the page: start {session, portrait, control, take_over} first; then portrait
-{portrait}, steer {...}, calibrate, record {on}, alive. From the server: next (send your newest frame), state (twice a second),
-portrait, recorded, error {line}. Binary: wire.py. Closed with 4408 (silent), 4409 (taken over), 4429 (all seats taken, the
-reason says how many wait), 1008 (too much), 1011 (the session failed).
+{portrait}, steer {...}, calibrate, phone {on, app, where, axes}, record {on}, alive. From the server: next (send your newest
+frame), state (twice a second), portrait, recorded, error {line}. Binary: wire.py. Closed with 4408 (silent), 4409 (taken over),
+4429 (all seats taken, the reason says how many wait), 1008 (too much), 1011 (the session failed).
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
-import math
 import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
@@ -21,7 +19,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from reenact.core.errors import ReenactError
 from reenact.live.session import Frame, Steer
-from reenact.motion.compose import parse_parts
+from reenact.live.sources import TrackerSource
 from reenact.serve.auth import PROTOCOL
 from reenact.serve.jobs import Jobs
 from reenact.serve.limits import MESSAGE_MAX, Rate
@@ -30,18 +28,16 @@ from reenact.serve.portraits import Portraits
 from reenact.serve.recorder import Recorder
 from reenact.serve.seats import Busy, Live, Seats
 from reenact.serve.settings import Settings
+from reenact.serve.steering import parse_steer, read_object
 from reenact.serve.wire import decode_jpeg, read_frame
+from reenact.tracking.reading import Axes
+from reenact.tracking.receiver import Tracker
 
 SILENT_SECONDS = 30.0
 START_SECONDS = 10.0
 STATE_SECONDS = 0.5
 PAUSED_SECONDS = 2.0
 """ours: without a frame for so long, what is seen stands"""
-
-DEGREES_MAX, SHIFT_MAX = 89.0, 1.0
-"""ours: beyond both no face is left in the picture"""
-
-_ANGLES, _NUMBERS, _TEXTS = ("yaw", "pitch", "roll"), ("scale", "strength", "smooth", "settle"), ("mode", "expression")
 
 
 @dataclass(frozen=True)
@@ -52,37 +48,6 @@ class Rooms:
     seats: Seats
     portraits: Portraits
     jobs: Jobs
-
-
-def parse_steer(given: dict[str, Any]) -> Steer:
-    """A page's object as a `Steer`: angles in degrees, parts as on the command line. Raises ReenactError."""
-    known = {*_ANGLES, *_NUMBERS, *_TEXTS, "parts", "shift", "blendshapes", "calibrate", "type"}
-    if unknown := [name for name in given if name not in known]:
-        raise ReenactError(f"unknown slider {str(unknown[0])[:30]!r}")
-    held: dict[str, Any] = {name: math.radians(_number(name, given[name], DEGREES_MAX)) for name in _ANGLES if name in given}
-    held |= {name: _number(name, given[name]) for name in _NUMBERS if name in given}
-    held |= {name: str(given[name]) for name in _TEXTS if given.get(name) is not None}
-    if "parts" in given:
-        held["parts"] = parse_parts(str(given["parts"]))
-    if "shift" in given:
-        x, y = given["shift"] if isinstance(given["shift"], list) and len(given["shift"]) == 2 else (None, None)
-        held["shift"] = _number("shift", x, SHIFT_MAX), _number("shift", y, SHIFT_MAX)
-    if "blendshapes" in given:
-        shapes = given["blendshapes"]
-        if not isinstance(shapes, dict):
-            raise ReenactError("blendshapes must be an object of names and numbers")
-        held["blendshapes"] = {str(name): _number(str(name), value) for name, value in shapes.items() if value}
-    steer = Steer(calibrate=given.get("calibrate") is True, **held)
-    steer.check()
-    return steer
-
-
-def _number(name: str, value: Any, most: float = math.inf) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise ReenactError(f"{name} must be a number, not {str(value)[:30]!r}")
-    if abs(value) > most:
-        raise ReenactError(f"{name} must lie between {-most:g} and {most:g}, not {value:g}")
-    return float(value)
 
 
 class _Ended(Exception):
@@ -133,7 +98,7 @@ class LiveSocket:
         if message["type"] == "websocket.disconnect":
             raise WebSocketDisconnect(message.get("code", 1005))
         try:
-            start = _object(message.get("text"))
+            start = read_object(message.get("text"))
         except ReenactError as error:
             raise _Ended(1008, str(error)) from None
         client = start.get("session")
@@ -181,7 +146,7 @@ class LiveSocket:
                 if data is not None:
                     self._frame(live, data)
                 else:
-                    await self._order(live, _object(text))
+                    await self._order(live, read_object(text))
             except ReenactError as error:
                 self._say({"type": "error", "line": str(error)})
 
@@ -209,6 +174,8 @@ class LiveSocket:
             self._aside(live.session.steer(parse_steer(given)), "steer")
         elif kind == "calibrate":
             self._aside(live.session.steer(Steer(calibrate=True)), "calibrate")
+        elif kind == "phone":
+            await self._phone(live, given)
         elif kind == "record":
             await self._record(live, given.get("on") is True)
         elif kind != "alive":
@@ -245,6 +212,15 @@ class LiveSocket:
         self._asides.add(task)
         task.add_done_callback(self._asides.discard)
 
+    async def _phone(self, live: Live, given: dict[str, Any]) -> None:
+        """{on, app, where, axes}: as `reenact live --from APP:WHERE --axes AXES`. The one before lets its port go first."""
+        await live.track(None)
+        if given.get("on") is not True:
+            return
+        tracker = Tracker.of(str(given.get("app")), str(given.get("where") or "").strip())
+        axes = Axes.parse(str(given["axes"])) if given.get("axes") else Axes()
+        await live.track(TrackerSource(tracker, axes))
+
     async def _record(self, live: Live, on: bool) -> None:
         if on and live.recorder is None:
             job, path = self._rooms.jobs.finished("record", ".mp4")
@@ -278,7 +254,7 @@ class LiveSocket:
         return {
             "type": "state",
             "face": summary.face,
-            "paused": time.monotonic() - self._offered > PAUSED_SECONDS,
+            "paused": live.tracker is None and time.monotonic() - self._offered > PAUSED_SECONDS,
             "rate": round(summary.rate, 2),
             "frames": summary.frames,
             "drawn": summary.drawn,
@@ -286,6 +262,7 @@ class LiveSocket:
             "stages": {name: round(1000 * spread.median, 2) for name, spread in summary.stages.items()},
             "recording": None if live.recorder is None else round(live.recorder.seconds, 2),
             "viewers": len(live.viewers),
+            "trouble": None if live.tracker is None else live.tracker.trouble(),
         }
 
     def _say(self, message: dict[str, Any]) -> None:
@@ -307,45 +284,3 @@ async def finish_recording(live: Live, jobs: Jobs) -> dict[str, Any]:
     await asyncio.to_thread(recorder.stop)
     jobs.close(job, recorder.error, recorder.frames)
     return {"type": "recorded", "job": job, "seconds": recorder.seconds, "why": recorder.ended, "error": recorder.error}
-
-
-async def watch(websocket: WebSocket, seats: Seats) -> None:
-    """The pictures of the newest session, for /view: nothing is read of this socket but its end."""
-    if PROTOCOL not in websocket.scope.get("subprotocols", []):
-        await websocket.close(1002, f"speak {PROTOCOL}")
-        return
-    await websocket.accept(subprotocol=PROTOCOL)
-    outbox, watched = Outbox(), None
-    gone = asyncio.create_task(websocket.receive())
-    try:
-        while not gone.done():
-            newest = seats.lives[-1] if seats.lives else None
-            if newest is not watched:
-                if watched is not None:
-                    watched.viewers.discard(outbox)
-                if newest is not None:
-                    newest.watch(outbox)
-                watched = newest
-            taking = asyncio.create_task(outbox.take())
-            await asyncio.wait([taking, gone], timeout=1.0, return_when=asyncio.FIRST_COMPLETED)
-            if not taking.done():
-                taking.cancel()
-                continue
-            one = taking.result()
-            await (websocket.send_text(one) if isinstance(one, str) else websocket.send_bytes(one))
-    except (WebSocketDisconnect, RuntimeError):
-        pass
-    finally:
-        gone.cancel()
-        if watched is not None:
-            watched.viewers.discard(outbox)
-
-
-def _object(text: str | None) -> dict[str, Any]:
-    try:
-        held = json.loads(text or "")
-    except (ValueError, RecursionError):
-        raise ReenactError("a message is no JSON: reload the page") from None
-    if not isinstance(held, dict):
-        raise ReenactError("a message must be a JSON object: reload the page")
-    return held

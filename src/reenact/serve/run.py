@@ -10,8 +10,9 @@ import uvicorn
 
 from reenact.core.errors import ReenactError
 from reenact.media.image import check_readable
-from reenact.serve.app import Server, build
+from reenact.serve.app import build
 from reenact.serve.limits import MESSAGE_MAX
+from reenact.serve.server import Server
 from reenact.serve.settings import Settings
 
 STOP_SECONDS = 3

@@ -15,6 +15,7 @@ import numpy as np
 
 from reenact.core.errors import ReenactError
 from reenact.live.session import Frame, Session, Shown
+from reenact.live.sources import TrackerSource
 from reenact.pipeline.animator import Control
 from reenact.runtime.engine import Engine
 from reenact.runtime.onnx_method import OnnxMethod
@@ -66,6 +67,8 @@ class Live:
         self.recorder: Recorder | None = None
         self.recording: str | None = None
         """id of the job that the recording is"""
+        self.tracker: TrackerSource | None = None
+        """a phone or a program in the network, in place of the page's camera"""
         self.left: float | None = None
         """when the page went away; None while it is there"""
         self.heard = time.monotonic()
@@ -102,8 +105,17 @@ class Live:
         if self._last is not None:
             outbox.show(header(JPEG, -1, 0.0, (0, 0, 0, 0)), self._last)
 
+    async def track(self, source: TrackerSource | None) -> None:
+        """Driven by this tracker from now on; None: by the page."""
+        before, self.tracker = self.tracker, source
+        if before is not None:
+            await asyncio.to_thread(before.close)
+        if source is not None:
+            source.start(self.session)
+
     async def end(self) -> None:
         """The session ends; its recording is finished."""
+        await self.track(None)
         self.session.close()
         if self.recorder is not None:
             await asyncio.to_thread(self.recorder.stop)
@@ -256,4 +268,3 @@ class Seats:
 
 def _nobody(code: int, reason: str) -> None:
     """Called where no socket is there."""
-

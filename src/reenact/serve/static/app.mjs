@@ -7,6 +7,7 @@ import { $, ask, clock, make, save } from "./dom.mjs";
 import { Tasks, showFilm } from "./films.mjs";
 import { Follow } from "./follow.mjs";
 import { Painter } from "./paint.mjs";
+import { Phone } from "./phone.mjs";
 import { PortraitBox } from "./portrait.mjs";
 import { Sliders } from "./sliders.mjs";
 import { LiveSocket } from "./socket.mjs";
@@ -22,12 +23,14 @@ const painter = new Painter($("canvas"), (first) => { if (first) live(true); });
 const socket = new LiveSocket({ start, text: heard, picture: (data) => painter.take(data), state: linked });
 const source = new Source($("driver"), { send: (data) => socket.send(data), lost: (line) => { notice(line); drive("sliders"); } });
 const sliders = new Sliders((state) => socket.say({ type: "steer", ...state }));
+const phone = new Phone((message) => socket.say(message));
 const follow = new Follow((state) => socket.say({ type: "steer", ...state }));
 const portrait = new PortraitBox({ chosen: (sent) => { socket.say({ type: "portrait", portrait: sent.id }); $("film-choose").removeAttribute("disabled"); }, failed: notice });
 const tasks = new Tasks({ portrait: () => portrait.sent, options: taskOptions, failed: notice });
 let driven = "sliders";
 let slowSince = 0;
 let recording = false;
+let lostFor = 0; // states in a row without a face
 let alone = true; // no other tab has the session
 let settled = false; // the server's answer to start has come
 
@@ -42,7 +45,6 @@ function heard(message) {
   if (message.type === "next") source.want();
   else if (message.type === "state") told(message);
   else if (message.type === "recorded") recorded(message);
-  else if (message.type === "phone") phoneTold(message);
   else if (message.type === "error") {
     if (message.about === "portrait" && /no longer here/.test(message.line) && portrait.own) portrait.again();
     else if (message.about === "portrait") portrait.note(message.line, true);
@@ -55,7 +57,7 @@ function linked(name, detail) {
   const link = $("link");
   link.dataset.state = name;
   const words = {
-    open: "on", waiting: "looking for the server ...", failed: "starting again ...", elsewhere: "open in another tab",
+    open: "connected", waiting: "looking for the server", failed: "starting again", elsewhere: "open in another tab",
     busy: detail > 1 ? `busy, ${detail} waiting` : "busy: another page draws",
   };
   /** @type {HTMLElement} */ (link.querySelector("b")).textContent = words[/** @type {keyof words} */ (name)];
@@ -66,7 +68,7 @@ function linked(name, detail) {
   }
   if (name !== "open") controls(false);
   else controls(painter.count > 0);
-  if (name === "open" && driven === "phone") phoneConnect();
+  if (name === "open" && driven === "phone") phone.connect();
 }
 
 /** Twice a second: how it runs. @param {any} state */
@@ -78,8 +80,11 @@ function told(state) {
   $("rate").textContent = now ? now.rate.toFixed(now.rate < 10 ? 1 : 0) : "–";
   $("dropped").textContent = String(state.dropped);
   bars(state.stages);
+  phone.told(state.trouble);
   const face = $("face");
-  const lost = drivenBySight && !state.paused && (state.face === "lost" || state.face === "home") && state.frames > 0;
+  const unseen = (drivenBySight || driven === "phone") && !state.paused && (state.face === "lost" || state.face === "home") && state.frames > 0;
+  lostFor = unseen ? lostFor + 1 : 0;
+  const lost = lostFor > 2;
   face.hidden = !(lost || (drivenBySight && state.paused && source.running && painter.count));
   face.textContent = lost ? "no face seen" : "paused";
   recording = state.recording !== null;
@@ -145,7 +150,7 @@ async function drive(name) {
   driven = name;
   for (const one of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll("[data-drive]"))) one.setAttribute("aria-checked", String(one.dataset.drive === name));
   for (const one of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll("[data-for]"))) one.hidden = one.dataset.for !== name;
-  if (name !== "phone") socket.say({ type: "phone", on: false });
+  if (name !== "phone") phone.stop();
   if (name === "camera") await camera();
   else if (name === "video" && !source.stream && source.running) return;
   else source.stop();
@@ -185,9 +190,6 @@ function recorded(message) {
   showFilm(message.job, `Recording, ${clock(message.seconds)}`).catch((error) => notice(error.message));
 }
 
-function phoneConnect() {}
-/** @param {any} message */
-function phoneTold(message) { $("phone-note").textContent = message.line; }
 
 function mirror() {
   const on = picture.classList.toggle("mirrored");
@@ -251,23 +253,28 @@ $("video-play").onclick = () => {
 };
 
 async function begin() {
+  const said = /** @type {HTMLElement} */ ($("link").querySelector("b"));
   for (let tries = 0; ; tries += 1) {
     try {
       const info = await json("/api/info");
+      if (!info.ready) {
+        said.textContent = "loading";
+        await new Promise((done) => setTimeout(done, 400));
+        continue;
+      }
       $("about").textContent = `${info.method} ${info.version}, ${info.precision}`;
       sliders.build(info);
       follow.build(info);
       if (info.portraits[0]) portrait.use(info.portraits[0]).catch((error) => notice(error.message));
-      const phone = document.querySelector("[data-drive=phone]");
-      if (!info.phones?.length) phone?.remove();
+      phone.build(info.phones);
       socket.connect();
       return;
     } catch (error) {
       const status = error instanceof ApiError ? error.status : 0;
       $("link").dataset.state = "waiting";
-      /** @type {HTMLElement} */ ($("link").querySelector("b")).textContent = status === 503 ? "loading ..." : status === 401 ? "no token" : "looking for the server ...";
-      if (status && status !== 503) return notice(error instanceof Error ? error.message : String(error));
-      await new Promise((done) => setTimeout(done, status === 503 ? 400 : Math.min(15000, 1000 * 2 ** tries)));
+      said.textContent = status ? "not open" : "looking for the server";
+      if (status) return notice(error instanceof Error ? error.message : String(error));
+      await new Promise((done) => setTimeout(done, Math.min(15000, 1000 * 2 ** tries)));
     }
   }
 }

@@ -22,6 +22,7 @@ export function make(tag, set = {}, ...inside) {
  *   dead?: boolean, changed: (value: number) => void}} given */
 export function slider(given) {
   const { name, label, min, max, step, value, unit = "", dead = false, changed } = given;
+  const zero = min < 0 || min < 1 && max < 1.5 && value === 1 ? value : min; // where the bar begins
   const places = step >= 1 ? 0 : 2;
   const input = make("input", { type: "range", name, min: String(min), max: String(max), step: String(step), value: String(value) });
   const shown = make("output", {}, "");
@@ -30,7 +31,9 @@ export function slider(given) {
   const show = () => {
     shown.textContent = `${Number(input.value).toFixed(places)}${unit}`;
     row.classList.toggle("set", Number(input.value) !== value);
-    input.style.setProperty("--at", `${(100 * (Number(input.value) - min)) / (max - min)}%`);
+    const [from, to] = [zero, Number(input.value)].sort((a, b) => a - b).map((at) => `${(100 * (at - min)) / (max - min)}%`);
+    input.style.setProperty("--from", from);
+    input.style.setProperty("--to", to);
   };
   input.oninput = () => { show(); changed(Number(input.value)); };
   row.ondblclick = () => { input.value = String(value); input.oninput(); };

@@ -9,7 +9,7 @@ export async function showFilm(id, label) {
   const blob = await (await request(`/api/jobs/${id}/result`)).blob();
   const address = URL.createObjectURL(blob);
   const item = make("li", { "data-job": id },
-    make("video", { src: address, controls: true, loop: true, playsinline: "" }),
+    make("video", { src: address, controls: true, loop: true, muted: true, autoplay: true, playsinline: "" }),
     make("div", {}, make("strong", {}, label), make("span", { class: "hint" }, `${(blob.size / 1e6).toFixed(1)} MB`),
       make("div", { class: "row" },
         make("button", { type: "button", onclick: () => save(blob, `reenact-${new Date().toISOString().slice(0, 19).replaceAll(":", "")}.mp4`) }, "Download"),

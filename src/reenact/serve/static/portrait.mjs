@@ -99,21 +99,20 @@ export class PortraitBox {
     select.replaceChildren(...Array.from({ length: sent.faces }, (_, i) => make("option", { value: String(i + 1) }, `${i + 1} of ${sent.faces}`)));
     select.value = String(sent.face);
     this.on.chosen(sent);
-    const image = /** @type {HTMLImageElement} */ ($("thumb"));
-    const picture = await (await request(`/api/portraits/${sent.id}/picture`)).blob();
-    if (image.src) URL.revokeObjectURL(image.src);
-    image.src = URL.createObjectURL(picture);
-    image.hidden = false;
-    image.alt = "The portrait";
-    this.frame(image, sent);
+    const picture = await createImageBitmap(await (await request(`/api/portraits/${sent.id}/picture`)).blob());
+    this.frame(picture, sent);
   }
 
-  /** The small picture shows the head that is meant. @param {HTMLImageElement} image @param {any} sent */
-  frame(image, sent) {
-    const [left, top, right, bottom] = sent.box;
-    const x = (50 * (left + right)) / sent.width;
-    const y = (50 * (top + bottom)) / sent.height;
-    image.style.objectPosition = `${x.toFixed(1)}% ${y.toFixed(1)}%`;
+  /** The small picture shows the head that is meant. @param {ImageBitmap} picture @param {any} sent */
+  frame(picture, sent) {
+    const canvas = /** @type {HTMLCanvasElement} */ ($("thumb"));
+    const scale = picture.width / sent.width;
+    const [left, top, right, bottom] = sent.box.map((/** @type {number} */ value) => value * scale);
+    const side = Math.min(1.7 * Math.max(right - left, bottom - top), picture.width, picture.height);
+    const x = Math.min(Math.max(0, (left + right - side) / 2), picture.width - side);
+    const y = Math.min(Math.max(0, (top + bottom - side) / 2 - 0.06 * side), picture.height - side);
+    canvas.getContext("2d")?.drawImage(picture, x, y, side, side, 0, 0, canvas.width, canvas.height);
+    picture.close();
   }
 
   /** @param {string} text @param {boolean} [bad] */

@@ -14,4 +14,6 @@ function connect() {
   socket.onclose = () => setTimeout(connect, 1000);
 }
 
+/** For tests and the curious. */
+Object.assign(window, { reenact: { painter } });
 connect();

@@ -1,0 +1,91 @@
+"""Everything that lives as long as the server does."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+
+from starlette.applications import Starlette
+
+from reenact.core.errors import ReenactError
+from reenact.runtime.engine import Engine
+from reenact.serve.files import Files
+from reenact.serve.jobs import Jobs
+from reenact.serve.live_socket import Rooms, finish_recording
+from reenact.serve.portraits import Portraits
+from reenact.serve.seats import Seats
+from reenact.serve.settings import Settings
+
+TIDY_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class Server:
+    """Everything that lives as long as the server."""
+
+    settings: Settings
+    seats: Seats
+    portraits: Portraits
+    files: Files
+    jobs: Jobs
+
+    @staticmethod
+    def make(settings: Settings, size: int = 256) -> Server:
+        """size: side of the method's crops, px. Raises ReenactError where the folder cannot be made."""
+        settings.check()
+        try:
+            settings.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            engine = Engine(settings.method, settings.device, settings.threads, settings.background)
+            seats = Seats(engine, settings.sessions, settings.smooth)
+            jobs = Jobs(settings.folder, engine, settings.jobs, settings.max_minutes, lambda: seats.drawing)
+            files = Files(settings.folder, settings.max_video_mb)
+        except OSError as error:
+            raise ReenactError(f"{settings.folder}: cannot be used ({error.strerror}); choose another --folder") from None
+        return Server(settings, seats, Portraits(size, settings.threads), files, jobs)
+
+    @property
+    def rooms(self) -> Rooms:
+        return Rooms(self.settings, self.seats, self.portraits, self.jobs)
+
+    async def tidy(self) -> None:
+        """What is too old goes; sessions without a page end, their recordings are kept."""
+        while True:
+            await asyncio.sleep(TIDY_SECONDS)
+            for live in self.seats.lives:
+                if live.recorder is not None and (live.left is not None or not live.recorder.running) and live.outbox is None:
+                    await finish_recording(live, self.jobs)
+            await self.seats.tidy()
+            self.portraits.tidy()
+            keep = self.settings.keep_hours * 3600
+            await asyncio.to_thread(self.files.tidy, keep)
+            await self.jobs.tidy(keep)
+
+    async def warm(self) -> None:
+        """Loads the method; what goes wrong is told by /readyz."""
+        try:
+            await asyncio.to_thread(self.seats.warm)
+        except ReenactError as error:
+            self.seats.failed = str(error)
+
+
+def lifespan_of(server: Server) -> Callable[[Starlette], contextlib.AbstractAsyncContextManager[None]]:
+    """What begins and ends with the application."""
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        tasks = [asyncio.create_task(one) for one in (server.warm(), server.jobs.run(), server.tidy())]
+        try:
+            yield
+        finally:
+            for task in tasks[1:]:
+                task.cancel()
+            await server.jobs.stop()
+            for live in server.seats.lives:
+                if live.recorder is not None:
+                    await finish_recording(live, server.jobs)
+            await server.seats.end_all()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    return lifespan

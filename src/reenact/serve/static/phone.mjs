@@ -1,0 +1,65 @@
+// @ts-check
+// A phone's face tracker (or a program that speaks VMC) drives: the server listens, the page says to what.
+
+import { $, make } from "./dom.mjs";
+
+/** What each app is called, and whether the phone's address has to be typed in. @type {Record<string, [string, boolean, string]>} */
+const APPS = {
+  livelink: ["Live Link Face (iPhone)", false, "In the app: Settings, Live Link, add this computer's address, port 11111, ARKit mode."],
+  ifacialmocap: ["iFacialMocap (iPhone)", true, "The app shows the phone's address when it is open."],
+  facemotion3d: ["Facemotion3d (iPhone)", true, "The app shows the phone's address when it is open."],
+  vts: ["VTube Studio (iPhone)", true, "In the app: 3rd Party PC Clients on; it shows the phone's address."],
+  vmc: ["VMC: VSeeFace, Warudo, Waidayo ...", false, "In the program: send VMC to this computer, port 39539."],
+};
+
+export class Phone {
+  /** @param {(message: object) => void} say */
+  constructor(say) {
+    this.say = say;
+    this.on = false;
+    $("phone-app").onchange = () => this.chosen();
+    $("phone-connect").onclick = () => (this.on ? this.stop() : this.connect());
+  }
+
+  /** @param {string[]} kinds */
+  build(kinds) {
+    $("phone-app").replaceChildren(...kinds.map((kind) => make("option", { value: kind }, APPS[kind]?.[0] ?? kind)));
+    this.chosen();
+  }
+
+  get app() {
+    return /** @type {HTMLSelectElement} */ ($("phone-app")).value;
+  }
+
+  chosen() {
+    this.stop();
+    $("phone-address-field").hidden = !APPS[this.app]?.[1];
+    $("phone-note").textContent = APPS[this.app]?.[2] ?? "";
+  }
+
+  connect() {
+    const where = APPS[this.app]?.[1] ? "phone-address" : "phone-port";
+    const [address, axes] = [where, "phone-axes"].map((id) => /** @type {HTMLInputElement} */ ($(id)).value.trim());
+    this.say({ type: "phone", on: true, app: this.app, where: address, axes });
+    this.shown(true);
+  }
+
+  stop() {
+    if (this.on) this.say({ type: "phone", on: false });
+    this.shown(false);
+  }
+
+  /** @param {boolean} on */
+  shown(on) {
+    this.on = on;
+    $("phone-connect").textContent = on ? "Stop" : "Connect";
+    $("phone-connect").classList.toggle("main", !on);
+  }
+
+  /** What the server says of it, twice a second. @param {string | null} trouble */
+  told(trouble) {
+    if (!this.on) return;
+    $("phone-note").textContent = trouble ?? "It is heard. Look straight ahead and press Calibrate.";
+    $("phone-note").classList.toggle("bad", Boolean(trouble));
+  }
+}
