@@ -21,6 +21,8 @@ from reenact.live.session import RULES, Frame, Rules, Session, Shown, Steer
 from reenact.live.stages import Times
 from reenact.media.video import VideoReader
 from reenact.pipeline.animator import Control
+from reenact.provenance.output import NO_MARKS
+from reenact.provenance.watermark import mark
 from reenact.runtime.engine import Engine
 from reenact.runtime.onnx_method import OnnxMethod, load
 
@@ -58,7 +60,7 @@ class Running:
 
     def __init__(self, engine: Engine, control: Control = RAW, rules: Rules = RULES) -> None:
         self.ready = threading.Semaphore(0)
-        self.session = Session(engine, control, rules=rules, wanted=self.ready.release)
+        self.session = Session(engine, control, rules=rules, wanted=self.ready.release, marks=NO_MARKS)
         self.shown: list[Shown] = []
         self.error: Exception | None = None
         self._came = threading.Condition()
@@ -180,7 +182,7 @@ def test_nothing_is_drawn_while_nothing_moves(engine):
 
 
 def test_a_lost_face_is_held_told_and_then_the_portrait_goes_home(engine):
-    follower = Follower(engine.held, RAW, RULES)
+    follower = Follower(engine.held, RAW, RULES, NO_MARKS)
     follower.portrait(PHOTO, 1)
     asked = []
 
@@ -312,5 +314,13 @@ def test_times_come_with_every_picture(engine):
         run.session.offer(Frame(face(), Fraction(1, 25), 1))
         run.until(lambda shown: shown.number == 1)
         summary = run.session.summary(whole=True)
-    assert set(summary.stages) == {"wait", "track", "read", "draw", "total"}
+    assert set(summary.stages) == {"wait", "track", "read", "draw", "mark", "total"}
     assert summary.stages["total"].median <= summary.stages["total"].p95
+
+
+def test_every_picture_that_is_shown_carries_the_watermark(engine):
+    session = Session(engine)
+    session.portrait(PHOTO)
+    shown = next(session.frames())
+    np.testing.assert_array_equal(shown.image, mark(engine.held.encode_source(PHOTO).image))
+    assert shown.stages.mark > 0

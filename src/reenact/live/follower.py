@@ -18,6 +18,9 @@ from reenact.motion.edit import eased, interpolate
 from reenact.pipeline.animator import Animator, Control
 from reenact.pipeline.calls import QUALITY, profile_of
 from reenact.pipeline.editing import Editor
+from reenact.provenance.badge import with_badge
+from reenact.provenance.output import MARKS, Marks
+from reenact.provenance.watermark import mark
 from reenact.runtime.onnx_method import OnnxMethod
 from reenact.tracking.reading import Reading
 
@@ -63,7 +66,7 @@ class Shown:
     """A picture to show, of the newest frame."""
 
     image: Image
-    """size x size"""
+    """size x size, with its watermark"""
     number: int
     """of the frame; -1 before the first"""
     captured: Fraction | float
@@ -82,8 +85,8 @@ class Shown:
 class Follower:
     """Owns one method and what it has made; used by one thread."""
 
-    def __init__(self, method: OnnxMethod, control: Control, rules: Rules) -> None:
-        self._method, self._rules, self._control = method, rules, control
+    def __init__(self, method: OnnxMethod, control: Control, rules: Rules, marks: Marks = MARKS) -> None:
+        self._method, self._rules, self._control, self._marks = method, rules, control, marks
         self._editor = Editor(method)
         self._tracker = CropTracker(method.landmarker)
         self._still: Stillness | None = None
@@ -195,8 +198,11 @@ class Follower:
             motion = self._sliders.moved(self._target(now), self._editor)
             moved = self._still is None or self._still.moved(motion)
             drawn = self._shown is None or moved
-            if drawn:
-                self._shown = self._method.render(self._portrait, motion), motion
+            picture = self._method.render(self._portrait, motion) if drawn else None
+        if picture is not None:
+            with times.timed("mark"):
+                picture = mark(picture) if self._marks.watermark else picture
+                self._shown = (with_badge(picture) if self._marks.badge else picture), motion
         assert self._shown is not None
         self._asked, self._drawn_at, self._told = False, now, self._face(now)
         image, motion = self._shown

@@ -13,7 +13,7 @@ from pathlib import Path
 from reenact.core.errors import ReenactError
 from reenact.live.recording import Recording
 from reenact.live.session import LIVE, RULES, Rules, Session, Summary
-from reenact.live.sinks import ReaderGone, Sink, check_pace, open_output
+from reenact.live.sinks import ReaderGone, Sink, check_pace, hidden_from_browsers, open_output
 from reenact.live.sources import Source, open_source
 from reenact.media.image import read_image
 from reenact.motion.takes import check_suffix
@@ -76,6 +76,8 @@ def run_live(
         source = open_source(options.source, options.axes)
         stack.callback(source.close)
         sink = _sink(options, stack)
+        if (options.output or "").startswith("v4l2:") and hidden_from_browsers():
+            say("v4l2loopback runs without exclusive_caps=1: Chrome, Edge and what is made of them will not list it as a camera")
         starter = _Starter(source)
         session = Session(engine, control, rules=rules, wanted=starter)
         starter.session = session

@@ -19,6 +19,7 @@ from reenact.live.newest import Newest
 from reenact.live.stages import Spread, Stages, Times
 from reenact.live.steer import Steer
 from reenact.pipeline.animator import Control
+from reenact.provenance.output import MARKS, Marks
 from reenact.runtime.engine import ENGINE, Engine
 
 __all__ = ["LIVE", "RULES", "Frame", "Rules", "Session", "Shown", "Steer", "Summary"]
@@ -68,11 +69,13 @@ class Session:
         *,
         rules: Rules = RULES,
         wanted: Callable[[], None] | None = None,
+        marks: Marks = MARKS,
     ) -> None:
         """wanted: called, from the session's thread, whenever a frame is of use: once there is a portrait, and each time that
-        one has been read, so that the next is made and sent while this one is drawn. Raises ReenactError for a bad control."""
+        one has been read, so that the next is made and sent while this one is drawn. marks: what every picture carries of
+        being synthetic (provenance/output.py); a file's label is its writer's. Raises ReenactError for a bad control."""
         control.check()
-        self._engine, self._control, self._rules = engine, control, rules
+        self._engine, self._control, self._rules, self._marks = engine, control, rules, marks
         self._wanted = wanted or _nobody
         self._newest: Newest[tuple[Frame, float]] = Newest()
         self._orders: deque[tuple[Callable[[Follower], None], Future[None]]] = deque()
@@ -119,7 +122,7 @@ class Session:
         try:
             method = self._engine.load()
             self.weights = method.name, method.fingerprint
-            follower = Follower(method, self._control, self._rules)
+            follower = Follower(method, self._control, self._rules, self._marks)
             yield from self._loop(follower)
         finally:
             self.close()

@@ -19,7 +19,7 @@ from PIL import Image as PILImage
 
 from reenact.core.errors import ReenactError
 from reenact.core.types import Image
-from reenact.media.video import VideoWriter
+from reenact.provenance.output import MarkedOutput
 
 FORMS = "v4l2:/dev/videoN, a file (.mp4, .mov, .mkv) or - (raw RGB in a pipe)"
 LOOPBACK = "sudo modprobe v4l2loopback exclusive_caps=1 card_label=reenact"
@@ -117,13 +117,13 @@ def check_pace(rate: Fraction, size: int | None) -> None:
 
 
 class FileOutput:
-    """A video file, whole at the end."""
+    """A video file, whole and labelled at the end; its pictures come with their watermark."""
 
     realtime = False
 
     def __init__(self, path: str | Path, rate: Fraction) -> None:
         """Raises ReenactError when it cannot be written."""
-        self._writer = VideoWriter(path, rate)
+        self._writer = MarkedOutput(path).film(rate)
 
     def write(self, image: Image) -> None:
         """One more frame."""

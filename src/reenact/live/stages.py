@@ -16,7 +16,7 @@ SPAN = 10.0
 KEPT = 100_000
 """ours: frames that the summary of a session is made from, the last ones: an hour at 25 frames/s"""
 
-Stage = Literal["wait", "track", "read", "draw"]
+Stage = Literal["wait", "track", "read", "draw", "mark"]
 
 
 @dataclass
@@ -31,6 +31,8 @@ class Times:
     """encode_motion"""
     draw: float = 0.0
     """filter, transfer, render"""
+    mark: float = 0.0
+    """the watermark"""
 
     @contextmanager
     def timed(self, stage: Stage) -> Iterator[None]:

@@ -16,11 +16,13 @@ from reenact.core.files import Unfinished
 from reenact.core.types import Image, Motion, Portrait
 from reenact.faces.crop import CropTracker
 from reenact.media.image import read_image
-from reenact.media.video import VideoReader, VideoWriter, resample
+from reenact.media.video import VideoReader, resample
 from reenact.pipeline.ahead import ahead
 from reenact.pipeline.animate import OutputMode, check_files, crops, is_take, open_take, placed, placer
 from reenact.pipeline.animator import Animator, Control
 from reenact.pipeline.group import Group, encode_faces
+from reenact.provenance.output import MarkedOutput
+from reenact.provenance.watermark import mark
 from reenact.runtime.engine import ENGINE, Engine
 from reenact.runtime.onnx_method import OnnxMethod
 
@@ -190,22 +192,25 @@ class Maker:
         driven = [first, *(self._driven(path, first.rate) for path in chosen[1:])]
         if all(motion is None for one in driven for motion in one.motions):
             raise ReenactError("no face found in any frame of the driving video: choose one that shows a face")
-        place = self._placer(portraits)
+        marked = MarkedOutput(self._output / job.output)
+        place = self._placer(portraits, len(driven), marked)
         animators = [
             Animator(self._method, portrait, placed(self._options.control, path), first.rate, one.reference)
             for portrait, path, one in zip(portraits, chosen, driven, strict=False)
         ]
-        with VideoWriter(self._output / job.output, first.rate, audio_from=first.sound) as writer:
+        with marked.film(first.rate, first.sound) as writer:
             for drawn in _pictures(animators, driven, portraits):
                 writer.write(place(drawn))
         job.faces, job.frames = len(portraits), writer.frames
         job.frames_without_face = sum(motion is None for motion in first.motions)
 
-    def _placer(self, portraits: list[Portrait]) -> Callable[[list[Image]], Image]:
+    def _placer(self, portraits: list[Portrait], drawn: int, marked: MarkedOutput) -> Callable[[list[Image]], Image]:
+        """drawn: how many of the faces are; the others are the photo's own pixels and get no mark."""
         if self._options.all_faces:
-            return Group(portraits).frame
-        one = placer(portraits[0], self._options.output_mode)
-        return lambda drawn: one(drawn[0])
+            group = Group(portraits)
+            return lambda heads: group.frame([*map(mark, heads[:drawn]), *heads[drawn:]])
+        one = marked.around(placer(portraits[0], self._options.output_mode))
+        return lambda heads: one(heads[0])
 
     def _driven(self, path: str, rate: Fraction | None) -> Driven:
         if (path, rate) not in self._read:
