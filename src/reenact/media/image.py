@@ -1,24 +1,29 @@
 """Photos in; PNG, JPEG and WebP out.
 
-Whatever a camera or an editor saves becomes 8-bit RGB as a viewer shows it: turned by its EXIF tag, alpha laid over
-white, gray and palette expanded, 16 bits reduced to 8.
+Whatever a camera or an editor saves becomes 8-bit sRGB as a viewer shows it: turned by its EXIF tag, alpha laid over
+white, other colour profiles (Display P3) converted, gray and palette expanded, 16 bits reduced to 8. Photos beyond 40
+megapixels are reduced while they are read.
 """
 
 from __future__ import annotations
 
 import io
 import os
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 from PIL import Image as PILImage
-from PIL import ImageOps, UnidentifiedImageError
+from PIL import UnidentifiedImageError
 
 from reenact.core.errors import ReenactError
 from reenact.core.files import check_readable, replaced
 from reenact.core.types import Image
+from reenact.media.heif import read_heif
+from reenact.media.pixels import to_rgb, turned
 
+ORIENTATION = 0x0112
+"""EXIF's tag"""
 FORMATS: dict[str, tuple[str, dict[str, int]]] = {
     ".png": ("PNG", {}),
     ".jpg": ("JPEG", {"quality": 95, "subsampling": 0}),
@@ -26,10 +31,12 @@ FORMATS: dict[str, tuple[str, dict[str, int]]] = {
     ".webp": ("WEBP", {"quality": 95}),
 }
 """ours: at quality 95 the loss is not seen"""
-SIDE_MAX = 8000
-"""px a side: what the error advises where Pillow's own bound is met"""
+LARGEST = 160_000_000
+"""ours, pixels: 12,000 x 12,000 and a little; a file that claims more is refused before it is decoded"""
 PIXELS_MAX = 40_000_000
-"""ours: of a photo that was sent to us, 120 MB decoded; phones take 12 to 50 megapixels"""
+"""ours: of a photo that was sent to us, 120 MB decoded; phones take 12 to 50 megapixels. Our own larger ones are reduced to it"""
+PROGRAMS = {"EPS", "WMF", "MPEG", "GRIB", "BUFR", "HDF5"}
+"""formats that Pillow knows and cannot decode itself: some start another program"""
 UPLOADED = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 """formats that are opened when they come from somewhere else; Pillow knows forty, some of which start other programs"""
 
@@ -51,21 +58,54 @@ def decode_image(data: bytes, name: str = "the photo", pixels: int = PIXELS_MAX)
     return _decoded(io.BytesIO(data), name, pixels, tuple(kind for kind in UPLOADED if kind in PILImage.OPEN))
 
 
-def _decoded(source: Path | io.BytesIO, name: str, pixels: int | None = None, formats: tuple[str, ...] | None = None) -> Image:
+def _decoded(source: Path | io.BytesIO, name: str, pixels: int = LARGEST, formats: tuple[str, ...] | None = None) -> Image:
+    PILImage.init()
+    chosen = formats or tuple(kind for kind in PILImage.OPEN if kind not in PROGRAMS)
     try:
-        with PILImage.open(source, formats=formats) as picture:
-            if pixels is not None and picture.width * picture.height > pixels:
-                raise PILImage.DecompressionBombError
-            picture.load()
-            return _as_rgb(ImageOps.exif_transpose(picture))
+        with PILImage.open(source, formats=chosen) as picture:
+            _check_size(picture.width * picture.height, name, pixels)
+            return _upright(picture, name)
     except UnidentifiedImageError:
-        raise ReenactError(f"{name}: not a photo that can be read; save it as JPEG or PNG") from None
+        image = read_heif(source, name, lambda count: _check_size(count, name, pixels))
+        if image is None:
+            raise ReenactError(f"{name}: not a photo that can be read; save it as JPEG or PNG") from None
+        return image
     except PILImage.DecompressionBombError:
-        side = SIDE_MAX if pixels is None else int(pixels**0.5)
-        raise ReenactError(f"{name}: the photo is too large; scale it to {side} pixels a side or fewer") from None
-    except (OSError, SyntaxError, ValueError) as error:
-        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise _too_large(name, pixels) from None
+    except ReenactError:
+        raise
+    except Exception as error:  # decoders of thirty formats raise whatever they like on damaged files
+        reason = (str(error) or type(error).__name__).splitlines()[0][:120]
         raise ReenactError(f"{name}: the photo is damaged ({reason}); save it again as JPEG or PNG") from None
+
+
+def _upright(picture: PILImage.Image, name: str) -> Image:
+    """Decoded, at a size that fits in memory."""
+    total = picture.width * picture.height
+    factor = next(n for n in range(1, 99) if total <= PIXELS_MAX * n * n)
+    if factor > 1:
+        warnings.warn(f"{name}: {total / 1e6:.0f} megapixels; read at 1/{factor} of its width and height", stacklevel=1)
+        picture.draft("RGB", (picture.width // factor, picture.height // factor))  # JPEG: the decoder reduces
+    picture.load()
+    factor = next(n for n in range(1, 99) if picture.width * picture.height <= PIXELS_MAX * n * n)
+    return turned(to_rgb(picture, factor), _orientation(picture))
+
+
+def _orientation(picture: PILImage.Image) -> int:
+    """EXIF's, 1 where it is missing or damaged."""
+    try:
+        return int(picture.getexif().get(ORIENTATION, 1))
+    except Exception:  # as above
+        return 1
+
+
+def _check_size(count: int, name: str, pixels: int) -> None:
+    if count > pixels:
+        raise _too_large(name, pixels)
+
+
+def _too_large(name: str, pixels: int) -> ReenactError:
+    return ReenactError(f"{name}: the photo is too large; scale it to {pixels / 1e6:.0f} megapixels or fewer")
 
 
 def write_image(path: str | os.PathLike[str], image: Image, *, finish: Callable[[Path], None] | None = None) -> None:
@@ -87,20 +127,3 @@ def check_image_name(path: Path) -> None:
     """Raises ReenactError unless the name ends in .png, .jpg, .jpeg or .webp."""
     if path.suffix.lower() not in FORMATS:
         raise ReenactError(f"{path}: the picture's name must end in {', '.join(FORMATS)}")
-
-
-def _as_rgb(picture: PILImage.Image) -> Image:
-    if picture.mode.startswith(("I", "F")):
-        return _deep_gray(np.asarray(picture))
-    if picture.has_transparency_data:
-        picture = picture.convert("RGBA")
-        white = PILImage.new("RGBA", picture.size, "white")
-        picture = PILImage.alpha_composite(white, picture)
-    return np.array(picture.convert("RGB"))
-
-
-def _deep_gray(values: np.ndarray) -> Image:
-    """16-bit (or float 0..1) gray as RGB: the full range of the type becomes 0..255."""
-    top = 1.0 if values.dtype.kind == "f" else 65535.0
-    gray = np.clip(np.round(values.astype(np.float32) * (255.0 / top)), 0, 255).astype(np.uint8)
-    return np.repeat(gray[:, :, None], 3, 2)
