@@ -71,6 +71,17 @@ def finest_rate(times: Sequence[Fraction], mean: Fraction) -> Fraction:
     return mean if rate <= mean * Fraction(21, 20) else snapped(rate, Fraction(2, 100))
 
 
+def without_gaps(times: Sequence[Fraction]) -> tuple[list[Fraction], int]:
+    """Rising times from 0 on with what lies beyond a minute between two closed to the usual step; and how many such gaps."""
+    steps = [after - before for before, after in zip(times, times[1:], strict=False)]
+    kept = sorted(step for step in steps if step <= LONGEST_GAP)
+    usual = kept[len(kept) // 2] if kept else 1 / RATE_ELSE
+    closed = [Fraction(0)]
+    for step in steps:
+        closed.append(closed[-1] + (step if step <= LONGEST_GAP else usual))
+    return closed, len(steps) - len(kept)
+
+
 class Clock:
     """Seconds from the first frame, always rising; gaps beyond a minute are closed."""
 

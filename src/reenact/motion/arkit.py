@@ -11,7 +11,8 @@ from __future__ import annotations
 import csv
 import json
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from reenact.core.errors import ReenactError
 from reenact.core.files import check_readable
 from reenact.core.types import Motion
 from reenact.faces.blendshapes import BLENDSHAPE_NAMES
+from reenact.media.clock import LONGEST_GAP, RATE_MIN, stated_rate, without_gaps
 from reenact.motion.expression import ExpressionMap
 from reenact.motion.takes import Take
 
@@ -31,6 +33,11 @@ LIVE_LINK_RATE = 60
 TIMECODE_RATES = (24, 25, 30, 50, 60, 120)
 ROWS_MAX = 2_000_000
 """ours: nine hours at 60 frames/s"""
+BYTES_MAX = 100_000_000
+"""ours: an hour at 60 frames/s has 110 MB at most, as text"""
+JSON_RATE_MAX = 1000
+DAY = 86_400
+"""seconds"""
 VALUE_MAX = 2.0
 TONGUE, TONGUE_SHOWS = "tongueout", 0.05
 """ARKit's 52nd, and from where on it is missed"""
@@ -38,6 +45,8 @@ TONGUE, TONGUE_SHOWS = "tongueout", 0.05
 _KNOWN = {name.lower(): name for name in BLENDSHAPE_NAMES[1:]}
 _ANGLES = {"yaw": np.pi / 180, "pitch": np.pi / 180, "roll": np.pi / 180, "headyaw": 1.0, "headpitch": 1.0, "headroll": 1.0}
 """columns of the head's angles, and what a unit of theirs is in radians"""
+
+_USED = {*_KNOWN, TONGUE, *_ANGLES}
 
 Row = Mapping[str, Any]
 
@@ -78,85 +87,136 @@ def read_coefficients(path: str | Path, expressions: ExpressionMap) -> Take:
     Raises ReenactError for a file that cannot be read so, with its line where one is at fault.
     """
     path = check_readable(path, "file of blendshapes")
-    times, rows = _from_csv(path) if path.suffix.lower() == ".csv" else _from_json(path)
-    names = {name for row in rows[:1] for name in row}
-    if not names & set(_KNOWN):
+    if path.stat().st_size > BYTES_MAX:
+        raise ReenactError(f"{path}: too large for a file of blendshapes; give one of less than {BYTES_MAX // 1_000_000} MB")
+    table = _from_csv(path) if path.suffix.lower() == ".csv" else _from_json(path)
+    if not table.names & set(_KNOWN):
         raise ReenactError(f"{path}: no column is an ARKit blendshape (jawOpen, ...); give a Live Link Face CSV or the like")
-    values = np.array([[_number(path, i, row.get(name.lower(), 0.0)) for name in BLENDSHAPE_NAMES] for i, row in enumerate(rows)])
+    values = np.stack([table.column(name.lower()) for name in BLENDSHAPE_NAMES], -1)
     if np.abs(values).max() > VALUE_MAX:
         raise ReenactError(f"{path}: a blendshape of {np.abs(values).max():g}; they run over 0..1 (divide percentages by 100)")
-    if max(_number(path, i, row.get(TONGUE, 0.0)) for i, row in enumerate(rows)) > TONGUE_SHOWS:
+    if table.column(TONGUE).max() > TONGUE_SHOWS:
         warnings.warn(f"{path}: tongueOut is left out: no blendshape that is read moves the tongue", stacklevel=2)
-    angles = np.zeros((len(rows), 3), np.float32)
+    angles = _angles(path, table)
+    times = _running(path, table.times)
+    rate = stated_rate((len(times) - 1) / times[-1] if times[-1] else Fraction(LIVE_LINK_RATE))
+    neutral = Motion.from_vector(np.concatenate([[0, 0, 0, 1, 0, 0], expressions.neutral]))
+    vectors = motion_vectors(values.astype(np.float32), angles, expressions)
+    faces = np.ones(len(times), bool)
+    return Take(expressions.method, expressions.weights, rate, tuple(times), vectors, faces, neutral, "between")
+
+
+@dataclass(frozen=True)
+class _Table:
+    times: list[Fraction]
+    """seconds, as the file has them"""
+    names: frozenset[str]
+    """columns, in lower case"""
+    order: Sequence[str]
+    values: np.ndarray
+    """[rows, columns in that order]"""
+
+    def column(self, name: str) -> np.ndarray:
+        """0 where the file has none of that name."""
+        return self.values[:, self.order.index(name)] if name in self.order else np.zeros(len(self.times))
+
+
+def _angles(path: Path, table: _Table) -> np.ndarray:
+    angles = np.zeros((len(table.times), 3), np.float32)
     for column, unit in _ANGLES.items():
-        if column in names:
+        if column in table.names:
             at = ("yaw", "pitch", "roll").index(column.removeprefix("head"))
-            angles[:, at] = [unit * _number(path, i, row.get(column, 0.0)) for i, row in enumerate(rows)]
+            angles[:, at] = unit * table.column(column)
     if (yaw := float(np.abs(angles[:, 0]).max())) >= np.pi / 2:
         raise ReenactError(f"{path}: a yaw of {np.degrees(yaw):.0f} degrees; headYaw is in radians, yaw in degrees")
-    span = times[-1] - times[0]
-    rate = ((len(times) - 1) / span).limit_denominator(1001) if span else Fraction(LIVE_LINK_RATE)
-    neutral = Motion.from_vector(np.concatenate([[0, 0, 0, 1, 0, 0], expressions.neutral]))
-    start = tuple(time - times[0] for time in times)
-    vectors = motion_vectors(values.astype(np.float32), angles, expressions)
-    return Take(expressions.method, expressions.weights, rate, start, vectors, np.ones(len(rows), bool), neutral)
+    return angles
 
 
-def _from_csv(path: Path) -> tuple[list[Fraction], list[Row]]:
+def _from_csv(path: Path) -> _Table:
+    rows: list[np.ndarray] = []
+    stamps: list[str] = []
     try:
         with open(path, newline="", encoding="utf-8-sig") as file:
-            lines = list(csv.DictReader(file))
+            lines = csv.reader(file)
+            names = [name.strip().lower() for name in next(lines, [])]
+            clock = next((name for name in ("timecode", "time") if name in names), None)
+            order = [name for name in dict.fromkeys(names) if name in _USED]
+            places = [names.index(name) for name in order]
+            for line in filter(None, lines):
+                stamps.append(_cell(line, names.index(clock)) if clock else "")
+                rows.append(np.array([_number(path, len(rows), _cell(line, place)) for place in places]))
+                if len(rows) > ROWS_MAX:
+                    break
     except (UnicodeDecodeError, csv.Error):
         raise ReenactError(f"{path}: not a CSV text; export it again") from None
-    rows: list[Row] = [{str(k).strip().lower(): v for k, v in line.items() if k is not None} for line in lines]
     if not rows or len(rows) > ROWS_MAX:
         raise ReenactError(f"{path}: has {len(rows)} rows of values; give a CSV with a line of names and 1 to {ROWS_MAX} rows")
-    if "timecode" in rows[0]:
-        return _timecodes(path, [str(row["timecode"]) for row in rows]), rows
-    if "time" not in rows[0]:
+    if clock is None:
         raise ReenactError(f"{path}: has no column time (seconds) or Timecode; add one")
-    times = [_exact(_number(path, i, row["time"])) for i, row in enumerate(rows)]
-    return _rising(path, times), rows
+    if clock == "timecode":
+        times = _timecodes(path, stamps)
+    else:
+        times = [_exact(_number(path, i, stamp)) for i, stamp in enumerate(stamps)]
+    return _Table(times, frozenset(names), order, np.stack(rows))
+
+
+def _cell(line: list[str], place: int) -> str:
+    return line[place] if place < len(line) else ""
 
 
 def _timecodes(path: Path, codes: list[str]) -> list[Fraction]:
-    """hh:mm:ss:ff.sub -> seconds; the rate of ff is the smallest usual one above every ff seen, in a file of a second or more."""
+    """hh:mm:ss:ff.sub -> seconds, past midnight too; the rate of ff is the smallest usual one above every ff seen, in a file of
+    a second or more."""
     try:
         split = [[_exact(piece) for piece in code.split(":")] for code in codes]
-        if any(len(pieces) != 4 for pieces in split):
+        if any(len(pieces) != 4 or min(pieces) < 0 for pieces in split):
             raise ValueError
     except (ValueError, OverflowError):
         raise ReenactError(f"{path}: a Timecode is not hh:mm:ss:ff; export it from Live Link Face again") from None
-    whole = [pieces[0] * 3600 + pieces[1] * 60 + pieces[2] for pieces in split]
+    whole, days = [], 0
+    for pieces in split:
+        second = pieces[0] * 3600 + pieces[1] * 60 + pieces[2] + days * DAY
+        if whole and second < whole[-1] - DAY // 2:
+            second, days = second + DAY, days + 1
+        whole.append(second)
     highest = max(pieces[3] for pieces in split)
     shown = whole[-1] - whole[0] >= 2
     rate = next((rate for rate in TIMECODE_RATES if rate > highest), TIMECODE_RATES[-1]) if shown else LIVE_LINK_RATE
-    return _rising(path, [second + pieces[3] / rate for second, pieces in zip(whole, split, strict=True)])
+    return [second + pieces[3] / rate for second, pieces in zip(whole, split, strict=True)]
 
 
-def _from_json(path: Path) -> tuple[list[Fraction], list[Row]]:
+def _from_json(path: Path) -> _Table:
     try:
         held = json.loads(path.read_text(encoding="utf-8"))
-        frames = held["frames"]
-        rows: list[Row] = [{str(k).lower(): v for k, v in frame.items()} for frame in frames]
+        rows: list[Row] = [{str(k).lower(): v for k, v in frame.items()} for frame in held["frames"]]
         if not 0 < len(rows) <= ROWS_MAX:
             raise ValueError
         if "time" in rows[0]:
             times = [_exact(row["time"]) for row in rows]
         else:
-            times = [i / _exact(held["fps"]) for i in range(len(rows))]
+            fps = _exact(held["fps"])
+            if not RATE_MIN <= fps <= JSON_RATE_MAX:
+                raise ValueError
+            times = [i / fps for i in range(len(rows))]
     except (ValueError, KeyError, TypeError, AttributeError, ArithmeticError, RecursionError):
         raise ReenactError(
             f'{path}: write {{"fps": 30, "frames": [{{"jawOpen": 0.2}}, ...]}}, or give each frame a time'
         ) from None
-    return _rising(path, times), rows
+    names = frozenset(name for row in rows for name in row)
+    order = sorted(names & _USED)
+    values = np.array([[_number(path, i, row.get(name, 0.0)) for name in order] for i, row in enumerate(rows)])
+    return _Table(times, names, order, values.reshape(len(rows), len(order)))
 
 
-def _rising(path: Path, times: list[Fraction]) -> list[Fraction]:
+def _running(path: Path, times: list[Fraction]) -> list[Fraction]:
+    """From 0 on; gaps beyond a minute closed. Raises ReenactError where they do not rise."""
     for i, (before, after) in enumerate(zip(times, times[1:], strict=False)):
         if after <= before:
             raise ReenactError(f"{path}: the time of row {i + 2} is not after the one before; sort or mend the file")
-    return times
+    closed, gaps = without_gaps(times)
+    if gaps:
+        warnings.warn(f"{path}: {gaps} gaps of more than {LONGEST_GAP} s are left out", stacklevel=2)
+    return closed
 
 
 def _exact(number: float | str) -> Fraction:

@@ -9,13 +9,15 @@ from __future__ import annotations
 import json
 import os
 import re
+import warnings
 import zipfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from math import prod
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Float32
@@ -23,18 +25,26 @@ from jaxtyping import Float32
 from reenact.core.errors import ReenactError
 from reenact.core.files import check_readable, replaced
 from reenact.core.types import Motion
+from reenact.media.clock import LONGEST_GAP, without_gaps
+from reenact.motion.edit import interpolate
 
 SCHEMA = "reenact.take/1"
 SUFFIXES = (".npz", ".json")
 BYTES_MAX = 512_000_000
 """ours: a take of a day at 25 frames/s has 330 MB; more is damage or malice"""
+JSON_BYTES_MAX = 100_000_000
+"""ours: parsed it takes ten times as much"""
+FRAMES_MAX = 2_500_000
+"""ours: a day at 25 frames/s"""
+OTHER_RATE = Fraction(1, 100)
+"""ours: rates that differ by less are one"""
 POSE_NUMBERS = 6
 """head_pose, scale, translation; the code follows"""
 
 _NUMBER = re.compile(r"[0-9]{1,18}(/[0-9]{1,18}|\.[0-9]{1,18})?")
 _DAMAGE = (
     ValueError, KeyError, TypeError, AttributeError, OSError, EOFError, RecursionError, ArithmeticError,
-    NotImplementedError, zipfile.BadZipFile, zlib.error,
+    NotImplementedError, MemoryError, zipfile.BadZipFile, zlib.error,
 )  # fmt: skip
 """what json, zipfile and NumPy raise for files that are none of theirs"""
 
@@ -57,6 +67,8 @@ class Take:
     """[n] bool: whether the frame showed a face; where not, the row before is repeated"""
     reference: Motion | None = None
     """the driver's neutral; None: the first frame with a face"""
+    filled: Literal["nearest", "between"] = "nearest"
+    """what a moment between two frames shows"""
 
     def __len__(self) -> int:
         return len(self.times)
@@ -65,22 +77,34 @@ class Take:
         """The motion of one frame."""
         return Motion.from_vector(self.vectors[index])
 
-    def frames(
-        self, rate: Fraction | None = None, start: Fraction | None = None, end: Fraction | None = None
-    ) -> Iterator[Motion | None]:
-        """The motions with start <= time < end at a constant rate (default: the take's); each slot shows the nearest frame.
-
-        None: that frame shows no face. Raises ReenactError when there is no frame in the range.
-        """
-        step, begin = 1 / (rate or self.rate), start or Fraction(0)
-        last = self.times[-1] + 1 / self.rate
+    def count(self, rate: Fraction | None = None, start: Fraction | None = None, end: Fraction | None = None) -> int:
+        """How many motions `frames` gives. Raises ReenactError when there is no frame in the range."""
+        begin, last = start or Fraction(0), self.times[-1] + 1 / self.rate
         stop = last if end is None else min(end, last)
         if begin < 0 or begin >= stop:
             raise ReenactError(f"no frame between --start and --end (the take lasts {float(last):.2f} s); change them")
+        return max(1, round((stop - begin) * (rate or self.rate)))
+
+    def frames(
+        self, rate: Fraction | None = None, start: Fraction | None = None, end: Fraction | None = None
+    ) -> Iterator[Motion | None]:
+        """The motions with start <= time < end at a constant rate (default: the take's).
+
+        Each slot shows the nearest frame; what was made of coefficients, at another rate than its own, goes evenly from frame to
+        frame. None: that frame shows no face. Raises ReenactError when there is no frame in the range.
+        """
+        step, begin = 1 / (rate or self.rate), start or Fraction(0)
         times = np.array([float(time) for time in self.times])
-        count = max(1, round((stop - begin) / step))
-        for slot in range(count):
-            index = int(np.abs(times - float(begin + slot * step)).argmin())
+        even = self.filled == "between" and rate is not None and abs(rate / self.rate - 1) > OTHER_RATE
+        for slot in range(self.count(rate, start, end)):
+            at = float(begin + slot * step)
+            after = int(np.searchsorted(times, at))
+            near = [index for index in (after - 1, after) if 0 <= index < len(times)]
+            if even and len(near) == 2 and all(self.faces[near]):
+                share = (at - times[near[0]]) / (times[near[1]] - times[near[0]])
+                yield interpolate(self.motion(near[0]), self.motion(near[1]), share)
+                continue
+            index = min(near, key=lambda index: abs(times[index] - at))
             yield self.motion(index) if self.faces[index] else None
 
     def check(self, method: str, weights: str, code: int) -> None:
@@ -107,8 +131,9 @@ class Take:
         """Reads .npz or .json. Raises ReenactError for what is missing, damaged, too large or of another schema."""
         path = check_readable(path, "take")
         check_suffix(path)
-        if path.stat().st_size > BYTES_MAX:
-            raise ReenactError(f"{path}: too large for a take; give one of less than {BYTES_MAX // 1_000_000} MB")
+        limit = BYTES_MAX if path.suffix.lower() == ".npz" else JSON_BYTES_MAX
+        if path.stat().st_size > limit:
+            raise ReenactError(f"{path}: too large for a take; give one of less than {limit // 1_000_000} MB")
         try:
             head, times, vectors, faces = _read_npz(path) if path.suffix.lower() == ".npz" else _read_json(path)
             return _checked(head, times, vectors, faces)
@@ -151,9 +176,21 @@ def _read_npz(path: Path) -> tuple[dict, list[str], np.ndarray, np.ndarray]:
     with zipfile.ZipFile(path) as archive:
         if sum(entry.file_size for entry in archive.infolist()) > BYTES_MAX:
             raise ValueError("too large")
+        for name in ("head", "times", "motions", "faces"):
+            _check_claim(archive, f"{name}.npy")
     with np.load(path, allow_pickle=False) as arrays:
         head = json.loads(str(arrays["head"]))
         return head, [str(time) for time in arrays["times"]], arrays["motions"], arrays["faces"]
+
+
+def _check_claim(archive: zipfile.ZipFile, name: str) -> None:
+    """Raises ValueError for an array whose header claims more than the file holds, or more frames than a take has."""
+    with archive.open(name) as file:
+        major = np.lib.format.read_magic(file)[0]
+        read = np.lib.format.read_array_header_1_0 if major == 1 else np.lib.format.read_array_header_2_0
+        shape, _, kind = read(file)
+    if prod(shape) * kind.itemsize > archive.getinfo(name).file_size or (shape and shape[0] > FRAMES_MAX):
+        raise ValueError("claims more than it holds")
 
 
 def _read_json(path: Path) -> tuple[dict, list[str], np.ndarray, np.ndarray]:
@@ -167,7 +204,7 @@ def _checked(head: dict, times: list[str], vectors: np.ndarray, faces: np.ndarra
     if head["schema"] != SCHEMA:
         schema = str(head["schema"])[:60]
         raise ReenactError(f"the take's schema is {schema!r}, this reenact reads {SCHEMA}: record it again or update reenact")
-    seconds = tuple(_fraction(time) for time in times)
+    seconds = tuple(_fraction(time) for time in times[: FRAMES_MAX + 1])
     reference = head["reference"]
     rate = _fraction(head["rate"])
     good = (
@@ -191,6 +228,10 @@ def _checked(head: dict, times: list[str], vectors: np.ndarray, faces: np.ndarra
         if row.shape != vectors.shape[1:] or not np.isfinite(row).all() or row[3] <= 0:
             raise ValueError("not a motion")
         neutral = Motion.from_vector(row)
+    closed, gaps = without_gaps(seconds)
+    if gaps:
+        warnings.warn(f"the take has {gaps} gaps of more than {LONGEST_GAP} s, which are left out", stacklevel=2)
+        seconds = tuple(seconds[0] + time for time in closed)
     return Take(str(head["method"]), str(head["weights"]), rate, seconds, vectors, faces, neutral)
 
 

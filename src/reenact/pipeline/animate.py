@@ -184,12 +184,12 @@ def animate_file(
         take, control = open_take(driving_path, loaded), placed(control, driving_path)
         take.check(loaded.name, loaded.fingerprint, int(loaded.config["expression_size"]))
         rate = take.rate if fps is None else exact_rate(fps)
-        motions = list(take.frames(rate, start, end))
+        count, motions = take.count(rate, start, end), take.frames(rate, start, end)
         with marked.film(rate) as writer:
             portrait = loaded.encode_source(photo, face=face)
             driver = Animator(loaded, portrait, control, rate, take.reference)
             pictures = map(driver.follow, motions)
-            return _write(writer, driver, marked.around(placer(portrait, output_mode)), pictures, len(motions), progress)
+            return _write(writer, driver, marked.around(placer(portrait, output_mode)), pictures, count, progress)
     with VideoReader(driving_path, start, end) as reader:
         rate = reader.rate if fps is None else exact_rate(fps)
         with marked.film(rate, driving_path, start, end) as writer:
