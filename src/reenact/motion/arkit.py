@@ -34,7 +34,7 @@ TIMECODE_RATES = (24, 25, 30, 50, 60, 120)
 ROWS_MAX = 2_000_000
 """ours: nine hours at 60 frames/s"""
 BYTES_MAX = 100_000_000
-"""ours: an hour at 60 frames/s has 110 MB at most, as text"""
+"""ours: the better part of an hour at 60 frames/s, as text"""
 JSON_RATE_MAX = 1000
 DAY = 86_400
 """seconds"""
@@ -74,9 +74,11 @@ def is_coefficients(path: Path) -> bool:
     """Whether the file is one of blendshapes rather than a take: any .csv, and a .json without a schema."""
     if path.suffix.lower() != ".json":
         return path.suffix.lower() == ".csv"
+    if check_readable(path, "take").stat().st_size > BYTES_MAX:
+        return False
     try:
-        held = json.loads(check_readable(path, "take").read_text(encoding="utf-8"))
-    except (ValueError, RecursionError):
+        held = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError, MemoryError):
         return False
     return isinstance(held, dict) and "schema" not in held
 
