@@ -16,6 +16,7 @@ from reenact.cli import run
 
 COMMANDS = ("animate", "edit", "interpolate", "record", "encode", "decode", "describe", "mix", "directions", "report", "evaluate")
 LONG = "a" * 300
+BENCH = ["bench", "--portrait", "a.jpg", "--driving", "b.mp4"]
 
 
 def one_line(capsys: pytest.CaptureFixture[str], arguments: list[str], code: int = 2) -> str:
@@ -152,12 +153,19 @@ def test_what_nobody_foresaw(error: Exception, code: int, words: str, monkeypatc
         raise error
 
     monkeypatch.setattr(bench_command, "measure", fail)
-    assert words in one_line(capsys, ["bench"], code)
-    assert run(["bench", "--debug"]) == code
+    assert words in one_line(capsys, BENCH, code)
+    assert run([*BENCH, "--debug"]) == code
     told = capsys.readouterr().err
     assert told.startswith("Traceback") and words in told.splitlines()[-1]
     monkeypatch.setenv("REENACT_DEBUG", "1")
-    assert run(["bench"]) == code and capsys.readouterr().err.startswith("Traceback")
+    assert run(BENCH) == code and capsys.readouterr().err.startswith("Traceback")
+
+
+def test_outside_a_clone_bench_says_what_to_give(tmp_path: Path, monkeypatch, capsys: pytest.CaptureFixture[str]):
+    monkeypatch.chdir(tmp_path)
+    assert "--portrait PHOTO" in one_line(capsys, ["bench"])
+    assert "--driving VIDEO" in one_line(capsys, ["bench", "--portrait", "x.jpg"])
+    assert "--portrait PHOTO" in one_line(capsys, ["directions"])
 
 
 def test_debug_shows_where_an_expected_error_came_from(capsys: pytest.CaptureFixture[str]):
@@ -173,5 +181,5 @@ def test_stopping_says_so(monkeypatch, capsys: pytest.CaptureFixture[str]):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(bench_command, "measure", stop)
-    assert run(["bench"]) == 130
+    assert run(BENCH) == 130
     assert capsys.readouterr().err == "stopped\n"

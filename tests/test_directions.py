@@ -138,7 +138,8 @@ def test_what_moves_is_measured_and_kept(fake: Fake, motion: Motion):
 
 
 def test_sliders_move_what_they_say(motion: Motion):
-    sliders = Directions(("",) * 9, np.float32([0.1, 0.1, 0.1, 0.2, 0.3, 0.3, 2, 2, 2]))
+    steps = np.float32([0.1, 0.1, 0.1, 0.2, 0.3, 0.3, 2, 2, 2])
+    sliders = Directions(("yaw", "pitch", "roll", "scale", "shift-x", "shift-y", "y7", "blink", "y9"), steps)
     moved = sliders.moved(motion, {"y1": 1, "y4-scale": -1, "y8-blink": 0.5}, strength=2)
     assert np.allclose(moved.head_pose, [0.3, 0.2, 0.3])
     assert np.allclose(moved.scale, 1.2 * np.exp(-0.4))
@@ -150,6 +151,31 @@ def test_sliders_move_what_they_say(motion: Motion):
     assert np.allclose(named.moved(motion, {"y7-jaw-open": 1}).expression, named.moved(motion, {"y7": 1}).expression)
     with pytest.raises(ReenactError, match="y7-jaw-open; write that, or y7"):
         named.moved(motion, {"y7-blink": 1})
+    with pytest.raises(ReenactError, match="have no names yet; write y7, or measure them"):
+        Directions(("",) * 9, sliders.steps).moved(motion, {"y7-blink": 1})
+
+
+def test_sliders_go_without_names_where_the_measurement_is_of_other_weights(fake: Fake, motion: Motion, monkeypatch):
+    """A step is known from the expression map alone; names that were measured of other weights would mislead."""
+    monkeypatch.setenv("REENACT_CACHE", str(fake.folder / "cache"))
+    spread = np.float32([1, 2, 3])
+    plain = Directions.found(fake.folder, spread, fake.fingerprint)
+    assert plain.names == ("",) * 9 and np.allclose(plain.moved(motion, {"y8": 2}).expression, [1, 6, 3])
+    data = measuring.as_json(fake, measuring.measure(fake, [SimpleNamespace(motion=motion)]), 1)  # type: ignore[arg-type,list-item]
+    measuring.keep(fake, {**data, "weights": "0" * 16})  # type: ignore[arg-type]
+    assert Directions.found(fake.folder, spread, fake.fingerprint).names == plain.names
+    measuring.keep(fake, data)  # type: ignore[arg-type]
+    assert Directions.found(fake.folder, spread, fake.fingerprint).names[6] == "jaw-open"
+
+
+def test_nothing_is_written_into_an_installed_package(fake: Fake, motion: Motion, tmp_path: Path, monkeypatch):
+    monkeypatch.setenv("REENACT_CACHE", str(tmp_path / "cache"))
+    fake.folder = tmp_path / "site-packages" / "reenact" / "weights" / "fake"
+    fake.folder.mkdir(parents=True)
+    data = measuring.as_json(fake, measuring.measure(fake, [SimpleNamespace(motion=motion)]), 1)  # type: ignore[arg-type,list-item]
+    written = measuring.keep(fake, data)  # type: ignore[arg-type]
+    assert written.parent == tmp_path / "cache" and list(fake.folder.iterdir()) == []
+    assert Directions.found(fake.folder, np.float32([1, 1, 1]), fake.fingerprint).names[6] == "jaw-open"
 
 
 def test_sliders_in_words():

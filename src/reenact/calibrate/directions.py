@@ -22,7 +22,7 @@ from reenact.evaluate.results import write_json
 from reenact.faces.actions import ACTIONS, action_matrix
 from reenact.faces.landmarker import Landmarker
 from reenact.faces.pose import fit_head
-from reenact.motion.directions import FILE, POSE_STEPS, SCHEMA, Directions
+from reenact.motion.directions import FILE, POSE_STEPS, SCHEMA, Directions, kept_at
 from reenact.pipeline.animator import expression_map
 from reenact.provenance.watermark import mark
 from reenact.runtime.onnx_method import OnnxMethod
@@ -126,8 +126,9 @@ def as_json(method: OnnxMethod, found: Sequence[Found], portraits: int) -> dict:
 
 
 def keep(method: OnnxMethod, data: dict) -> Path:
-    """Writes the directions beside the weights, whole or not at all."""
-    path = method.folder / FILE
+    """Writes the directions beside the weights, whole or not at all; of weights that lie in an installed package, into the
+    user's cache."""
+    path = kept_at(method.fingerprint) if {"site-packages", "dist-packages"} & set(method.folder.parts) else method.folder / FILE
     write_json(path, data)
     return path
 

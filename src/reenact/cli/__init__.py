@@ -23,6 +23,7 @@ from reenact.cli import (  # noqa: F401  (each registers its command)
     directions,
     edit,
     evaluate,
+    faces,
     live,
     report,
     serve,

@@ -14,6 +14,7 @@ from reenact.cli.shared import (
     MotionName,
     Threads,
     app,
+    counted,
     one_line_errors,
     progress_bar,
     rate,
@@ -90,4 +91,4 @@ def _report(report: Report, out: Path) -> None:
     if report.frames_without_face:
         say(f"{report.frames_without_face} of {report.frames} driving frames show no face: the motion was held there")
     speed = report.frames / max(report.seconds, 1e-9)
-    say(f"{out}: {report.frames} frames at {float(report.rate):g} frames/s, made at {speed:.1f} frames/s")
+    say(f"{out}: {counted(report.frames, 'frame')} at {float(report.rate):g} frames/s, made at {speed:.1f} frames/s")

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from reenact.cli.shared import Device, MethodName, Threads, app, one_line_errors
+from reenact.cli.shared import Device, MethodName, Threads, app, example, one_line_errors
 from reenact.core.files import check_output, write_text
 from reenact.pipeline.bench import BenchResult
 from reenact.pipeline.bench import bench as measure
@@ -18,14 +18,16 @@ from reenact.pipeline.bench import bench as measure
 @one_line_errors
 def bench(
     json_path: Annotated[Path | None, typer.Option("--json", help="also write the figures to this file")] = None,
-    portrait: Annotated[Path, typer.Option(help="photo to measure with")] = Path("examples/portrait.jpg"),
-    driving: Annotated[Path, typer.Option(help="video to measure with")] = Path("examples/driving.mp4"),
+    portrait: Annotated[Path | None, typer.Option(help="photo to measure with; default: examples/portrait.jpg")] = None,
+    driving: Annotated[Path | None, typer.Option(help="video to measure with; default: examples/driving.mp4")] = None,
     method: MethodName = "mmfa",
     device: Device = "auto",
     threads: Threads = 0,
     runs: Annotated[int, typer.Option(help="timed runs behind each median")] = 100,
 ) -> None:
     """Measure how fast it runs on this machine."""
+    portrait = portrait or example("portrait.jpg", "--portrait PHOTO")
+    driving = driving or example("driving.mp4", "--driving VIDEO")
     if json_path is not None:
         check_output(json_path, [portrait, driving])
     result = measure(portrait, driving, method=method, device=device, threads=threads, runs=runs)

@@ -15,6 +15,7 @@ from reenact.cli.shared import (
     MotionName,
     Threads,
     app,
+    counted,
     one_line_errors,
     progress_bar,
     rate,
@@ -52,7 +53,8 @@ def encode(
         report = encode_file(driving, out, options, portrait=portrait, fps=rate(fps), progress=progress, **times, **common)
     if report.frames_without_face:
         say(f"{report.frames_without_face} of {report.frames} driving frames show no face: the motion was held there")
-    say(f"{out}: {report.frames} frames, {report.kbps:.2f} kbit/s, {report.once} bytes once, {report.stream} bytes of motion")
+    bytes_ = f"{report.once} bytes once, {report.stream} bytes of motion"
+    say(f"{out}: {counted(report.frames, 'frame')}, {report.kbps:.2f} kbit/s, {bytes_}")
     if stats:
         typer.echo(_table(_stats(Call.open(out), method)))
 
@@ -92,7 +94,7 @@ def decode(
             progress=progress,
         )
     speed = report.frames / max(report.seconds, 1e-9)
-    say(f"{out}: {report.frames} frames at {float(report.rate):g} frames/s, made at {speed:.1f} frames/s")
+    say(f"{out}: {counted(report.frames, 'frame')} at {float(report.rate):g} frames/s, made at {speed:.1f} frames/s")
 
 
 @app.command()

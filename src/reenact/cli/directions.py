@@ -9,7 +9,7 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from reenact.cli.shared import Device, Threads, app, one_line_errors, progress_bar, say
+from reenact.cli.shared import Device, Threads, app, example, one_line_errors, progress_bar, say
 from reenact.core.errors import ReenactError
 from reenact.core.files import check_output, write_text
 from reenact.media.image import check_image_name, read_image
@@ -30,7 +30,7 @@ def directions(
     threads: Threads = 0,
 ) -> None:
     """Measure what each motion direction of a method moves, and how purely; a table, and a sheet of what it looks like."""
-    photos = portrait or [Path("examples/portrait.jpg")]
+    photos = portrait or [example("portrait.jpg", "--portrait PHOTO")]
     for target in filter(None, (out, json_path)):
         check_output(target, photos)
     if out is not None:

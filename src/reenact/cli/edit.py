@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from pathlib import Path
 from typing import Annotated
@@ -10,7 +10,19 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from reenact.cli.shared import BackgroundName, Device, MethodName, Threads, app, one_line_errors, progress_bar, rate, say, seconds
+from reenact.cli.shared import (
+    BackgroundName,
+    Device,
+    MethodName,
+    Threads,
+    app,
+    counted,
+    one_line_errors,
+    progress_bar,
+    rate,
+    say,
+    seconds,
+)
 from reenact.core.errors import ReenactError
 from reenact.motion.compose import parse_parts
 from reenact.motion.directions import is_slider
@@ -52,10 +64,12 @@ def edit(
         tuple[str, float, float] | None,
         typer.Option(metavar="NAME FROM TO", help="a video: yaw, scale, jawOpen, smile, ... from one value to another and back"),
     ] = None,
-    length: Annotated[float, typer.Option("--seconds", help="length of the sweep")] = 4.0,
-    fps: Fps = "25",
-    ease: EaseName = "smooth",
-    return_: ReturnName = "back",
+    length: Annotated[float | None, typer.Option("--seconds", help="length of the sweep; default: 4")] = None,
+    fps: Annotated[str | None, typer.Option(help="of the sweep, as 25 or 30000/1001; default: 25")] = None,
+    ease: Annotated[str | None, typer.Option(help="of the sweep: smooth (slow at both ends, the default) or linear")] = None,
+    return_: Annotated[
+        str | None, typer.Option("--return", help="of the sweep: back (there and back, the default) or once (there only)")
+    ] = None,
     output: Output = "photo",
     face: Face = 1,
     method: MethodName = "mmfa",
@@ -78,15 +92,16 @@ def edit(
     )
     common = {"engine": Engine(method, device, threads, background), "output_mode": output, "face": face}
     if sweep is None:
+        _sweep_only({"--seconds": length, "--fps": fps, "--ease": ease, "--return": return_})
         target = out or Path("out.png")
         edit_file(photo, target, wanted, **common)  # type: ignore[arg-type]  # output is checked inside
         say(f"{target}: written")
         return
     target = out or Path("out.mp4")
-    film = _film(length, fps, ease, return_)
+    film = _film(4.0 if length is None else length, fps or "25", ease or "smooth", return_ or "back")
     with progress_bar("sweeping") as progress:
         frames = sweep_file(photo, target, Sweep(*sweep), wanted, film, progress=progress, **common)  # type: ignore[arg-type]
-    say(f"{target}: {frames} frames at {float(film.fps):g} frames/s")
+    say(f"{target}: {counted(frames, 'frame')} at {float(film.fps):g} frames/s")
 
 
 @app.command()
@@ -127,7 +142,7 @@ def interpolate(
             face=face,
             progress=progress,
         )
-    say(f"{out}: {frames} frames at {float(film.fps):g} frames/s")
+    say(f"{out}: {counted(frames, 'frame')} at {float(film.fps):g} frames/s")
 
 
 @app.command()
@@ -148,7 +163,13 @@ def record(
     missing = len(take) - int(take.faces.sum())
     if missing:
         say(f"{missing} of {len(take)} frames show no face: the motion is held there")
-    say(f"{out}: {len(take)} frames at {float(take.rate):g} frames/s, {out.stat().st_size / 1000:.0f} kB")
+    say(f"{out}: {counted(len(take), 'frame')} at {float(take.rate):g} frames/s, {out.stat().st_size / 1000:.0f} kB")
+
+
+def _sweep_only(options: Mapping[str, object]) -> None:
+    for name, value in options.items():
+        if value is not None:
+            raise ReenactError(f"{name} belongs to a sweep: add --sweep NAME FROM TO, or leave it out")
 
 
 def _photo(given: Iterable[str]) -> tuple[Path, list[str]]:

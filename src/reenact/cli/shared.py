@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from fractions import Fraction
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -69,6 +70,19 @@ def one_line_errors(command: Callable[..., None]) -> Callable[..., None]:
                 raise typer.Exit(130) from None
 
     return wrapped
+
+
+def example(name: str, option: str) -> Path:
+    """One of the examples of a clone. Raises ReenactError, which says what to give instead, where there are none."""
+    path = Path("examples") / name
+    if not path.is_file():
+        raise ReenactError(f"no {path} here (a clone of the repository has it): give one of your own with {option}")
+    return path
+
+
+def counted(number: int, thing: str) -> str:
+    """1 frame, 2 frames."""
+    return f"{number} {thing}{'' if number == 1 else 's'}"
 
 
 def say(text: str) -> None:

@@ -134,15 +134,16 @@ def write_text(path: Path, text: str) -> None:
 def check_readable(path: str | os.PathLike[str], kind: str) -> Path:
     """The path, if a non-empty file is there; `kind` ('photo', 'video') is the word the error uses. Raises ReenactError."""
     path = Path(path)
+    wanted = f"the path of {'an' if kind[:1] in 'aeiou' else 'a'} {kind}"
     try:
         found = path.stat()
     except (FileNotFoundError, NotADirectoryError):
-        raise ReenactError(f"{path}: no such file; give the path of a {kind}") from None
+        raise ReenactError(f"{path}: no such file; give {wanted}") from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise ReenactError(f"{path}: cannot be opened ({reason}); give the path of a {kind}") from None
+        raise ReenactError(f"{path}: cannot be opened ({reason}); give {wanted}") from None
     if not stat.S_ISREG(found.st_mode):
-        raise ReenactError(f"{path}: not a file; give the path of a {kind}")
+        raise ReenactError(f"{path}: not a file; give {wanted}")
     if found.st_size == 0:
         raise ReenactError(f"{path}: the file is empty; give another {kind}")
     if not os.access(path, os.R_OK):

@@ -48,7 +48,7 @@ class VideoWriter:
         target cannot be written."""
         self.path, self.rate = Path(path), Fraction(rate)
         self._finish = finish
-        kind = _format(self.path)
+        kind = container_format(self.path)
         with explained(self.path):
             self._file = Unfinished(self.path)
         self._kind, self._tags = kind, dict(tags or {})
@@ -139,7 +139,8 @@ class VideoWriter:
             self._file.discard()
 
 
-def _format(path: Path) -> str:
+def container_format(path: Path) -> str:
+    """FFmpeg's name of it, by the name's ending. Raises ReenactError for one that we do not write."""
     if path.suffix.lower() not in FORMATS:
         raise ReenactError(f"{path}: the output's name must end in .mp4, .mov or .mkv")
     return FORMATS[path.suffix.lower()]

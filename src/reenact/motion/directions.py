@@ -11,12 +11,14 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32
 
+from reenact.core.download import cache_dir
 from reenact.core.errors import ReenactError
 from reenact.core.types import Motion
 from reenact.motion.measured import read_measured, require
 
 FILE = "directions.json"
 SCHEMA = "reenact.directions/1"
+MEASURE = "measure them with: reenact directions METHOD --keep"
 SLIDER = re.compile(r"y([0-9]{1,3})(-[A-Za-z-]+)?")
 """y7, or y7-upper-lip-up: the number decides; a name must be what the weights call it"""
 VALUE_MAX = 6.0
@@ -30,6 +32,7 @@ class Directions:
     """Numbered from 1: six of pose, then those of the expression code."""
 
     names: tuple[str, ...]
+    """empty where nobody has measured what it moves with these weights"""
     steps: Float32[np.ndarray, " n"]
     """what a slider of 1 is: of the code, one standard deviation within a person"""
 
@@ -40,26 +43,54 @@ class Directions:
             number = slider(name)
             if not 1 <= number <= len(self.steps):
                 raise ReenactError(f"{name}: the method has directions y1 to y{len(self.steps)}")
-            given, known = name.partition("-")[2], self.names[number - 1]
-            if given and known and given != known:
-                raise ReenactError(f"{name}: these weights call it y{number}-{known}; write that, or y{number}")
+            self._check_name(name, number)
             change[number - 1] += np.float32(strength * value) * self.steps[number - 1]
         pose = motion.head_pose + change[:3], motion.scale * np.exp(change[3:4]), motion.translation + change[4:6]
         return Motion(*(np.asarray(part, np.float32) for part in (*pose, motion.expression + change[6:])))
 
+    def _check_name(self, name: str, number: int) -> None:
+        given, known = name.partition("-")[2], self.names[number - 1]
+        if given and not known:
+            raise ReenactError(f"{name}: these weights' directions have no names yet; write y{number}, or {MEASURE}")
+        if given and given != known:
+            raise ReenactError(f"{name}: these weights call it y{number}-{known}; write that, or y{number}")
+
+    @staticmethod
+    def found(folder: Path, code_spread: Float32[np.ndarray, " code"], weights: str) -> Directions:
+        """With the names that were measured of these weights, beside them or kept by the user; without, where there are none.
+
+        code_spread: of the weights' expression map, what a slider of 1 is.
+        """
+        for place in (Path(folder) / FILE, kept_at(weights)):
+            try:
+                return Directions._read(place, len(code_spread), weights)
+            except ReenactError:
+                continue
+        steps = np.concatenate([POSE_STEPS, code_spread]).astype(np.float32)
+        return Directions(("",) * len(steps), steps)
+
     @staticmethod
     def load(folder: Path, size: int, weights: str) -> Directions:
         """Of a weights folder whose code has `size` numbers. Raises ReenactError where there are none of its own."""
-        path, remedy = Path(folder) / FILE, f"make it with: reenact directions {folder} --keep"
+        path = Path(folder) / FILE
         if not path.is_file():
-            raise ReenactError(f"{folder} has no {FILE}, which sliders by direction (y7=1) need: take --method sfd, or {remedy}")
+            raise ReenactError(f"{folder} has no {FILE}: {MEASURE}")
+        return Directions._read(path, size, weights)
 
+    @staticmethod
+    def _read(path: Path, size: int, weights: str) -> Directions:
         def make(held: Mapping[str, Any]) -> Directions:
             steps = np.float32([entry["step"] for entry in held["directions"]])
             require(held["schema"] == SCHEMA and len(steps) == size + 6 and bool(np.isfinite(steps).all()))
             return Directions(tuple(str(entry["name"]) for entry in held["directions"]), steps)
 
-        return read_measured(path, weights, make, "directions", remedy)
+        return read_measured(path, weights, make, "directions", MEASURE)
+
+
+def kept_at(weights: str) -> Path:
+    """Where the directions of weights that came with the package are kept, once a user has measured them: in the cache, since
+    the package's own folder is not the user's to write to. weights: fingerprint."""
+    return cache_dir() / f"directions-{weights}.json"
 
 
 def is_slider(name: str) -> bool:

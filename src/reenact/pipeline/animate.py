@@ -182,7 +182,7 @@ def animate_file(
         check_readable(driving_path, "video or a take")
         loaded = load(method, device, threads, background)
         take, control = open_take(driving_path, loaded), placed(control, driving_path)
-        take.check(loaded.name, loaded.fingerprint, int(loaded.config["expression_size"]))
+        take.check(loaded.name, loaded.fingerprint, loaded.code_size)
         rate = take.rate if fps is None else exact_rate(fps)
         count, motions = take.count(rate, start, end), take.frames(rate, start, end)
         with marked.film(rate) as writer:

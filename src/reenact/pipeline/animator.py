@@ -167,7 +167,7 @@ def expression_map(method: Method, portrait: Portrait | None = None) -> Expressi
     """The map that lies beside the method's weights. Raises ReenactError where there is none."""
     if not isinstance(method, OnnxMethod):
         raise ReenactError(f"{method.name} runs from no weights folder: named expressions, eyes and mouth need one")
-    size = method.config.get("expression_size") if portrait is None else portrait.motion.expression.size
+    size = method.code_size if portrait is None else portrait.motion.expression.size
     return ExpressionMap.load(method.folder, int(size), method.fingerprint)
 
 

@@ -23,6 +23,7 @@ from reenact.faces.landmarker import Landmarker
 from reenact.media.clock import exact_rate
 from reenact.media.image import read_image
 from reenact.media.video import VideoReader, resample
+from reenact.media.writer import container_format
 from reenact.pipeline.ahead import ahead
 from reenact.pipeline.animate import OutputMode, Progress, Report, crops, expected, placer
 from reenact.pipeline.animator import Alignment, Animator, Control
@@ -241,6 +242,7 @@ def decode_file(
     opened = Call.open(call)
     inputs = [Path(path) for path in (portrait, call, sound) if path is not None]
     output = check_output(output, inputs)
+    container_format(output)
     photo = opened.portrait() if portrait is None else read_image(portrait)
     if sound is not None:
         check_readable(sound, "video or sound")

@@ -17,7 +17,7 @@ from reenact.core.types import Image, Motion, Portrait
 from reenact.faces.blendshapes import BLENDSHAPE_NAMES
 from reenact.media.image import check_image_name, read_image
 from reenact.media.writer import VideoWriter
-from reenact.motion.compose import ALL_DRIVEN, SOURCE, Parts, compose
+from reenact.motion.compose import ALL_DRIVEN, SOURCE, Parts, check_strength, compose
 from reenact.motion.directions import Directions, check_sliders, is_slider
 from reenact.motion.edit import Ease, Way, check_ease, check_path, eased, edit, interpolate, there_and_back
 from reenact.motion.expression import PRESETS, VALUE_MAX, VALUE_MIN, ExpressionMap, check_blendshapes, preset
@@ -59,6 +59,7 @@ class Edit:
         """Raises ReenactError for a slider or a named expression that is none, before anything is loaded."""
         check_blendshapes(self.blendshapes)
         check_sliders(self.directions)
+        check_strength(self.strength)
         if self.expression is not None and not Path(self.expression).exists():
             preset(self.expression)
 
@@ -82,8 +83,8 @@ class Editor:
 
     @cached_property
     def directions(self) -> Directions:
-        """Raises ReenactError where the weights have none."""
-        return Directions.load(self._method.folder, int(self._method.config["expression_size"]), self._method.fingerprint)
+        """Raises ReenactError where the weights have no expression map, which says how far a code goes."""
+        return Directions.found(self._method.folder, self.map.code_spread, self._method.fingerprint)
 
     def apply(self, own: Motion, wanted: Edit) -> Motion:
         """The portrait's own motion, edited.
@@ -126,7 +127,7 @@ def face_motion(method: OnnxMethod, path: Path, face: int = 1) -> Motion:
     if not is_take(path):
         return method.encode_source(read_image(path), face=face).motion
     take = open_take(path, method)
-    take.check(method.name, method.fingerprint, int(method.config["expression_size"]))
+    take.check(method.name, method.fingerprint, method.code_size)
     return take.motion(int(take.faces.argmax()))
 
 

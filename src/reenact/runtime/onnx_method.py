@@ -64,6 +64,12 @@ class OnnxMethod:
         """16 hex digits of the motion graph's SHA-256: weights with the same give codes that mean the same."""
         return hashlib.sha256((self.folder / "motion.onnx").read_bytes()).hexdigest()[:16]
 
+    @cached_property
+    def code_size(self) -> int:
+        """How many numbers the expression code has."""
+        known = self.config.get("expression_size")
+        return int(known) if known else self.encode_motion(np.zeros((self.size, self.size, 3), np.uint8)).expression.size
+
     @property
     def precision(self) -> str:
         """What the render graph computes in: f32 or bf16."""
@@ -122,7 +128,7 @@ class OnnxMethod:
             raise ReenactError("no face found in the portrait: choose a photo where one face is seen from the front")
         if face > len(faces):
             found = "only one face" if len(faces) == 1 else f"{len(faces)} faces"
-            raise ReenactError(f"the portrait has {found}: --face {face} must be at most {len(faces)}")
+            raise ReenactError(f"the portrait has {found}: --face {face} must be at most {len(faces)} (reenact faces PHOTO)")
         return head_crop(faces[face - 1])
 
     def _encode(self, crop: Image) -> Portrait:
