@@ -23,11 +23,12 @@ from typing import Any
 import numpy as np
 
 from reenact.core.errors import ReenactError
+from reenact.core.provenance import provenance, weights_digest
 from reenact.core.types import Image
 from reenact.evaluate.codec import RATE, UNCODED, Coded
 from reenact.evaluate.protocols import Item, large_pose_items, self_items, synth_items
 from reenact.evaluate.readings import FaceReader, compare_motion, compare_truth
-from reenact.evaluate.results import METRICS, provenance, weights_digest, write_json
+from reenact.evaluate.results import METRICS, write_json
 from reenact.evaluate.shots import frames
 from reenact.pipeline.calls import profile_of
 from reenact.runtime.onnx_method import OnnxMethod

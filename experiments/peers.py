@@ -22,10 +22,11 @@ import numpy as np
 from PIL import Image as PILImage
 
 from reenact.core.errors import ReenactError
+from reenact.core.provenance import provenance
 from reenact.core.types import Image
 from reenact.evaluate.codec import RATE, Reader
 from reenact.evaluate.protocols import find_clips
-from reenact.evaluate.results import provenance, write_json
+from reenact.evaluate.results import write_json
 from reenact.faces.landmarker import Landmarker
 from reenact.media.video import VideoReader
 

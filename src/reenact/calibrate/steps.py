@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shlex
 from collections.abc import Callable, Mapping
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from reenact.core.errors import ReenactError
+from reenact.core.provenance import graphs_digest
 from reenact.methods import METHODS, about
 
 Needs = Literal["clips", "clone", "shipped"]
@@ -162,7 +162,4 @@ def digest(folder: Path, of: Literal["reading", "drawing"]) -> str:
     """16 hex digits of what a step is measured on: the motion graph, or every graph that config.json names."""
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     drawing = [config.get("source", "source.onnx"), *(file for file, _ in config.get("render", [["render.onnx", ""]]))]
-    found = hashlib.sha256()
-    for file in ["motion.onnx", *(drawing if of == "drawing" else [])]:
-        found.update((folder / file).read_bytes())
-    return found.hexdigest()[:16]
+    return graphs_digest(folder, ["motion.onnx", *(drawing if of == "drawing" else [])])

@@ -23,12 +23,13 @@ from reenact.codec.container import Header, read_frames, write_call
 from reenact.codec.packet import read_head
 from reenact.codec.profile import Profile
 from reenact.codec.stream import Sender
+from reenact.core.provenance import provenance, weights_digest
 from reenact.core.types import Image, Motion
 from reenact.evaluate import metrics
 from reenact.evaluate.codec_curve import UNCODED
 from reenact.evaluate.networks import Perceptual
 from reenact.evaluate.protocols import find_clips
-from reenact.evaluate.results import provenance, weights_digest, write_json
+from reenact.evaluate.results import write_json
 from reenact.faces.landmarker import Face, Landmarker
 from reenact.media.video import VideoReader
 from reenact.pipeline.calls import profile_of

@@ -13,6 +13,7 @@ import numpy as np
 
 from reenact.core.errors import ReenactError
 from reenact.core.files import make_folder_of
+from reenact.core.provenance import provenance
 from reenact.evaluate import control, distribution, results
 from reenact.evaluate.contact import WorstFrame, write_pictures
 from reenact.evaluate.contenders import Contender, contenders, load_methods, start_all
@@ -196,7 +197,7 @@ def _report(
     report = {
         "protocol": options.protocol,
         "about": f"{PROTOCOL_TEXT[options.protocol]}; every {options.every}. frame, motion {options.motion}",
-        **results.provenance(command, weights, networks),
+        **provenance(command, weights, networks),
         "device": options.device,
         "background": options.background,
         "networks": {f"csim_{net}": IDENTITY_LABEL[net] for net in options.identities},

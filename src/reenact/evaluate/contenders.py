@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reenact.core.errors import ReenactError
+from reenact.core.provenance import weights_digest
 from reenact.evaluate.floors import Starter, mesh_warp, of_method, still
-from reenact.evaluate.results import weights_digest
 from reenact.motion.transfer import Mode
 from reenact.runtime.backdrop import Background
 from reenact.runtime.onnx_method import OnnxMethod, known_methods, load, weights_folder

@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
-import platform
-import subprocess
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
-from importlib import metadata
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from reenact.core.assets import ASSETS
 from reenact.core.files import explained, replaced
 
 METRICS: dict[str, tuple[str, str, str]] = {
@@ -65,56 +58,6 @@ METRICS: dict[str, tuple[str, str, str]] = {
 """key in the JSON -> column, format, what it means"""
 LOWER_IS_BETTER = frozenset(key for key, (_, _, text) in METRICS.items() if "lower is better" in text)
 COUNTS = ("frames", "target_faces", "found_faces", "fid_frames")
-
-
-def provenance(command: list[str], weights: Mapping[str, str], networks: Iterable[str]) -> dict[str, Any]:
-    """What one needs to repeat a run. weights: method -> SHA-256; networks: names of assets that were used."""
-    return {
-        "command": " ".join(command),
-        "date": datetime.now(UTC).date().isoformat(),
-        "commit": commit(),
-        "weights_sha256": dict(weights),
-        "networks_sha256": {name: ASSETS[name].sha256 for name in networks},
-        "hardware": hardware(),
-        "versions": {name: metadata.version(name) for name in ("numpy", "openvino", "pillow", "av")},
-    }
-
-
-def commit() -> str | None:
-    """The commit of the source tree, with "+changes" where the package differs from it; None outside a repository."""
-    here = Path(__file__).resolve().parent.parent
-    try:
-        head = _git(here, "rev-parse", "HEAD")
-        return head + ("+changes" if _git(here, "status", "--porcelain", "--untracked-files=no", "--", ".") else "")
-    except (OSError, subprocess.SubprocessError):
-        return None
-
-
-def _git(folder: Path, *arguments: str) -> str:
-    done = subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True, check=True, timeout=20)
-    return done.stdout.strip()
-
-
-def weights_digest(folder: Path) -> str:
-    """SHA-256 over the names and contents of a weights folder's files, by name; model cards and the codec's profile left out."""
-    digest = hashlib.sha256()
-    for path in sorted(Path(folder).iterdir()):
-        if path.suffix in (".json", ".onnx", ".bin", ".safetensors") and path.name != "codec.json":
-            digest.update(path.name.encode() + b"\0" + path.read_bytes())
-    return digest.hexdigest()
-
-
-def hardware() -> dict[str, Any]:
-    """Processor, cores that this process may use, whether it has bf16, operating system."""
-    text = Path("/proc/cpuinfo").read_text(encoding="utf-8") if Path("/proc/cpuinfo").exists() else ""
-    names = [line.split(":", 1)[1].strip() for line in text.splitlines() if line.startswith("model name")]
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return {
-        "processor": names[0] if names else platform.processor() or platform.machine(),
-        "cores": cores,
-        "bf16": "avx512_bf16" in text,
-        "system": f"{platform.system()} {platform.machine()}",
-    }
 
 
 def write_json(path: Path, results: Mapping[str, Any]) -> None:

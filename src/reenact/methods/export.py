@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from dataclasses import asdict
 from pathlib import Path
 
@@ -21,8 +22,10 @@ from onnx import helper, numpy_helper
 from torch import Tensor
 
 from reenact.core.errors import ReenactError
+from reenact.core.provenance import shared_graphs
 from reenact.data.pool import Pool
 from reenact.methods import METHODS, Trained, trained
+from reenact.methods.lineage import command_line, sources, write_lineage
 from reenact.nn.graphs import Graph
 from reenact.nn.keypoint_method import KeypointMethod
 from reenact.train.recipe import RENDER_PARTS, parts
@@ -81,10 +84,11 @@ def export(model: KeypointMethod, folder: Path, extra: dict, only: tuple[str, ..
         # An example of source_scale, driving_scale is whatever motion.onnx gave as scale.
         names = [name if name in known else name.split("_", 1)[1] for name in graph.inputs]
         inputs = tuple(known[name] for name in names)
-        if shared is not None and graph.file in SHAREABLE:
-            _share(graph, inputs, folder, shared)
-        elif not only or graph.file in only:
-            write_graph(graph, inputs, folder / graph.file)
+        if not only or graph.file in only:
+            if shared is not None and graph.file in SHAREABLE:
+                _share(graph, inputs, folder, shared)
+            else:
+                write_graph(graph, inputs, folder / graph.file)
         with torch.no_grad():
             found = graph.module(*inputs)
         known.update(zip(graph.outputs, found, strict=True))
@@ -165,6 +169,7 @@ def main() -> None:
         help="renew the graph that reads in OUT and leave those that draw; what was measured on it must then be measured anew",
     )
     parser.add_argument("--shared", type=Path, help="folder beside OUT for the graphs that are equal in methods that draw alike")
+    parser.add_argument("--licence", help="of the weights, for lineage.json; default: as that of the weights they come from")
     given = parser.parse_args()
     if given.shared is not None and given.shared.resolve().parent != given.out.resolve().parent:
         raise SystemExit(f"error: --shared {given.shared}: must lie beside {given.out}")
@@ -183,15 +188,20 @@ def main() -> None:
     except ReenactError as error:
         raise SystemExit(f"error: {error}") from None
     said = {"images_seen": seen, "expression_gain": given.expression_gain, **more}
+    kept = given.out if given.only_drawing or given.only_reading else None
+    come_from = sources(given.runs, given.drawing, kept)
     if given.only_drawing:
         before = json.loads((given.out / "config.json").read_text())
         seen = {**before["images_seen"], **seen}
         export(model, given.out, {**before, "images_seen": seen, **_drawn_as(model)}, DRAWING, given.shared)
     elif given.only_reading:
         before = json.loads((given.out / "config.json").read_text())
-        export(model, given.out, {**before, "images_seen": {**before["images_seen"], **seen}}, READING)
+        seen = {**before["images_seen"], **seen}
+        common = next((given.out / file for file in shared_graphs(given.out)), None)
+        export(model, given.out, {**before, "images_seen": seen}, READING, common and common.parent)
     else:
         export(model, given.out, said, shared=given.shared)
+    write_lineage(given.out, come_from, command_line(sys.argv[1:], "reenact.methods.export"), given.licence)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ OUT becomes a folder that --start and the exporter take.
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -52,7 +53,9 @@ def main() -> None:
             raise ReenactError(f"--share {given.share:g}: must be 0 to 1")
         tensors = blended(read_start(given.first), read_start(given.second), given.share, f"{given.of}." if given.of else "")
         given.out.mkdir(parents=True, exist_ok=True)
-        write_tensors(given.out / FILE, tensors, {"images": str(images_seen(given.second))})
+        parents = [f"{path.resolve().parent.name}/{path.name}" for path in (given.first, given.second)]
+        said = {"images": str(images_seen(given.second)), "parents": json.dumps([{"from": name} for name in parents])}
+        write_tensors(given.out / FILE, tensors, said | {"share": json.dumps(given.share), "of": json.dumps(given.of)})
     except ReenactError as error:
         raise SystemExit(f"error: {error}") from None
 

@@ -58,6 +58,17 @@ def read_tensors(path: Path, prefixes: Iterable[str] = ("",)) -> tuple[dict[str,
         raise ReenactError(f"{path} is no whole safetensors file ({error}): take another, or delete it") from error
 
 
+def read_about(path: Path) -> tuple[list[str], dict[str, str]]:
+    """The tensors' names and the metadata, nothing else being read. Raises ReenactError where it is no such file."""
+    try:
+        with open(path, "rb") as file:
+            header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+            about = header.pop("__metadata__", {})
+            return list(header), about
+    except (OSError, ValueError, TypeError, AttributeError, MemoryError, OverflowError) as error:
+        raise ReenactError(f"{path} is no whole safetensors file ({error}): take another, or delete it") from error
+
+
 def _read(file, start: int, entry: dict) -> Tensor:
     first, last = entry["data_offsets"]
     file.seek(start + first)

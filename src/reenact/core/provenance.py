@@ -1,0 +1,93 @@
+"""Where a result or a file of weights comes from: command, commit, weights, networks, hardware."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import subprocess
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from reenact.core.assets import ASSETS
+
+ABOUT_WEIGHTS = ("codec.json", "lineage.json", "calibration.json")
+"""beside weights, and no part of what they draw"""
+
+
+def provenance(command: list[str], weights: Mapping[str, str], networks: Iterable[str]) -> dict[str, Any]:
+    """What one needs to repeat a run. weights: method -> SHA-256; networks: names of assets that were used."""
+    return {
+        "command": " ".join(command),
+        "date": datetime.now(UTC).date().isoformat(),
+        "commit": commit(),
+        "weights_sha256": dict(weights),
+        "networks_sha256": {name: ASSETS[name].sha256 for name in networks},
+        "hardware": hardware(),
+        "versions": {name: metadata.version(name) for name in ("numpy", "openvino", "pillow", "av")},
+    }
+
+
+def commit() -> str | None:
+    """The commit of the source tree, with "+changes" where the package differs from it; None outside a repository."""
+    here = Path(__file__).resolve().parent.parent
+    try:
+        head = _git(here, "rev-parse", "HEAD")
+        return head + ("+changes" if _git(here, "status", "--porcelain", "--untracked-files=no", "--", ".") else "")
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    done = subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True, check=True, timeout=20)
+    return done.stdout.strip()
+
+
+def weights_digest(folder: Path) -> str:
+    """SHA-256 over the names and contents of a weights folder's files, by name, and of graphs that it shares with others; model
+    cards, the codec's profile and what is said of how the weights were made and measured are left out."""
+    folder, digest = Path(folder), hashlib.sha256()
+    for path in sorted(folder.iterdir()):
+        if path.suffix in (".json", ".onnx", ".bin", ".safetensors") and path.name not in ABOUT_WEIGHTS:
+            digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    for file in shared_graphs(folder):
+        digest.update(file.encode() + b"\0" + (folder / file).read_bytes())
+    return digest.hexdigest()
+
+
+def own_graphs(folder: Path) -> list[str]:
+    """Graphs in a weights folder itself, sorted."""
+    return sorted(path.name for path in folder.glob("*.onnx"))
+
+
+def graphs_digest(folder: Path, files: Iterable[str]) -> str:
+    """16 hex digits of these graphs' contents, in this order."""
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update((folder / file).read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def shared_graphs(folder: Path) -> list[str]:
+    """Graphs of a weights folder that lie outside it, as its config.json names them (../shared/draw.onnx), sorted."""
+    path = folder / "config.json"
+    config = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    files = [config.get("source", ""), *(file for file, _ in config.get("render", ()))]
+    return sorted(file for file in files if file and Path(file).name != file)
+
+
+def hardware() -> dict[str, Any]:
+    """Processor, cores that this process may use, whether it has bf16, operating system."""
+    text = Path("/proc/cpuinfo").read_text(encoding="utf-8") if Path("/proc/cpuinfo").exists() else ""
+    names = [line.split(":", 1)[1].strip() for line in text.splitlines() if line.startswith("model name")]
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return {
+        "processor": names[0] if names else platform.processor() or platform.machine(),
+        "cores": cores,
+        "bf16": "avx512_bf16" in text,
+        "system": f"{platform.system()} {platform.machine()}",
+    }
