@@ -10,11 +10,12 @@ import torch
 
 from reenact.core.errors import ReenactError
 from reenact.core.provenance import weights_digest
-from reenact.methods import checkpoint
+from reenact.methods import METHODS, checkpoint
 from reenact.methods.checkpoint import stored
 from reenact.methods.export import export
 from reenact.methods.lineage import command_line, source, sources, write_lineage
 from reenact.methods.mmfa import recipe as mmfa
+from reenact.runtime.onnx_method import weights_folder
 from reenact.train import start
 from reenact.train.blend import main as blend
 from reenact.train.start import kept_state, read_start
@@ -85,6 +86,16 @@ def test_a_blend_names_its_parents(runs: Path, monkeypatch: pytest.MonkeyPatch):
 def test_what_is_stored_as_fp16(shape: tuple[int, ...], halved: bool):
     assert (stored("a", torch.rand(shape)).dtype == torch.float16) == halved
     assert stored("count", torch.tensor(3)).dtype == torch.int64
+
+
+def test_the_clone_holds_the_state_of_what_ships():
+    """After another export: python -m reenact.methods.checkpoint (checkpoints/README.md)."""
+    if not start.CHECKPOINTS.exists():
+        pytest.skip("checkpoints lie in a clone alone")
+    state, whole = kept_state(weights_folder() / "mmfa")
+    assert whole and state.keys() == mmfa.build().state_dict().keys()
+    others = {name: kept_state(weights_folder() / name)[0] for name in METHODS if name != "mmfa"}
+    assert all("generator" in {part.split(".")[0] for part in held} for held in others.values()), "all draw with the same weights"
 
 
 @pytest.fixture(scope="module")
