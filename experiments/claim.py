@@ -26,9 +26,11 @@ from reenact.core.errors import ReenactError
 from reenact.core.provenance import provenance, weights_digest
 from reenact.core.types import Image
 from reenact.evaluate.codec import RATE, UNCODED, Coded
+from reenact.evaluate.figures import METRICS, measured
 from reenact.evaluate.protocols import Item, large_pose_items, self_items, synth_items
-from reenact.evaluate.readings import FaceReader, compare_motion, compare_truth
-from reenact.evaluate.results import METRICS, write_json
+from reenact.evaluate.readings import FaceReader
+from reenact.evaluate.registry import Frame
+from reenact.evaluate.results import write_json
 from reenact.evaluate.shots import frames
 from reenact.pipeline.calls import profile_of
 from reenact.runtime.onnx_method import OnnxMethod
@@ -77,10 +79,10 @@ def _add(kept: dict[str, list[float]], picture: Image, wanted: Any, reader: Face
     found = reader.read(picture)
     kept.setdefault("missing", []).append(float(found is None and wanted is not None))
     if found is not None and wanted is not None:
-        figures = {**compare_motion(found, wanted, size), **compare_truth(found, wanted, size)}
+        figures = measured(Frame(size, found=found, wanted=wanted, person=wanted))
         for key in FIGURES:
-            if figures.get(key) is not None:
-                kept.setdefault(key, []).append(float(figures[key]))  # type: ignore[arg-type]
+            if key in figures:
+                kept.setdefault(key, []).append(figures[key])
 
 
 def joined(items: Iterable[Figures]) -> dict[str, dict[str, dict[str, float]]]:
@@ -174,7 +176,7 @@ def main() -> None:
     about = provenance(
         [f"{command} --kbps {rates} --every {given.every}"], digests, ["face_landmarker.task", "fer_densenet121.onnx"]
     )
-    meaning = {key: METRICS[key][2] for key in FIGURES} | {"kbps": "kbit/s of a file at 25 frames/s, header left out"}
+    meaning = {key: METRICS[key].text for key in FIGURES} | {"kbps": "kbit/s of a file at 25 frames/s, header left out"}
     named = {name: method.name for name, method in methods.items()}
     write_json(given.out, {**about, **named, "meaning": meaning, "protocols": found})
     for name, row in found.items():

@@ -19,6 +19,7 @@ from reenact.evaluate.contact import WorstFrame, write_pictures
 from reenact.evaluate.contenders import Contender, contenders, load_methods, start_all
 from reenact.evaluate.control_table import control_table
 from reenact.evaluate.curves import write_curves
+from reenact.evaluate.figures import METRICS
 from reenact.evaluate.identity import ASSET as IDENTITY_ASSET
 from reenact.evaluate.identity import LABEL as IDENTITY_LABEL
 from reenact.evaluate.identity import IdentityNet
@@ -206,7 +207,7 @@ def _report(
     }
     if options.protocol == "control":
         return report
-    report["metrics"] = {key: f"{label}: {text}" for key, (label, _, text) in results.METRICS.items()}
+    report["metrics"] = {key: f"{one.label}: {one.text}" for key, one in METRICS.items()}
     clips = {name: {c: t.report() for c, t in outcome.tallies.items()} for name, outcome in zip(names, outcomes, strict=True)}
     return {**report, "clips": results.rows(clips)}
 

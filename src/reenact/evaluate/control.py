@@ -14,8 +14,10 @@ from jaxtyping import Float32
 
 from reenact.core.errors import ReenactError
 from reenact.core.types import Image, Method, Motion
+from reenact.evaluate.figures import measured
 from reenact.evaluate.floors import encode_crop
-from reenact.evaluate.readings import FaceReader, Reading, compare_identity
+from reenact.evaluate.readings import FaceReader, Reading
+from reenact.evaluate.registry import Frame
 from reenact.evaluate.runner import Outcome
 from reenact.evaluate.shots import PHOTOS, VIDEOS, Shot, find, frames, is_clip
 from reenact.evaluate.tally import Tally
@@ -92,7 +94,7 @@ def run_control(
     for name, method in methods.items():
         portrait = encode_crop(method, source)
         base = reader.read(method.render(portrait, portrait.motion))
-        tallies[f"{name}/{BASE}"] = _tally(base, {} if base is None else compare_identity(base, read))
+        tallies[f"{name}/{BASE}"] = _tally(base, {} if base is None else measured(Frame(size, found=base, portrait=read)))
         for request in requests:
             found = reader.read(method.render(portrait, request.apply(portrait.motion)))
             tallies[f"{name}/{request.name}"] = _tally(found, _moved(found, base, read, request, size))
@@ -138,7 +140,7 @@ def _moved(found: Reading | None, base: Reading | None, source: Reading, request
         "error": abs(arrived - request.amount),
         **leakage(moved, request.axis),
         "leak_expression": float(np.abs(found.blendshapes - base.blendshapes).mean()),
-        **compare_identity(found, source),
+        **measured(Frame(size, found=found, portrait=source)),
     }
 
 
@@ -151,7 +153,7 @@ def _expressed(
         "arrival": arrival(found.blendshapes - base.blendshapes, wanted.blendshapes - source.blendshapes),
         "aed_exp": float(np.abs(found.blendshapes - wanted.blendshapes).mean()),
         **leakage(_difference(found, base, size), None),
-        **compare_identity(found, source),
+        **measured(Frame(size, found=found, portrait=source)),
     }
 
 

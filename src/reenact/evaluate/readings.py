@@ -1,4 +1,4 @@
-"""What the networks read of a face, and how far two readings are apart."""
+"""What the networks read of a face."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import numpy as np
 from jaxtyping import Float32
 
 from reenact.core.types import Image
-from reenact.evaluate import expression, metrics
 from reenact.evaluate.identity import IdentityNet, IdentityNetwork
 from reenact.evaluate.memo import Memo
 from reenact.evaluate.networks import Emotion, Precision, face_box
@@ -93,36 +92,3 @@ class FaceReader:
             identity={net: network.embed(image, face.landmarks) for net, network in self._identity.items()},
             emotion=None,
         )
-
-
-def compare_motion(reading: Reading, wanted: Reading, side: int) -> dict[str, float | None]:
-    """Pose and expression of one frame against the truth's, or the driver's. side: of the picture, px."""
-    figures = {
-        "aed_exp": metrics.aed_exp(reading.blendshapes, wanted.blendshapes),
-        "ard": metrics.ard(reading.fit.head_pose, wanted.fit.head_pose),
-        "apd": metrics.apd(reading.pose(side), wanted.pose(side)),
-        "au_agreement": expression.au_agreement(reading.blendshapes, wanted.blendshapes),
-        "au_overlap": expression.au_overlap(reading.blendshapes, wanted.blendshapes),
-    }
-    if expression.eyes_open(wanted.blendshapes):
-        figures["gaze"] = expression.gaze_error(reading.head, wanted.head)
-    if reading.emotion is not None and wanted.emotion is not None:
-        figures["emotion"] = 1.0 - metrics.cosine(reading.emotion, wanted.emotion)
-        figures["emotion_l2"] = float(np.linalg.norm(reading.emotion - wanted.emotion))
-    return figures
-
-
-def compare_truth(reading: Reading, truth: Reading, side: int) -> dict[str, float]:
-    """What can be said only where the truth shows the same person."""
-    figures = {
-        "akd_mesh": metrics.akd_mesh(reading.landmarks, truth.landmarks, side),
-        "akd_68": metrics.akd_68(reading.landmarks, truth.landmarks, side),
-    }
-    for net, embedding in reading.identity.items():
-        figures[f"aed_id_{net}"] = metrics.aed_id(embedding, truth.identity[net])
-    return figures
-
-
-def compare_identity(reading: Reading, source: Reading) -> dict[str, float]:
-    """CSIM with the source, by each network."""
-    return {f"csim_{net}": metrics.cosine(found, source.identity[net]) for net, found in reading.identity.items()}

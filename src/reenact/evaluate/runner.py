@@ -18,13 +18,15 @@ from jaxtyping import Float32
 
 from reenact.core.errors import ReenactError
 from reenact.core.types import Image
-from reenact.evaluate import expression, metrics, steadiness
+from reenact.evaluate import expression, steadiness
 from reenact.evaluate.contact import WorstFrame, strip
+from reenact.evaluate.figures import measured
 from reenact.evaluate.floors import Driver, Starter
 from reenact.evaluate.identity import IdentityNet
 from reenact.evaluate.networks import Inception, Net, Perceptual, Precision
 from reenact.evaluate.protocols import Item
-from reenact.evaluate.readings import FaceReader, Reading, compare_identity, compare_motion, compare_truth
+from reenact.evaluate.readings import FaceReader, Reading
+from reenact.evaluate.registry import Frame
 from reenact.evaluate.shots import frames
 from reenact.evaluate.tally import Tally
 from reenact.faces.pose import fit_head
@@ -97,11 +99,10 @@ class ItemRun:
         driving_reading = reader.read(driving, heavy)
         wanted = driving_reading if truth is None or truth is driving else reader.read(truth, heavy)
         pictures = {name: drive(driving, driving_reading) for name, drive in self.drivers.items()}
-        figures = self._picture_figures(pictures, truth, heavy)
         readings = {name: reader.read(image, heavy) for name, image in pictures.items()}
-        for name, image in pictures.items():
-            figures[name].update(self._still_figures(image, readings[name], wanted))
-            self._count(name, readings[name], wanted, truth is not None, figures[name])
+        figures = self._figures(pictures, readings, wanted, truth, heavy)
+        for name, found in readings.items():
+            self._count(name, found, wanted, figures[name])
         if heavy and self._scorer.inception is not None:
             self._keep_features(pictures, driving if truth is None else truth)
         self._trace(index, {"": wanted, **readings})
@@ -133,45 +134,56 @@ class ItemRun:
             )
         return self.outcome
 
-    def _picture_figures(
-        self, pictures: Mapping[str, Image], truth: Image | None, heavy: bool
-    ) -> dict[str, dict[str, float | None]]:
-        figures: dict[str, dict[str, float | None]] = {name: {} for name in pictures}
-        if truth is None:
-            return figures
-        exact = truth.astype(np.float32) / 255.0
+    def _figures(
+        self,
+        pictures: Mapping[str, Image],
+        readings: Mapping[str, Reading | None],
+        wanted: Reading | None,
+        truth: Image | None,
+        heavy: bool,
+    ) -> dict[str, dict[str, float]]:
+        """Contender -> every figure that this frame can have."""
+        exact = None if truth is None else truth.astype(np.float32) / 255.0
+        lpips = self._lpips(pictures, truth, heavy)
+        out = {}
         for name, image in pictures.items():
-            picture = image.astype(np.float32) / 255.0
-            figures[name].update(l1=metrics.l1(picture, exact), psnr=metrics.psnr(picture, exact))
-            figures[name]["ssim"], figures[name]["ms_ssim"] = metrics.ssim_and_ms_ssim(picture, exact)
-        for net, network in self._scorer.lpips.items():
+            found = readings[name]
+            frame = Frame(
+                self._size,
+                picture=image.astype(np.float32) / 255.0,
+                truth=exact,
+                source=self._source_picture,
+                found=None if wanted is None else found,
+                wanted=wanted,
+                person=None if truth is None else wanted,
+                portrait=self._source_reading,
+                lpips=lpips[name],
+                meshes=tuple(one.landmarks for one in (self._source_reading, found, wanted) if one is not None),
+            )
+            out[name] = measured(frame)
+        return out
+
+    def _lpips(self, pictures: Mapping[str, Image], truth: Image | None, heavy: bool) -> dict[str, dict[str, float]]:
+        """Contender -> net -> distance, all contenders in one batch: the truth is looked at once."""
+        out: dict[str, dict[str, float]] = {name: {} for name in pictures}
+        for net, network in self._scorer.lpips.items() if truth is not None else ():
             if net != "vgg" or heavy:
                 for name, value in zip(pictures, network.distances(list(pictures.values()), truth), strict=True):
-                    figures[name][f"lpips_{net}"] = value
-        return figures
+                    out[name][net] = value
+        return out
 
-    def _still_figures(self, image: Image, found: Reading | None, wanted: Reading | None) -> dict[str, float | None]:
-        picture = image.astype(np.float32) / 255.0
-        meshes = [reading.landmarks for reading in (self._source_reading, found, wanted) if reading is not None]
-        mask = steadiness.background_mask(self._size, *meshes)
-        return {
-            "background": steadiness.background_change(picture, self._source_picture, mask),
-            "seam": steadiness.seam_change(picture, self._source_picture),
-        }
-
-    def _count(
-        self, name: str, found: Reading | None, wanted: Reading | None, same_person: bool, figures: dict[str, float | None]
-    ) -> None:
+    def _count(self, name: str, found: Reading | None, wanted: Reading | None, figures: Mapping[str, float]) -> None:
         tally = self.outcome.tallies[name]
         tally.frames += 1
         if wanted is not None:
             tally.target_faces += 1
             if found is not None:
                 tally.found_faces += 1
-                figures.update(self._face_figures(name, found, wanted, same_person))
+                self._keep_blink(name, found, wanted)
         tally.add(figures)
 
-    def _face_figures(self, name: str, found: Reading, wanted: Reading, same_person: bool) -> dict[str, float | None]:
+    def _keep_blink(self, name: str, found: Reading, wanted: Reading) -> None:
+        """What the clip's correlations are made of."""
         self._blinks[name].append(
             (
                 expression.blink(found.blendshapes),
@@ -180,12 +192,6 @@ class ItemRun:
                 expression.mouth_opening(wanted.landmarks),
             )
         )
-        figures = compare_motion(found, wanted, self._size)
-        if same_person:
-            figures.update(compare_truth(found, wanted, self._size))
-        if self._source_reading is not None:
-            figures.update(compare_identity(found, self._source_reading))
-        return figures
 
     def _trace(self, index: int, faces: Mapping[str, object]) -> None:
         """Jitter of the three last frames, if they are neighbours and all show a face."""
@@ -204,7 +210,7 @@ class ItemRun:
         for name, row in zip(("", *pictures), rows, strict=True):
             self.outcome.features.setdefault(name, []).append(row)
 
-    def _keep_series(self, figures: Mapping[str, Mapping[str, float | None]]) -> None:
+    def _keep_series(self, figures: Mapping[str, Mapping[str, float]]) -> None:
         for name, values in figures.items():
             for key in ("lpips_alex", "aed_exp", "ard"):
                 value = values.get(key)

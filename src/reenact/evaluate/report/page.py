@@ -9,7 +9,7 @@ import math
 from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from PIL import Image as PILImage
 
@@ -18,21 +18,15 @@ from reenact.core.files import explained, replaced
 from reenact.evaluate.codec_curve import read_codec
 from reenact.evaluate.control_table import CONTROL_COLUMNS
 from reenact.evaluate.curves import line_chart
+from reenact.evaluate.figures import METRICS
+from reenact.evaluate.registry import Table
 from reenact.evaluate.report.codec import codec_section
 from reenact.evaluate.report.others import other_section
 from reenact.evaluate.report.published import PUBLISHED
-from reenact.evaluate.results import LOWER_IS_BETTER, METRICS
 from reenact.media.image import read_image
 from reenact.methods import METHODS, Claim, about
 
 FLOORS = ("still", "mesh_warp")
-FREE_FOR_FLOORS = frozenset({"csim_sface", "csim_arcface", "background", "seam", "jitter_ratio", "detection_rate"})
-"""figures in which standing still wins by construction: no method is marked for losing to a floor in them"""
-MOTION = frozenset(
-    "akd_mesh akd_68 ard apd aed_exp au_agreement au_overlap gaze blink_correlation mouth_correlation emotion emotion_l2 "
-    "jitter_ratio".split()
-)
-"""figures of the second table"""
 PICTURE_WIDTH = 1100
 
 STYLE = """
@@ -105,12 +99,13 @@ def gain(value: float, base: float) -> float:
 
 
 def best(figures: Mapping[str, float], key: str) -> str | None:
-    """Whose figure of this key is best; None without figures. Jitter is best where it is nearest to the truth's."""
+    """Whose figure of this key is best; None without figures."""
     if not figures:
         return None
-    if key == "jitter_ratio":
+    better = METRICS[key].better
+    if better == "one":
         return min(figures, key=lambda name: abs(math.log(max(figures[name], 1e-6))))
-    return (min if key in LOWER_IS_BETTER else max)(figures, key=figures.__getitem__)
+    return (min if better == "lower" else max)(figures, key=figures.__getitem__)
 
 
 def _head(count: int) -> str:
@@ -132,15 +127,15 @@ def _section(path: Path, report: Mapping[str, Any]) -> str:
 def _table(mean: Mapping[str, Mapping[str, Any]]) -> str:
     """Two tables that fit a page: the picture and who it is; motion and expression."""
     keys = [key for key in METRICS if any(figures.get(key) is not None for figures in mean.values())]
-    groups = [[key for key in keys if key not in MOTION], [key for key in keys if key in MOTION]]
-    meaning = "".join(f"<li><b>{escape(METRICS[key][0])}</b>: {escape(METRICS[key][2])}</li>" for key in keys)
+    groups = [[key for key in keys if METRICS[key].table == table] for table in get_args(Table)]
+    meaning = "".join(f"<li><b>{escape(METRICS[key].label)}</b>: {escape(METRICS[key].text)}</li>" for key in keys)
     tables = "\n".join(_group(mean, group, number == 0) for number, group in enumerate(groups) if group)
     return f"{tables}<details><summary>what the columns mean</summary><ul>{meaning}</ul></details>"
 
 
 def _group(mean: Mapping[str, Mapping[str, Any]], keys: Sequence[str], counted: bool) -> str:
     """One table. counted: with the numbers of frames."""
-    header = "".join(f'<th title="{escape(METRICS[key][2])}">{escape(METRICS[key][0])}</th>' for key in keys)
+    header = "".join(f'<th title="{escape(METRICS[key].text)}">{escape(METRICS[key].label)}</th>' for key in keys)
     lines = [f"<tr><th></th>{header}{'<th>frames</th><th>FID frames</th>' if counted else ''}</tr>"]
     winners = {key: best({n: f[key] for n, f in mean.items() if n not in FLOORS and f.get(key) is not None}, key) for key in keys}
     for name, figures in mean.items():
@@ -157,10 +152,10 @@ def _cell(name: str, key: str, mean: Mapping[str, Mapping[str, Any]], winner: st
         return "<td>-</td>"
     classes = ["best"] if name == winner else []
     floors = {floor: mean[floor][key] for floor in FLOORS if floor in mean and mean[floor].get(key) is not None}
-    if name not in FLOORS and floors and key not in FREE_FOR_FLOORS and best({**floors, name: value}, key) != name:
+    if name not in FLOORS and floors and not METRICS[key].floors_win and best({**floors, name: value}, key) != name:
         classes.append("under")
     style = f' class="{" ".join(classes)}"' if classes else ""
-    return f"<td{style}>{format(value, METRICS[key][1])}</td>"
+    return f"<td{style}>{format(value, METRICS[key].form)}</td>"
 
 
 def _clip_chart(report: Mapping[str, Any]) -> str:
@@ -179,8 +174,8 @@ def _clip_chart(report: Mapping[str, Any]) -> str:
     lines = {name: [(float(i), values.get(clip)) for i, clip in enumerate(order)] for name, values in table.items()}
     if all(y is None for line in lines.values() for _, y in line):
         return ""
-    title = f"{METRICS[key][0]} clip by clip, sorted by {list(table)[-1]}"
-    return line_chart(title, lines, "clip", METRICS[key][0])
+    title = f"{METRICS[key].label} clip by clip, sorted by {list(table)[-1]}"
+    return line_chart(title, lines, "clip", METRICS[key].label)
 
 
 def _control(mean: Mapping[str, Mapping[str, Any]]) -> str:
@@ -246,7 +241,7 @@ def _claim_row(method: str, claim: Claim, reports: Sequence[Mapping[str, Any]], 
         for key in claim.figures:
             value, base = mean[method].get(key), mean[baseline].get(key)
             if value is not None and base:
-                found.append(f"{METRICS[key][0]} {gain(value, base):+.1f} %")
+                found.append(f"{METRICS[key].label} {gain(value, base):+.1f} %")
     claimed = "-" if claim.percent is None else f"{claim.percent:+g} %"
     ours = "; ".join(found) or f"not measured: no {claim.protocol} results with both {method} and {baseline}"
     cells = (method, about(method).paper, claim.text, claimed, ours)
