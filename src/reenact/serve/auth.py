@@ -1,7 +1,8 @@
 """Who may ask: Host, Origin and token of every request, and the headers of every answer. Plain ASGI, around all routes.
 
 Host is checked against DNS rebinding (a page elsewhere whose name is made to point here), Origin against pages elsewhere that
-call us from the user's own browser, the token against other users of this computer. What is not listed as open needs a token.
+call us from the user's own browser (http or https: a proxy before us may add that), the token against other users of this
+computer. What is not listed as open needs a token.
 """
 
 from __future__ import annotations
@@ -62,7 +63,7 @@ class Guard:
         if len(hosts) != 1 or _name(hosts[0]) not in self._settings.hosts:
             return 403, "this name is not served here: use the address that reenact serve printed, or --allow-host NAME"
         origins = _values(headers, b"origin")
-        if origins and origins != [f"{'https' if scope['scheme'] in ('https', 'wss') else 'http'}://{hosts[0]}".lower()]:
+        if origins and (len(origins) > 1 or origins[0] not in (f"http://{hosts[0]}", f"https://{hosts[0]}")):
             return 403, "another site's page asked: open the address that reenact serve printed"
         if _is_open(scope["path"]) or self._settings.token is None:
             return None

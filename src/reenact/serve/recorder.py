@@ -11,6 +11,7 @@ from pathlib import Path
 from reenact.core.errors import ReenactError
 from reenact.core.types import Image
 from reenact.media.video import VideoWriter
+from reenact.provenance.output import MarkedOutput
 
 RATE = Fraction(25)
 ROOM = 64_000_000
@@ -23,7 +24,7 @@ class Recorder:
     def __init__(self, path: Path, minutes: float) -> None:
         """Raises ReenactError where the file cannot be made. minutes: at most."""
         self._path, self._limit = path, int(minutes * 60 * RATE)
-        self._writer = VideoWriter(path, RATE)
+        self._writer = MarkedOutput(path).film(RATE)
         self._picture: Image | None = None
         self._stop, self._lock = threading.Event(), threading.Lock()
         self.frames = 0

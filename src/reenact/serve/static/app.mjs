@@ -14,6 +14,7 @@ import { LiveSocket } from "./socket.mjs";
 
 const SLOW = 8; // frames a second
 const SLOW_AFTER = 5000; // ms
+const SEEING = 4; // frames a second, below which "no face" may only mean "no frame"
 const STAGES = { wait: "waiting", track: "finding the face", read: "reading it", draw: "drawing" };
 const DRIVES = ["camera", "video", "sliders", "phone"];
 
@@ -82,7 +83,7 @@ function told(state) {
   bars(state.stages);
   phone.told(state.trouble);
   const face = $("face");
-  const unseen = (drivenBySight || driven === "phone") && !state.paused && (state.face === "lost" || state.face === "home") && state.frames > 0;
+  const unseen = (drivenBySight || driven === "phone") && !state.paused && (state.face === "lost" || state.face === "home") && state.rate > SEEING;
   lostFor = unseen ? lostFor + 1 : 0;
   const lost = lostFor > 2;
   face.hidden = !(lost || (drivenBySight && state.paused && source.running && painter.count));

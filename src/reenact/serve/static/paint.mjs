@@ -17,6 +17,7 @@ export class Painter {
     this.waiting = null;
     this.busy = false;
     this.count = 0;
+    this.answered = NONE;
     /** @type {Sample[]} */
     this.samples = [];
   }
@@ -46,7 +47,8 @@ export class Painter {
         this.painted(this.count === 0);
         this.count += 1;
       }
-      if (number !== NONE) this.measure(captured, stages.reduce((a, b) => a + b, 0));
+      if (number !== NONE && number !== this.answered) this.measure(captured, stages.reduce((a, b) => a + b, 0));
+      this.answered = number; // a slider draws again for a frame that has been answered
     }
     this.busy = false;
   }
