@@ -23,6 +23,8 @@ Consent = Literal["self", "permission", "nobody"]
 """who is seen: the user, somebody who gave permission, or nobody real"""
 HELD_MAX = 8
 KEEP_SECONDS = 600.0
+LANDMARKER_SECONDS = 20.0
+"""ours: without a portrait for so long, the networks that find faces are let go: 60 MB"""
 SEEN_SIDE = 640
 """px: the picture of a portrait that is given back to the page"""
 HEAD_MIN = 48
@@ -75,6 +77,7 @@ class Portraits:
         """size: side of the method's crops, px."""
         self._size, self._threads, self._clock = size, threads, clock
         self._landmarker: Landmarker | None = None
+        self._read = 0.0
         self._lock, self._reading = threading.Lock(), threading.Lock()
         self._held: dict[str, Sent] = {}
         self._used: dict[str, float] = {}
@@ -88,6 +91,7 @@ class Portraits:
         with self._reading:
             self._landmarker = self._landmarker or Landmarker(self._threads)
             faces = self._landmarker.detect(photo)
+            self._read = self._clock()
         sent = self._sent(photo, faces, face)
         sent = replace(sent, consent=consent)  # type: ignore[arg-type]
         with self._lock:
@@ -113,7 +117,11 @@ class Portraits:
             return self._held.pop(id, None) is not None
 
     def tidy(self) -> None:
-        """Lets go of what has not been used for `KEEP_SECONDS`."""
+        """Lets go of what has not been used for `KEEP_SECONDS`, and of the networks."""
+        unused = self._landmarker is not None and self._clock() - self._read > LANDMARKER_SECONDS
+        if unused and self._reading.acquire(blocking=False):
+            self._landmarker = None
+            self._reading.release()
         with self._lock:
             self._let_go()
 
