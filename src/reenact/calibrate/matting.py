@@ -30,8 +30,10 @@ from reenact.geometry.grid import sample
 from reenact.methods.export import write_graph
 from reenact.nn.backdrop import VIEW, Behind, PersonNet, StillBackdrop, free, only_near
 from reenact.nn.blocks import pool as shrink
+from reenact.nn.enlarge import Enlarge
 from reenact.nn.graphs import Graph
-from reenact.runtime.backdrop import FIND, FOUND, GRID, HELD, POSE, STILL, STILL_FRAME
+from reenact.runtime.backdrop import FIND, FOUND, GRID, HELD, POSE, STILL, STILL_FRAME, STILL_SHARE
+from reenact.runtime.detail import ENLARGE, LARGE
 
 TEACHER = "modnet.onnx"
 TEACHER_SIDE = 512
@@ -134,15 +136,24 @@ def figures(network: PersonNet, pictures: Tensor, mattes: Tensor) -> dict[str, f
 
 
 def write(network: Behind, folder: Path) -> None:
-    """person.onnx, run once a portrait, and still.onnx, run each frame."""
+    """person.onnx, run once a portrait, and what `write_steps` writes."""
     folder.mkdir(parents=True, exist_ok=True)
-    image, grid = torch.rand(1, 3, SIDE, SIDE), torch.rand(1, SIDE, SIDE, 2)
+    image = torch.rand(1, 3, SIDE, SIDE)
     pose = torch.zeros(1, 3), torch.ones(1, 1), torch.zeros(1, 2)
     find = Graph(FIND, "source", "fast", Find(network), ("image", *POSE), FOUND)
     write_graph(find, (image, *pose), folder / find.file)
+    write_steps(folder)
+
+
+def write_steps(folder: Path) -> None:
+    """still.onnx, run each frame, and enlarge.onnx, run where heads are drawn larger than 256 px. Nothing in them is learned."""
+    image, grid, share = torch.rand(1, 3, SIDE, SIDE), torch.rand(1, SIDE, SIDE, 2), torch.rand(1, 1, SIDE, SIDE)
     names = ("frame", "image", *HELD, GRID)
-    still = Graph(STILL, "render", "exact", StillBackdrop(), names, (STILL_FRAME,))
-    write_graph(still, (image, image, image[:, :1], image[:, :1], grid), folder / still.file)
+    still = Graph(STILL, "render", "exact", StillBackdrop(), names, (STILL_FRAME, STILL_SHARE))
+    write_graph(still, (image, image, share, share, grid), folder / still.file)
+    enlarge = Graph(ENLARGE, "render", "exact", Enlarge(), ("frame", GRID, "moved", "stayed", "detail"), (LARGE,))
+    free = {"detail": {2: "side", 3: "side"}, LARGE: {1: "side", 2: "side"}}
+    write_graph(enlarge, (image, grid, share, share, torch.rand(1, 3, 2 * SIDE, 2 * SIDE)), folder / enlarge.file, free)
 
 
 def main() -> None:

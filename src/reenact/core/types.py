@@ -71,6 +71,8 @@ class Portrait:
     """where the crop lies in the photo; None if the caller gave a crop"""
     photo: Image | None = None
     """the whole photo; None if the caller gave a crop"""
+    large: Image | None = None
+    """the crop at the side that frames are drawn at, where that is more than the method's own"""
 
 
 @runtime_checkable

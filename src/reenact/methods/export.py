@@ -115,9 +115,11 @@ def _weights(path: Path) -> list[bytes]:
     return sorted(tensor.raw_data for tensor in onnx.load(path).graph.initializer)
 
 
-def write_graph(graph: Graph, inputs: tuple[Tensor, ...], path: Path) -> None:
-    """One graph, checked, its weights as fp16."""
-    names = {"input_names": list(graph.inputs), "output_names": list(graph.outputs)}
+def write_graph(
+    graph: Graph, inputs: tuple[Tensor, ...], path: Path, free: dict[str, dict[int, str]] | None = None
+) -> None:
+    """One graph, checked, its weights as fp16. free: the axes of inputs and outputs that may have any length, by name."""
+    names = {"input_names": list(graph.inputs), "output_names": list(graph.outputs), "dynamic_axes": free}
     torch.onnx.export(graph.module.eval(), inputs, str(path), **names, opset_version=OPSET, dynamo=False)
     model = onnx.load(path)
     _halve(model, graph.whole)

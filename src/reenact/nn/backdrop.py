@@ -137,10 +137,11 @@ class StillBackdrop(nn.Module):
         person: Mask,
         free: Mask,
         grid: Float[Tensor, "batch side side 2"],
-    ) -> Float[Tensor, "batch 3 side side"]:
-        """image: the portrait; person: `PersonNet` of it; free: `free(person)`; grid: where the frame was looked up."""
+    ) -> tuple[Float[Tensor, "batch 3 side side"], Mask]:
+        """The frame, and how much of each pixel is the portrait's own. image: the portrait; person: `PersonNet` of it; free:
+        `free(person)`; grid: where the frame was looked up."""
         still = free * (1 - _grown(sample(person, grid), MOVED_RIM))
-        return frame + still * (image - frame)
+        return frame + still * (image - frame), still
 
 
 def sure(person: Mask) -> Mask:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from reenact.core.errors import ReenactError
-from reenact.runtime.graph import Graph, Speed
+from reenact.runtime.graph import Opener
 
 Background = Literal["still", "moved"]
 """still: the portrait's own backdrop, unmoved; moved: as the method draws it"""
@@ -18,11 +18,12 @@ BACKGROUNDS: tuple[Background, ...] = ("still", "moved")
 FIND, STILL = "person.onnx", "still.onnx"
 FOUND = ("person", "free", "plate")
 """what a portrait holds of it: the person, where nobody is, and the backdrop whole, [1, 1 or 3, size, size] in [0, 1]"""
+PLATE = FOUND[2]
 POSE = ("head_pose", "scale", "translation")
 """of the portrait: the plate goes no farther than what a head can have hidden"""
 HELD = FOUND[:2]
 """what holding it still takes"""
-STILL_FRAME = "still_frame"
+STILL_FRAME, STILL_SHARE = "still_frame", "still_share"
 GRID = "grid"
 """the output of a method's render graphs that says where each pixel was taken from; a method without one moves its backdrop"""
 
@@ -36,7 +37,7 @@ def check_background(name: str) -> None:
 class Backdrop:
     """Finds the person of a portrait, and puts the backdrop back behind each frame. Not thread-safe."""
 
-    def __init__(self, folder: Path, open_graph: Callable[[Path, Speed], Graph]) -> None:
+    def __init__(self, folder: Path, open_graph: Opener) -> None:
         self._find = open_graph(folder / FIND, "fast")
         self._still = open_graph(folder / STILL, "exact")
 
@@ -52,5 +53,7 @@ class Backdrop:
 
     def put(
         self, frame: Float32[np.ndarray, "1 3 size size"], grid: Float32[np.ndarray, "1 size size 2"]
-    ) -> Float32[np.ndarray, "1 3 size size"]:
-        return self._still.run({"frame": frame, "grid": grid})[STILL_FRAME]
+    ) -> tuple[Float32[np.ndarray, "1 3 size size"], Float32[np.ndarray, "1 1 size size"]]:
+        """The frame with the backdrop behind it, and how much of each pixel that is, 0..1."""
+        found = self._still.run({"frame": frame, "grid": grid})
+        return found[STILL_FRAME], found[STILL_SHARE]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal, Protocol
@@ -18,6 +18,7 @@ BF16_GAIN = 1.2
 """ours: bf16 must be this much faster to be worth its rounding"""
 Speed = Literal["fast", "exact"]
 """exact: fp32 always, for what decides where pixels lie; fast: bf16 where that pays"""
+Shapes = Mapping[str, Sequence[int]]
 DEVICES = ("auto", "cpu", "cuda", "openvino")
 
 
@@ -39,13 +40,17 @@ class Graph(Protocol):
 class OpenVinoGraph:
     """A graph on the CPU with OpenVINO, in fp32 or bf16. Not thread-safe: one for each thread."""
 
-    def __init__(self, path: Path, precision: str, threads: int = 0) -> None:
-        """precision: 'f32' or 'bf16'; threads: 0 leaves it to OpenVINO."""
+    def __init__(self, path: Path, precision: str, threads: int = 0, shapes: Shapes | None = None) -> None:
+        """precision: 'f32' or 'bf16'; threads: 0 leaves it to OpenVINO; shapes: of inputs that the file leaves open."""
         import openvino
 
         # Not CPU_DENORMALS_OPTIMIZATION: it flushes denormals in the caller's thread too, and changes the user's own sums.
         self._tensor = openvino.Tensor
-        compiled = openvino.Core().compile_model(str(path), "CPU", cpu_options(threads, precision))
+        core = openvino.Core()
+        model = core.read_model(str(path))
+        if shapes:
+            model.reshape({name: list(shape) for name, shape in shapes.items()})
+        compiled = core.compile_model(model, "CPU", cpu_options(threads, precision))
         self._request = compiled.create_infer_request()
         # A port may bear an internal name besides the exported one, so all of a port's names count.
         self.inputs = tuple(name for port in compiled.inputs for name in port.get_names())
@@ -115,7 +120,13 @@ class OrtGraph:
 _NO_CUDA = "device cuda cannot be used ({}): pip install onnxruntime-gpu on a machine with a GPU, or use --device auto"
 
 
-def opener(device: str, threads: int = 0) -> Callable[[Path, Speed], Graph]:
+class Opener(Protocol):
+    """Compiles one file for the chosen device."""
+
+    def __call__(self, path: Path, speed: Speed, shapes: Shapes | None = None) -> Graph: ...
+
+
+def opener(device: str, threads: int = 0) -> Opener:
     """What opens a graph file on `device`, one of `DEVICES`.
 
     auto and openvino: OpenVINO, bf16 where this CPU is faster in it; cpu: OpenVINO, fp32; cuda: ONNX Runtime. Raises ReenactError
@@ -127,9 +138,9 @@ def opener(device: str, threads: int = 0) -> Callable[[Path, Speed], Graph]:
         raise ReenactError(f"threads must be 0 (automatic) to 1024, not {threads}")
     if device == "cuda":
         _onnxruntime_with_cuda()
-        return lambda path, _: OrtGraph(path, threads)
+        return lambda path, speed, shapes=None: OrtGraph(path, threads)
     fast = "f32" if device == "cpu" else fast_precision()
-    return lambda path, speed: OpenVinoGraph(path, fast if speed == "fast" else "f32", threads)
+    return lambda path, speed, shapes=None: OpenVinoGraph(path, fast if speed == "fast" else "f32", threads, shapes)
 
 
 @lru_cache(maxsize=1)

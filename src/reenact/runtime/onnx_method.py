@@ -27,7 +27,8 @@ from reenact.core.errors import ReenactError
 from reenact.core.types import Image, Motion, Placement, Portrait
 from reenact.faces.crop import cut, head_crop
 from reenact.faces.landmarker import Landmarker
-from reenact.runtime.backdrop import FOUND, GRID, HELD, Backdrop, Background, check_background
+from reenact.runtime.backdrop import FOUND, GRID, HELD, PLATE, Backdrop, Background, check_background
+from reenact.runtime.detail import Enlarger, HeadSize, head_side
 from reenact.runtime.graph import Chain, opener
 
 SHARED = "shared"
@@ -56,6 +57,8 @@ class OnnxMethod:
         self._found = tuple(name for name in FOUND if name in wanted or name in self._render.inputs)
         self._backdrop = Backdrop(weights_folder() / "person", open_graph) if self._found else None
         self._still = background == "still"
+        self._enlarger: Enlarger | None = None
+        self._open_graph = open_graph
         self._held: Portrait | None = None
         self._landmarker: Landmarker | None = None
 
@@ -82,13 +85,19 @@ class OnnxMethod:
             self._landmarker = Landmarker(self.threads)
         return self._landmarker
 
-    def encode_source(self, image: Image, *, cropped: bool = False, face: int = 1) -> Portrait:
+    def encode_source(
+        self, image: Image, *, cropped: bool = False, face: int = 1, head_size: HeadSize | None = None
+    ) -> Portrait:
         """A photo -> the portrait of its `face`-th largest face (from 1). With cropped=True: a ready size x size crop.
 
-        Raises ReenactError when the photo has no (such) face or the crop has another size.
+        head_size: side of the frames that will be drawn of it, with the photo's own detail (runtime/detail.py); None: `size`. A
+        ready crop may then be larger than `size`.
+        Raises ReenactError when the photo has no (such) face or the crop or head_size is of a wrong size.
         """
         if cropped:
-            return self._encode(image)
+            placed = Placement(image.shape[1] / 2, image.shape[0] / 2, image.shape[0])
+            small = image if head_size is None or image.shape[0] == self.size else cut(image, placed, self.size)
+            return self._enlarged(self._encode(small), image, placed, head_size)
         placement = self._find(image, face)
         if placement.side < SMALL_HEAD * self.size:
             warnings.warn(
@@ -96,25 +105,43 @@ class OnnxMethod:
                 f" will be soft: a photo with {self.size} or more is better",
                 stacklevel=2,
             )
-        return replace(self._encode(cut(image, placement, self.size)), placement=placement, photo=image)
+        portrait = replace(self._encode(cut(image, placement, self.size)), placement=placement, photo=image)
+        return self._enlarged(portrait, image, placement, head_size)
+
+    def _enlarged(self, portrait: Portrait, image: Image, placement: Placement, wanted: HeadSize | None) -> Portrait:
+        if wanted is None or (side := head_side(wanted, placement.side, self.size)) == self.size:
+            return portrait
+        return replace(portrait, large=cut(image, placement, side))
 
     def encode_motion(self, frame: Image) -> Motion:
         """A size x size crop -> its motion."""
         return _motion(self._motion.run({"image": self._tensor(frame)}))
 
     def render(self, portrait: Portrait, motion: Motion) -> Image:
-        """The portrait's person, moved: size x size. The portrait is bound once; a frame brings only its motion."""
+        """The portrait's person, moved: size x size, or as large as the portrait. The portrait is bound once; a frame brings only
+        its motion."""
         if self._held is not portrait:
             self._render.hold({**portrait.tensors, **_prefixed("source", portrait.motion)})
             if (backdrop := self._behind(portrait)) is not None:
                 backdrop.hold(portrait.tensors)
+            if portrait.large is not None:
+                enlarger = self._enlarging(portrait.large)
+                enlarger.hold(portrait.tensors["image"], portrait.large, portrait.tensors.get(PLATE))
             self._held = portrait
         drawn = self._render.run(_prefixed("driving", motion))
-        frame = drawn["frame"]
+        frame, still = drawn["frame"], None
         if (backdrop := self._behind(portrait)) is not None and GRID in drawn:
-            frame = backdrop.put(frame, drawn[GRID])
+            frame, still = backdrop.put(frame, drawn[GRID])
+        if portrait.large is not None:
+            return self._enlarging(portrait.large).put(frame, drawn, still)
         frame = frame[0]
         return np.ascontiguousarray((frame.clip(0.0, 1.0) * 255.0 + 0.5).astype(np.uint8).transpose(1, 2, 0))
+
+    def _enlarging(self, large: Image) -> Enlarger:
+        """What draws as large as this, compiled once for each side."""
+        if self._enlarger is None or self._enlarger.side != large.shape[0]:
+            self._enlarger = Enlarger(weights_folder() / "person", large.shape[0], self._open_graph)
+        return self._enlarger
 
     def _behind(self, portrait: Portrait) -> Backdrop | None:
         """What holds this portrait's backdrop; None where it moves, or the portrait was encoded without."""
