@@ -19,6 +19,7 @@ from reenact import __version__
 from reenact.core.errors import ReenactError
 from reenact.media.clock import exact_number, exact_rate
 from reenact.pipeline.animate import Progress
+from reenact.runtime.detail import LARGEST, HeadSize, head_side
 
 DEBUG: ContextVar[bool] = ContextVar("debug", default=False)
 """whether errors come with their traceback"""
@@ -45,6 +46,9 @@ Device = Annotated[
 ]
 BackgroundName = Annotated[
     str, typer.Option(help="still (the portrait's own backdrop stays where it is) or moved (all of it as the method draws it)")
+]
+HeadSide = Annotated[
+    str, typer.Option("--size", help="side of the drawn head in pixels: photo (as in the photo, at most 1024), or 256 to 1024")
 ]
 Threads = Annotated[int, typer.Option(help="CPU threads; 0 is automatic")]
 
@@ -83,6 +87,15 @@ def example(name: str, option: str) -> Path:
 def counted(number: int, thing: str) -> str:
     """1 frame, 2 frames."""
     return f"{number} {thing}{'' if number == 1 else 's'}"
+
+
+def head_size(text: str) -> HeadSize:
+    """What --size says. Raises ReenactError."""
+    if text == "photo":
+        return "photo"
+    if not text.isascii() or not text.isdigit():
+        raise ReenactError(f"--size {text}: give photo, or an even number from 256 to {LARGEST}")
+    return head_side(int(text[:9]), 0, 256)
 
 
 def say(text: str) -> None:

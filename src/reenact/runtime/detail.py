@@ -8,6 +8,8 @@ from typing import Literal
 
 import numpy as np
 from jaxtyping import Float32, UInt8
+from PIL import Image as PILImage
+from PIL import ImageFilter
 
 from reenact.core.errors import ReenactError
 from reenact.core.types import Image
@@ -24,6 +26,8 @@ KEEP, UNCOVERED = "keep", "uncovered"
 hides; in [0, 1]"""
 SAME = 8.0
 """ours: where the inpainted background differs from the portrait by 1/8 of the range or more it takes none of its detail"""
+CLEAR = 9
+"""ours: nor within half of this, px at 256, of where it does: there lies the outline of the person who stood before it"""
 Share = Float32[np.ndarray, "1 1 size size"]
 
 
@@ -56,7 +60,7 @@ class Enlarger:
         plain = self._graph.run({"frame": image, "grid": grid, "moved": none, "stayed": none})[LARGE][0]
         detail = (large.astype(np.float32) - plain) / np.float32(255)
         self._graph.hold({"detail": np.ascontiguousarray(detail.transpose(2, 0, 1)[None])})
-        self._same = None if plate is None else (1 - SAME * np.abs(plate - image).max(1, keepdims=True)).clip(0, 1)
+        self._same = None if plate is None else _same(image, plate)
 
     def put(
         self, frame: Float32[np.ndarray, "1 3 size size"], drawn: Mapping[str, np.ndarray], still: Share | None
@@ -72,3 +76,10 @@ class Enlarger:
         if self._same is not None:
             stayed = stayed + moves * uncovered * self._same
         return np.array(self._graph.run({"frame": frame, "grid": grid, "moved": moved, "stayed": stayed})[LARGE][0])
+
+
+def _same(image: np.ndarray, plate: np.ndarray) -> Share:
+    """Where the inpainted background is the portrait itself, clear of the person's outline: its edge is detail, too."""
+    alike = (1 - SAME * np.abs(plate - image)[0].max(0)).clip(0, 1)
+    clear = PILImage.fromarray((alike * 255).astype(np.uint8)).filter(ImageFilter.MinFilter(CLEAR))
+    return (np.asarray(clear, np.float32) / 255)[None, None]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from reenact.runtime.backdrop import Background
+from reenact.runtime.detail import HeadSize
 from reenact.runtime.onnx_method import OnnxMethod, load
 
 
@@ -20,10 +21,12 @@ class Engine:
     """CPU threads; 0 is automatic"""
     background: Background = "still"
     """backdrop.py"""
+    head_size: HeadSize = "photo"
+    """side of the head's square in what is drawn, px (detail.py)"""
 
     def load(self) -> OnnxMethod:
-        """Raises ReenactError for a method, device or background that is none."""
-        return load(self.method, self.device, self.threads, self.background)
+        """Raises ReenactError for a method, device, background or size that is none."""
+        return load(self.method, self.device, self.threads, self.background, self.head_size)
 
 
 ENGINE = Engine()

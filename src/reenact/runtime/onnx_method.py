@@ -40,15 +40,25 @@ SMALL_HEAD = 0.5
 class OnnxMethod:
     """A method from its weights folder. Implements `core.types.Method`. Not thread-safe: one for each thread."""
 
-    def __init__(self, folder: Path, device: str = "auto", threads: int = 0, background: Background = "moved") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        device: str = "auto",
+        threads: int = 0,
+        background: Background = "moved",
+        head_size: HeadSize | None = None,
+    ) -> None:
         """device: auto, cpu, cuda or openvino; threads: 0 is automatic; background: runtime/backdrop.py, `moved` being the
-        method by itself. Raises ReenactError: folder, device or background bad."""
+        method by itself; head_size: what `encode_source` takes where it is told nothing else. Raises ReenactError: folder,
+        device, background or head_size bad."""
         check_background(background)
         self.folder = folder = Path(folder)
         self.config = _config(folder)
         self.name: str = self.config["method"]
         self.size: int = self.config["size"]
         self.device, self.threads = device, threads
+        self.head_size: HeadSize = self.size if head_size is None else head_size
+        head_side(self.head_size, self.size, self.size)
         open_graph = opener(device, threads)
         self._source = open_graph(folder / self.config["source"], "fast")
         self._motion = open_graph(folder / "motion.onnx", self.config["motion"])
@@ -90,14 +100,15 @@ class OnnxMethod:
     ) -> Portrait:
         """A photo -> the portrait of its `face`-th largest face (from 1). With cropped=True: a ready size x size crop.
 
-        head_size: side of the frames that will be drawn of it, with the photo's own detail (runtime/detail.py); None: `size`. A
-        ready crop may then be larger than `size`.
+        head_size: side of the frames that will be drawn of it, with the photo's own detail (runtime/detail.py); None: as the
+        method was loaded. Where it is more than `size` a ready crop may be, too.
         Raises ReenactError when the photo has no (such) face or the crop or head_size is of a wrong size.
         """
+        wanted = self.head_size if head_size is None else head_size
         if cropped:
             placed = Placement(image.shape[1] / 2, image.shape[0] / 2, image.shape[0])
-            small = image if head_size is None or image.shape[0] == self.size else cut(image, placed, self.size)
-            return self._enlarged(self._encode(small), image, placed, head_size)
+            small = image if wanted == self.size or image.shape[0] == self.size else cut(image, placed, self.size)
+            return self._enlarged(self._encode(small), image, placed, wanted)
         placement = self._find(image, face)
         if placement.side < SMALL_HEAD * self.size:
             warnings.warn(
@@ -106,10 +117,11 @@ class OnnxMethod:
                 stacklevel=2,
             )
         portrait = replace(self._encode(cut(image, placement, self.size)), placement=placement, photo=image)
-        return self._enlarged(portrait, image, placement, head_size)
+        return self._enlarged(portrait, image, placement, wanted)
 
-    def _enlarged(self, portrait: Portrait, image: Image, placement: Placement, wanted: HeadSize | None) -> Portrait:
-        if wanted is None or (side := head_side(wanted, placement.side, self.size)) == self.size:
+    def _enlarged(self, portrait: Portrait, image: Image, placement: Placement, wanted: HeadSize) -> Portrait:
+        side = head_side(wanted, placement.side, self.size)
+        if side == self.size:
             return portrait
         return replace(portrait, large=cut(image, placement, side))
 
@@ -204,17 +216,23 @@ def known_methods() -> list[str]:
     return sorted(path.parent.name for path in weights_folder().glob("*/config.json"))
 
 
-def load(name: str = "mmfa", device: str = "auto", threads: int = 0, background: Background = "still") -> OnnxMethod:
+def load(
+    name: str = "mmfa",
+    device: str = "auto",
+    threads: int = 0,
+    background: Background = "still",
+    head_size: HeadSize | None = None,
+) -> OnnxMethod:
     """The method `name`, ready to run; `name` may also be the path of a weights folder.
 
     device: auto and openvino (OpenVINO, bf16 where this CPU is faster in it), cpu (fp32), cuda (ONNX Runtime); threads: 0 is
-    automatic; background: still (the portrait's own, unmoved) or moved (as the method draws it). Raises ReenactError for what is
-    unknown.
+    automatic; background: still (the portrait's own, unmoved) or moved (as the method draws it); head_size: side of the frames,
+    256 to 1024 px, or "photo", as large as the photo has the head (None: 256). Raises ReenactError for what is unknown.
     """
     if name in known_methods():
-        return OnnxMethod(weights_folder() / name, device, threads, background)
+        return OnnxMethod(weights_folder() / name, device, threads, background, head_size)
     if (Path(name) / "config.json").is_file():
-        return OnnxMethod(Path(name), device, threads, background)
+        return OnnxMethod(Path(name), device, threads, background, head_size)
     raise ReenactError(f"unknown method {name!r}: choose one of {', '.join(known_methods()) or '(none is installed)'}")
 
 
