@@ -81,7 +81,9 @@ def edit(
     photo, more = _photo(given)
     values = _values([*(settings or []), *more])
     wanted = Edit(
-        *(None if angle is None else float(np.radians(angle)) for angle in (yaw, pitch, roll)),
+        _radians(yaw),
+        _radians(pitch),
+        _radians(roll),
         scale,
         shift,
         expression,
@@ -90,7 +92,8 @@ def edit(
         "absolute" if absolute else "relative",
         {name: value for name, value in values.items() if is_slider(name)},
     )
-    common = {"engine": Engine(method, device, threads, background), "output_mode": output, "face": face}
+    engine = Engine(method, device, threads, background)  # type: ignore[arg-type]  # checked inside, in one line
+    common = {"engine": engine, "output_mode": output, "face": face}
     if sweep is None:
         _sweep_only({"--seconds": length, "--fps": fps, "--ease": ease, "--return": return_})
         target = out or Path("out.png")
@@ -178,6 +181,10 @@ def _photo(given: Iterable[str]) -> tuple[Path, list[str]]:
     if len(photos) != 1:
         raise ReenactError(f"give one photo, not {len(photos)}, and blendshapes as NAME=VALUE")
     return Path(photos[0]), [item for item in given if item != photos[0]]
+
+
+def _radians(angle: float | None) -> float | None:
+    return None if angle is None else float(np.radians(angle))
 
 
 def _values(items: Iterable[str]) -> dict[str, float]:

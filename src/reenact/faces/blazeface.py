@@ -28,7 +28,7 @@ class Detection:
 
     def moved(self, x: float, y: float) -> Detection:
         """The same face in a picture whose origin lies x, y px further to the left and top."""
-        return Detection(self.score, self.box + np.float32([x, y, x, y]), self.points + np.float32([x, y]))
+        return Detection(self.score, self.box + np.array([x, y, x, y], np.float32), self.points + np.array([x, y], np.float32))
 
 
 def suppress(found: list[Detection]) -> list[Detection]:

@@ -1,6 +1,10 @@
 """Names of the coefficients of MediaPipe's blendshape network (order as in its model card)."""
 
-BLENDSHAPE_NAMES = (
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+BLENDSHAPE_NAMES: Sequence[str] = (
     "_neutral browDownLeft browDownRight browInnerUp browOuterUpLeft browOuterUpRight cheekPuff cheekSquintLeft "
     "cheekSquintRight eyeBlinkLeft eyeBlinkRight eyeLookDownLeft eyeLookDownRight eyeLookInLeft eyeLookInRight "
     "eyeLookOutLeft eyeLookOutRight eyeLookUpLeft eyeLookUpRight eyeSquintLeft eyeSquintRight eyeWideLeft "

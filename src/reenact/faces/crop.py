@@ -67,9 +67,10 @@ class CropTracker:
     def _find(self, image: Image) -> Face | None:
         self.detections += 1
         faces = self._landmarker.detect(image)
-        if self._crop is None:
+        last = self._crop
+        if last is None:
             return faces[self._index] if self._index < len(faces) else None
-        return min(faces, key=lambda face: _distance(head_crop(face), self._crop), default=None)
+        return min(faces, key=lambda face: _distance(head_crop(face), last), default=None)
 
 
 def _distance(a: Placement, b: Placement) -> float:
@@ -155,9 +156,9 @@ def _laid(crop: PILImage.Image, place: Placement, box: tuple[int, int, int, int]
     size, half = (right - left, bottom - top), crop.width / 2
     x, y = (left - place.centre_x) * unit, (top - place.centre_y) * unit
     if not place.angle:
-        source = (x + half, y + half, x + half + size[0] * unit, y + half + size[1] * unit)
-        source = tuple(min(max(value, 0.0), float(crop.width)) for value in source)
-        return crop.resize(size, PILImage.Resampling.BICUBIC, source)
+        corners = (x + half, y + half, x + half + size[0] * unit, y + half + size[1] * unit)
+        x0, y0, x1, y1 = (min(max(value, 0.0), float(crop.width)) for value in corners)
+        return crop.resize(size, PILImage.Resampling.BICUBIC, (x0, y0, x1, y1))
     cos, sin = np.cos(place.angle), np.sin(place.angle)
     matrix = (cos * unit, sin * unit, cos * x + sin * y + half, -sin * unit, cos * unit, cos * y - sin * x + half)
     return crop.transform(size, PILImage.Transform.AFFINE, matrix, PILImage.Resampling.BILINEAR)

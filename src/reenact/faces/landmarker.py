@@ -117,7 +117,7 @@ class Landmarker:
         sure = float(1.0 / (1.0 + np.exp(-presence.reshape(-1)[0])))
         if sure < PRESENCE_MIN:
             return None
-        return Face(place_points(points.reshape(478, 3) * np.float32([1, 1, -1]), region, LANDMARK_SIZE), sure)
+        return Face(place_points(points.reshape(478, 3) * np.array([1, 1, -1], np.float32), region, LANDMARK_SIZE), sure)
 
     def _run(self, name: str, data: np.ndarray) -> list[np.ndarray]:
         request = self._models[name]

@@ -20,7 +20,7 @@ CHEEKS = (50, 280, 205, 425)
 MESH_POINTS = LIPS + EYES + IRISES + BROWS + NOSE + RIM + CHEEKS
 """40 points of the mesh"""
 
-SHELL = np.float32(
+SHELL = np.array(
     [
         [0.0, -0.86, 0.0],
         [-0.40, -0.68, -0.05],
@@ -29,7 +29,8 @@ SHELL = np.float32(
         [0.58, -0.15, -0.05],
         [-0.30, 0.62, -0.10],
         [0.30, 0.62, -0.10],
-    ]
+    ],
+    np.float32,
 )
 """ours: 7 points that turn with the head, in units of the face's height (x right, y down, z towards the camera)"""
 

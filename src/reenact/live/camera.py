@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import av
+import av.error
 
 from reenact.core.errors import ReenactError
 from reenact.core.types import Image
@@ -29,12 +30,12 @@ class Camera:
     def _open(self) -> Any:
         try:
             return av.open(self.address, format=self.format, options=dict(WANTED))
-        except (av.FFmpegError, OSError, ValueError) as error:
+        except (av.error.FFmpegError, OSError, ValueError) as error:
             if isinstance(error, FileNotFoundError | PermissionError):
                 raise self._refused(error) from None
         try:
             return av.open(self.address, format=self.format)
-        except (av.FFmpegError, OSError, ValueError) as error:
+        except (av.error.FFmpegError, OSError, ValueError) as error:
             raise self._refused(error) from None
 
     def _refused(self, error: Exception) -> ReenactError:
@@ -54,11 +55,11 @@ class Camera:
                     heard = time.monotonic()
                     yield frame.to_ndarray(format="rgb24")
                 return
-            except av.BlockingIOError:  # avfoundation: no picture yet
+            except av.error.BlockingIOError:  # avfoundation: no picture yet
                 if time.monotonic() - heard > SILENT:
                     raise ReenactError(f"camera {self.address}: no picture for {SILENT:g} s; plug it in again") from None
                 time.sleep(0.005)
-            except (av.FFmpegError, OSError) as error:
+            except (av.error.FFmpegError, OSError) as error:
                 reason = getattr(error, "strerror", None) or type(error).__name__
                 raise ReenactError(f"camera {self.address} is gone ({reason}); plug it in again") from None
 
@@ -80,7 +81,7 @@ def _dshow_name(number: int) -> str:
     listing = getattr(av, "enumerate_input_devices", None)
     try:
         found = [item for item in listing("dshow") if "audio" not in str(getattr(item, "media_types", ""))] if listing else []
-    except (av.FFmpegError, ValueError):
+    except (av.error.FFmpegError, ValueError):
         found = []
     if number >= len(found):
         raise ReenactError(f"camera {number}: not found among {len(found)}; write its name: camera:NAME")

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Literal
 
+import numpy as np
+
 from reenact.codec.still import Stillness
 from reenact.core.types import Image, Motion, Portrait
 from reenact.faces.crop import CropTracker, cut
@@ -189,7 +191,7 @@ class Follower:
     def _neutral(self) -> Motion:
         """A tracker's face at rest, seen from the front."""
         map_ = self._editor.map
-        return Motion.from_vector([0, 0, 0, 1, 0, 0, *map_.neutral])
+        return Motion.from_vector(np.array([0, 0, 0, 1, 0, 0, *map_.neutral], np.float32))
 
     def _show(self, times: Times, now: float) -> Shown:
         """The portrait as it is to be seen now, drawn where that is new."""

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
 import av
+import av.error
 import numpy as np
 from PIL import Image as PILImage
 
@@ -150,24 +151,24 @@ class DeviceOutput:
     def write(self, image: Image) -> None:
         """One frame, I420."""
         try:
-            if self._container is None:
-                self._begin(*image.shape[:2])
+            container = self._container or self._begin(*image.shape[:2])
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24").reformat(format="yuv420p")
             frame.pts = None
-            self._container.mux(self._stream.encode(frame))
-        except (av.FFmpegError, OSError) as error:
+            container.mux(self._stream.encode(frame))
+        except (av.error.FFmpegError, OSError) as error:
             raise self._refused(error) from None
 
     def close(self, failed: bool) -> None:
         """The device is free again."""
         if self._container is not None:
-            with contextlib.suppress(av.FFmpegError, OSError):
+            with contextlib.suppress(av.error.FFmpegError, OSError):
                 self._container.close()
 
-    def _begin(self, height: int, width: int) -> None:
+    def _begin(self, height: int, width: int) -> Any:
         self._container = av.open(self._path, "w", format=self._format)
         self._stream = self._container.add_stream("rawvideo", rate=self._rate)
         self._stream.width, self._stream.height, self._stream.pix_fmt = width, height, "yuv420p"
+        return self._container
 
     def _refused(self, error: Exception) -> ReenactError:
         number = getattr(error, "errno", None)

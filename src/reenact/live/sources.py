@@ -212,9 +212,9 @@ class SliderSource(_Threaded):
                 (pose if name in _POSE else shapes)[name] = float(text)
             except ValueError:
                 raise ReenactError(f"{item!r}: write NAME=VALUE, as jawOpen=0.4, or reset") from None
-        angles = {name: float(np.radians(pose.get(name, 0.0))) for name in ("yaw", "pitch", "roll")}
+        yaw, pitch, roll = (float(np.radians(pose.get(name, 0.0))) for name in ("yaw", "pitch", "roll"))
         shift = (pose.get("x", 0.0), pose.get("y", 0.0))
-        made = Steer(blendshapes=shapes, **angles, scale=pose.get("scale", 1.0), shift=shift)
+        made = Steer(blendshapes=shapes, yaw=yaw, pitch=pitch, roll=roll, scale=pose.get("scale", 1.0), shift=shift)
         made.check()
         self._blendshapes, self._pose = shapes, pose
         return made

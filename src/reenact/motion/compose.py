@@ -166,14 +166,14 @@ def _parse(name: str, value: str) -> Part:
         if name not in _LENGTHS:
             preset(value)
             return Named(value)
-        numbers = tuple(float(number) for number in value.split("/"))
+        numbers = [float(number) for number in value.split("/")]
     except ValueError:
-        numbers = ()
+        numbers = []
     if len(numbers) != _LENGTHS[name] or not np.isfinite(numbers).all():
         form = {"pose": "YAW/PITCH/ROLL in degrees", "scale": "a number such as 1.0", "translation": "X/Y"}[name]
         raise ReenactError(f"--parts {name}={value}: write driver, source, driver*FACTOR or {form}")
     if name == "pose":
-        numbers = tuple(float(number) for number in np.radians(numbers))
+        numbers = [float(number) for number in np.radians(numbers)]
     if name == "scale" and not 0.2 <= numbers[0] <= 5.0:
         raise ReenactError(f"--parts scale={value}: keep the scale within 0.2..5")
-    return Fixed(numbers)
+    return Fixed(tuple(numbers))

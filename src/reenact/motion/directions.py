@@ -23,7 +23,7 @@ SLIDER = re.compile(r"y([0-9]{1,3})(-[A-Za-z-]+)?")
 """y7, or y7-upper-lip-up: the number decides; a name must be what the weights call it"""
 VALUE_MAX = 6.0
 """ours: standard deviations; beyond, a face falls apart"""
-POSE_STEPS = np.float32([*np.radians([15.0, 10.0, 10.0]), 0.1, 0.1, 0.1])
+POSE_STEPS = np.array([*np.radians([15.0, 10.0, 10.0]), 0.1, 0.1, 0.1], np.float32)
 """ours: what a slider of 1 is on the six pose numbers: radians; log scale; half sides"""
 
 
@@ -80,7 +80,7 @@ class Directions:
     @staticmethod
     def _read(path: Path, size: int, weights: str) -> Directions:
         def make(held: Mapping[str, Any]) -> Directions:
-            steps = np.float32([entry["step"] for entry in held["directions"]])
+            steps = np.array([entry["step"] for entry in held["directions"]], np.float32)
             require(held["schema"] == SCHEMA and len(steps) == size + 6 and bool(np.isfinite(steps).all()))
             return Directions(tuple(str(entry["name"]) for entry in held["directions"]), steps)
 

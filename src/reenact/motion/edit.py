@@ -48,8 +48,8 @@ def edit(
     asked = [yaw, pitch, roll]
     pose = [float(own) * (relative or value is None) + (value or 0.0) for own, value in zip(motion.head_pose, asked, strict=True)]
     size = float(motion.scale[0]) if scale is None else scale * (float(motion.scale[0]) if relative else 1.0)
-    place = motion.translation if shift is None else np.float32(shift) + (motion.translation if relative else 0)
-    if not all(np.isfinite([*pose, size, *np.ravel(place), strength])):
+    place = motion.translation if shift is None else np.array(shift, np.float32) + (motion.translation if relative else 0)
+    if not all(np.isfinite(np.array([*pose, size, *np.ravel(place), strength]))):
         raise ReenactError("an edit must be made of finite numbers")
     if abs(pose[0]) > YAW_MAX:
         raise ReenactError(f"the head's yaw would be {np.degrees(pose[0]):.0f} degrees: keep it within -89..89")
@@ -118,4 +118,4 @@ def _slerp(start: np.ndarray, end: np.ndarray, share: float) -> np.ndarray:
     if angle < PARALLEL or np.pi - angle < PARALLEL:
         return _lerp(start, end, share)
     direction = (np.sin((1 - share) * angle) * first + np.sin(share * angle) * last) / np.sin(angle)
-    return direction * _lerp(np.float64(lengths[0]), np.float64(lengths[1]), share)
+    return direction * (lengths[0] + share * (lengths[1] - lengths[0]))

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -161,7 +162,8 @@ def held(read: Iterable[Motion | None]) -> list[Motion]:
 
 
 def _packets(profile: Profile, header: Header, motions: list[Motion], options: CallOptions) -> list[bytes]:
-    chosen = {"key_interval": max(1, round(options.key_seconds * float(header.rate))), "longest_gap": options.longest_gap}
+    interval = max(1, round(options.key_seconds * float(header.rate)))
+    chosen: dict[str, Any] = {"key_interval": interval, "longest_gap": options.longest_gap}
     if options.target_kbps is None:
         return encode_clip(profile, header.tag, motions, quality=options.quality, **chosen)
     return encode_to_target(profile, header.tag, motions, options.target_kbps, float(header.rate), **chosen)

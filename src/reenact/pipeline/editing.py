@@ -279,9 +279,9 @@ def interpolate_file(
     with marked.film(film.fps) as writer:
         method = engine.load()
         source = method.encode_source(photo, face=face)
-        ends = [source.motion if given == shown else face_motion(method, given) for given in (start, end)]
+        first, last = (source.motion if given == shown else face_motion(method, given) for given in (start, end))
         map_ = expression_map(method) if parts.wants_map else None
-        ways = [interpolate(*ends, share, path) for share in shares]
+        ways = [interpolate(first, last, share, path) for share in shares]
         motions = [compose(source.motion, way, parts, 1.0, map_) for way in ways]
         return _film(writer, method, source, motions, marked.around(placer(source, output_mode)), progress)
 

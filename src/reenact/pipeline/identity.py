@@ -11,6 +11,7 @@ import json
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float32
@@ -57,16 +58,19 @@ class Identity:
         """Raises ReenactError for what is missing, damaged or of another schema."""
         path = check_readable(path, "identity")
         try:
-            held = json.loads(path.read_text(encoding="utf-8"))
-            values = np.array(held["coefficients"], np.float32)
-            good = held["schema"] == SCHEMA and values.ndim == 1 and 0 < len(values) <= SIZE_MAX and np.isfinite(values).all()
-            texts = [held[name] for name in ("method", "weights", "photo")]
-            good = good and all(isinstance(text, str) for text in texts) and isinstance(held["consent"], bool)
+            return _parsed(json.loads(path.read_text(encoding="utf-8")))
         except (ValueError, KeyError, TypeError, RecursionError, OSError):
-            good = False
-        if not good:
-            raise ReenactError(f"{path}: no identity, or damaged; make one with: reenact describe PHOTO -o NAME.json")
-        return Identity(*texts, consent=held["consent"], coefficients=values)
+            raise ReenactError(f"{path}: no identity, or damaged; make one with: reenact describe PHOTO -o NAME.json") from None
+
+
+def _parsed(held: Any) -> Identity:
+    """Raises ValueError, KeyError or TypeError for what is no identity."""
+    values = np.array(held["coefficients"], np.float32)
+    texts = [held[name] for name in ("method", "weights", "photo")]
+    good = held["schema"] == SCHEMA and values.ndim == 1 and 0 < len(values) <= SIZE_MAX and bool(np.isfinite(values).all())
+    if not (good and all(isinstance(text, str) for text in texts) and isinstance(held["consent"], bool)):
+        raise ValueError("no identity")
+    return Identity(*texts, consent=held["consent"], coefficients=values)
 
 
 def describe_file(

@@ -164,7 +164,8 @@ def _convolution_seconds(precision: str) -> float:
     picture = ops.parameter([1, 64, 64, 64], np.float32)
     kernel = ops.constant(np.full((64, 64, 3, 3), 0.01, np.float32))
     layer = ops.relu(ops.convolution(picture, kernel, [1, 1], [1, 1], [1, 1], [1, 1]))
-    model = openvino.Model([ops.relu(ops.convolution(layer, kernel, [1, 1], [1, 1], [1, 1], [1, 1]))], [picture])
+    last = ops.relu(ops.convolution(layer, kernel, [1, 1], [1, 1], [1, 1], [1, 1]))
+    model = openvino.Model([last], [picture])  # type: ignore[misc]  # its stubs bind `self` to another class
     request = openvino.Core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": precision}).create_infer_request()
     times = []
     for _ in range(15):

@@ -20,6 +20,7 @@ from collections.abc import Mapping
 from dataclasses import fields, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -190,7 +191,7 @@ def _motion(out: Mapping[str, np.ndarray]) -> Motion:
     return Motion(**{field.name: np.array(out[field.name][0], np.float32) for field in fields(Motion)})
 
 
-def _config(folder: Path) -> dict:
+def _config(folder: Path) -> dict[str, Any]:
     """config.json, every file that it needs being there. Raises ReenactError otherwise."""
     path = folder / "config.json"
     config = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
