@@ -62,7 +62,7 @@ def animate(
     seed: Annotated[int, typer.Option(help="for methods that draw random numbers (mmfa draws none)")] = 0,
 ) -> None:
     """Animate a portrait with a driving video."""
-    times = {"start": seconds("start", start), "end": seconds("end", end)}
+    first, last = seconds("start", start), seconds("end", end)
     with progress_bar() as progress:
         report = animate_file(
             portrait,
@@ -82,7 +82,8 @@ def animate(
             background=background,  # type: ignore[arg-type]
             seed=seed,
             progress=progress,
-            **times,
+            start=first,
+            end=last,
         )
     _report(report, out)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import av
+import av.error
 
 from reenact.core.errors import ReenactError
 
@@ -30,7 +31,7 @@ FORMATS = (
 OPTIONS = {"protocol_whitelist": "file", "format_whitelist": ",".join(FORMATS)}
 
 DAMAGE = (
-    av.FFmpegError, ValueError, ArithmeticError, LookupError, AttributeError, TypeError, RuntimeError, MemoryError,
+    av.error.FFmpegError, ValueError, ArithmeticError, LookupError, AttributeError, TypeError, RuntimeError, MemoryError,
     NotImplementedError, EOFError,
 )  # fmt: skip
 """what PyAV raises for files that are damaged, besides its own: it meets headers that contradict themselves"""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain
@@ -161,7 +161,7 @@ class VideoReader:
         length = f" (it lasts {float(self.duration):.2f} s)" if self.duration else ""
         return ReenactError(f"{self.path}: no frame between --start and --end{length}; change them")
 
-    def _decode(self) -> Iterator[VideoFrame]:
+    def _decode(self) -> Generator[VideoFrame, None, None]:
         for frame, time in self._timed():
             if self._end is not None and time >= self._end:
                 break

@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Any
 
 import av
+import av.error
 import numpy as np
 
 from reenact.core.errors import ReenactError
@@ -80,14 +81,13 @@ class VideoWriter:
         height, width = image.shape[:2]
         if height % 2 or width % 2:
             image = np.pad(image, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
-        if self._stream is None:
-            self._begin(*image.shape[:2])
+        stream = self._stream or self._begin(*image.shape[:2])
         frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
-        if (frame.height, frame.width) != (self._stream.height, self._stream.width):
-            raise ValueError(f"frame is {width}x{height}, the first was {self._stream.width}x{self._stream.height}")
+        if (frame.height, frame.width) != (stream.height, stream.width):
+            raise ValueError(f"frame is {width}x{height}, the first was {stream.width}x{stream.height}")
         frame = frame.reformat(format="yuv420p", dst_colorspace=BT709, dst_color_range=LIMITED_RANGE)
         frame.pts, frame.time_base = self.frames, 1 / self.rate
-        self._put(self._stream, frame)
+        self._put(stream, frame)
         self.frames += 1
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
@@ -103,18 +103,19 @@ class VideoWriter:
             if self._finish is not None:
                 self._finish(self.part)
             self._file.finish()
-        except (OSError, av.FFmpegError) as problem:
+        except (OSError, av.error.FFmpegError) as problem:
             raise unwritable(self.path, problem) from None
         finally:
             self._discard()
 
-    def _begin(self, height: int, width: int) -> None:
+    def _begin(self, height: int, width: int) -> Any:
         self._stream = stream = self._container.add_stream("libx264", rate=self.rate, options=dict(ENCODER))
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         context = stream.codec_context
         context.time_base = 1 / self.rate
         context.colorspace = context.color_primaries = context.color_trc = BT709
         context.color_range = LIMITED_RANGE
+        return stream
 
     def _add_sound(self) -> None:
         if self._sound is not None:
@@ -125,7 +126,7 @@ class VideoWriter:
     def _put(self, stream: Any, frame: Any) -> None:
         try:
             self._container.mux(stream.encode(frame))
-        except av.FFmpegError as problem:
+        except av.error.FFmpegError as problem:
             raise unwritable(self.path, problem) from None
 
     def _discard(self) -> None:
@@ -133,7 +134,7 @@ class VideoWriter:
         try:
             if self._container is not None:
                 self._container.close()
-        except (OSError, av.FFmpegError):
+        except (OSError, av.error.FFmpegError):
             pass
         finally:
             self._file.discard()

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import av
+import av.error
 from PIL import Image as PILImage
 
 from reenact.core.errors import ReenactError
@@ -163,5 +164,5 @@ def _matroska(path: Path) -> bytes:
     try:
         with av.open(f"file:{path}", format="matroska", options={"protocol_whitelist": "file"}) as container:
             return container.metadata.get(TAG, "").encode()
-    except (OSError, av.FFmpegError) as error:
+    except (OSError, av.error.FFmpegError) as error:
         raise ReenactError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or type(error).__name__})") from None

@@ -108,7 +108,7 @@ def _window() -> int:
 
 
 def _luma(image: Image) -> PILImage.Image:
-    return PILImage.fromarray(image.astype(np.float32) @ np.float32([0.299, 0.587, 0.114]))
+    return PILImage.fromarray(image.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32))
 
 
 def _best(left: Float32[np.ndarray, "window window"], guess: Guess) -> Look:
