@@ -25,6 +25,7 @@ from reenact.cli import (  # noqa: F401  (each registers its command)
     evaluate,
     faces,
     live,
+    marks,
     report,
     serve,
     train,

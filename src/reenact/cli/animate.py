@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from reenact.cli.marks import Badge, SignCert, SignKey, Unsigned, marks
 from reenact.cli.shared import (
     BackgroundName,
     Device,
@@ -60,6 +61,10 @@ def animate(
     threads: Threads = 0,
     background: BackgroundName = "still",
     seed: Annotated[int, typer.Option(help="for methods that draw random numbers (mmfa draws none)")] = 0,
+    badge: Badge = False,
+    unsigned: Unsigned = False,
+    sign_cert: SignCert = None,
+    sign_key: SignKey = None,
 ) -> None:
     """Animate a portrait with a driving video."""
     first, last = seconds("start", start), seconds("end", end)
@@ -81,6 +86,7 @@ def animate(
             threads=threads,
             background=background,  # type: ignore[arg-type]
             seed=seed,
+            marks=marks(badge, unsigned, sign_cert, sign_key),
             progress=progress,
             start=first,
             end=last,

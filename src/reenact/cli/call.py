@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from reenact.cli.marks import Badge, SignCert, SignKey, Unsigned, marks
 from reenact.cli.shared import (
     BackgroundName,
     Device,
@@ -75,6 +76,10 @@ def decode(
     device: Device = "auto",
     threads: Threads = 0,
     background: BackgroundName = "still",
+    badge: Badge = False,
+    unsigned: Unsigned = False,
+    sign_cert: SignCert = None,
+    sign_key: SignKey = None,
 ) -> None:
     """Animate a portrait with a call."""
     portrait, file = (None, first) if call is None else (first, call)
@@ -91,6 +96,7 @@ def decode(
             device=device,
             threads=threads,
             background=background,  # type: ignore[arg-type]
+            marks=marks(badge, unsigned, sign_cert, sign_key),
             progress=progress,
         )
     speed = report.frames / max(report.seconds, 1e-9)

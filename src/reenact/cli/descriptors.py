@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from reenact.cli.marks import Badge, SignCert, SignKey, Unsigned, marks
 from reenact.cli.shared import Device, MethodName, Threads, app, one_line_errors, say
 from reenact.pipeline.identity import describe_file, mix_file
 from reenact.runtime.engine import Engine
@@ -47,7 +48,12 @@ def mix(
     method: MethodName = "sfd",
     device: Device = "auto",
     threads: Threads = 0,
+    badge: Badge = False,
+    unsigned: Unsigned = False,
+    sign_cert: SignCert = None,
+    sign_key: SignKey = None,
 ) -> None:
     """Draw a face between two people's, where both files say that the person has agreed."""
-    mix_file(photo, first, second, out, share, engine=Engine(method, device, threads), output_mode=output, face=face)  # type: ignore[arg-type]
+    common = {"engine": Engine(method, device, threads), "output_mode": output, "face": face}
+    mix_file(photo, first, second, out, share, marks=marks(badge, unsigned, sign_cert, sign_key), **common)  # type: ignore[arg-type]
     say(f"{out}: written")

@@ -10,6 +10,7 @@ from typing import Annotated
 import numpy as np
 import typer
 
+from reenact.cli.marks import Badge, SignCert, SignKey, Unsigned, marks
 from reenact.cli.shared import (
     BackgroundName,
     Device,
@@ -76,6 +77,10 @@ def edit(
     device: Device = "auto",
     threads: Threads = 0,
     background: BackgroundName = "still",
+    badge: Badge = False,
+    unsigned: Unsigned = False,
+    sign_cert: SignCert = None,
+    sign_key: SignKey = None,
 ) -> None:
     """Edit a portrait: turn the head, size, place, expression. Relative to the portrait's own unless --absolute."""
     photo, more = _photo(given)
@@ -93,7 +98,7 @@ def edit(
         {name: value for name, value in values.items() if is_slider(name)},
     )
     engine = Engine(method, device, threads, background)  # type: ignore[arg-type]  # checked inside, in one line
-    common = {"engine": engine, "output_mode": output, "face": face}
+    common = {"engine": engine, "output_mode": output, "face": face, "marks": marks(badge, unsigned, sign_cert, sign_key)}
     if sweep is None:
         _sweep_only({"--seconds": length, "--fps": fps, "--ease": ease, "--return": return_})
         target = out or Path("out.png")
@@ -128,6 +133,10 @@ def interpolate(
     device: Device = "auto",
     threads: Threads = 0,
     background: BackgroundName = "still",
+    badge: Badge = False,
+    unsigned: Unsigned = False,
+    sign_cert: SignCert = None,
+    sign_key: SignKey = None,
 ) -> None:
     """The way between two expressions and poses, on one portrait, as a video."""
     film = _film(length, fps, ease, return_)
@@ -143,6 +152,7 @@ def interpolate(
             engine=Engine(method, device, threads, background),  # type: ignore[arg-type]
             output_mode=output,  # type: ignore[arg-type]
             face=face,
+            marks=marks(badge, unsigned, sign_cert, sign_key),
             progress=progress,
         )
     say(f"{out}: {counted(frames, 'frame')} at {float(film.fps):g} frames/s")

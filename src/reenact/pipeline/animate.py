@@ -175,7 +175,7 @@ def animate_file(
     control.check()
     check_background(background)
     check_files([Path(portrait_path), Path(driving_path)], Path(output), output_mode, fps)
-    marked = MarkedOutput(output, marks)
+    marked = MarkedOutput(output, marks, [("portrait", portrait_path), ("driving", driving_path)])
     del seed  # no shipped method draws random numbers
     photo = read_image(portrait_path)
     if is_take(driving_path):
@@ -186,6 +186,7 @@ def animate_file(
         rate = take.rate if fps is None else exact_rate(fps)
         count, motions = take.count(rate, start, end), take.frames(rate, start, end)
         with marked.film(rate) as writer:
+            marked.drawn_by(loaded)
             portrait = loaded.encode_source(photo, face=face)
             driver = Animator(loaded, portrait, control, rate, take.reference)
             pictures = map(driver.follow, motions)
@@ -194,6 +195,7 @@ def animate_file(
         rate = reader.rate if fps is None else exact_rate(fps)
         with marked.film(rate, driving_path, start, end) as writer:
             loaded = load(method, device, threads, background)
+            marked.drawn_by(loaded)
             portrait = loaded.encode_source(photo, face=face)
             driver = Animator(loaded, portrait, control, rate)
             tracker = CropTracker(loaded.landmarker)

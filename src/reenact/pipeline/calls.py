@@ -248,13 +248,14 @@ def decode_file(
     photo = opened.portrait() if portrait is None else read_image(portrait)
     if sound is not None:
         check_readable(sound, "video or sound")
+    marked = MarkedOutput(output, marks, [("portrait", portrait), ("call", call), ("sound", sound)])
     loaded = load(method or opened.header.method, device, threads, background)
     if loaded.name != opened.header.method:
         raise ReenactError(f"{call}: made with method {opened.header.method}, not {loaded.name}: decode it with that one")
+    marked.drawn_by(loaded)
     profile = profile_of(loaded, opened.header.length - POSE)
     opened.check(profile)
     source = loaded.encode_source(photo, face=face)
-    marked = MarkedOutput(output, marks)
     place = marked.around(placer(source, output_mode))
     rate, done = opened.header.rate, 0
     began = time.perf_counter()

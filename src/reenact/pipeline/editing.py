@@ -145,12 +145,12 @@ def edit_file(
     wanted.check()
     check_files([portrait], output, output_mode)
     check_image_name(output)
+    marked = MarkedOutput(output, marks, [("portrait", portrait)])
     photo = read_image(portrait)
     method = engine.load()
     source = method.encode_source(photo, face=face)
     picture = method.render(source, Editor(method).apply(source.motion, wanted))
-    marked = MarkedOutput(output, marks)
-    marked.picture(marked.around(placer(source, output_mode))(picture))
+    marked.drawn_by(method).picture(marked.around(placer(source, output_mode))(picture))
 
 
 @dataclass(frozen=True)
@@ -239,9 +239,10 @@ def sweep_file(
     shares = film.shares()
     check_files([portrait], output, output_mode, film.fps)
     photo = read_image(portrait)
-    marked = MarkedOutput(output, marks)
+    marked = MarkedOutput(output, marks, [("portrait", portrait)])
     with marked.film(film.fps) as writer:
         method = engine.load()
+        marked.drawn_by(method)
         source = method.encode_source(photo, face=face)
         editor = Editor(method)
         motions = [editor.apply(source.motion, sweep.at(share, base)) for share in shares]
@@ -275,9 +276,10 @@ def interpolate_file(
     shown = portrait or start
     check_files([start, end, shown], output, output_mode, film.fps)
     photo = read_image(shown)
-    marked = MarkedOutput(output, marks)
+    marked = MarkedOutput(output, marks, [("portrait", shown), ("from", start), ("to", end)])
     with marked.film(film.fps) as writer:
         method = engine.load()
+        marked.drawn_by(method)
         source = method.encode_source(photo, face=face)
         first, last = (source.motion if given == shown else face_motion(method, given) for given in (start, end))
         map_ = expression_map(method) if parts.wants_map else None

@@ -134,14 +134,14 @@ def mix_file(
     one, other = Identity.load(first), Identity.load(second)
     if one.photo != _digest(photo):
         raise ReenactError(f"{first} was not read of {photo}: give the photo's own identity first")
+    marked = MarkedOutput(output, marks, [("portrait", photo), ("identity", first), ("other identity", second)])
     picture = read_image(photo)
     method = engine.load()
     if (one.method, one.weights) != (method.name, method.fingerprint):
         raise ReenactError(f"{first} was read with other weights ({one.method}): describe the photo again")
     portrait = method.encode_source(picture, face=face)
     drawn = mixed(portrait, one, other, share)
-    marked = MarkedOutput(output, marks)
-    marked.picture(marked.around(placer(portrait, output_mode))(method.render(drawn, drawn.motion)))
+    marked.drawn_by(method).picture(marked.around(placer(portrait, output_mode))(method.render(drawn, drawn.motion)))
 
 
 def _digest(path: Path) -> str:

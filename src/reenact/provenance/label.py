@@ -32,9 +32,14 @@ LONGEST = 1 << 20
 """ours: bytes of XMP that are read"""
 
 
+def version() -> str:
+    """Of this package."""
+    return importlib.metadata.version("reenact")
+
+
 def packet() -> bytes:
     """The XMP."""
-    tool = f"reenact {importlib.metadata.version('reenact')}"
+    tool = f"reenact {version()}"
     return (
         '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?><x:xmpmeta xmlns:x="adobe:ns:meta/">'
         '<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description rdf:about=""'

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import Protocol
 
+from reenact.core.errors import ReenactError
 from reenact.core.types import Image
 from reenact.media.image import write_image
 from reenact.media.writer import VideoWriter
 from reenact.provenance.badge import with_badge
-from reenact.provenance.label import tags, write_label
+from reenact.provenance.keys import Signer, installed, own_signer, signer_of
+from reenact.provenance.label import tags, version, write_label
+from reenact.provenance.manifest import Input, Statement, sidecar_of, sign_file
 from reenact.provenance.watermark import mark
 
 
@@ -24,19 +29,66 @@ class Marks:
     """XMP: composite with trained algorithmic media"""
     watermark: bool = True
     """invisible, in the pixels of the head (watermark.py)"""
+    sign: bool = True
+    """a C2PA manifest, where the extra `provenance` is installed"""
     badge: bool = False
     """the word "synthetic" in a corner"""
+    certificate: Path | None = None
+    """PEM: the signer's certificate, then those that vouch for it; None: the user's own self-made key (keys.py)"""
+    key: Path | None = None
+    """PEM: its private key"""
+
+    def signer(self) -> Signer | None:
+        """What signs, None where nothing does. Raises ReenactError where a given key cannot."""
+        if (self.certificate is None) != (self.key is None):
+            raise ReenactError("--sign-cert and --sign-key go together: give both or neither")
+        if not self.sign:
+            return None
+        if self.certificate is not None and self.key is not None:
+            return signer_of(self.certificate, self.key)
+        return own_signer() if installed() else None
 
 
 MARKS = Marks()
-NO_MARKS = Marks(label=False, watermark=False)
+NO_MARKS = Marks(label=False, watermark=False, sign=False)
+
+
+class Drawing(Protocol):
+    """What a manifest says of the method."""
+
+    name: str
+
+    @property
+    def fingerprint(self) -> str:
+        """Of its weights."""
+        ...
 
 
 class MarkedOutput:
     """One output file. Nothing is written before `film` or `picture`."""
 
-    def __init__(self, path: str | os.PathLike[str], marks: Marks = MARKS) -> None:
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        marks: Marks = MARKS,
+        inputs: Iterable[tuple[str, str | os.PathLike[str] | None]] = (),
+        consent: str = "",
+    ) -> None:
+        """inputs: role ("portrait", "driving", ...) and path of what it is made from; consent: as the person was asked for it.
+
+        Raises ReenactError where marks name a key that cannot sign.
+        """
         self.path, self.marks = Path(path), marks
+        self._inputs = tuple(Input(role, Path(given)) for role, given in inputs if given is not None)
+        self._consent = consent
+        self._method = self._weights = ""
+        if marks.certificate is not None or marks.key is not None:
+            marks.signer()
+
+    def drawn_by(self, method: Drawing) -> MarkedOutput:
+        """Itself, knowing who draws."""
+        self._method, self._weights = method.name, method.fingerprint
+        return self
 
     def around(self, place: Callable[[Image], Image]) -> Callable[[Image], Image]:
         """What makes a marked frame of a drawn head: `place` (into a photo, or nothing) comes between watermark and badge."""
@@ -63,6 +115,15 @@ class MarkedOutput:
         write_image(self.path, image, finish=self.finish)
 
     def finish(self, part: Path) -> None:
-        """The last touch: the file `part` is whole and has no name yet."""
+        """The last touch: the file `part` is whole and has no name yet. A signature that fails costs a warning, no more."""
         if self.marks.label:
             write_label(part, self.path.suffix)
+        sidecar_of(self.path).unlink(missing_ok=True)
+        try:
+            if (signer := self.marks.signer()) is not None:
+                inputs = [given for given in self._inputs if given.path.is_file()]
+                said = Statement(version(), self._method, self._weights, self.marks.watermark, self._consent, inputs)
+                sign_file(part, self.path, signer, said)
+        except Exception as error:
+            reason = " ".join(str(error).split()) or type(error).__name__
+            warnings.warn(f"{self.path}: not signed, otherwise whole ({reason[:300]})", stacklevel=2)
