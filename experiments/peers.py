@@ -158,7 +158,7 @@ def main() -> None:
     reader = Reader(Landmarker(given.threads), given.threads)
     clips = []
     for path in find_clips(given.clips, given.only):
-        with VideoReader(path) as video:
+        with VideoReader(path, pixels="stored") as video:
             frames = [frame.image for frame in video]
         if len(frames) > given.every:
             clips.append(score_clip(frames, reader, given.codec, given.every))

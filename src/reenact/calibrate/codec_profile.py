@@ -66,7 +66,7 @@ def read_motions(method: OnnxMethod, clip: Path, seconds: float) -> tuple[list[n
     """Every frame's motion vector, read as `reenact encode` reads it, and the first crop."""
     rows: list[np.ndarray] = []
     first: Image | None = None
-    with VideoReader(clip) as reader:
+    with VideoReader(clip, pixels="stored") as reader:
         images = (frame.image for frame in itertools.islice(reader, round(seconds * float(reader.rate))))
         for crop in crops(images, CropTracker(method.landmarker), method.size):
             if crop is not None:

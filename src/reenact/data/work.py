@@ -27,7 +27,7 @@ from reenact.faces.crop import cut, head_crop
 from reenact.faces.landmarker import Face, Landmarker
 from reenact.faces.pose import fit_head
 from reenact.media.image import read_image
-from reenact.media.video import VideoFrame, VideoReader
+from reenact.media.video import Pixels, VideoFrame, VideoReader
 
 MAX_PIXELS = 8192 * 4608
 """ours: 8K and some; a larger frame takes 100 MB and more, several times over"""
@@ -114,9 +114,9 @@ def _clips(job: Job, settings: Settings, dropped: Counter) -> Iterator[Clip]:
         yield from _whole(job, settings, pictures)
 
 
-def _frames(job: Job, stride: int, start: Any = None, end: Any = None) -> Iterator[VideoFrame]:
+def _frames(job: Job, stride: int, start: Any = None, end: Any = None, pixels: Pixels = "shown") -> Iterator[VideoFrame]:
     """Every `stride`th frame. Raises ReenactError for what is too large to be held."""
-    with VideoReader(job.path, start, end) as reader:
+    with VideoReader(job.path, start, end, pixels) as reader:
         if reader.width * reader.height > MAX_PIXELS:
             raise ReenactError(f"{job.path}: {reader.width}x{reader.height} is larger than 8K; scale it down")
         for number, frame in enumerate(reader):
@@ -140,7 +140,7 @@ class Picture:
 def _cropped(job: Job, settings: Settings, stride: int) -> Iterator[Picture]:
     """The pictures of a video with a known crop. Cuts are sought in every frame: sets that promise none have them."""
     cuts, shot = CutDetector(), 0
-    for number, frame in enumerate(_frames(job, 1, job.start, job.end)):
+    for number, frame in enumerate(_frames(job, 1, job.start, job.end, "stored")):
         height, width = frame.image.shape[:2]
         left, top, right, bottom = _box(job, width, height)
         box = (max(0, left), max(0, top), min(width, right), min(height, bottom))

@@ -89,7 +89,7 @@ class Reader:
 
 def score_clip(method: OnnxMethod, reader: Reader, clip: Path, rates: Iterable[float], every: int) -> dict[str, dict[str, list]]:
     """Contender -> figure -> one number a scored frame; bits and frames as lists of one."""
-    with VideoReader(clip) as video:
+    with VideoReader(clip, pixels="stored") as video:
         frames = [frame.image for frame in video]
     motions = [method.encode_motion(frame) for frame in frames]
     profile = profile_of(method, motions[0].expression.size)

@@ -63,7 +63,7 @@ def frames(path: Path, size: int) -> Iterator[Image]:
     elif path.suffix.lower() in PHOTOS:
         yield _square(read_image(path), path, size)
     else:
-        with VideoReader(path) as video:
+        with VideoReader(path, pixels="stored") as video:
             for frame in video:
                 yield _square(frame.image, path, size)
 

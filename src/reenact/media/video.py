@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain
 from types import TracebackType
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -49,6 +49,9 @@ class VideoFrame:
     """seconds from the first picture of the file"""
 
 
+Pixels = Literal["shown", "stored"]
+
+
 class VideoReader:
     """A context manager and iterator over the frames with start <= time < end, upright as a player shows them.
 
@@ -67,9 +70,17 @@ class VideoReader:
     """seconds, of the whole file; None if the file does not say"""
     has_audio: bool
 
-    def __init__(self, path: str | os.PathLike[str], start: Fraction | None = None, end: Fraction | None = None) -> None:
-        """start, end: seconds; None is the file's own."""
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        start: Fraction | None = None,
+        end: Fraction | None = None,
+        pixels: Pixels = "shown",
+    ) -> None:
+        """start, end: seconds; None is the file's own. pixels: as a player shows them, or as they are stored, whatever aspect the
+        header says: ready head crops that somebody scaled to a square keep their source's."""
         self.path = check_readable(path, "video")
+        self._pixels = pixels
         self._start, self._end = Fraction(start or 0), None if end is None else Fraction(end)
         if self._start < 0 or (self._end is not None and self._end <= self._start):
             raise ReenactError("the start must be 0 or later and the end after it; change --start or --end")
@@ -201,7 +212,8 @@ class VideoReader:
             size = f"{frame.width} x {frame.height} pixels"
             raise ReenactError(f"{self.path}: pictures of {size} are too large; scale it to 4K or less")
         try:
-            width, height = _square(frame, self._stream.sample_aspect_ratio)
+            aspect = self._stream.sample_aspect_ratio if self._pixels == "shown" else None
+            width, height = _square(frame, aspect)
             image = frame.to_ndarray(format="rgb24", width=width, height=height)
             # The display matrix says by how many degrees, counter-clockwise, a player turns the picture (FFmpeg display.h).
             turns = round(frame.rotation / 90) % 4
