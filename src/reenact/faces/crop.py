@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Bool, Float32
 from PIL import Image as PILImage
 
 from reenact.core.types import Image, Placement
@@ -109,6 +109,17 @@ def cut(image: Image, placement: Placement, size: int = 256) -> Image:
     if left >= 0 and top >= 0 and right <= width and bottom <= height:
         return crop
     return filled(crop, _beyond(placement, size, width, height))
+
+
+def covered(placement: Placement, size: int, image: Image) -> Bool[np.ndarray, "size size"]:
+    """Which of the square's size x size pixels the picture has."""
+    return _beyond(placement, size, image.shape[1], image.shape[0]) <= 0
+
+
+def points_in(points: Float32[np.ndarray, "n 2"], placement: Placement, size: int) -> Float32[np.ndarray, "n 2"]:
+    """Points in pixels of the picture -> in those of an upright square's size x size pixels."""
+    corner = np.float32([placement.centre_x, placement.centre_y]) - np.float32(placement.side / 2)
+    return ((points - corner) * np.float32(size / placement.side)).astype(np.float32)
 
 
 def _beyond(place: Placement, size: int, width: int, height: int) -> Float32[np.ndarray, "size size"]:

@@ -25,14 +25,19 @@ def filled(picture: Image, beyond: Float32[np.ndarray, "height width"]) -> Image
     known = beyond <= 0
     if known.all() or not known.any():
         return picture
-    weight = known.astype(np.float32)[..., None]
+    larger = smooth_colours(picture, known.astype(np.float32)[..., None])
+    share = np.clip(beyond / FADE, 0, 1)[..., None]
+    share *= share * (3 - 2 * share)
+    return (picture + share * (larger - picture)).round().astype(np.uint8)
+
+
+def smooth_colours(picture: Image, weight: Float32[np.ndarray, "height width 1"]) -> Float32[np.ndarray, "height width 3"]:
+    """Colours out of what is near, 0..255. weight: how much each pixel counts, 0..1."""
     # worked out at half the size: it is smooth, and costs a quarter
     sums, weight = _halved(picture * weight), _halved(weight)
     guess = _filled(sums, weight).round().clip(0, 255).astype(np.uint8)
     larger = PILImage.fromarray(guess).resize((picture.shape[1], picture.shape[0]), PILImage.Resampling.BILINEAR)
-    share = np.clip(beyond / FADE, 0, 1)[..., None]
-    share *= share * (3 - 2 * share)
-    return (picture + share * (np.asarray(larger, np.float32) - picture)).round().astype(np.uint8)
+    return np.asarray(larger, np.float32)
 
 
 def _filled(sums: Float32[np.ndarray, "height width 3"], weight: Float32[np.ndarray, "height width 1"]) -> np.ndarray:

@@ -27,7 +27,8 @@ import numpy as np
 from reenact.core.errors import ReenactError
 from reenact.core.types import Image, Motion, Placement, Portrait
 from reenact.faces.crop import cut, head_crop
-from reenact.faces.landmarker import Landmarker
+from reenact.faces.crown import crowned_cut, cut_off_above
+from reenact.faces.landmarker import Face, Landmarker
 from reenact.runtime.backdrop import FOUND, GRID, HELD, PLATE, Backdrop, Background, check_background
 from reenact.runtime.detail import Enlarger, HeadSize, head_side
 from reenact.runtime.graph import Chain, opener
@@ -96,9 +97,7 @@ class OnnxMethod:
             self._landmarker = Landmarker(self.threads)
         return self._landmarker
 
-    def encode_source(
-        self, image: Image, *, cropped: bool = False, face: int = 1, head_size: HeadSize | None = None
-    ) -> Portrait:
+    def encode_source(self, image: Image, *, cropped: bool = False, face: int = 1, head_size: HeadSize | None = None) -> Portrait:
         """A photo -> the portrait of its `face`-th largest face (from 1). With cropped=True: a ready size x size crop.
 
         head_size: side of the frames that will be drawn of it, with the photo's own detail (runtime/detail.py); None: as the
@@ -110,15 +109,28 @@ class OnnxMethod:
             placed = Placement(image.shape[1] / 2, image.shape[0] / 2, image.shape[0])
             small = image if wanted == self.size or image.shape[0] == self.size else cut(image, placed, self.size)
             return self._enlarged(self._encode(small), image, placed, wanted)
-        placement = self._find(image, face)
+        found = self._find(image, face)
+        placement = head_crop(found)
         if placement.side < SMALL_HEAD * self.size:
             warnings.warn(
                 f"the head fills only {placement.side:.0f} x {placement.side:.0f} pixels of the portrait, so the result"
                 f" will be soft: a photo with {self.size} or more is better",
                 stacklevel=2,
             )
-        portrait = replace(self._encode(cut(image, placement, self.size)), placement=placement, photo=image)
-        return self._enlarged(portrait, image, placement, wanted)
+        side = head_side(wanted, placement.side, self.size)
+        crops = [cut(image, placement, n) for n in dict.fromkeys((self.size, side))]
+        if self._backdrop is not None and cut_off_above(placement):
+            crops = self._crowned(crops, image, placement, found)
+        portrait = replace(self._encode(crops[0]), placement=placement, photo=image)
+        return portrait if len(crops) == 1 else replace(portrait, large=crops[1])
+
+    def _crowned(self, crops: list[Image], image: Image, placement: Placement, face: Face) -> list[Image]:
+        """The crops, with the top of the head drawn where the photo's edge cuts it off (faces/crown.py)."""
+        assert self._backdrop is not None
+        tensor = self._tensor(crops[0])
+        read = {name: np.array(value, np.float32) for name, value in self._motion.run({"image": tensor}).items()}
+        person = self._backdrop.find(tensor, read)["person"][0, 0]
+        return [crowned_cut(crop, image, placement, face.landmarks[:, :2], person) for crop in crops]
 
     def _enlarged(self, portrait: Portrait, image: Image, placement: Placement, wanted: HeadSize) -> Portrait:
         side = head_side(wanted, placement.side, self.size)
@@ -160,7 +172,7 @@ class OnnxMethod:
         """What holds this portrait's backdrop; None where it moves, or the portrait was encoded without."""
         return self._backdrop if self._still and all(name in portrait.tensors for name in HELD) else None
 
-    def _find(self, image: Image, face: int) -> Placement:
+    def _find(self, image: Image, face: int) -> Face:
         if face < 1:
             raise ReenactError(f"--face counts from 1 (the largest face), so {face} is no face")
         faces = self.landmarker.detect(image)
@@ -169,7 +181,7 @@ class OnnxMethod:
         if face > len(faces):
             found = "only one face" if len(faces) == 1 else f"{len(faces)} faces"
             raise ReenactError(f"the portrait has {found}: --face {face} must be at most {len(faces)} (reenact faces PHOTO)")
-        return head_crop(faces[face - 1])
+        return faces[face - 1]
 
     def _encode(self, crop: Image) -> Portrait:
         tensor = self._tensor(crop)

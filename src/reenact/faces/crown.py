@@ -1,0 +1,134 @@
+"""The top of a head that the photo cuts off: a cap that closes the head's outline, hair going on in it, the backdrop around it.
+
+Without it the edge of the photo goes on upwards (fill.py) and a head that is cut through the forehead wears a tower of lines.
+Nothing is learnt here: the outline is half an ellipse on what of the edge is the person, as high as heads are; its colours
+are those below the edge, their grain mirrored as far as the brows. All of it ours.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from jaxtyping import Bool, Float32
+from PIL import Image as PILImage
+
+from reenact.core.types import Image, Placement
+from reenact.faces.crop import covered, points_in
+from reenact.faces.fill import smooth_colours
+
+HEAD_TOP = 0.45
+"""ours: how far the crown of a head lies above the highest point of the face mesh, hair and all, in heights of the mesh"""
+LOWEST = 0.1
+"""ours: height of the flattest cap, in widths of what is cut"""
+NARROWEST = 0.1
+"""ours: in sides; where less of the edge is the person, it is a lock of hair and not a head"""
+SURELY_NOBODY = 0.2
+"""ours: from here on down a pixel's colour is the backdrop's"""
+STRIP = 0.03
+"""ours: rows below the edge that say what goes on there, in sides"""
+GRAIN = 0.14
+"""ours: how far the mirrored grain of hair reaches, in sides, at most"""
+GRAIN_LEFT = 0.4
+"""ours: share of it further up, where it is mirrored to and fro"""
+CALM = 0.1
+"""ours: in sides; so far above the edge its colours have run into their mean"""
+EDGE = 0.006
+"""ours: of the outline's blur, in sides"""
+
+
+def cut_off_above(placement: Placement) -> bool:
+    """Does an upright square reach over the photo's upper edge?"""
+    return placement.centre_y < placement.side / 2
+
+
+def crowned_cut(
+    crop: Image,
+    image: Image,
+    placement: Placement,
+    landmarks: Float32[np.ndarray, "478 2"],
+    person: Float32[np.ndarray, "height width"],
+) -> Image:
+    """`crowned`, of a square that was cut from the photo at any size. landmarks: px of the photo; person: of any size."""
+    size = crop.shape[0]
+    if person.shape[0] != size:
+        person = np.asarray(PILImage.fromarray(person).resize((size, size), PILImage.Resampling.BILINEAR))
+    return crowned(crop, covered(placement, size, image), person, points_in(landmarks, placement, size))
+
+
+def crowned(
+    crop: Image,
+    inside: Bool[np.ndarray, "size size"],
+    person: Float32[np.ndarray, "size size"],
+    points: Float32[np.ndarray, "478 2"],
+) -> Image:
+    """The crop with the rows above the photo, if there are any, drawn anew; as it is where no head reaches the photo's edge.
+
+    inside: which pixels the photo has. person: how much of each pixel is the person, 0..1, of which only what is inside counts.
+    points: the face mesh in the crop, px.
+    """
+    size, edge = crop.shape[0], int(inside.any(1).argmax())
+    if not 0 < edge < size // 2:
+        return crop
+    strip = max(2, round(STRIP * size))
+    who = person[edge : edge + strip].mean(0)
+    span = _span(who, float(points[:, 0].mean()), NARROWEST * size)
+    if span is None:
+        return crop
+    cap = _cap(size, edge, span, points)
+    backdrop = smooth_colours(crop, (inside & (person < SURELY_NOBODY)).astype(np.float32)[..., None])
+    hair = _hair(crop, edge, span, strip, _room(edge, points, size))
+    drawn = backdrop[:edge] + cap[..., None] * (hair - backdrop[:edge])
+    out = crop.copy()
+    out[:edge] = drawn.round().clip(0, 255).astype(np.uint8)
+    return out
+
+
+def _span(who: Float32[np.ndarray, " size"], middle: float, least: float) -> tuple[int, int] | None:
+    """First and last column of the person at the edge, around the face's middle; None where the head does not reach it."""
+    columns = np.flatnonzero(who > 0.5)
+    columns = columns[np.abs(columns - middle) < 0.5 * len(who)]
+    if not len(columns) or columns[-1] - columns[0] < least or not columns[0] < middle < columns[-1]:
+        return None
+    return int(columns[0]), int(columns[-1])
+
+
+def _cap(size: int, edge: int, span: tuple[int, int], points: np.ndarray) -> Float32[np.ndarray, "edge size"]:
+    """How much of each pixel above the edge is the head, 0..1: half an ellipse."""
+    top, bottom = float(points[:, 1].min()), float(points[:, 1].max())
+    half = (span[1] - span[0] + 1) / 2
+    height = max(edge - (top - HEAD_TOP * (bottom - top)), LOWEST * 2 * half)
+    x = (np.arange(size) + 0.5 - (span[0] + half)) / half
+    y = (edge - np.arange(edge) - 0.5)[:, None]
+    outline = height * np.sqrt(np.clip(1 - x**2, 0, None))
+    return np.clip((outline[None] - y) / (EDGE * size) + 0.5, 0, 1).astype(np.float32) * (np.abs(x) < 1)
+
+
+def _room(edge: int, points: np.ndarray, size: int) -> int:
+    """Rows from the edge down to the brows, which must not be seen twice."""
+    return round(min(max(0.8 * (points[:, 1].min() - edge), 0.02 * size), GRAIN * size))
+
+
+def _hair(crop: Image, edge: int, span: tuple[int, int], strip: int, room: int) -> Float32[np.ndarray, "edge size 3"]:
+    """Colours of the cap: those of the strip below the edge, calmer with height, with the grain of the rows that lie mirrored."""
+    size = crop.shape[0]
+    rows = crop[edge : edge + strip].astype(np.float32).mean(0)
+    rows[: span[0]], rows[span[1] + 1 :] = rows[span[0]], rows[span[1]]
+    up = (edge - 1 - np.arange(edge)).astype(np.float32)
+    calm = np.clip(up / (CALM * size), 0, 1)[:, None, None]
+    smooth = _blurred(rows, 0.02 * size)
+    mean = _blurred(rows, 0.12 * size)
+    colours = smooth + calm * (mean - smooth)
+    block = crop[edge : edge + room].astype(np.float32)
+    grain = block - _blurred(block, 0.02 * size)
+    there_and_back = room - 1 - np.abs(up.astype(int) % (2 * room) - room + 0.5).astype(int)
+    left = GRAIN_LEFT * min(1.0, room / (GRAIN * size))  # mirrored often, little of it would be a pattern
+    fade = left + (1 - left) * np.clip(1 - up / room, 0, 1)[:, None, None]
+    return colours + fade * grain[there_and_back]
+
+
+def _blurred(rows: np.ndarray, sigma: float) -> np.ndarray:
+    """Gaussian along the columns (the last axis but one)."""
+    reach = int(3 * sigma) + 1
+    kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
+    kernel = (kernel / kernel.sum()).astype(np.float32)
+    padded = np.pad(rows, [(0, 0)] * (rows.ndim - 2) + [(reach, reach), (0, 0)], mode="edge")
+    return sum(weight * padded[..., i : i + rows.shape[-2], :] for i, weight in enumerate(kernel))
