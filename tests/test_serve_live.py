@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import pytest
 
@@ -321,6 +322,42 @@ def test_a_recording_is_a_film_that_keeps_time(client, portrait, tmp_path):
     (tmp_path / "film.mp4").write_bytes(film.content)
     frames, rate, size = read_clip(tmp_path / "film.mp4")
     assert (rate, size) == (25, (256, 256)) and frames == round(told["seconds"] * 25)
+
+
+def test_a_recording_gets_its_sound_and_begins_later(client, portrait, tmp_path):
+    with page(client, session="with-sound", portrait=portrait) as there:
+        there.picture()
+        there.say(type="record", on=True)
+        job = there.text("recording")["job"]
+        wait_for_seconds(there, 1.2)
+        there.say(type="record", on=False)
+        silent = there.text("recorded")
+        assert silent["job"] == job
+    typed = {"content-type": "application/octet-stream"}
+    sound = client.post("/api/files?kind=sound", content=beep(tmp_path / "beep.webm").read_bytes(), headers=typed).json()["id"]
+    order = {"kind": "dub", "film": job, "driving": sound, "options": {"delay": 0.2}}
+    assert client.post("/api/jobs", json={**order, "film": "none"}).status_code == 422
+    assert client.post("/api/jobs", json={**order, "options": {"delay": -1}}).status_code == 422
+    dubbed = client.post("/api/jobs", json=order).json()["id"]
+    wait_for(lambda: client.get(f"/api/jobs/{dubbed}").json()["state"] in ("done", "failed"), 60)
+    (tmp_path / "film.mp4").write_bytes(client.get(f"/api/jobs/{dubbed}/result").content)
+    with av.open(str(tmp_path / "film.mp4")) as film:
+        assert len(film.streams.audio) == 1 and film.streams.audio[0].duration
+    frames, rate, _ = read_clip(tmp_path / "film.mp4")
+    assert rate == 25 and frames == round(silent["seconds"] * 25) - 5
+
+
+def beep(path: Path, seconds: float = 2.0) -> Path:
+    """An Opus tone in WebM, as a browser's MediaRecorder writes it."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libopus", rate=48000, layout="mono")
+        wave = 0.2 * np.sin(np.arange(round(seconds * 48000)) * 2 * np.pi * 220 / 48000).astype(np.float32)
+        for at in range(0, len(wave), 960):
+            frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(wave[None, at : at + 960]), format="flt", layout="mono")
+            frame.sample_rate, frame.pts = 48000, at
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    return path
 
 
 def wait_for_seconds(there: Page, seconds: float) -> None:

@@ -10,6 +10,7 @@ import statistics
 import time
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
@@ -62,6 +63,7 @@ def test_the_picture_follows_the_camera_and_is_recorded(chromium, address, tmp_p
         there.until(CAMERA_SEEN)
         assert np.abs(there.picture().astype(int) - before).mean() > 0.5, "the picture moves"
         assert there.until("Number(document.getElementById('rate').textContent)") > 0
+        there.page.check("#sound")
         there.page.keyboard.press("c")
         there.page.keyboard.press("r")
         there.until("!document.getElementById('recording').hidden")
@@ -74,6 +76,8 @@ def test_the_picture_follows_the_camera_and_is_recorded(chromium, address, tmp_p
         download.value.save_as(tmp_path / "film.mp4")
         frames, rate, _ = read_clip(tmp_path / "film.mp4")
         assert rate == 25 and frames > 15
+        with av.open(str(tmp_path / "film.mp4")) as film:
+            assert len(film.streams.audio) == 1, "the microphone's sound is in it"
         quiet(there)
 
 

@@ -166,18 +166,19 @@ class Routes:
 
     async def add_job(self, request: Request) -> Response:
         asked = await read_json(request)
-        if unknown := [name for name in asked if name not in ("kind", "portrait", "driving", "options")]:
-            raise ReenactError(f"a job has no {unknown[0]!r}: give kind, portrait, driving and options")
+        if unknown := [name for name in asked if name not in ("kind", "portrait", "driving", "film", "options")]:
+            raise ReenactError(f"a job has no {unknown[0]!r}: give kind, portrait, driving, film and options")
         options = asked.get("options") or {}
         if not isinstance(options, dict):
             raise ReenactError("options must be an object")
         photo = self._portrait(str(asked["portrait"])) if asked.get("portrait") else None
-        if photo is not None and photo.face != 1 and asked.get("kind") not in ("encode",):
+        if photo is not None and photo.face != 1 and asked.get("kind") not in ("encode", "dub"):
             options = {"face": photo.face, **options}
         driving = self._server.files.path(str(asked["driving"])) if asked.get("driving") else None
         kind = str(asked.get("kind"))
         try:
-            job = self._server.jobs.submit(kind, options, None if photo is None else photo.photo, driving)
+            film = str(asked["film"]) if asked.get("film") else None
+            job = self._server.jobs.submit(kind, options, None if photo is None else photo.photo, driving, film)
         except QueueFull:
             line = f"{self._server.settings.jobs} jobs wait already: try again when one has ended"
             raise HTTPException(429, line, headers={"retry-after": "10"}) from None

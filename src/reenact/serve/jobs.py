@@ -73,14 +73,17 @@ class Jobs:
         self._running: str | None = None
         self._recover()
 
-    def submit(self, kind: str, options: Mapping[str, Any], portrait: Image | None, driving: Path | None) -> Job:
-        """Queues a job. driving: copied (linked where it can be). Raises ReenactError for bad options, QueueFull."""
+    def submit(
+        self, kind: str, options: Mapping[str, Any], portrait: Image | None, driving: Path | None, film: str | None = None
+    ) -> Job:
+        """Queues a job. driving: copied (linked where it can be). film: a job with one. Raises ReenactError, QueueFull."""
         checked(kind, options)
         wanted = KINDS[kind]
         if wanted.portrait and portrait is None:
             raise ReenactError(f"{kind} needs a portrait: send one to /api/portraits and name its id")
         if wanted.driving and driving is None:
             raise ReenactError(f"{kind} needs a driving file: send one to /api/files and name its id")
+        recording = self._film(film) if wanted.film else None
         if len(self._queue) >= self._waiting:
             raise QueueFull
         job = Job(secrets.token_urlsafe(9), kind, created=time.time(), options=dict(options))
@@ -93,6 +96,9 @@ class Jobs:
         if driving is not None and wanted.driving:
             held["driving"] = f"driving{driving.suffix}"
             _link(driving, folder / held["driving"])
+        if recording is not None:
+            held["film"] = f"film{recording.suffix}"
+            _link(recording, folder / held["film"])
         _write_json(folder / "job.json", {"kind": kind, "options": dict(options), **held})
         self._put(job)
         self._queue.append(job.id)
@@ -198,6 +204,12 @@ class Jobs:
             return
         reason = error or (f"the job's process ended (signal {-code}): the file may be damaged" if code < 0 else "the job failed")
         self._put(replace(self._jobs[job.id], state="failed", error=reason, result=None))
+
+    def _film(self, id: str | None) -> Path:
+        job = self._jobs.get(id or "")
+        if job is None or job.state != "done" or job.result is None or not job.result.endswith(".mp4"):
+            raise ReenactError("name the job whose film gets the sound: it must be done")
+        return self.folder(job.id) / job.result
 
     def _note(self, id: str, said: Mapping[str, Any]) -> None:
         job = self._jobs.get(id)

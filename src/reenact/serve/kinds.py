@@ -10,16 +10,19 @@ from pathlib import Path
 from typing import Any
 
 from reenact.core.errors import ReenactError
-from reenact.media.video import VideoReader
+from reenact.media.video import VideoReader, resample
 from reenact.motion.compose import parse_parts
 from reenact.motion.expression import PRESETS
 from reenact.pipeline.animate import Progress, animate_file, is_take
 from reenact.pipeline.animator import Control
 from reenact.pipeline.calls import CallOptions, decode_file, encode_file
 from reenact.pipeline.editing import Edit, Film, Sweep, edit_file, sweep_file
+from reenact.provenance.output import MarkedOutput
 from reenact.runtime.engine import Engine
 
 Options = Mapping[str, Any]
+DELAY_MAX = 5.0
+"""ours: seconds that a sound may be early"""
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,8 @@ class Inputs:
 
     portrait: Path | None
     driving: Path | None
-    folder: Path
+    film: Path | None
+    """of another job: a recording that gets its sound"""
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,8 @@ class Kind:
     portrait: bool | None
     """whether it needs one; None: may have one"""
     driving: bool
+    film: bool
+    """whether it needs a recording"""
     options: Mapping[str, Callable[[str, Any], Any]]
     check: Callable[[Options], None]
     run: Callable[[Inputs, Options, Engine, Path, Progress], None]
@@ -59,7 +65,7 @@ def checked(name: str, given: Options) -> dict[str, Any]:
 
 def check_length(driving: Path, options: Options, minutes: float) -> None:
     """Raises ReenactError where the part of the video that is asked for lasts longer."""
-    if is_take(driving) or driving.suffix == ".rnct":
+    if is_take(driving) or driving.suffix in (".rnct", ".webm"):
         return
     with VideoReader(driving) as reader:
         duration = reader.duration
@@ -200,14 +206,30 @@ def _decode(inputs: Inputs, options: Options, engine: Engine, out: Path, progres
     decode_file(inputs.portrait, inputs.driving, out, progress=progress, background=engine.background, **where, **chosen)
 
 
+def _check_dub(options: Options) -> None:
+    if not 0 <= options.get("delay", 0.0) <= DELAY_MAX:
+        raise ReenactError(f"delay must lie between 0 and {DELAY_MAX:g} seconds, not {options['delay']:g}")
+
+
+def _dub(inputs: Inputs, options: Options, engine: Engine, out: Path, progress: Progress) -> None:
+    """The film from `delay` seconds on, with the sound from its beginning: pictures are so late behind what was heard."""
+    assert inputs.film is not None and inputs.driving is not None
+    start = Fraction(options.get("delay", 0.0)).limit_denominator(1000)
+    with VideoReader(inputs.film, start) as reader, MarkedOutput(out).film(reader.rate, audio_from=inputs.driving) as writer:
+        for done, frame in enumerate(resample(reader, reader.rate), 1):
+            writer.write(frame.image)
+            progress(done, reader.frames)
+
+
 def _run_on(engine: Engine) -> dict[str, Any]:
     return {"method": engine.method, "device": engine.device, "threads": engine.threads}
 
 
 KINDS: dict[str, Kind] = {
-    "animate": Kind(".mp4", True, True, {**_CONTROL, **_RANGE, **_PLACED}, _check_control, _animate),
-    "edit": Kind(".png", True, False, {**_EDIT, **_PLACED}, lambda options: _edit(options).check(), _run_edit),
-    "sweep": Kind(".mp4", True, False, {**_EDIT, **_SWEEP, **_PLACED}, _check_sweep, _run_sweep),
-    "encode": Kind(".rnct", None, True, {**_CALL, **_RANGE}, lambda options: _call(options).check(), _encode),
-    "decode": Kind(".mp4", None, True, {"motion": _text, **_PLACED}, lambda options: None, _decode),
+    "animate": Kind(".mp4", True, True, False, {**_CONTROL, **_RANGE, **_PLACED}, _check_control, _animate),
+    "edit": Kind(".png", True, False, False, {**_EDIT, **_PLACED}, lambda options: _edit(options).check(), _run_edit),
+    "sweep": Kind(".mp4", True, False, False, {**_EDIT, **_SWEEP, **_PLACED}, _check_sweep, _run_sweep),
+    "encode": Kind(".rnct", None, True, False, {**_CALL, **_RANGE}, lambda options: _call(options).check(), _encode),
+    "decode": Kind(".mp4", None, True, False, {"motion": _text, **_PLACED}, lambda options: None, _decode),
+    "dub": Kind(".mp4", False, True, True, {"delay": _number}, _check_dub, _dub),
 }

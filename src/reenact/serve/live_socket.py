@@ -2,8 +2,8 @@
 
 Texts are JSON objects with a `type`. From the page: start {session, portrait, control, take_over} first; then portrait
 {portrait}, steer {...}, calibrate, phone {on, app, where, axes}, record {on}, alive. From the server: next (send your newest
-frame), state (twice a second), portrait, recorded, error {line}. Binary: wire.py. Closed with 4408 (silent), 4409 (taken over),
-4429 (all seats taken, the reason says how many wait), 1008 (too much), 1011 (the session failed).
+frame), state (twice a second), portrait, recording, recorded, error {line}. Binary: wire.py. Closed with 4408 (silent), 4409
+(taken over), 4429 (all seats taken, the reason says how many wait), 1008 (too much), 1011 (the session failed).
 """
 
 from __future__ import annotations
@@ -230,6 +230,7 @@ class LiveSocket:
                 self._rooms.jobs.close(job.id, str(error))
                 raise ReenactError("the recording cannot be written: free some space in the server's folder") from None
             live.recording = job.id
+            self._say({"type": "recording", "job": job.id})
         elif not on and live.recorder is not None:
             self._say(await finish_recording(live, self._rooms.jobs))
 

@@ -54,7 +54,7 @@ def main(folder: Path) -> int:
 def run(folder: Path, job: dict[str, Any], out: TextIO) -> Path:
     """The job's result. Raises ReenactError."""
     kind, options = KINDS[job["kind"]], checked(job["kind"], job["options"])
-    named = {name: folder / job[name] if job.get(name) else None for name in ("portrait", "driving")}
+    named = {name: folder / job[name] if job.get(name) else None for name in ("portrait", "driving", "film")}
     result = folder / f"result{kind.suffix}"
     if named["driving"] is not None:
         check_length(named["driving"], options, float(job["max_minutes"]))
@@ -66,7 +66,7 @@ def run(folder: Path, job: dict[str, Any], out: TextIO) -> Path:
             last = time.monotonic()
             _say(out, {"done": done, "total": total})
 
-    kind.run(Inputs(named["portrait"], named["driving"], folder), options, Engine(**job["engine"]), result, progress)
+    kind.run(Inputs(**named), options, Engine(**job["engine"]), result, progress)
     return result
 
 

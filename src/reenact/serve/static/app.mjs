@@ -4,7 +4,7 @@
 import { ApiError, json, token } from "./api.mjs";
 import { Source, reason, whyNoCamera } from "./camera.mjs";
 import { $, ask, clock, make, save } from "./dom.mjs";
-import { Tasks, showFilm } from "./films.mjs";
+import { Sound, Tasks, showFilm } from "./films.mjs";
 import { Follow } from "./follow.mjs";
 import { Painter } from "./paint.mjs";
 import { Phone } from "./phone.mjs";
@@ -25,11 +25,13 @@ const socket = new LiveSocket({ start, text: heard, picture: (data) => painter.t
 const source = new Source($("driver"), { send: (data) => socket.send(data), lost: (line) => { notice(line); drive("sliders"); } });
 const sliders = new Sliders((state) => socket.say({ type: "steer", ...state }));
 const phone = new Phone((message) => socket.say(message));
+const sound = new Sound();
 const follow = new Follow((state) => socket.say({ type: "steer", ...state }));
 const portrait = new PortraitBox({ chosen: (sent) => { socket.say({ type: "portrait", portrait: sent.id }); $("film-choose").removeAttribute("disabled"); }, failed: notice });
 const tasks = new Tasks({ portrait: () => portrait.sent, options: taskOptions, failed: notice });
 let driven = "sliders";
 let slowSince = 0;
+let delay = 0; // ms, as it was last measured
 let recording = false;
 let lostFor = 0; // states in a row without a face
 let alone = true; // no other tab has the session
@@ -45,6 +47,7 @@ function start() {
 function heard(message) {
   if (message.type === "next") source.want();
   else if (message.type === "state") told(message);
+  else if (message.type === "recording") sound.begin();
   else if (message.type === "recorded") recorded(message);
   else if (message.type === "error") {
     if (message.about === "portrait" && /no longer here/.test(message.line) && portrait.own) portrait.again();
@@ -76,6 +79,7 @@ function linked(name, detail) {
 function told(state) {
   settled = true;
   const now = painter.now();
+  if (now) delay = now.delay;
   const drivenBySight = driven === "camera" || driven === "video";
   $("delay").textContent = now && drivenBySight ? String(Math.round(now.delay)) : "–";
   $("rate").textContent = now ? now.rate.toFixed(now.rate < 10 ? 1 : 0) : "–";
@@ -185,10 +189,27 @@ function taskOptions() {
 }
 
 /** @param {any} message */
-function recorded(message) {
+async function recorded(message) {
+  const heard = await sound.end();
   if (message.why) notice(message.why);
   if (message.error) return notice(message.error);
-  showFilm(message.job, `Recording, ${clock(message.seconds)}`).catch((error) => notice(error.message));
+  let job = message.job;
+  try {
+    if (heard) job = await sound.under(message.job, heard, Math.min(5, Math.max(0, delay / 1000)));
+  } catch (error) {
+    notice(error instanceof Error ? error.message : String(error));
+  }
+  showFilm(job, `Recording, ${clock(message.seconds)}`).catch((error) => notice(error.message));
+}
+
+async function record() {
+  if (recording) return socket.say({ type: "record", on: false });
+  try {
+    await sound.open();
+    socket.say({ type: "record", on: true });
+  } catch (error) {
+    notice(error instanceof Error ? error.message : String(error));
+  }
 }
 
 
@@ -223,7 +244,7 @@ addEventListener("keydown", (event) => {
 });
 
 $("calibrate").onclick = () => { socket.say({ type: "calibrate" }); $("calibrate").classList.add("done"); setTimeout(() => $("calibrate").classList.remove("done"), 600); };
-$("record").onclick = () => socket.say({ type: "record", on: !recording });
+$("record").onclick = record;
 $("still").onclick = still;
 $("mirror").onclick = mirror;
 $("full").onclick = full;

@@ -22,6 +22,61 @@ export async function showFilm(id, label) {
   $("films").prepend(item);
 }
 
+/** The microphone, while the server records the pictures; both become one film. */
+export class Sound {
+  constructor() {
+    /** @type {MediaStream | null} */
+    this.stream = null;
+    /** @type {MediaRecorder | null} */
+    this.recorder = null;
+    /** @type {Blob[]} */
+    this.pieces = [];
+  }
+
+  /** Asks for the microphone, if it is wanted; throws one line. */
+  async open() {
+    if (!(/** @type {HTMLInputElement} */ ($("sound")).checked)) return;
+    try {
+      this.stream = await navigator.mediaDevices.getUserMedia({ audio: true });
+    } catch (error) {
+      throw new Error(`the microphone cannot be opened (${/** @type {any} */ (error)?.message ?? error}): untick it, or allow it`);
+    }
+  }
+
+  /** The pictures are being recorded from now on. */
+  begin() {
+    if (!this.stream) return;
+    this.pieces = [];
+    this.recorder = new MediaRecorder(this.stream);
+    this.recorder.ondataavailable = ({ data }) => { if (data.size) this.pieces.push(data); };
+    this.recorder.start(1000);
+  }
+
+  /** What was heard; null where nothing was. @returns {Promise<Blob | null>} */
+  async end() {
+    const recorder = this.recorder;
+    this.recorder = null;
+    if (recorder && recorder.state !== "inactive") {
+      await new Promise((done) => { recorder.onstop = done; recorder.stop(); });
+    }
+    this.stream?.getTracks().forEach((track) => track.stop());
+    this.stream = null;
+    return recorder && this.pieces.length ? new Blob(this.pieces, { type: recorder.mimeType }) : null;
+  }
+
+  /** The job of the film with its sound; the silent one is removed. @param {string} film its job @param {Blob} heard @param {number} delay seconds */
+  async under(film, heard, delay) {
+    const sent = await json("/api/files?kind=sound", { method: "POST", body: heard, headers: { "content-type": "application/octet-stream" } });
+    const job = await post("/api/jobs", { kind: "dub", film, driving: sent.id, options: { delay } });
+    let last = job;
+    await follow(job.id, (now) => { last = now; });
+    request(`/api/files/${sent.id}`, { method: "DELETE" }).catch(() => {});
+    if (last.state !== "done") throw new Error(`${last.error ?? "the sound could not be added"}: the film is silent`);
+    request(`/api/jobs/${film}`, { method: "DELETE" }).catch(() => {});
+    return job.id;
+  }
+}
+
 export class Tasks {
   /** @param {{portrait: () => any, options: () => object, failed: (line: string) => void}} on */
   constructor(on) {
