@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -44,8 +45,8 @@ def client(tmp_path_factory: pytest.TempPathFactory, weights: Path):
 class Page:
     """A page without a browser."""
 
-    def __init__(self, socket: Any) -> None:
-        self.socket = socket
+    def __init__(self, opened: Any) -> None:
+        self.socket = opened
         self.texts: list[dict] = []
         self.pictures: list[tuple[int, int, float, bytes]] = []
         """kind, number, captured, JPEG"""
@@ -98,8 +99,8 @@ class Page:
 
 @contextmanager
 def page(client: TestClient, session: str = "a-session", **start: Any) -> Iterator[Page]:
-    with client.websocket_connect(LIVE, subprotocols=SPOKEN) as socket:
-        made = Page(socket)
+    with client.websocket_connect(LIVE, subprotocols=SPOKEN) as opened:
+        made = Page(opened)
         made.say(type="start", session=session, **start)
         yield made
 
@@ -248,9 +249,9 @@ def test_another_protocol_is_refused(client):
 
 @pytest.mark.parametrize("first", ["{", '{"type": "steer"}', '{"type": "start"}', '{"type": "start", "session": "short"}'])
 def test_the_first_message_must_be_start(client, first):
-    with client.websocket_connect(LIVE, subprotocols=SPOKEN) as socket:
-        socket.send_text(first)
-        assert socket.receive()["code"] == 1008
+    with client.websocket_connect(LIVE, subprotocols=SPOKEN) as opened:
+        opened.send_text(first)
+        assert opened.receive()["code"] == 1008
 
 
 def test_a_second_page_waits_or_takes_over_and_the_first_is_told(client, portrait):
@@ -407,11 +408,41 @@ def test_a_session_that_fails_says_why_and_the_next_one_works(client, portrait, 
         there.picture(9)
 
 
+@pytest.mark.parametrize(
+    "asked, line",
+    [
+        ({"app": "telepathy"}, "unknown tracker"),
+        ({"app": "vts"}, "address"),
+        ({"app": "livelink", "where": "phone"}, "port"),
+        ({"app": "livelink", "axes": "up,down"}, "axes"),
+        ({"app": None}, "unknown tracker"),
+    ],
+)
+def test_a_phone_that_cannot_be_is_one_line(client, portrait, asked, line):
+    with page(client, session="wrong-phone", portrait=portrait) as there:
+        there.say(type="phone", on=True, **asked)
+        assert line in there.text("error")["line"]
+
+
+def test_a_phone_that_is_not_heard_is_said_and_lets_its_port_go(client, portrait):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
+        free.bind(("", 0))
+        port = free.getsockname()[1]
+    with page(client, session="quiet-phone", portrait=portrait) as there:
+        for _ in range(2):
+            there.say(type="phone", on=True, app="livelink", where=str(port))
+            there.until(lambda: any(t["type"] == "state" and f"port {port}" in (t["trouble"] or "") for t in there.texts))
+            there.texts.clear()
+        there.say(type="phone", on=False)
+        assert there.text("state", trouble=None)
+        assert not [t for t in there.texts if t["type"] == "error"]
+
+
 def test_a_viewer_sees_what_the_page_sees(client, portrait):
     with page(client, session="is-watched", portrait=portrait) as there:
         there.picture()
-        with client.websocket_connect(VIEW, subprotocols=SPOKEN) as socket:
-            viewer = Page(socket)
+        with client.websocket_connect(VIEW, subprotocols=SPOKEN) as opened:
+            viewer = Page(opened)
             assert viewer.picture()[0] == JPEG
             there.say(type="steer", scale=1.3)
             there.text("next")

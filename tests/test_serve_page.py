@@ -177,6 +177,24 @@ def test_a_camera_that_is_unplugged_is_one_line(chromium, address):
         assert there.page.get_attribute("[data-drive=sliders]", "aria-checked") == "true"
 
 
+def test_a_hidden_tab_goes_on_and_a_shown_one_too(chromium, address):
+    hide = "Object.defineProperty(document, 'hidden', { value: %s, configurable: true });"
+    tell = "document.dispatchEvent(new Event('visibilitychange')); 0"
+    with tab(chromium, address) as there:
+        there.until(DRAWN)
+        there.page.click("[data-drive=camera]")
+        there.until(CAMERA_SEEN)
+        there.page.evaluate(hide % "true" + tell)
+        there.until("reenact.source.behind")
+        sent = there.page.evaluate("reenact.source.sent")
+        there.until(f"reenact.source.sent > {sent} + 15")
+        there.page.evaluate(hide % "false" + tell)
+        there.until("!reenact.source.behind")
+        sent = there.page.evaluate("reenact.source.sent")
+        there.until(f"reenact.source.sent > {sent} + 15")
+        quiet(there)
+
+
 def test_without_a_secure_context_the_page_says_what_to_do(chromium, address):
     script = """Object.defineProperty(window, 'isSecureContext', { value: false });
         Object.defineProperty(Navigator.prototype, 'mediaDevices', { value: undefined });"""

@@ -27,7 +27,7 @@ GRACE_SECONDS = 30.0
 """how long a page that went away finds its session, with its reference, again"""
 WAITING_SECONDS = 20.0
 """a page that was turned away counts as waiting for so long; it asks again every 15 s at least"""
-JOIN_SECONDS = 5.0
+JOIN_SECONDS = 15.0
 
 
 @dataclass(frozen=True)
@@ -127,6 +127,9 @@ class Live:
                 self._shown(shown)
         except ReenactError as error:
             self._post(self._failed, str(error))
+        except Exception as error:
+            self._post(self._failed, f"the session failed ({type(error).__name__}): reload the page")
+            raise
 
     def _shown(self, shown: Shown) -> None:
         """On the session's thread."""
