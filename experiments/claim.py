@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 
+from reenact.codec.call import profile_of
 from reenact.core.errors import ReenactError
 from reenact.core.provenance import provenance, weights_digest
 from reenact.core.types import Image
@@ -32,7 +33,6 @@ from reenact.evaluate.readings import FaceReader
 from reenact.evaluate.registry import Frame
 from reenact.evaluate.results import write_json
 from reenact.evaluate.shots import frames
-from reenact.pipeline.calls import profile_of
 from reenact.runtime.onnx_method import OnnxMethod
 
 KEPT = "m2[0-3]_*,*_i05[6-9]*,*_i06[0-3]*"
@@ -56,7 +56,7 @@ def score_item(item: Item, methods: Mapping[str, OnnxMethod], reader: FaceReader
     out: Figures = {}
     for name, method in methods.items():
         motions = [method.encode_motion(frame) for frame in driving]
-        portrait, profile = method.encode_source(source, cropped=True), profile_of(method, motions[0].expression.size)
+        portrait, profile = method.encode_crop(source), profile_of(method, motions[0].expression.size)
         coded = {f"{kbps:g} kbit/s": Coded(profile, motions, kbps) for kbps in rates}
         sent = {UNCODED: motions, **{rate: one.motions for rate, one in coded.items()}}
         out[name] = {rate: {"frames": [float(len(driving))]} for rate in sent}

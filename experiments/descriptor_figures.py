@@ -41,7 +41,7 @@ def identities(method: OnnxMethod, frames: np.ndarray) -> np.ndarray:
     """[n, k]: who each frame shows. Raises ReenactError where the method does not say."""
     rows = []
     for frame in frames:
-        tensors = method.encode_source(frame, cropped=True).tensors
+        tensors = method.encode_crop(frame).tensors
         name = next((name for name in IDENTITIES if name in tensors), None)
         if name is None:
             raise ReenactError(f"{method.name} says nothing of who somebody is")

@@ -66,7 +66,7 @@ def drawn(method: OnnxMethod, photo: Image, truth: Image) -> tuple[Image, Image]
     """The method's frame enlarged, and the frame drawn at the photo's side."""
     side = photo.shape[0]
     place = Placement(side / 2, side / 2, side)
-    portrait = method.encode_source(photo, cropped=True, head_size=side)
+    portrait = method.encode_crop(photo, head_size=side)
     motion = method.encode_motion(cut(truth, place, method.size))
     small = method.render(replace(portrait, large=None), motion)
     enlarged = np.asarray(PILImage.fromarray(small).resize((side, side), PILImage.Resampling.BICUBIC))

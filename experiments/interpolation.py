@@ -108,7 +108,7 @@ def evenness(method: OnnxMethod, ruler: Ruler, pool: Pool, count: int) -> dict[s
     for path in get_args(Way):
         found = []
         for rows, ends in zip(people[:count], ways, strict=False):
-            portrait = method.encode_source(pool.read(rows[:1])[0], cropped=True)
+            portrait = method.encode_crop(pool.read(rows[:1])[0])
             first, last = (_with(portrait, method.encode_motion(image).expression) for image in pool.read(np.array(ends)))
             frames = [method.render(portrait, interpolate(first, last, step / STEPS, path=path)) for step in range(STEPS + 1)]
             if way := ruler.way(frames):
@@ -129,7 +129,7 @@ def sampling(method: OnnxMethod, ruler: Ruler, pool: Pool, count: int, sigma: np
     faces, same, within = 0, [], []
     landmarker = Landmarker(1)
     for number in range(min(count, len(people))):
-        portrait = method.encode_source(pool.read(people[number][:1])[0], cropped=True)
+        portrait = method.encode_crop(pool.read(people[number][:1])[0])
         own = ruler.look(method.render(portrait, portrait.motion))
         for _ in range(SAMPLES):
             code = (sigma * random.standard_normal(sigma.shape)).astype(np.float32)

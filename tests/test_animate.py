@@ -9,6 +9,7 @@ import threading
 import time
 from fractions import Fraction
 from pathlib import Path
+from types import ModuleType
 
 import av
 import numpy as np
@@ -21,6 +22,9 @@ from reenact.media.video import VideoReader
 from reenact.pipeline.ahead import DEPTH, ahead
 from reenact.pipeline.animate import animate_file
 from reenact.pipeline.animator import Animator, Control, alignment
+from reenact.pipeline.options import Clip
+from reenact.pipeline.portrait import Output
+from reenact.runtime.engine import Engine
 from reenact.runtime.onnx_method import OnnxMethod, known_methods, load
 
 
@@ -39,9 +43,14 @@ def portrait(method: OnnxMethod) -> reenact.Portrait:
     return method.encode_source(reenact.read_image(PORTRAIT))
 
 
-def test_public_names_are_sixteen_at_most_and_there():
-    assert len(reenact.__all__) <= 16
-    assert callable(reenact.animate) and all(hasattr(reenact, name) for name in reenact.__all__)
+def on(weights: Path) -> Engine:
+    return Engine(str(weights), "cpu")
+
+
+def test_public_names_are_all_there_and_no_more():
+    names = {name for name, value in vars(reenact).items() if not name.startswith("_") and not isinstance(value, ModuleType)}
+    assert names == set(reenact.__all__) and reenact.__all__ == sorted(reenact.__all__)
+    assert callable(reenact.animate)
 
 
 def test_the_method_keeps_the_protocol(method):
@@ -58,11 +67,11 @@ def test_a_photo_is_cropped_and_remembered(method, portrait):
 
 def test_a_ready_crop_goes_in_as_it_is(method):
     crop = face(256)
-    made = method.encode_source(crop, cropped=True)
+    made = method.encode_crop(crop)
     np.testing.assert_array_equal(made.image, crop)
     assert made.placement is None and made.photo is None
     with pytest.raises(reenact.ReenactError, match="256 x 256"):
-        method.encode_source(face(200), cropped=True)
+        method.encode_crop(face(200))
 
 
 def test_own_motion_gives_the_portrait_back(method, portrait):
@@ -70,7 +79,7 @@ def test_own_motion_gives_the_portrait_back(method, portrait):
 
 
 def test_render_follows_the_portrait_it_is_given(method, portrait):
-    other = method.encode_source(face(256)[:, ::-1].copy(), cropped=True)
+    other = method.encode_crop(face(256)[:, ::-1].copy())
     for which in (portrait, other, portrait):
         np.testing.assert_array_equal(method.render(which, which.motion), which.image)
 
@@ -193,9 +202,7 @@ def test_animate_file_keeps_frames_rate_and_sound(weights, tmp_path):
     rate = Fraction(30000, 1001)
     driving = write_clip(tmp_path / "driving.mp4", moving_face(12), rate, audio=True)
     seen = []
-    report = animate_file(
-        PORTRAIT, driving, tmp_path / "out.mp4", method=str(weights), device="cpu", progress=lambda *a: seen.append(a)
-    )
+    report = animate_file(PORTRAIT, driving, tmp_path / "out.mp4", engine=on(weights), progress=lambda *a: seen.append(a))
     assert read_clip(tmp_path / "out.mp4") == (12, rate, (256, 256))
     assert (report.frames, report.frames_without_face, report.rate) == (12, 0, rate)
     assert seen == [(i, 12) for i in range(1, 13)]
@@ -207,7 +214,7 @@ def test_animate_file_keeps_frames_rate_and_sound(weights, tmp_path):
 def test_photo_output_changes_only_the_head(weights, tmp_path):
     driving = write_clip(tmp_path / "driving.mp4", moving_face(3))
     out = tmp_path / "out.mp4"
-    animate_file(PORTRAIT, driving, out, output_mode="photo", method=str(weights), device="cpu")
+    animate_file(PORTRAIT, driving, out, engine=on(weights), drawn=Output("photo"))
     assert read_clip(out) == (3, 25, (512, 512))
     with av.open(str(out)) as made:
         last = [frame.to_ndarray(format="rgb24") for frame in made.decode(video=0)][-1]
@@ -218,9 +225,9 @@ def test_photo_output_changes_only_the_head(weights, tmp_path):
 def test_start_end_and_fps(weights, tmp_path):
     driving = write_clip(tmp_path / "driving.mp4", moving_face(20))
     out = tmp_path / "out.mp4"
-    cut = {"start": Fraction(1, 5), "end": Fraction(3, 5)}
-    assert animate_file(PORTRAIT, driving, out, method=str(weights), device="cpu", **cut).frames == 10
-    assert animate_file(PORTRAIT, driving, out, method=str(weights), device="cpu", fps=Fraction(50), **cut).frames == 20
+    for fps, frames in ((None, 10), (Fraction(50), 20)):
+        clip = Clip(Fraction(1, 5), Fraction(3, 5), fps)
+        assert animate_file(PORTRAIT, driving, out, engine=on(weights), clip=clip).frames == frames
 
 
 def test_a_break_leaves_nothing_behind(weights, tmp_path):
@@ -234,7 +241,7 @@ def test_a_break_leaves_nothing_behind(weights, tmp_path):
 
     before = threading.active_count()
     with pytest.raises(KeyboardInterrupt):
-        animate_file(PORTRAIT, driving, folder / "out.mp4", method=str(weights), device="cpu", progress=stop)
+        animate_file(PORTRAIT, driving, folder / "out.mp4", engine=on(weights), progress=stop)
     assert list(folder.iterdir()) == []
     assert threading.active_count() <= before
 
@@ -242,7 +249,7 @@ def test_a_break_leaves_nothing_behind(weights, tmp_path):
 def test_output_may_not_be_an_input(weights, tmp_path):
     driving = write_clip(tmp_path / "driving.mp4", moving_face(2))
     with pytest.raises(reenact.ReenactError, match="input"):
-        animate_file(PORTRAIT, driving, driving, method=str(weights))
+        animate_file(PORTRAIT, driving, driving, engine=on(weights))
 
 
 def test_ahead_keeps_order_and_is_never_far_ahead():

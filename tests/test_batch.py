@@ -19,6 +19,7 @@ from reenact.media.video import VideoReader
 from reenact.pipeline import batch
 from reenact.pipeline.animate import animate_file
 from reenact.pipeline.group import Group, encode_faces, own_mask
+from reenact.runtime.engine import Engine
 from reenact.runtime.onnx_method import OnnxMethod, load
 
 
@@ -65,7 +66,7 @@ def test_every_photo_with_every_driving_and_a_report(weights, folder, capsys, mo
     assert (report["schema"], report["done"], report["failed"], report["waiting"]) == ("reenact.batch/1", 2, 2, 0)
     assert [job["state"] for job in report["jobs"]] == ["done", "failed", "done", "failed"]
 
-    animate_file(folder / "anna.jpg", folder / "nod.mp4", folder / "alone.mkv", method=str(weights), device="cpu")
+    animate_file(folder / "anna.jpg", folder / "nod.mp4", folder / "alone.mkv", engine=Engine(str(weights), "cpu"))
     with VideoReader(folder / "alone.mkv") as alone, VideoReader(out / "anna--nod.mp4") as many:
         for a, b in zip(alone, many, strict=True):
             np.testing.assert_array_equal(a.image, b.image)

@@ -19,12 +19,12 @@ import bitstream_spec
 from clips import face, moving_face, read_clip, scenery, write_clip
 from fake_method import write_fake_method
 from reenact.cli import app
+from reenact.codec.call import Call
 from reenact.codec.clip import encode_clip, play
 from reenact.codec.container import Header, pack_portrait, read_frames, unpack_portrait, write_call
 from reenact.codec.profile import read_profile
 from reenact.core.errors import ReenactError
 from reenact.core.types import Motion
-from reenact.pipeline.calls import Call
 from reenact.runtime.onnx_method import weights_folder
 
 GOLDEN = bytes.fromhex(

@@ -18,6 +18,8 @@ from motions import small_map
 from reenact.cli import app
 from reenact.motion.takes import Take
 from reenact.pipeline.animate import animate_file
+from reenact.pipeline.options import Clip
+from reenact.runtime.engine import Engine
 
 
 @pytest.fixture(scope="module")
@@ -100,9 +102,8 @@ def test_a_recorded_take_drives_as_its_video_does(here: Path, suffix: str):
 
 def test_a_take_and_blendshapes_become_videos(here: Path):
     assert run(here, "record", "{here}/clip.mp4", out="t.npz").exit_code == 0
-    report = animate_file(
-        here / "face.png", here / "t.npz", here / "a.mp4", method=str(here / "fake"), device="cpu", fps=Fraction(50)
-    )
+    engine, clip = Engine(str(here / "fake"), "cpu"), Clip(fps=Fraction(50))
+    report = animate_file(here / "face.png", here / "t.npz", here / "a.mp4", engine=engine, clip=clip)
     assert (report.frames, report.rate) == (8, 50) and read_clip(here / "a.mp4")[0] == 8
     (here / "shapes.csv").write_text("time,jawOpen\n0,0\n0.04,-0.2\n0.08,-0.4\n")
     assert run(here, "animate", "{here}/face.png", "{here}/shapes.csv", "--smooth", "0", out="b.mp4").exit_code == 0

@@ -107,10 +107,10 @@ def test_nothing_is_added_where_nothing_is_kept():
 
 
 def test_a_ready_crop_may_be_large(method: OnnxMethod, photo: Image):
-    portrait = method.encode_source(photo[:512, 100:612], cropped=True, head_size=512)
+    portrait = method.encode_crop(photo[:512, 100:612], head_size=512)
     assert portrait.image.shape == (256, 256, 3) and method.render(portrait, portrait.motion).shape == (512, 512, 3)
     with pytest.raises(ReenactError, match="crop must be 256"):
-        method.encode_source(photo[:512, 100:612], cropped=True)
+        method.encode_crop(photo[:512, 100:612])
 
 
 @pytest.mark.slow

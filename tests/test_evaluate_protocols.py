@@ -176,7 +176,7 @@ class Shifter:
 
     name, size = "shifter", 256
 
-    def encode_source(self, image):
+    def encode_crop(self, image):
         return Portrait(self.name, {}, self.encode_motion(image), image)
 
     def encode_motion(self, frame):

@@ -212,7 +212,7 @@ def test_graphs_agree_with_the_module(model: FaceVid2Vid, image: torch.Tensor, e
     assert method.name == "facevid2vid"
     pixels = (image[0].permute(1, 2, 0).numpy() * 255).round().astype(np.uint8)
     exact = torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 255
-    portrait = method.encode_source(pixels, cropped=True)
+    portrait = method.encode_crop(pixels)
     motion = portrait.motion
     assert motion.scale == 1
     driving = motion.replace(

@@ -31,7 +31,7 @@ def test_from_training_to_a_frame(recipe: ModuleType, tmp_path: Path):
     assert len(seen) == len(folders) == 3
     export(made, tmp_path / "weights", {"images_seen": seen})
     method = OnnxMethod(tmp_path / "weights", "cpu")
-    portrait = method.encode_source(pool.frames[0][0], cropped=True)
+    portrait = method.encode_crop(pool.frames[0][0])
     assert method.render(portrait, method.encode_motion(pool.frames[0][1])).std() > 1
 
 

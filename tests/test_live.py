@@ -153,7 +153,7 @@ def test_a_file_through_live_is_the_file_through_animate(engine, tmp_path):
     """Byte for byte, where nothing is dropped."""
     clip = write_clip(tmp_path / "clip.mp4", [*moving_face(4), scenery(256), *moving_face(2)])
     portrait = engine.held.encode_source(PHOTO)
-    expected = list(reenact.animate(portrait, clip, method=engine.held, smooth=0.5))
+    expected = list(reenact.animate(portrait, clip, method=engine.held, control=Control(smooth=0.5)))
     with Running(engine, Control(smooth=0.5), EVERY) as run, VideoReader(clip) as reader:
         frames = iter(reader)
         for number, frame in enumerate(frames):

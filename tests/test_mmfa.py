@@ -113,7 +113,7 @@ def test_graphs_agree_with_the_module(model: Mmfa, image: torch.Tensor, exported
     method = OnnxMethod(exported, device)
     pixels = (image[0].permute(1, 2, 0).numpy() * 255).round().astype(np.uint8)
     exact = torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 255
-    portrait = method.encode_source(pixels, cropped=True)
+    portrait = method.encode_crop(pixels)
     motion = portrait.motion
     driving = motion.replace(
         head_pose=motion.head_pose + np.float32([0.3, 0.1, -0.2]), translation=motion.translation + np.float32(0.1)

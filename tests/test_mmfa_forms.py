@@ -239,7 +239,7 @@ def test_graphs_agree_with_the_module(changes: dict[str, str], tmp_path: Path):
     image = torch.nn.functional.interpolate(torch.rand(1, 3, 16, 16), size=(256, 256), mode="bicubic").clamp(0, 1)
     pixels = (image[0].permute(1, 2, 0).numpy() * 255).round().astype(np.uint8)
     exact = torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 255
-    portrait = method.encode_source(pixels, cropped=True)
+    portrait = method.encode_crop(pixels)
     motion = portrait.motion
     driving = motion.replace(expression=motion.expression + np.float32(1), head_pose=motion.head_pose + np.float32(0.2))
     frame = method.render(portrait, driving).astype(np.float32) / 255

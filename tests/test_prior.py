@@ -33,8 +33,8 @@ from reenact.motion.expression import PRESETS, ExpressionMap
 from reenact.motion.transfer import transfer
 from reenact.nn.blocks import parameter_count
 from reenact.nn.keypoints import place
-from reenact.pipeline.animate import open_take, placed
 from reenact.pipeline.animator import Control, alignment
+from reenact.pipeline.sources import open_take
 from reenact.runtime.onnx_method import OnnxMethod
 from reenact.train.recipe import RENDER_PARTS
 from training_pool import make_pool
@@ -217,7 +217,7 @@ def test_graphs_agree_with_the_module(model: Prior, image: torch.Tensor, exporte
     assert method.name == "prior" and method.config["expression_size"] == 60
     pixels = (image[0].permute(1, 2, 0).numpy() * 255).round().astype(np.uint8)
     exact = torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 255
-    portrait = method.encode_source(pixels, cropped=True)
+    portrait = method.encode_crop(pixels)
     motion = portrait.motion
     driving = motion.replace(
         head_pose=motion.head_pose + np.float32([0.3, 0.1, -0.2]),
@@ -261,7 +261,7 @@ def test_coefficients_over_time_drive_as_they_are(exported: Path, tmp_path: Path
     shown = take.motion(1).expression
     assert shown[BLENDSHAPE_NAMES.index("jawOpen")] == 0.5 and shown[52:].tolist() == [0] * 8
     assert alignment(method) == "absolute"
-    control = placed(Control(), table)
+    control = Control().in_place()
     own = Motion(np.float32([0.3, 0, 0]), np.float32([1.4]), np.float32([0.2, 0.1]), np.zeros(60, np.float32))
     taken = compose(own, transfer(own, take.motion(1), None, "absolute"), control.parts)
     assert taken.scale == 1.4 and np.allclose(taken.translation, [0.2, 0.1])

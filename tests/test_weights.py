@@ -77,7 +77,7 @@ def test_a_part_of_the_frames_gives_a_part_of_the_whole(method, portrait, frames
 
 
 def test_the_first_relative_frame_is_the_portrait(method, portrait, frames):
-    first = next(iter(reenact.animate(portrait, frames[:1], method=method, motion="relative")))
+    first = next(iter(reenact.animate(portrait, frames[:1], method=method, control="relative")))
     assert np.abs(first.astype(float) - portrait.image).mean() < 6
 
 

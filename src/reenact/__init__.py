@@ -14,14 +14,22 @@ from reenact.motion.edit import edit, interpolate
 from reenact.motion.takes import Take
 from reenact.motion.transfer import transfer
 from reenact.pipeline.animate import Report, animate, animate_file
+from reenact.pipeline.animator import Control
+from reenact.pipeline.options import Clip
+from reenact.pipeline.portrait import Output
+from reenact.runtime.engine import Engine
 from reenact.runtime.onnx_method import load
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Clip",
+    "Control",
+    "Engine",
     "Image",
     "Method",
     "Motion",
+    "Output",
     "Parts",
     "Placement",
     "Portrait",

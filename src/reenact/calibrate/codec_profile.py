@@ -28,10 +28,9 @@ from reenact.codec.profile import CLASSES, POSE, QUALITIES, Profile, plain_profi
 from reenact.codec.range_coder import BitWriter
 from reenact.core.files import replaced
 from reenact.core.types import Image, Motion
-from reenact.faces.crop import CropTracker
 from reenact.faces.points import MESH_POINTS
 from reenact.media.video import VideoReader
-from reenact.pipeline.animate import crops
+from reenact.pipeline.sources import crops
 from reenact.runtime.onnx_method import OnnxMethod
 
 DIRECTIONS = 12
@@ -64,14 +63,12 @@ def clip_names(folder: Path, people: int) -> list[Path]:
 
 def read_motions(method: OnnxMethod, clip: Path, seconds: float) -> tuple[list[np.ndarray], Image | None]:
     """Every frame's motion vector, read as `reenact encode` reads it, and the first crop."""
-    rows: list[np.ndarray] = []
-    first: Image | None = None
     with VideoReader(clip, pixels="stored") as reader:
-        images = (frame.image for frame in itertools.islice(reader, round(seconds * float(reader.rate))))
-        for crop in crops(images, CropTracker(method.landmarker), method.size):
-            if crop is not None:
-                rows.append(method.encode_motion(crop).vector())
-                first = crop if first is None else first
+        frames = itertools.islice(reader, round(seconds * float(reader.rate)))
+        read = crops(((frame.time, frame.image) for frame in frames), method.landmarker, method.size)
+        seen = (crop for _, crop in read if crop is not None)
+        first = next(seen, None)
+        rows = [] if first is None else [method.encode_motion(crop).vector() for crop in itertools.chain([first], seen)]
     return rows, first
 
 
@@ -91,7 +88,7 @@ def directions(moved: Float64[np.ndarray, "frames n"], length: int) -> Float64[n
 
 def responses(method: OnnxMethod, crop: Image, base: np.ndarray, along: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """For each direction: by how much landmarks [52] in px and pixels [FIELD^2 3] move, per length of the direction."""
-    portrait = method.encode_source(crop, cropped=True)
+    portrait = method.encode_crop(crop)
 
     def look(vector: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         picture = method.render(portrait, Motion.from_vector(vector))

@@ -25,6 +25,10 @@ from reenact.cli.shared import (
 from reenact.motion.compose import NAMES, locked, parse_parts
 from reenact.motion.smooth import delay_ms
 from reenact.pipeline.animate import Report, animate_file
+from reenact.pipeline.animator import Control
+from reenact.pipeline.options import Clip
+from reenact.pipeline.portrait import Output
+from reenact.runtime.engine import Engine
 
 
 @app.command()
@@ -60,37 +64,21 @@ def animate(
     device: Device = "auto",
     threads: Threads = 0,
     background: BackgroundName = "still",
-    seed: Annotated[int, typer.Option(help="for methods that draw random numbers (mmfa draws none)")] = 0,
+    seed: Annotated[int | None, typer.Option(hidden=True)] = None,
     badge: Badge = False,
     unsigned: Unsigned = False,
     sign_cert: SignCert = None,
     sign_key: SignKey = None,
 ) -> None:
     """Animate a portrait with a driving video."""
-    first, last = seconds("start", start), seconds("end", end)
+    if seed is not None:
+        say("--seed does nothing: no method draws random numbers")
+    control = Control(motion, locked(parse_parts(parts), lock or ()), strength, smooth, settle)  # type: ignore[arg-type]
+    engine = Engine(method, device, threads, background)  # type: ignore[arg-type]  # checked inside, in one line
+    clip = Clip(seconds("start", start), seconds("end", end), rate(fps))
+    drawn = Output(output, face, marks(badge, unsigned, sign_cert, sign_key))  # type: ignore[arg-type]
     with progress_bar() as progress:
-        report = animate_file(
-            portrait,
-            driving,
-            out,
-            motion=motion,  # type: ignore[arg-type]  # checked inside, in one line
-            parts=locked(parse_parts(parts), lock or ()),
-            strength=strength,
-            smooth=smooth,
-            settle=settle,
-            output_mode=output,  # type: ignore[arg-type]
-            face=face,
-            fps=rate(fps),
-            method=method,
-            device=device,
-            threads=threads,
-            background=background,  # type: ignore[arg-type]
-            seed=seed,
-            marks=marks(badge, unsigned, sign_cert, sign_key),
-            progress=progress,
-            start=first,
-            end=last,
-        )
+        report = animate_file(portrait, driving, out, control=control, engine=engine, clip=clip, drawn=drawn, progress=progress)
     _report(report, out)
 
 

@@ -12,6 +12,7 @@ from reenact.cli.shared import Device, MethodName, Threads, app, example, one_li
 from reenact.core.files import check_output, write_text
 from reenact.pipeline.bench import BenchResult
 from reenact.pipeline.bench import bench as measure
+from reenact.runtime.engine import Engine
 
 
 @app.command()
@@ -30,7 +31,7 @@ def bench(
     driving = driving or example("driving.mp4", "--driving VIDEO")
     if json_path is not None:
         check_output(json_path, [portrait, driving])
-    result = measure(portrait, driving, method=method, device=device, threads=threads, runs=runs)
+    result = measure(portrait, driving, engine=Engine(method, device, threads), runs=runs)
     typer.echo(_table(result))
     if json_path is not None:
         write_text(json_path, json.dumps(result.as_dict(), indent=2) + "\n")

@@ -23,8 +23,13 @@ from reenact.cli.shared import (
     say,
     seconds,
 )
+from reenact.codec.call import QUALITY, Call, CallOptions, profile_of
 from reenact.codec.stats import Stats, measure
-from reenact.pipeline.calls import QUALITY, Call, CallOptions, decode_file, encode_file, profile_of
+from reenact.pipeline.animator import Control
+from reenact.pipeline.calls import decode_file, encode_file
+from reenact.pipeline.options import Clip
+from reenact.pipeline.portrait import Output
+from reenact.runtime.engine import Engine
 from reenact.runtime.onnx_method import load
 
 
@@ -48,10 +53,10 @@ def encode(
 ) -> None:
     """Write the motion of a driving video as a call: some kbit/s instead of a video."""
     options = CallOptions(target_kbps, quality, key_seconds, longest_gap)
-    times = {"start": seconds("start", start), "end": seconds("end", end)}
-    common = {"method": method, "device": device, "threads": threads}
+    clip = Clip(seconds("start", start), seconds("end", end), rate(fps))
+    engine = Engine(method, device, threads)
     with progress_bar("reading") as progress:
-        report = encode_file(driving, out, options, portrait=portrait, fps=rate(fps), progress=progress, **times, **common)
+        report = encode_file(driving, out, options, portrait=portrait, engine=engine, clip=clip, progress=progress)
     if report.frames_without_face:
         say(f"{report.frames_without_face} of {report.frames} driving frames show no face: the motion was held there")
     bytes_ = f"{report.once} bytes once, {report.stream} bytes of motion"
@@ -88,15 +93,10 @@ def decode(
             portrait,
             file,
             out,
-            motion=motion,  # type: ignore[arg-type]  # checked inside, in one line
-            output_mode=output,  # type: ignore[arg-type]
-            face=face,
+            control=Control(motion),  # type: ignore[arg-type]  # checked inside, in one line
+            engine=Engine(method, device, threads, background),  # type: ignore[arg-type]
+            drawn=Output(output, face, marks(badge, unsigned, sign_cert, sign_key)),  # type: ignore[arg-type]
             sound=sound,
-            method=method,
-            device=device,
-            threads=threads,
-            background=background,  # type: ignore[arg-type]
-            marks=marks(badge, unsigned, sign_cert, sign_key),
             progress=progress,
         )
     speed = report.frames / max(report.seconds, 1e-9)

@@ -10,6 +10,7 @@ import typer
 from reenact.cli.marks import Badge, SignCert, SignKey, Unsigned, marks
 from reenact.cli.shared import Device, MethodName, Threads, app, one_line_errors, say
 from reenact.pipeline.identity import describe_file, mix_file
+from reenact.pipeline.portrait import Output
 from reenact.runtime.engine import Engine
 
 Face = Annotated[int, typer.Option(help="which face of the photo: 1 is the largest")]
@@ -54,6 +55,6 @@ def mix(
     sign_key: SignKey = None,
 ) -> None:
     """Draw a face between two people's, where both files say that the person has agreed."""
-    common = {"engine": Engine(method, device, threads), "output_mode": output, "face": face}
-    mix_file(photo, first, second, out, share, marks=marks(badge, unsigned, sign_cert, sign_key), **common)  # type: ignore[arg-type]
+    drawn = Output(output, face, marks(badge, unsigned, sign_cert, sign_key))  # type: ignore[arg-type]  # checked inside
+    mix_file(photo, first, second, out, share, engine=Engine(method, device, threads), drawn=drawn)
     say(f"{out}: written")

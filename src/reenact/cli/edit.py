@@ -28,12 +28,14 @@ from reenact.core.errors import ReenactError
 from reenact.motion.compose import parse_parts
 from reenact.motion.directions import is_slider
 from reenact.motion.expression import PRESETS
-from reenact.pipeline.editing import Edit, Film, Sweep, edit_file, interpolate_file, sweep_file
+from reenact.pipeline.editing import Between, Edit, Film, Sweep, edit_file, interpolate_file, sweep_file
+from reenact.pipeline.options import Clip
+from reenact.pipeline.portrait import Output
 from reenact.pipeline.record import record_file
 from reenact.runtime.engine import Engine
 
 Degrees = float | None
-Output = Annotated[str, typer.Option(help="photo (the whole photo) or crop (the head, square)")]
+OutputName = Annotated[str, typer.Option(help="photo (the whole photo) or crop (the head, square)")]
 Face = Annotated[int, typer.Option(help="which face of the photo: 1 is the largest")]
 Fps = Annotated[str, typer.Option(help="frames a second, as 25 or 30000/1001")]
 EaseName = Annotated[str, typer.Option(help="smooth (slow at both ends) or linear")]
@@ -71,7 +73,7 @@ def edit(
     return_: Annotated[
         str | None, typer.Option("--return", help="of the sweep: back (there and back, the default) or once (there only)")
     ] = None,
-    output: Output = "photo",
+    output: OutputName = "photo",
     face: Face = 1,
     method: MethodName = "mmfa",
     device: Device = "auto",
@@ -98,17 +100,17 @@ def edit(
         {name: value for name, value in values.items() if is_slider(name)},
     )
     engine = Engine(method, device, threads, background)  # type: ignore[arg-type]  # checked inside, in one line
-    common = {"engine": engine, "output_mode": output, "face": face, "marks": marks(badge, unsigned, sign_cert, sign_key)}
+    drawn = Output(output, face, marks(badge, unsigned, sign_cert, sign_key))  # type: ignore[arg-type]
     if sweep is None:
         _sweep_only({"--seconds": length, "--fps": fps, "--ease": ease, "--return": return_})
         target = out or Path("out.png")
-        edit_file(photo, target, wanted, **common)  # type: ignore[arg-type]  # output is checked inside
+        edit_file(photo, target, wanted, engine=engine, drawn=drawn)
         say(f"{target}: written")
         return
     target = out or Path("out.mp4")
     film = _film(4.0 if length is None else length, fps or "25", ease or "smooth", return_ or "back")
     with progress_bar("sweeping") as progress:
-        frames = sweep_file(photo, target, Sweep(*sweep), wanted, film, progress=progress, **common)  # type: ignore[arg-type]
+        frames = sweep_file(photo, target, Sweep(*sweep), wanted, film, engine=engine, drawn=drawn, progress=progress)
     say(f"{target}: {counted(frames, 'frame')} at {float(film.fps):g} frames/s")
 
 
@@ -127,7 +129,7 @@ def interpolate(
     fps: Fps = "25",
     ease: EaseName = "smooth",
     return_: ReturnName = "back",
-    output: Output = "crop",
+    output: OutputName = "crop",
     face: Face = 1,
     method: MethodName = "mmfa",
     device: Device = "auto",
@@ -142,17 +144,12 @@ def interpolate(
     film = _film(length, fps, ease, return_)
     with progress_bar("interpolating") as progress:
         frames = interpolate_file(
-            start,
-            end,
+            Between(start, end, path, parse_parts(parts)),  # type: ignore[arg-type]  # checked inside, in one line
             out,
             portrait=portrait,
-            path=path,  # type: ignore[arg-type]  # checked inside, in one line
-            parts=parse_parts(parts),
             film=film,
             engine=Engine(method, device, threads, background),  # type: ignore[arg-type]
-            output_mode=output,  # type: ignore[arg-type]
-            face=face,
-            marks=marks(badge, unsigned, sign_cert, sign_key),
+            drawn=Output(output, face, marks(badge, unsigned, sign_cert, sign_key)),  # type: ignore[arg-type]
             progress=progress,
         )
     say(f"{out}: {counted(frames, 'frame')} at {float(film.fps):g} frames/s")
@@ -170,9 +167,9 @@ def record(
     threads: Threads = 0,
 ) -> None:
     """Keep a driver's motion as a small file; `reenact animate PORTRAIT take.npz` replays it on anyone."""
-    span = {"start": seconds("start", start), "end": seconds("end", end)}
+    clip = Clip(seconds("start", start), seconds("end", end))
     with progress_bar("recording") as progress:
-        take = record_file(driving, out, engine=Engine(method, device, threads), progress=progress, **span)
+        take = record_file(driving, out, engine=Engine(method, device, threads), clip=clip, progress=progress)
     missing = len(take) - int(take.faces.sum())
     if missing:
         say(f"{missing} of {len(take)} frames show no face: the motion is held there")

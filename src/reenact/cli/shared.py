@@ -18,7 +18,7 @@ import typer
 from reenact import __version__
 from reenact.core.errors import ReenactError
 from reenact.media.clock import exact_number, exact_rate
-from reenact.pipeline.animate import Progress
+from reenact.pipeline.options import Progress
 from reenact.runtime.detail import LARGEST, HeadSize, head_side
 
 DEBUG: ContextVar[bool] = ContextVar("debug", default=False)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Protocol, runtime_checkable
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float32, UInt8
@@ -79,11 +80,40 @@ class Portrait:
 class Method(Protocol):
     """The three verbs. Code above `methods/` never asks which method it has."""
 
-    name: str
-    size: int
-    """side of the crops that it reads and writes, in pixels"""
+    @property
+    def name(self) -> str: ...
 
-    def encode_source(self, image: Image) -> Portrait:
+    @property
+    def size(self) -> int:
+        """Side of the crops that it reads and writes, in pixels."""
+        ...
+
+    @property
+    def folder(self) -> Path | None:
+        """Where its weights lie, and beside them what was measured on them (expression map, gains); None: nowhere."""
+        ...
+
+    @property
+    def config(self) -> Mapping[str, Any]:
+        """What its weights say of it: "alignment"; may be empty."""
+        ...
+
+    @property
+    def code_size(self) -> int:
+        """How many numbers its expression code has."""
+        ...
+
+    @property
+    def fingerprint(self) -> str:
+        """Weights with the same give codes that mean the same; "" where it is not known."""
+        ...
+
+    @property
+    def threads(self) -> int:
+        """CPU threads that it and what serves it may use; 0 is automatic."""
+        ...
+
+    def encode_crop(self, crop: Image) -> Portrait:
         """A size x size crop -> everything that `render` needs of the source."""
         ...
 

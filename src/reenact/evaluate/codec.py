@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from reenact.codec.call import profile_of
 from reenact.codec.clip import encode_to_target, play
 from reenact.codec.container import Header, read_frames, write_call
 from reenact.codec.packet import read_head
@@ -32,7 +33,6 @@ from reenact.evaluate.protocols import find_clips
 from reenact.evaluate.results import write_json
 from reenact.faces.landmarker import Face, Landmarker
 from reenact.media.video import VideoReader
-from reenact.pipeline.calls import profile_of
 from reenact.runtime.onnx_method import OnnxMethod
 
 RATE = Fraction(25)
@@ -94,7 +94,7 @@ def score_clip(method: OnnxMethod, reader: Reader, clip: Path, rates: Iterable[f
     motions = [method.encode_motion(frame) for frame in frames]
     profile = profile_of(method, motions[0].expression.size)
     contenders = {f"{kbps:g} kbit/s": Coded(profile, motions, kbps) for kbps in rates}
-    portrait = method.encode_source(frames[0], cropped=True)
+    portrait = method.encode_crop(frames[0])
     out: dict[str, dict[str, list]] = {UNCODED: {"frames": [len(frames)]}}
     for name, coded in contenders.items():
         spent = {"bits": [coded.bits], "stream_bits": [coded.stream_bits], "quality": [coded.quality]}

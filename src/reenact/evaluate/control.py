@@ -15,7 +15,6 @@ from jaxtyping import Float32
 from reenact.core.errors import ReenactError
 from reenact.core.types import Image, Method, Motion
 from reenact.evaluate.figures import measured
-from reenact.evaluate.floors import encode_crop
 from reenact.evaluate.readings import FaceReader, Reading
 from reenact.evaluate.registry import Frame
 from reenact.evaluate.runner import Outcome
@@ -92,7 +91,7 @@ def run_control(
     wanted = reader.read(donor) if donor is not None else None
     tallies: dict[str, Tally] = {}
     for name, method in methods.items():
-        portrait = encode_crop(method, source)
+        portrait = method.encode_crop(source)
         base = reader.read(method.render(portrait, portrait.motion))
         tallies[f"{name}/{BASE}"] = _tally(base, {} if base is None else measured(Frame(size, found=base, portrait=read)))
         for request in requests:

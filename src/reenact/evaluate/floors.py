@@ -13,12 +13,11 @@ from jaxtyping import Float, Int
 from PIL import Image as PILImage
 from PIL import ImageDraw
 
-from reenact.core.types import Image, Method, Motion, Portrait
+from reenact.core.types import Image, Method, Motion
 from reenact.evaluate.metrics import MESH_POINTS
 from reenact.evaluate.readings import Reading
 from reenact.faces.pose import canonical_face
 from reenact.motion.transfer import Mode, transfer
-from reenact.runtime.onnx_method import OnnxMethod
 
 Driver = Callable[[Image, Reading | None], Image]
 Starter = Callable[[Image, Reading | None], Driver]
@@ -64,7 +63,7 @@ def of_method(method: Method, mode: Mode = "absolute") -> Starter:
     """
 
     def start(source: Image, reading: Reading | None) -> Driver:
-        portrait = encode_crop(method, source)
+        portrait = method.encode_crop(source)
         reference: Motion | None = None
 
         def drive(driving: Image, driving_reading: Reading | None) -> Image:
@@ -76,11 +75,6 @@ def of_method(method: Method, mode: Mode = "absolute") -> Starter:
         return drive
 
     return start
-
-
-def encode_crop(method: Method, source: Image) -> Portrait:
-    """The first verb for a ready size x size crop: a runtime's method looks for a head unless it is told."""
-    return method.encode_source(source, cropped=True) if isinstance(method, OnnxMethod) else method.encode_source(source)
 
 
 def border_points(side: int) -> Float[np.ndarray, "n 2"]:

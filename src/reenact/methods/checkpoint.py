@@ -43,7 +43,7 @@ def difference(model: KeypointMethod, weights: Path) -> float:
     graphs = OnnxMethod(weights, "cpu", 1, background="moved")
     pictures = _pictures(model.config.size)
     source, driving = (np.ascontiguousarray((picture * 255).round().astype(np.uint8)) for picture in pictures)
-    portrait = graphs.encode_source(source, cropped=True)
+    portrait = graphs.encode_crop(source)
     found = graphs.render(portrait, graphs.encode_motion(driving))
     model.eval()
     with torch.no_grad():

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -83,7 +84,7 @@ def is_coefficients(path: Path) -> bool:
     return isinstance(held, dict) and "schema" not in held
 
 
-def read_coefficients(path: str | Path, expressions: ExpressionMap) -> Take:
+def read_coefficients(path: str | os.PathLike[str], expressions: ExpressionMap) -> Take:
     """The file as a take of the method that `expressions` belongs to; its reference is the neutral face, frontal.
 
     Raises ReenactError for a file that cannot be read so, with its line where one is at fault.

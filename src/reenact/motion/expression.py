@@ -18,6 +18,7 @@ from jaxtyping import Float32
 
 from reenact.core.errors import ReenactError
 from reenact.core.files import replaced
+from reenact.core.types import Method, Portrait
 from reenact.faces.blendshapes import BLENDSHAPE_NAMES
 from reenact.motion.measured import read_measured, require
 
@@ -170,3 +171,11 @@ def check_blendshapes(values: Mapping[str, float]) -> None:
             raise ReenactError(f"unknown blendshape {name!r}{hint}: write an ARKit name such as jawOpen")
         if not VALUE_MIN <= value <= VALUE_MAX:
             raise ReenactError(f"{name}={value:g}: a blendshape must lie between {VALUE_MIN:g} and {VALUE_MAX:g}")
+
+
+def expression_map(method: Method, portrait: Portrait | None = None) -> ExpressionMap:
+    """The map that lies beside the method's weights. Raises ReenactError where there is none."""
+    if method.folder is None:
+        raise ReenactError(f"{method.name} runs from no weights folder: named expressions, eyes and mouth need one")
+    size = method.code_size if portrait is None else portrait.motion.expression.size
+    return ExpressionMap.load(method.folder, int(size), method.fingerprint)

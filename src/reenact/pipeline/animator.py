@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Literal, get_args
 
+import numpy as np
+from jaxtyping import Float32
+
 from reenact.core.errors import ReenactError
 from reenact.core.types import Image, Method, Motion, Portrait
-from reenact.motion.compose import Parts, check_strength, compose
+from reenact.motion.compose import DRIVER, SOURCE, Parts, check_strength, compose
 from reenact.motion.edit import eased, interpolate
-from reenact.motion.expression import ExpressionMap
+from reenact.motion.expression import expression_map
 from reenact.motion.smooth import MotionFilter, check_smooth
 from reenact.motion.transfer import Mode, transfer
-from reenact.runtime.onnx_method import OnnxMethod
+from reenact.pipeline.sources import NO_FACE, MotionSource
 
 Alignment = Mode | Literal["decaying"]
 """relative or absolute (transfer.py); decaying: relative at the first frame, so that the portrait begins as it is, absolute
@@ -44,6 +48,11 @@ class Control:
         if not 0 < self.settle <= SETTLE_MAX:
             raise ReenactError(f"--settle must lie between 0 and {SETTLE_MAX:g} seconds, not {self.settle:g}")
         check_smooth(self.smooth)
+
+    def in_place(self) -> Control:
+        """The same for a driver that says nothing of where the head is and how large: the portrait keeps its own."""
+        kept = {name: SOURCE for name in ("scale", "translation") if getattr(self.parts, name) == DRIVER}
+        return replace(self, parts=replace(self.parts, **kept))
 
 
 class Animator:
@@ -104,6 +113,19 @@ class Animator:
         """The next face becomes the reference; a decaying alignment begins anew there."""
         self._reference = self._settles_from = None
 
+    @classmethod
+    def of(cls, method: Method, portrait: Portrait, control: Control, source: MotionSource) -> Animator:
+        """For `pictures` of this source. Raises ReenactError as the constructor does."""
+        return cls(method, portrait, control if source.placed else control.in_place(), source.rate, source.reference)
+
+    def pictures(self, source: MotionSource) -> Iterator[Image]:
+        """One picture for each frame of the source, as it comes. Raises ReenactError at its end when no frame had a face."""
+        before: Fraction | None = None
+        for time, driving in source:
+            yield self.follow(driving, time - before if source.timed and before is not None else None)
+            before = time
+        self.check()
+
     def step(self, crop: Image | None, seconds: Fraction | float | None = None) -> Image:
         """The portrait for the next driving crop; None: that frame shows no face. size x size RGB."""
         return self.follow(None if crop is None else self._method.encode_motion(crop), seconds)
@@ -146,7 +168,7 @@ class Animator:
     def check(self) -> None:
         """Raises ReenactError when not one of the frames so far showed a face."""
         if self.frames and self.missing == self.frames:
-            raise ReenactError("no face found in any frame of the driving video: choose one that shows a face")
+            raise ReenactError(NO_FACE)
 
 
 def check_alignment(name: str) -> None:
@@ -157,21 +179,12 @@ def check_alignment(name: str) -> None:
 
 def alignment(method: Method) -> Alignment:
     """How a portrait follows its driver unless told otherwise: as the weights' config.json says, else relative."""
-    config = method.config if isinstance(method, OnnxMethod) else {}
-    chosen = config.get("alignment", "relative")
+    chosen = method.config.get("alignment", "relative")
     check_alignment(chosen)
     return chosen
 
 
-def expression_map(method: Method, portrait: Portrait | None = None) -> ExpressionMap:
-    """The map that lies beside the method's weights. Raises ReenactError where there is none."""
-    if not isinstance(method, OnnxMethod):
-        raise ReenactError(f"{method.name} runs from no weights folder: named expressions, eyes and mouth need one")
-    size = method.code_size if portrait is None else portrait.motion.expression.size
-    return ExpressionMap.load(method.folder, int(size), method.fingerprint)
-
-
-def _code_spread(method: Method, portrait: Portrait):
+def _code_spread(method: Method, portrait: Portrait) -> Float32[np.ndarray, " code"] | float:
     """The code's unit for the filter: measured, where the weights have a map of their own; else 1."""
     try:
         return expression_map(method, portrait).code_spread

@@ -12,16 +12,16 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from reenact.core.errors import ReenactError
-from reenact.core.files import Unfinished
+from reenact.core.files import Unfinished, check_output
 from reenact.core.types import Image, Motion, Portrait
-from reenact.faces.crop import CropTracker
 from reenact.media.image import read_image
-from reenact.media.video import VideoReader, resample
-from reenact.pipeline.ahead import ahead
-from reenact.pipeline.animate import OutputMode, check_files, crops, is_take, open_take, placed, placer
 from reenact.pipeline.animator import Animator, Control
 from reenact.pipeline.group import Group, encode_faces
-from reenact.provenance.output import MarkedOutput
+from reenact.pipeline.options import Clip
+from reenact.pipeline.portrait import Output, OutputMode, placer
+from reenact.pipeline.sinks import VideoSink, pump
+from reenact.pipeline.sources import NO_FACE, DrivingFile
+from reenact.provenance.output import MARKS, MarkedOutput, Marks
 from reenact.provenance.watermark import mark
 from reenact.runtime.engine import ENGINE, Engine
 from reenact.runtime.onnx_method import OnnxMethod
@@ -45,10 +45,13 @@ class BatchOptions:
     drivers: Drivers = "one"
     fps: Fraction | None = None
     """of the films; None: the driving's own"""
+    marks: Marks = MARKS
+    """what the films carry of being synthetic (provenance/output.py)"""
 
     def check(self) -> None:
         """Raises ReenactError for what cannot be."""
-        self.control.check()
+        for options in (self.control, Clip(fps=self.fps), Output(self.output_mode)):
+            options.check()
         if self.drivers not in get_args(Drivers):
             raise ReenactError(f"unknown drivers {self.drivers!r}: choose one of {', '.join(get_args(Drivers))}")
         if self.drivers == "own" and not self.all_faces:
@@ -92,6 +95,8 @@ class Driven:
     rate: Fraction
     reference: Motion | None = None
     sound: Path | None = None
+    placed: bool = True
+    """whether the motions say where the head is and how large (sources.py)"""
 
 
 def batch_folder(
@@ -113,7 +118,7 @@ def batch_folder(
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ReenactError(f"{output}: cannot be made ({error.strerror}); choose another with --out") from None
-    check_files([], output / REPORT, options.output_mode, options.fps)
+    check_output(output / REPORT)
     jobs = plan(portraits, drivings, options)
     method = engine.load()
     known = _known(output / REPORT)
@@ -191,26 +196,27 @@ class Maker:
         chosen = job.drivings[: len(portraits)] if self._options.drivers == "own" else job.drivings * len(portraits)
         driven = [first, *(self._driven(path, first.rate) for path in chosen[1:])]
         if all(motion is None for one in driven for motion in one.motions):
-            raise ReenactError("no face found in any frame of the driving video: choose one that shows a face")
-        marked = MarkedOutput(self._output / job.output)
-        place = self._placer(portraits, len(driven), marked)
+            raise ReenactError(NO_FACE)
+        place, control = self._placer(portraits, len(driven)), self._options.control
         animators = [
-            Animator(self._method, portrait, placed(self._options.control, path), first.rate, one.reference)
-            for portrait, path, one in zip(portraits, chosen, driven, strict=False)
+            Animator(self._method, portrait, control if one.placed else control.in_place(), first.rate, one.reference)
+            for portrait, one in zip(portraits, driven, strict=False)
         ]
-        with marked.film(first.rate, first.sound) as writer:
-            for drawn in _pictures(animators, driven, portraits):
-                writer.write(place(drawn))
-        job.faces, job.frames = len(portraits), writer.frames
+        inputs = [("portrait", job.portrait), *(("driving", path) for path in chosen)]
+        marks = replace(self._options.marks, watermark=False)  # each head has it already
+        marked = MarkedOutput(self._output / job.output, marks, inputs).drawn_by(self._method)
+        with VideoSink(marked, first.rate, lambda frame: frame, first.sound) as sink:
+            job.frames = pump(map(place, _pictures(animators, driven, portraits)), sink)
+        job.faces = len(portraits)
         job.frames_without_face = sum(motion is None for motion in first.motions)
 
-    def _placer(self, portraits: list[Portrait], drawn: int, marked: MarkedOutput) -> Callable[[list[Image]], Image]:
-        """drawn: how many of the faces are; the others are the photo's own pixels and get no mark."""
-        if self._options.all_faces:
-            group = Group(portraits)
-            return lambda heads: group.frame([*map(mark, heads[:drawn]), *heads[drawn:]])
-        one = marked.around(placer(portraits[0], self._options.output_mode))
-        return lambda heads: one(heads[0])
+    def _placer(self, portraits: list[Portrait], driven: int) -> Callable[[list[Image]], Image]:
+        """driven: how many of the faces are drawn; the others are the photo's own pixels and get no mark."""
+        one = placer(portraits[0], self._options.output_mode)
+        joined = Group(portraits).frame if self._options.all_faces else lambda drawn: one(drawn[0])
+        if not self._options.marks.watermark:
+            return joined
+        return lambda drawn: joined([*map(mark, drawn[:driven]), *drawn[driven:]])
 
     def _driven(self, path: str, rate: Fraction | None) -> Driven:
         if (path, rate) not in self._read:
@@ -228,16 +234,10 @@ def _pictures(animators: list[Animator], driven: list[Driven], portraits: list[P
 
 def read_driving(method: OnnxMethod, path: Path, rate: Fraction | None = None) -> Driven:
     """The motion of a video, a take or a file of blendshapes at a rate, by default its own. Raises ReenactError."""
-    if is_take(path):
-        take = open_take(path, method)
-        take.check(method.name, method.fingerprint, int(method.config["expression_size"]))
-        return Driven(list(take.frames(rate)), rate or take.rate, take.reference)
-    with VideoReader(path) as reader:
-        wanted = rate or reader.rate
-        images = (frame.image for frame in resample(reader, wanted))
-        with ahead(crops(images, CropTracker(method.landmarker), method.size)) as ready:
-            motions = [None if crop is None else method.encode_motion(crop) for crop in ready]
-        return Driven(motions, wanted, None, path)
+    with DrivingFile(path, Clip(fps=rate)) as file:
+        source = file.source(method, method.landmarker)
+        motions = [motion for _, motion in source]
+        return Driven(motions, source.rate, source.reference, file.sound, source.placed)
 
 
 def _key(job: Job, options: BatchOptions, engine: Engine, weights: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import itertools
 import os
 import platform
 import statistics
@@ -15,14 +16,15 @@ from pathlib import Path
 
 from reenact.core.errors import ReenactError
 from reenact.core.types import Image
-from reenact.faces.crop import CropTracker
-from reenact.faces.landmarker import Landmarker
 from reenact.media.image import read_image
 from reenact.media.video import VideoReader
 from reenact.motion.transfer import transfer
-from reenact.pipeline.animate import animate_file, crops
+from reenact.pipeline.animate import animate_file
+from reenact.pipeline.options import StrPath
+from reenact.pipeline.sources import NO_FACE, crops
+from reenact.runtime.engine import ENGINE, Engine
 from reenact.runtime.graph import thread_count
-from reenact.runtime.onnx_method import OnnxMethod, load
+from reenact.runtime.onnx_method import OnnxMethod
 
 WARM_UP = 10
 """ours: runs left out of each median; the first ones fill caches and let the clock speed settle"""
@@ -62,23 +64,21 @@ class BenchResult:
         return asdict(self)
 
 
-def bench(
-    portrait: Path, driving: Path, *, method: str = "mmfa", device: str = "auto", threads: int = 0, runs: int = 100
-) -> BenchResult:
+def bench(portrait: StrPath, driving: StrPath, *, engine: Engine = ENGINE, runs: int = 100) -> BenchResult:
     """Measure on a photo and a video. Raises ReenactError as `animate_file` does."""
     if runs < 1:
         raise ReenactError(f"--runs must be at least 1, not {runs}")
-    loaded = load(method, device, threads)
-    motion_ms, render_ms, path_ms = _verbs(loaded, read_image(portrait), _crops(driving, loaded.size), runs)
+    loaded = engine.load()
+    motion_ms, render_ms, path_ms = _verbs(loaded, read_image(portrait), _crops(driving, loaded), runs)
     with tempfile.TemporaryDirectory() as folder:
         began = time.perf_counter()
-        report = animate_file(portrait, driving, Path(folder) / "bench.mp4", method=method, device=device, threads=threads)
+        report = animate_file(portrait, driving, Path(folder) / "bench.mp4", engine=engine)
         whole = time.perf_counter() - began
     return BenchResult(
         method=loaded.name,
-        device=device,
+        device=engine.device,
         precision=loaded.precision,
-        threads=thread_count(threads),
+        threads=thread_count(engine.threads),
         runs=runs,
         motion_ms=round(motion_ms, 2),
         render_ms=round(render_ms, 2),
@@ -97,16 +97,12 @@ def bench(
     )
 
 
-def _crops(driving: Path, size: int) -> list[Image]:
-    found: list[Image] = []
+def _crops(driving: StrPath, method: OnnxMethod) -> list[Image]:
     with VideoReader(driving) as reader:
-        for crop in crops((frame.image for frame in reader), CropTracker(Landmarker()), size):
-            if crop is not None:
-                found.append(crop)
-            if len(found) == CROPS:
-                break
+        read = crops(((frame.time, frame.image) for frame in reader), method.landmarker, method.size)
+        found = list(itertools.islice((crop for _, crop in read if crop is not None), CROPS))
     if not found:
-        raise ReenactError("no face found in any frame of the driving video: choose one that shows a face")
+        raise ReenactError(NO_FACE)
     return found
 
 

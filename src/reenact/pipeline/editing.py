@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
@@ -13,19 +13,23 @@ import numpy as np
 from jaxtyping import Float32
 
 from reenact.core.errors import ReenactError
-from reenact.core.types import Image, Motion, Portrait
+from reenact.core.files import check_output
+from reenact.core.types import Motion
 from reenact.faces.blendshapes import BLENDSHAPE_NAMES
+from reenact.media.clock import exact_rate
 from reenact.media.image import check_image_name, read_image
-from reenact.media.writer import VideoWriter
+from reenact.media.writer import container_format
 from reenact.motion.compose import ALL_DRIVEN, SOURCE, Parts, check_strength, compose
 from reenact.motion.directions import Directions, check_sliders, is_slider
 from reenact.motion.edit import Ease, Way, check_ease, check_path, eased, edit, interpolate, there_and_back
-from reenact.motion.expression import PRESETS, VALUE_MAX, VALUE_MIN, ExpressionMap, check_blendshapes, preset
+from reenact.motion.expression import PRESETS, VALUE_MAX, VALUE_MIN, ExpressionMap, check_blendshapes, expression_map, preset
 from reenact.motion.pose_gain import PoseGain
 from reenact.motion.transfer import Mode
-from reenact.pipeline.animate import OutputMode, Progress, check_files, is_take, open_take, placer
-from reenact.pipeline.animator import expression_map
-from reenact.provenance.output import MARKS, MarkedOutput, Marks
+from reenact.pipeline.options import Progress, StrPath
+from reenact.pipeline.portrait import CROP, PHOTO, Output, placer
+from reenact.pipeline.sinks import ImageSink, VideoSink, pump
+from reenact.pipeline.sources import is_take, open_take
+from reenact.provenance.output import MarkedOutput
 from reenact.runtime.engine import ENGINE, Engine
 from reenact.runtime.onnx_method import OnnxMethod
 
@@ -122,7 +126,7 @@ class Editor:
         return self.map.code({name: float(np.clip(value, VALUE_MIN, VALUE_MAX)) for name, value in missing.items()})
 
 
-def face_motion(method: OnnxMethod, path: Path, face: int = 1) -> Motion:
+def face_motion(method: OnnxMethod, path: StrPath, face: int = 1) -> Motion:
     """The motion of a photo's face, or of a take's first frame with one. Raises ReenactError where there is none."""
     if not is_take(path):
         return method.encode_source(read_image(path), face=face).motion
@@ -131,26 +135,17 @@ def face_motion(method: OnnxMethod, path: Path, face: int = 1) -> Motion:
     return take.motion(int(take.faces.argmax()))
 
 
-def edit_file(
-    portrait: Path,
-    output: Path,
-    wanted: Edit,
-    *,
-    engine: Engine = ENGINE,
-    output_mode: OutputMode = "photo",
-    face: int = 1,
-    marks: Marks = MARKS,
-) -> None:
+def edit_file(portrait: StrPath, output: StrPath, wanted: Edit, *, engine: Engine = ENGINE, drawn: Output = PHOTO) -> None:
     """Writes the edited portrait as .png, .jpg or .webp. Raises ReenactError, in one line, for what the user can mend."""
-    wanted.check()
-    check_files([portrait], output, output_mode)
-    check_image_name(output)
-    marked = MarkedOutput(output, marks, [("portrait", portrait)])
+    for options in (wanted, engine, drawn):
+        options.check()
+    check_image_name(check_output(output, [portrait]))
+    marked = MarkedOutput(output, drawn.marks, [("portrait", portrait)])
     photo = read_image(portrait)
     method = engine.load()
-    source = method.encode_source(photo, face=face)
-    picture = method.render(source, Editor(method).apply(source.motion, wanted))
-    marked.drawn_by(method).picture(marked.around(placer(source, output_mode))(picture))
+    source = method.encode_source(photo, face=drawn.face)
+    with ImageSink(marked.drawn_by(method), placer(source, drawn.mode)) as sink:
+        sink.write(method.render(source, Editor(method).apply(source.motion, wanted)))
 
 
 @dataclass(frozen=True)
@@ -202,6 +197,11 @@ class Film:
     return_: Return = "back"
     """back: there and back, so that it can be looped; once: there"""
 
+    def check(self) -> None:
+        """Raises ReenactError for a film of no frames or too many, and a rate out of 1..240."""
+        exact_rate(self.fps)
+        self.shares()
+
     def shares(self) -> list[float]:
         """How far along each frame is. Raises ReenactError for a film of no frames or too many."""
         check_ease(self.ease)
@@ -221,83 +221,74 @@ FILM = Film()
 
 
 def sweep_file(
-    portrait: Path,
-    output: Path,
+    portrait: StrPath,
+    output: StrPath,
     sweep: Sweep,
     base: Edit,
     film: Film = FILM,
     *,
     engine: Engine = ENGINE,
-    output_mode: OutputMode = "photo",
-    face: int = 1,
-    marks: Marks = MARKS,
+    drawn: Output = PHOTO,
     progress: Progress | None = None,
 ) -> int:
     """Writes a video in which one slider runs from start to end and back; gives the number of frames. Raises ReenactError."""
-    sweep.check()
-    base.check()
-    shares = film.shares()
-    check_files([portrait], output, output_mode, film.fps)
+    for options in (sweep, base, film, engine, drawn):
+        options.check()
+    container_format(check_output(output, [portrait]))
+    marked = MarkedOutput(output, drawn.marks, [("portrait", portrait)])
     photo = read_image(portrait)
-    marked = MarkedOutput(output, marks, [("portrait", portrait)])
-    with marked.film(film.fps) as writer:
-        method = engine.load()
-        marked.drawn_by(method)
-        source = method.encode_source(photo, face=face)
-        editor = Editor(method)
-        motions = [editor.apply(source.motion, sweep.at(share, base)) for share in shares]
-        return _film(writer, method, source, motions, marked.around(placer(source, output_mode)), progress)
+    method = engine.load()
+    source = method.encode_source(photo, face=drawn.face)
+    editor = Editor(method)
+    motions = [editor.apply(source.motion, sweep.at(share, base)) for share in film.shares()]
+    with VideoSink(marked.drawn_by(method), film.fps, placer(source, drawn.mode)) as sink:
+        return pump((method.render(source, motion) for motion in motions), sink, len(motions), progress)
+
+
+@dataclass(frozen=True)
+class Between:
+    """The way from one face to another."""
+
+    start: StrPath
+    """a photo, or a take (its first frame with a face)"""
+    end: StrPath
+    path: Way = "lerp"
+    """of the expression code: lerp (a line) or slerp (an arc about neutral)"""
+    parts: Parts = KEEP_PLACE
+    """"driver" is the face on the way, "source" the portrait's own"""
+
+    def check(self) -> None:
+        """Raises ReenactError for a path that is none."""
+        check_path(self.path)
 
 
 def interpolate_file(
-    start: Path,
-    end: Path,
-    output: Path,
+    between: Between,
+    output: StrPath,
     *,
-    portrait: Path | None = None,
-    path: Way = "lerp",
-    parts: Parts = KEEP_PLACE,
+    portrait: StrPath | None = None,
     film: Film = FILM,
     engine: Engine = ENGINE,
-    output_mode: OutputMode = "crop",
-    face: int = 1,
-    marks: Marks = MARKS,
+    drawn: Output = CROP,
     progress: Progress | None = None,
 ) -> int:
     """Writes the way from one face to another on one portrait; gives the number of frames.
 
-    start, end: photos or takes (their first frame with a face); portrait: who is drawn, `start` if that is a photo; parts:
-    "driver" is the face on the way, "source" the portrait's own. Raises ReenactError.
+    portrait: who is drawn, by default the way's start if that is a photo. Raises ReenactError.
     """
-    check_path(path)
-    shares = film.shares()
-    if portrait is None and is_take(start):
-        raise ReenactError(f"{start} is no photo: name the photo to draw with --portrait")
-    shown = portrait or start
-    check_files([start, end, shown], output, output_mode, film.fps)
+    for options in (between, film, engine, drawn):
+        options.check()
+    if portrait is None and is_take(between.start):
+        raise ReenactError(f"{between.start} is no photo: name the photo to draw with --portrait")
+    shown, ends = portrait or between.start, (between.start, between.end)
+    container_format(check_output(output, [*ends, shown]))
+    marked = MarkedOutput(output, drawn.marks, [("portrait", shown), ("from", between.start), ("to", between.end)])
     photo = read_image(shown)
-    marked = MarkedOutput(output, marks, [("portrait", shown), ("from", start), ("to", end)])
-    with marked.film(film.fps) as writer:
-        method = engine.load()
-        marked.drawn_by(method)
-        source = method.encode_source(photo, face=face)
-        first, last = (source.motion if given == shown else face_motion(method, given) for given in (start, end))
-        map_ = expression_map(method) if parts.wants_map else None
-        ways = [interpolate(first, last, share, path) for share in shares]
-        motions = [compose(source.motion, way, parts, 1.0, map_) for way in ways]
-        return _film(writer, method, source, motions, marked.around(placer(source, output_mode)), progress)
-
-
-def _film(
-    writer: VideoWriter,
-    method: OnnxMethod,
-    source: Portrait,
-    motions: list[Motion],
-    place: Callable[[Image], Image],
-    progress: Progress | None,
-) -> int:
-    for done, motion in enumerate(motions, 1):
-        writer.write(place(method.render(source, motion)))
-        if progress:
-            progress(done, len(motions))
-    return len(motions)
+    method = engine.load()
+    source = method.encode_source(photo, face=drawn.face)
+    first, last = (source.motion if given == shown else face_motion(method, given) for given in ends)
+    map_ = expression_map(method) if between.parts.wants_map else None
+    ways = [interpolate(first, last, share, between.path) for share in film.shares()]
+    motions = [compose(source.motion, way, between.parts, 1.0, map_) for way in ways]
+    with VideoSink(marked.drawn_by(method), film.fps, placer(source, drawn.mode)) as sink:
+        return pump((method.render(source, motion) for motion in motions), sink, len(motions), progress)

@@ -11,7 +11,7 @@ from jaxtyping import Float32
 from reenact.core.errors import ReenactError
 from reenact.core.types import Image, Placement, Portrait
 from reenact.faces.crop import cut, head_crop, paste, soft_mask
-from reenact.pipeline.animate import limited
+from reenact.pipeline.portrait import limited
 from reenact.runtime.onnx_method import OnnxMethod
 
 SEAM = 0.1
@@ -23,7 +23,7 @@ def encode_faces(method: OnnxMethod, photo: Image) -> list[Portrait]:
     places = [head_crop(face) for face in method.landmarker.detect_all(photo)]
     if not places:
         raise ReenactError("no face found in the portrait: choose a photo where one face is seen from the front")
-    heads = [method.encode_source(cut(photo, place, method.size), cropped=True) for place in places]
+    heads = [method.encode_crop(cut(photo, place, method.size)) for place in places]
     return [replace(head, placement=place, photo=photo) for head, place in zip(heads, places, strict=True)]
 
 

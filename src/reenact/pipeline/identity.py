@@ -11,18 +11,19 @@ import json
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float32
 
 from reenact.core.errors import ReenactError
-from reenact.core.files import check_readable, replaced
+from reenact.core.files import check_output, check_readable, replaced
 from reenact.core.types import Portrait
 from reenact.media.image import check_image_name, read_image
 from reenact.motion.takes import check_suffix, single
-from reenact.pipeline.animate import OutputMode, check_files, placer
-from reenact.provenance.output import MARKS, MarkedOutput, Marks
+from reenact.pipeline.options import StrPath
+from reenact.pipeline.portrait import CROP, Output, placer
+from reenact.pipeline.sinks import ImageSink
+from reenact.provenance.output import MarkedOutput
 from reenact.runtime.engine import ENGINE, Engine
 from reenact.runtime.onnx_method import OnnxMethod
 
@@ -54,31 +55,34 @@ class Identity:
             part.write_text(json.dumps({**held, "coefficients": values}) + "\n", encoding="utf-8")
 
     @staticmethod
-    def load(path: Path) -> Identity:
+    def load(path: StrPath) -> Identity:
         """Raises ReenactError for what is missing, damaged or of another schema."""
         path = check_readable(path, "identity")
         try:
-            return _parsed(json.loads(path.read_text(encoding="utf-8")))
+            held = json.loads(path.read_text(encoding="utf-8"))
+            values = np.array(held["coefficients"], np.float32)
+            good = held["schema"] == SCHEMA and values.ndim == 1 and 0 < len(values) <= SIZE_MAX and np.isfinite(values).all()
+            texts = [held[name] for name in ("method", "weights", "photo")]
+            if not (good and all(isinstance(text, str) for text in texts) and isinstance(held["consent"], bool)):
+                raise ValueError("not an identity")
         except (ValueError, KeyError, TypeError, RecursionError, OSError):
             raise ReenactError(f"{path}: no identity, or damaged; make one with: reenact describe PHOTO -o NAME.json") from None
-
-
-def _parsed(held: Any) -> Identity:
-    """Raises ValueError, KeyError or TypeError for what is no identity."""
-    values = np.array(held["coefficients"], np.float32)
-    texts = [held[name] for name in ("method", "weights", "photo")]
-    good = held["schema"] == SCHEMA and values.ndim == 1 and 0 < len(values) <= SIZE_MAX and bool(np.isfinite(values).all())
-    if not (good and all(isinstance(text, str) for text in texts) and isinstance(held["consent"], bool)):
-        raise ValueError("no identity")
-    return Identity(*texts, consent=held["consent"], coefficients=values)
+        return Identity(*texts, consent=held["consent"], coefficients=values)
 
 
 def describe_file(
-    photo: Path, output: Path, motion: Path | None = None, *, consent: bool = False, engine: Engine = ENGINE, face: int = 1
+    photo: StrPath,
+    output: StrPath,
+    motion: StrPath | None = None,
+    *,
+    consent: bool = False,
+    engine: Engine = ENGINE,
+    face: int = 1,
 ) -> Identity:
     """Writes who a photo shows, and (motion: .json or .npz) what the face does there. Raises ReenactError."""
+    output, motion = Path(output), None if motion is None else Path(motion)
     for path in filter(None, (output, motion)):
-        check_files([photo], path)
+        check_output(path, [photo])
     if output.suffix.lower() != ".json":
         raise ReenactError(f"{output}: an identity's name must end in .json")
     if motion is not None:
@@ -95,7 +99,7 @@ def describe_file(
     return found
 
 
-def identity_of(method: OnnxMethod, portrait: Portrait, photo: Path, consent: bool) -> Identity:
+def identity_of(method: OnnxMethod, portrait: Portrait, photo: StrPath, consent: bool) -> Identity:
     """Raises ReenactError where the method has no identity coefficients."""
     if OWN not in portrait.tensors or DRAWN not in portrait.tensors:
         raise ReenactError(f"{method.name} tells no identity apart from motion: use --method sfd")
@@ -117,32 +121,31 @@ def mixed(portrait: Portrait, first: Identity, second: Identity, share: float) -
 
 
 def mix_file(
-    photo: Path,
-    first: Path,
-    second: Path,
-    output: Path,
+    photo: StrPath,
+    first: StrPath,
+    second: StrPath,
+    output: StrPath,
     share: float = 0.5,
     *,
     engine: Engine = ENGINE,
-    output_mode: OutputMode = "crop",
-    face: int = 1,
-    marks: Marks = MARKS,
+    drawn: Output = CROP,
 ) -> None:
     """Writes the photo's face, mixed. first: the identity that was read of this very photo. Raises ReenactError."""
-    check_files([photo, first, second], output, output_mode)
-    check_image_name(output)
+    drawn.check()
+    check_image_name(check_output(output, [photo, first, second]))
     one, other = Identity.load(first), Identity.load(second)
     if one.photo != _digest(photo):
         raise ReenactError(f"{first} was not read of {photo}: give the photo's own identity first")
-    marked = MarkedOutput(output, marks, [("portrait", photo), ("identity", first), ("other identity", second)])
+    marked = MarkedOutput(output, drawn.marks, [("portrait", photo), ("identity", first), ("other identity", second)])
     picture = read_image(photo)
     method = engine.load()
     if (one.method, one.weights) != (method.name, method.fingerprint):
         raise ReenactError(f"{first} was read with other weights ({one.method}): describe the photo again")
-    portrait = method.encode_source(picture, face=face)
-    drawn = mixed(portrait, one, other, share)
-    marked.drawn_by(method).picture(marked.around(placer(portrait, output_mode))(method.render(drawn, drawn.motion)))
+    portrait = method.encode_source(picture, face=drawn.face)
+    shown = mixed(portrait, one, other, share)
+    with ImageSink(marked.drawn_by(method), placer(portrait, drawn.mode)) as sink:
+        sink.write(method.render(shown, shown.motion))
 
 
-def _digest(path: Path) -> str:
+def _digest(path: StrPath) -> str:
     return hashlib.sha256(check_readable(path, "photo").read_bytes()).hexdigest()

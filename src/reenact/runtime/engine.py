@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from reenact.runtime.backdrop import Background
+from reenact.runtime.backdrop import Background, check_background
 from reenact.runtime.detail import HeadSize
 from reenact.runtime.onnx_method import OnnxMethod, load
 
@@ -13,8 +13,8 @@ from reenact.runtime.onnx_method import OnnxMethod, load
 class Engine:
     """Which method runs, and where."""
 
-    method: str = "mmfa"
-    """a name, or the path of a weights folder"""
+    method: str | None = "mmfa"
+    """a name, or the path of a weights folder; None: the one that the file names which is played, else mmfa"""
     device: str = "auto"
     """auto, cpu, cuda or openvino"""
     threads: int = 0
@@ -24,9 +24,17 @@ class Engine:
     head_size: HeadSize = "photo"
     """side of the head's square in what is drawn, px (detail.py)"""
 
+    def check(self) -> None:
+        """Raises ReenactError for a background that is none."""
+        check_background(self.background)
+
+    def named(self, method: str) -> Engine:
+        """The same; for one that names no method, with this one."""
+        return replace(self, method=self.method or method)
+
     def load(self) -> OnnxMethod:
         """Raises ReenactError for a method, device, background or size that is none."""
-        return load(self.method, self.device, self.threads, self.background, self.head_size)
+        return load(self.method or "mmfa", self.device, self.threads, self.background, self.head_size)
 
 
 ENGINE = Engine()

@@ -29,14 +29,13 @@ from reenact.core.types import Image, Motion, Placement, Portrait
 from reenact.faces.crop import cut, head_crop
 from reenact.faces.crown import crowned_cut, cut_off_above
 from reenact.faces.landmarker import Face, Landmarker
+from reenact.faces.portrait import find_face, warn_if_small
 from reenact.runtime.backdrop import FOUND, GRID, HELD, PLATE, Backdrop, Background, check_background
 from reenact.runtime.detail import Enlarger, HeadSize, head_side
 from reenact.runtime.graph import Chain, opener
 
 SHARED = "shared"
 """the folder beside a method's for graphs that several methods have in common"""
-SMALL_HEAD = 0.5
-"""ours: below this share of the crop's side the photo has too few pixels for a sharp result, so we warn"""
 
 
 class OnnxMethod:
@@ -74,14 +73,22 @@ class OnnxMethod:
         self._held: Portrait | None = None
         self._landmarker: Landmarker | None = None
 
-    @cached_property
+    @property
     def fingerprint(self) -> str:
         """16 hex digits of the motion graph's SHA-256: weights with the same give codes that mean the same."""
-        return hashlib.sha256((self.folder / "motion.onnx").read_bytes()).hexdigest()[:16]
+        return self._fingerprint
 
     @cached_property
+    def _fingerprint(self) -> str:
+        return hashlib.sha256((self.folder / "motion.onnx").read_bytes()).hexdigest()[:16]
+
+    @property
     def code_size(self) -> int:
         """How many numbers the expression code has."""
+        return self._code_size
+
+    @cached_property
+    def _code_size(self) -> int:
         known = self.config.get("expression_size")
         return int(known) if known else self.encode_motion(np.zeros((self.size, self.size, 3), np.uint8)).expression.size
 
@@ -98,31 +105,34 @@ class OnnxMethod:
         return self._landmarker
 
     def encode_source(self, image: Image, *, cropped: bool = False, face: int = 1, head_size: HeadSize | None = None) -> Portrait:
-        """A photo -> the portrait of its `face`-th largest face (from 1). With cropped=True: a ready size x size crop.
+        """A photo -> the portrait of its `face`-th largest face (from 1). cropped: deprecated, use `encode_crop`.
 
         head_size: side of the frames that will be drawn of it, with the photo's own detail (runtime/detail.py); None: as the
-        method was loaded. Where it is more than `size` a ready crop may be, too.
-        Raises ReenactError when the photo has no (such) face or the crop or head_size is of a wrong size.
+        method was loaded. Raises ReenactError when the photo has no (such) face or head_size is none.
         """
-        wanted = self.head_size if head_size is None else head_size
         if cropped:
-            placed = Placement(image.shape[1] / 2, image.shape[0] / 2, image.shape[0])
-            small = image if wanted == self.size or image.shape[0] == self.size else cut(image, placed, self.size)
-            return self._enlarged(self._encode(small), image, placed, wanted)
-        found = self._find(image, face)
+            warnings.warn("encode_source(crop, cropped=True): use encode_crop(crop)", DeprecationWarning, stacklevel=2)
+            return self.encode_crop(image, head_size)
+        found = find_face(image, self.landmarker, face)
         placement = head_crop(found)
-        if placement.side < SMALL_HEAD * self.size:
-            warnings.warn(
-                f"the head fills only {placement.side:.0f} x {placement.side:.0f} pixels of the portrait, so the result"
-                f" will be soft: a photo with {self.size} or more is better",
-                stacklevel=2,
-            )
-        side = head_side(wanted, placement.side, self.size)
+        warn_if_small(placement, self.size)
+        side = head_side(self.head_size if head_size is None else head_size, placement.side, self.size)
         crops = [cut(image, placement, n) for n in dict.fromkeys((self.size, side))]
         if self._backdrop is not None and cut_off_above(placement):
             crops = self._crowned(crops, image, placement, found)
         portrait = replace(self._encode(crops[0]), placement=placement, photo=image)
         return portrait if len(crops) == 1 else replace(portrait, large=crops[1])
+
+    def encode_crop(self, crop: Image, head_size: HeadSize | None = None) -> Portrait:
+        """A size x size crop -> its portrait. head_size: as in `encode_source`; where it is more than `size`, so may the crop be.
+
+        Raises ReenactError when the crop or head_size is of a wrong size.
+        """
+        wanted = self.head_size if head_size is None else head_size
+        place = Placement(crop.shape[1] / 2, crop.shape[0] / 2, crop.shape[0])
+        small = crop if wanted == self.size or crop.shape[0] == self.size else cut(crop, place, self.size)
+        portrait, side = self._encode(small), head_side(wanted, place.side, self.size)
+        return portrait if side == self.size else replace(portrait, large=cut(crop, place, side))
 
     def _crowned(self, crops: list[Image], image: Image, placement: Placement, face: Face) -> list[Image]:
         """The crops, with the top of the head drawn where the photo's edge cuts it off (faces/crown.py)."""
@@ -131,12 +141,6 @@ class OnnxMethod:
         read = {name: np.array(value, np.float32) for name, value in self._motion.run({"image": tensor}).items()}
         person = self._backdrop.find(tensor, read)["person"][0, 0]
         return [crowned_cut(crop, image, placement, face.landmarks[:, :2], person) for crop in crops]
-
-    def _enlarged(self, portrait: Portrait, image: Image, placement: Placement, wanted: HeadSize) -> Portrait:
-        side = head_side(wanted, placement.side, self.size)
-        if side == self.size:
-            return portrait
-        return replace(portrait, large=cut(image, placement, side))
 
     def encode_motion(self, frame: Image) -> Motion:
         """A size x size crop -> its motion."""
@@ -171,17 +175,6 @@ class OnnxMethod:
     def _behind(self, portrait: Portrait) -> Backdrop | None:
         """What holds this portrait's backdrop; None where it moves, or the portrait was encoded without."""
         return self._backdrop if self._still and all(name in portrait.tensors for name in HELD) else None
-
-    def _find(self, image: Image, face: int) -> Face:
-        if face < 1:
-            raise ReenactError(f"--face counts from 1 (the largest face), so {face} is no face")
-        faces = self.landmarker.detect(image)
-        if not faces:
-            raise ReenactError("no face found in the portrait: choose a photo where one face is seen from the front")
-        if face > len(faces):
-            found = "only one face" if len(faces) == 1 else f"{len(faces)} faces"
-            raise ReenactError(f"the portrait has {found}: --face {face} must be at most {len(faces)} (reenact faces PHOTO)")
-        return faces[face - 1]
 
     def _encode(self, crop: Image) -> Portrait:
         tensor = self._tensor(crop)

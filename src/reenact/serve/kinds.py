@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,13 @@ from reenact.core.errors import ReenactError
 from reenact.media.video import VideoReader, resample
 from reenact.motion.compose import parse_parts
 from reenact.motion.expression import PRESETS
-from reenact.pipeline.animate import Progress, animate_file, is_take
+from reenact.pipeline.animate import animate_file
 from reenact.pipeline.animator import Control
 from reenact.pipeline.calls import CallOptions, decode_file, encode_file
 from reenact.pipeline.editing import Edit, Film, Sweep, edit_file, sweep_file
+from reenact.pipeline.options import Clip, Progress
+from reenact.pipeline.portrait import Output
+from reenact.pipeline.sources import is_take
 from reenact.provenance.output import MarkedOutput
 from reenact.runtime.engine import Engine
 
@@ -140,18 +143,21 @@ def _picked(options: Options, names: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in options.items() if name in names}
 
 
-def _placed(options: Options) -> dict[str, Any]:
-    return {"output_mode": options.get("output", "crop"), "face": options.get("face", 1)}
+def _placed(options: Options) -> Output:
+    return Output(options.get("output", "crop"), options.get("face", 1))
 
 
-def _control(options: Options) -> dict[str, Any]:
+def _clip(options: Options) -> Clip:
+    return Clip(**_picked(options, _RANGE))
+
+
+def _control(options: Options) -> Control:
     chosen = _picked(options, _CONTROL)
-    return {**chosen, "parts": parse_parts(chosen.get("parts", ""))}
+    return Control(chosen.pop("motion", None), parse_parts(chosen.pop("parts", "")), **chosen)
 
 
 def _check_control(options: Options) -> None:
-    chosen = _control(options)
-    Control(chosen.pop("motion", None), **chosen).check()
+    _control(options).check()
 
 
 def _edit(options: Options) -> Edit:
@@ -177,33 +183,32 @@ def _call(options: Options) -> CallOptions:
 
 def _animate(inputs: Inputs, options: Options, engine: Engine, out: Path, progress: Progress) -> None:
     assert inputs.portrait is not None and inputs.driving is not None
-    chosen = {**_control(options), **_placed(options), **_picked(options, _RANGE), "background": engine.background}
-    animate_file(inputs.portrait, inputs.driving, out, progress=progress, **_run_on(engine), **chosen)
+    chosen = {"control": _control(options), "clip": _clip(options), "drawn": _placed(options)}
+    animate_file(inputs.portrait, inputs.driving, out, engine=engine, progress=progress, **chosen)
 
 
 def _run_edit(inputs: Inputs, options: Options, engine: Engine, out: Path, progress: Progress) -> None:
     assert inputs.portrait is not None
-    edit_file(inputs.portrait, out, _edit(options), engine=engine, **_placed(options))
+    edit_file(inputs.portrait, out, _edit(options), engine=engine, drawn=_placed(options))
     progress(1, 1)
 
 
 def _run_sweep(inputs: Inputs, options: Options, engine: Engine, out: Path, progress: Progress) -> None:
     assert inputs.portrait is not None
     sweep, film = _sweep(options)
-    sweep_file(inputs.portrait, out, sweep, _edit(options), film, engine=engine, progress=progress, **_placed(options))
+    sweep_file(inputs.portrait, out, sweep, _edit(options), film, engine=engine, drawn=_placed(options), progress=progress)
 
 
 def _encode(inputs: Inputs, options: Options, engine: Engine, out: Path, progress: Progress) -> None:
     assert inputs.driving is not None
-    chosen = _picked(options, _RANGE)
-    encode_file(inputs.driving, out, _call(options), portrait=inputs.portrait, progress=progress, **_run_on(engine), **chosen)
+    chosen = {"engine": engine, "clip": _clip(options)}
+    encode_file(inputs.driving, out, _call(options), portrait=inputs.portrait, progress=progress, **chosen)
 
 
 def _decode(inputs: Inputs, options: Options, engine: Engine, out: Path, progress: Progress) -> None:
     assert inputs.driving is not None
-    chosen = {**_placed(options), **_picked(options, {"motion": _text})}
-    where = {**_run_on(engine), "method": None}
-    decode_file(inputs.portrait, inputs.driving, out, progress=progress, background=engine.background, **where, **chosen)
+    chosen = {"control": _control(options), "engine": replace(engine, method=None), "drawn": _placed(options)}
+    decode_file(inputs.portrait, inputs.driving, out, progress=progress, **chosen)
 
 
 def _check_dub(options: Options) -> None:
@@ -219,10 +224,6 @@ def _dub(inputs: Inputs, options: Options, engine: Engine, out: Path, progress: 
         for done, frame in enumerate(resample(reader, reader.rate), 1):
             writer.write(frame.image)
             progress(done, reader.frames)
-
-
-def _run_on(engine: Engine) -> dict[str, Any]:
-    return {"method": engine.method, "device": engine.device, "threads": engine.threads}
 
 
 KINDS: dict[str, Kind] = {

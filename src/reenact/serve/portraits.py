@@ -16,8 +16,8 @@ from reenact.core.errors import ReenactError
 from reenact.core.types import Image
 from reenact.faces.crop import head_crop
 from reenact.faces.landmarker import Face, Landmarker
+from reenact.faces.portrait import SMALL_HEAD
 from reenact.media.image import decode_image
-from reenact.runtime.onnx_method import SMALL_HEAD
 
 Consent = Literal["self", "permission", "nobody"]
 """who is seen: the user, somebody who gave permission, or nobody real"""

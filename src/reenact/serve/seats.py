@@ -186,7 +186,7 @@ class Seats:
         """Loads the first seat's method and draws once. Raises ReenactError. On any thread, before the first session."""
         method = self._engines[0].load()
         grey = np.full((method.size, method.size, 3), 127, np.uint8)
-        portrait = method.encode_source(grey, cropped=True)
+        portrait = method.encode_crop(grey)
         method.render(portrait, portrait.motion)
         self.ready = True
         return method

@@ -1,0 +1,35 @@
+"""The face that a photo is animated by: found, named where there is none, warned of where it is small."""
+
+from __future__ import annotations
+
+import warnings
+
+from reenact.core.errors import ReenactError
+from reenact.core.types import Image, Placement
+from reenact.faces.landmarker import Face, Landmarker
+
+SMALL_HEAD = 0.5
+"""ours: below this share of the crop's side the photo has too few pixels for a sharp result, so we warn"""
+
+
+def find_face(photo: Image, landmarker: Landmarker, face: int = 1) -> Face:
+    """The photo's `face`-th largest face (from 1). Raises ReenactError when there is none."""
+    if face < 1:
+        raise ReenactError(f"--face counts from 1 (the largest face), so {face} is no face")
+    faces = landmarker.detect(photo)
+    if not faces:
+        raise ReenactError("no face found in the portrait: choose a photo where one face is seen from the front")
+    if face > len(faces):
+        found = "only one face" if len(faces) == 1 else f"{len(faces)} faces"
+        raise ReenactError(f"the portrait has {found}: --face {face} must be at most {len(faces)} (reenact faces PHOTO)")
+    return faces[face - 1]
+
+
+def warn_if_small(placement: Placement, size: int) -> None:
+    """Warns of a head with few pixels. placement: its square in the photo; size: side of the crops that are read, px."""
+    if placement.side < SMALL_HEAD * size:
+        warnings.warn(
+            f"the head fills only {placement.side:.0f} x {placement.side:.0f} pixels of the portrait, so the result"
+            f" will be soft: a photo with {size} or more is better",
+            stacklevel=3,
+        )

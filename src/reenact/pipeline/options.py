@@ -1,0 +1,37 @@
+"""What the file functions share: which part of the driver, what they check before any work, how they tell how far they are."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+
+from reenact.media.clock import exact_rate
+
+StrPath = str | os.PathLike[str]
+Progress = Callable[[int, int | None], None]
+"""called after each frame with the frames done and, where it is known, how many there will be"""
+
+
+@dataclass(frozen=True)
+class Clip:
+    """Which part of the driver, and how many frames a second."""
+
+    start: Fraction | None = None
+    """seconds; None: the driver's own"""
+    end: Fraction | None = None
+    fps: Fraction | float | None = None
+    """frames a second of the output, 1..240 (29.97 is 30000/1001); None: the driver's own rate"""
+
+    @property
+    def rate(self) -> Fraction | None:
+        """`fps`, exactly. Raises ReenactError where it is out of 1..240."""
+        return None if self.fps is None else exact_rate(self.fps)
+
+    def check(self) -> None:
+        """Raises ReenactError for a rate out of 1..240."""
+        _ = self.rate
+
+
+WHOLE = Clip()

@@ -1,0 +1,79 @@
+"""What is drawn of a portrait: the square crop, or the whole photo with the crop laid back into it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Literal, get_args
+
+import numpy as np
+from PIL import Image as PILImage
+
+from reenact.core.errors import ReenactError
+from reenact.core.types import Image, Portrait
+from reenact.faces.crop import head_crop, paste, soft_mask
+from reenact.faces.landmarker import Landmarker
+from reenact.provenance.output import MARKS, Marks
+
+OutputMode = Literal["crop", "photo"]
+
+PHOTO_MAX = 3840
+"""ours: longest side of a whole-photo video in pixels; beyond 4K few players follow, and H.264 takes seconds a frame"""
+
+
+@dataclass(frozen=True)
+class Output:
+    """What is drawn of which face of the photo, and how it is marked."""
+
+    mode: OutputMode = "crop"
+    """crop: the head, square; photo: the whole photo"""
+    face: int = 1
+    """which face of the photo: 1 is the largest"""
+    marks: Marks = MARKS
+    """what a file carries of being synthetic (provenance/output.py)"""
+
+    def check(self) -> None:
+        """Raises ReenactError for a mode that is none."""
+        if self.mode not in get_args(OutputMode):
+            raise ReenactError(f"unknown output {self.mode!r}: choose one of {', '.join(get_args(OutputMode))}")
+
+
+CROP, PHOTO = Output("crop"), Output("photo")
+
+
+def placer(portrait: Portrait, output_mode: OutputMode) -> Callable[[Image], Image]:
+    """What makes an output frame of a rendered crop."""
+    if output_mode == "crop":
+        return lambda crop: crop
+    small = limited(portrait)
+    photo, placement = small.photo, small.placement
+    assert photo is not None and placement is not None, "the portrait was encoded from a photo"
+    mask = soft_mask(portrait.image.shape[0])
+    return lambda crop: paste(photo, crop, placement, mask)
+
+
+def limited(portrait: Portrait) -> Portrait:
+    """The same portrait with its photo at most `PHOTO_MAX` pixels long."""
+    photo, place = portrait.photo, portrait.placement
+    assert photo is not None and place is not None
+    factor = PHOTO_MAX / max(photo.shape[:2])
+    if factor >= 1:
+        return portrait
+    width, height = round(photo.shape[1] * factor), round(photo.shape[0] * factor)
+    resized = np.asarray(PILImage.fromarray(photo).resize((width, height), PILImage.Resampling.LANCZOS))
+    moved = replace(place, centre_x=place.centre_x * factor, centre_y=place.centre_y * factor, side=place.side * factor)
+    return replace(portrait, photo=resized, placement=moved)
+
+
+def head_and_shoulders(photo: Image, landmarker: Landmarker) -> Image:
+    """The photo within one head's side of its largest face, so that few bytes show much of the face.
+
+    Raises ReenactError where there is none.
+    """
+    faces = landmarker.detect(photo)
+    if not faces:
+        raise ReenactError("no face found in the portrait: choose a photo where one face is seen from the front")
+    place = head_crop(faces[0])
+    left, top = (max(0, round(centre - place.side)) for centre in (place.centre_x, place.centre_y))
+    right, bottom = round(place.centre_x + place.side), round(place.centre_y + place.side)
+    return np.ascontiguousarray(photo[top:bottom, left:right])

@@ -1,0 +1,198 @@
+"""Where a driver's motion comes from: video, pictures as they come, a take, blendshapes, a call. One loop reads them all."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from itertools import chain
+from pathlib import Path
+from types import TracebackType
+
+from reenact.codec.call import Call
+from reenact.codec.profile import Profile
+from reenact.core.errors import ReenactError
+from reenact.core.files import check_readable
+from reenact.core.types import Image, Method, Motion
+from reenact.faces.crop import CropTracker, cut
+from reenact.faces.landmarker import Landmarker
+from reenact.media.video import VideoReader, resample
+from reenact.motion.arkit import is_coefficients, read_coefficients
+from reenact.motion.expression import expression_map
+from reenact.motion.takes import SUFFIXES, Take
+from reenact.pipeline.ahead import ahead
+from reenact.pipeline.options import WHOLE, Clip, StrPath
+
+Moment = tuple[Fraction, Motion | None]
+"""seconds from the first frame on the source's own clock, and the motion; None: that frame shows no face"""
+Timed = tuple[Fraction | float, Image]
+"""a picture that says when it was taken, seconds on any clock that runs forwards"""
+Driving = StrPath | Take | Iterable[Image] | Iterable[Timed]
+"""a file (video, take, blendshapes), a take, or pictures as they come, with their times or without"""
+NO_FACE = "no face found in any frame of the driving video: choose one that shows a face"
+RATE = Fraction(25)
+"""of pictures that say no time"""
+
+
+@dataclass(frozen=True)
+class MotionSource:
+    """A driver's motion, frame by frame; iterated once."""
+
+    moments: Generator[Moment, None, None]
+    rate: Fraction
+    """frames a second, on average"""
+    frames: int | None = None
+    """about how many there will be; None: not known"""
+    reference: Motion | None = None
+    """the driver's neutral; None: the first face"""
+    timed: bool = False
+    """whether frames come when they come, and their times count; else one after the other at `rate`"""
+    placed: bool = True
+    """whether the motions say where the head is and how large; blendshapes do not"""
+
+    def __iter__(self) -> Iterator[Moment]:
+        return self.moments
+
+    def close(self) -> None:
+        """The iteration ends, and the thread that reads ahead, if there is one."""
+        self.moments.close()
+
+
+def crops(frames: Iterable[Timed], landmarker: Landmarker, size: int) -> Iterator[tuple[Fraction, Image | None]]:
+    """The tracked head of each picture as size x size, with the picture's time; None where there is no face."""
+    tracker = CropTracker(landmarker)
+    for time, image in frames:
+        found = tracker.update(image)
+        yield Fraction(time), None if found is None else cut(image, found[0], size)
+
+
+def read(method: Method, cropped: Iterable[tuple[Fraction, Image | None]]) -> Generator[Moment, None, None]:
+    """The motion of each crop."""
+    for time, crop in cropped:
+        yield time, None if crop is None else method.encode_motion(crop)
+
+
+def of_video(reader: VideoReader, method: Method, landmarker: Landmarker, rate: Fraction | None = None) -> MotionSource:
+    """A video's, decoded and tracked ahead of the reading. rate: frames a second, evenly; None: every frame, with its own time.
+
+    Close it before the video.
+    """
+    frames = reader if rate is None else resample(reader, rate)
+
+    def moments() -> Generator[Moment, None, None]:
+        with ahead(crops(((frame.time, frame.image) for frame in frames), landmarker, method.size)) as ready:
+            yield from read(method, ready)
+
+    rate = rate or reader.rate
+    expected = None if reader.seconds is None else max(1, round(reader.seconds * rate))
+    return MotionSource(moments(), rate, expected)
+
+
+def of_pictures(
+    pictures: Iterable[Image] | Iterable[Timed], method: Method, landmarker: Landmarker, rate: Fraction = RATE
+) -> MotionSource:
+    """Pictures as they come (a list, a camera); none is asked for before it is read. rate: of those that say no time.
+
+    All say their time, or none does.
+    """
+    coming = iter(pictures)
+    first = next(coming, None)
+    timed = isinstance(first, tuple)
+
+    def frames() -> Iterator[Timed]:
+        before: Fraction | None = None
+        for count, shown in enumerate(chain([] if first is None else [first], coming)):
+            time, image = shown if isinstance(shown, tuple) else (count / rate, shown)
+            if before is not None and time <= before:
+                raise ReenactError(
+                    f"picture {count + 1} is not after the one before it ({float(time):g} s): sort them by their time"
+                )
+            before = Fraction(time)
+            yield before, image
+
+    return MotionSource(read(method, crops(frames(), landmarker, method.size)), rate, timed=timed)
+
+
+def of_take(take: Take, method: Method, clip: Clip = WHOLE) -> MotionSource:
+    """A take's, at a constant rate. Raises ReenactError where other weights made it, or the clip holds no frame."""
+    take.check(method.name, method.fingerprint, method.code_size)
+    rate = clip.rate or take.rate
+    count = take.count(rate, clip.start, clip.end)
+    moments = ((i / rate, motion) for i, motion in enumerate(take.frames(rate, clip.start, clip.end)))
+    return MotionSource(moments, rate, count, take.reference)
+
+
+def of_call(call: Call, profile: Profile) -> MotionSource:
+    """A call's, decoded as it is played. Raises ReenactError where the file is damaged."""
+    rate = call.header.rate
+    moments = ((i / rate, motion) for i, motion in enumerate(call.motions(profile)))
+    return MotionSource(moments, rate, call.header.frames or None)
+
+
+class DrivingFile:
+    """A file that drives: a video, a take, or blendshapes. A context manager.
+
+    Opening checks it as far as that goes without a method, so that bad files fail before one is loaded: a video's first frame is
+    decoded. Raises ReenactError.
+    """
+
+    def __init__(self, path: StrPath, clip: Clip = WHOLE) -> None:
+        self.path = Path(path)
+        self._clip = clip
+        self._held = ExitStack()
+        self._reader: VideoReader | None = None
+        if is_take(self.path):
+            check_readable(self.path, "video or a take")
+        else:
+            self._reader = self._held.enter_context(VideoReader(self.path, clip.start, clip.end))
+
+    @property
+    def sound(self) -> Path | None:
+        """The file whose sound goes with it; None where there is none."""
+        return None if self._reader is None else self.path
+
+    def source(self, method: Method, landmarker: Landmarker, resampled: bool = True) -> MotionSource:
+        """resampled: a video's frames evenly, at the clip's rate or its own; else each as it comes."""
+        if self._reader is None:
+            coded = is_coefficients(self.path)
+            take = read_coefficients(self.path, expression_map(method)) if coded else Take.load(self.path)
+            return replace(of_take(take, method, self._clip), placed=not coded)
+        rate = (self._clip.rate or self._reader.rate) if resampled else None
+        source = of_video(self._reader, method, landmarker, rate)
+        self._held.callback(source.close)
+        return source
+
+    def __enter__(self) -> DrivingFile:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._held.close()
+
+
+@contextmanager
+def open_source(driving: Driving, method: Method, landmarker: Landmarker, rate: Fraction | None = None) -> Iterator[MotionSource]:
+    """The motion of whatever drives, every frame of it. rate: of pictures that say no time. Raises ReenactError."""
+    if isinstance(driving, Take):
+        yield of_take(driving, method)
+    elif isinstance(driving, str | os.PathLike):
+        with DrivingFile(driving) as file:
+            yield file.source(method, landmarker, resampled=False)
+    else:
+        yield of_pictures(driving, method, landmarker, rate or RATE)
+
+
+def is_take(path: StrPath) -> bool:
+    """Whether the file's name says motion or blendshapes rather than a video."""
+    return Path(path).suffix.lower() in (*SUFFIXES, ".csv")
+
+
+def open_take(path: StrPath, method: Method) -> Take:
+    """A take from its file, or from one of blendshapes (arkit.py) through the method's expression map.
+
+    Raises ReenactError for what can be neither.
+    """
+    if is_coefficients(Path(path)):
+        return read_coefficients(path, expression_map(method))
+    return Take.load(path)

@@ -1,0 +1,232 @@
+"""Sources and sinks: whatever drives, whatever is written, one loop between them (pipeline/sources.py, sinks.py)."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import threading
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import reenact
+from clips import PORTRAIT, face, moving_face, scenery, write_clip
+from fake_method import write_fake_method
+from reenact.codec.call import Call, CallOptions, profile_of
+from reenact.core.types import Motion
+from reenact.media.video import VideoReader
+from reenact.motion.compose import SOURCE
+from reenact.pipeline import animate, bench, calls, editing, identity, record
+from reenact.pipeline.animator import Animator, Control
+from reenact.pipeline.portrait import placer
+from reenact.pipeline.sinks import CallbackSink, CallSink, ImageSink, TakeSink, VideoSink, pump
+from reenact.pipeline.sources import DrivingFile, MotionSource, crops, of_call, of_pictures, of_take, open_source
+from reenact.provenance.output import NO_MARKS, MarkedOutput
+from reenact.runtime.onnx_method import OnnxMethod, load
+
+FILE_FUNCTIONS = (
+    animate.animate,
+    animate.animate_file,
+    bench.bench,
+    calls.encode_file,
+    calls.decode_file,
+    editing.edit_file,
+    editing.sweep_file,
+    editing.interpolate_file,
+    identity.describe_file,
+    identity.mix_file,
+    record.record_file,
+)
+
+
+@pytest.fixture(scope="module")
+def method(tmp_path_factory: pytest.TempPathFactory) -> OnnxMethod:
+    return load(str(write_fake_method(tmp_path_factory.mktemp("weights") / "fake")), "cpu", threads=1)
+
+
+@pytest.fixture(scope="module")
+def portrait(method: OnnxMethod) -> reenact.Portrait:
+    return method.encode_crop(face(256))
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_clip(tmp_path_factory.mktemp("clip") / "driving.mp4", moving_face(6))
+
+
+def some(method: OnnxMethod, count: int = 5, missing: tuple[int, ...] = (2,)) -> MotionSource:
+    """A source without a video behind it."""
+    step = np.zeros(3, np.float32)
+    motions = [Motion.from_vector([0, 0, 0, 1, 0, 0, *(step + i / 10)]) for i in range(count)]
+    return MotionSource(
+        ((Fraction(i, 25), None if i in missing else motion) for i, motion in enumerate(motions)), Fraction(25), count
+    )
+
+
+@pytest.mark.parametrize("function", FILE_FUNCTIONS)
+def test_at_most_eight_parameters(function):
+    assert len(inspect.signature(function).parameters) <= 8
+
+
+def test_any_path_will_do(method, clip, tmp_path):
+    class Anywhere(os.PathLike):
+        def __init__(self, path: Path) -> None:
+            self._path = path
+
+        def __fspath__(self) -> str:
+            return str(self._path)
+
+    engine = reenact.Engine(str(method.folder), "cpu", 1)
+    for wrap in (Path, str, Anywhere):
+        out = tmp_path / "out.mp4"
+        assert reenact.animate_file(wrap(PORTRAIT), wrap(clip), wrap(out), engine=engine).frames == 6
+        assert len(record.record_file(wrap(clip), wrap(tmp_path / "t.npz"), engine=engine)) == 6
+        editing.edit_file(wrap(PORTRAIT), wrap(tmp_path / "e.png"), editing.Edit(yaw=0.1), engine=engine)
+        options = CallOptions(longest_gap=1)
+        assert calls.encode_file(wrap(clip), wrap(tmp_path / "k.rnct"), options, engine=engine).frames == 6
+        named = reenact.Engine(str(method.folder), "cpu", 1)
+        assert calls.decode_file(wrap(PORTRAIT), wrap(tmp_path / "k.rnct"), wrap(out), engine=named).frames == 6
+
+
+def test_whatever_drives_gives_the_same_motion(method, clip, tmp_path):
+    """A video, its pictures, a take of them, and that take's file."""
+    with open_source(clip, method, method.landmarker) as source:
+        rows = [(time, motion.vector()) for time, motion in source]
+    assert [time for time, _ in rows] == [Fraction(i, 25) for i in range(6)]
+    pictures = [crop for _, crop in shown(clip, method)]
+    with open_source(pictures, method, method.landmarker) as source, TakeSink(None, method, source.rate) as sink:
+        assert pump(source, sink) == 6
+    sink.take.save(tmp_path / "t.json")
+    for again in (sink.take, tmp_path / "t.json"):
+        with open_source(again, method, method.landmarker) as source:
+            np.testing.assert_allclose([motion.vector() for _, motion in source], [row for _, row in rows], atol=1e-6)
+
+
+def shown(clip: Path, method: OnnxMethod) -> list:
+
+    with VideoReader(clip) as reader:
+        return [(frame.time, frame.image) for frame in reader]
+
+
+def test_pictures_that_say_their_time_are_followed_by_it(method, portrait):
+    """Ten a second or a hundred: the filter goes by seconds."""
+    still, moved = face(256), face(256) // 2
+    drawn = {}
+    for gap in (Fraction(1, 100), Fraction(1, 2)):
+        images = iter([(Fraction(7), still), (7 + gap, moved)])
+        drawn[gap] = list(reenact.animate(portrait, images, method=method))[1].astype(int)
+    plain = list(reenact.animate(portrait, [still, moved], method=method, rate=Fraction(100)))[1]
+    np.testing.assert_array_equal(drawn[Fraction(1, 100)], plain)
+    target = list(reenact.animate(portrait, [still, moved], method=method, control=Control(smooth=0)))[1].astype(int)
+    assert np.abs(drawn[Fraction(1, 2)] - target).mean() < 0.2 * np.abs(plain - target).mean()
+
+
+def test_time_that_stands_still_is_one_line(method, portrait):
+    images = [(0.0, face(256)), (0.0, face(256))]
+    with pytest.raises(reenact.ReenactError, match="picture 2 is not after"):
+        list(reenact.animate(portrait, images, method=method))
+
+
+def test_blendshapes_keep_the_portraits_place(method, portrait):
+    source = some(method)
+    assert source.placed
+    taken = Animator.of(method, portrait, Control(), MotionSource(source.moments, Fraction(25), placed=False)).control
+    assert (taken.parts.scale, taken.parts.translation) == (SOURCE, SOURCE)
+    assert Animator.of(method, portrait, Control(), some(method)).control == Control()
+
+
+def test_a_file_that_is_left_early_ends_its_thread(method, clip):
+    before = threading.active_count()
+    with DrivingFile(clip) as file:
+        moments = iter(file.source(method, method.landmarker))
+        assert next(moments)[1] is not None
+    assert threading.active_count() <= before
+    assert next(moments, None) is None
+
+
+def test_a_bad_file_fails_before_a_method_is_loaded(tmp_path):
+    for name, words in (("none.mp4", "no such file"), ("none.npz", "no such file"), ("empty.csv", "empty")):
+        if name.startswith("empty"):
+            (tmp_path / name).touch()
+        with pytest.raises(reenact.ReenactError, match=words):
+            animate.animate_file(PORTRAIT, tmp_path / name, tmp_path / "o.mp4", engine=reenact.Engine("none"))
+
+
+def test_crops_carry_times_and_say_where_no_face_is(method):
+    read = list(crops([(0.5, face(256)), (Fraction(3, 4), scenery())], method.landmarker, 64))
+    assert [time for time, _ in read] == [Fraction(1, 2), Fraction(3, 4)]
+    assert read[0][1].shape == (64, 64, 3) and read[1][1] is None
+
+
+def test_every_sink_takes_what_it_is_given_and_leaves_nothing_behind(method, portrait, tmp_path):
+    place = placer(portrait, "crop")
+    told, drawn = [], []
+    sinks = {
+        "v.mp4": lambda path: VideoSink(MarkedOutput(path), Fraction(25), place),
+        "i.png": lambda path: ImageSink(MarkedOutput(path, NO_MARKS), place),
+        "t.npz": lambda path: TakeSink(path, method, Fraction(25)),
+        "k.rnct": lambda path: CallSink(path, method, Fraction(25), CallOptions(longest_gap=1)),
+    }
+    for name, sink_of in sinks.items():
+        pictures = name[0] in "vi"
+        for broken in (True, False):
+            source = some(method)
+            items = Animator.of(method, portrait, Control(), source).pictures(source) if pictures else source
+
+            def stop(done: int, total: int | None, broken: bool = broken) -> None:
+                told.append((done, total))
+                if broken and done == 3:
+                    raise KeyboardInterrupt
+
+            path = tmp_path / name
+            if broken:
+                with pytest.raises(KeyboardInterrupt), sink_of(path) as sink:
+                    pump(items, sink, 5, stop)
+                assert list(tmp_path.glob(f"*{name}*")) == []
+            else:
+                with sink_of(path) as sink:
+                    assert pump(items, sink, 5, stop) == 5
+                assert path.stat().st_size > 0
+    assert told[-5:] == [(i, 5) for i in range(1, 6)]
+    source = some(method)
+    with CallbackSink(drawn.append) as sink:
+        pump(Animator.of(method, portrait, Control(), source).pictures(source), sink)
+    assert len(drawn) == 5
+    np.testing.assert_array_equal(reenact.read_image(tmp_path / "i.png"), drawn[-1])
+    call = Call.open(tmp_path / "k.rnct")
+    again = list(of_call(call, profile_of(method, 3)))
+    assert [time for time, _ in again] == [Fraction(i, 25) for i in range(5)]
+    take = reenact.Take.load(tmp_path / "t.npz")
+    assert take.faces.tolist() == [True, True, False, True, True]
+    for (_, read), (_, sent) in zip(of_take(take, method), again, strict=True):
+        assert read is None or np.abs(read.vector() - sent.vector()).max() < 0.1
+
+
+@pytest.mark.parametrize("sink", ["take", "call", "pictures"])
+def test_no_face_at_all_is_one_line_and_no_file(sink: str, method, portrait, tmp_path):
+    source = some(method, 3, (0, 1, 2))
+    with pytest.raises(reenact.ReenactError, match="no face"):
+        if sink == "take":
+            with TakeSink(tmp_path / "t.npz", method, source.rate) as made:
+                pump(source, made)
+        elif sink == "call":
+            with CallSink(tmp_path / "k.rnct", method, source.rate, CallOptions()) as made:
+                pump(source, made)
+        else:
+            with VideoSink(MarkedOutput(tmp_path / "v.mp4"), source.rate, placer(portrait, "crop")) as made:
+                pump(Animator.of(method, portrait, Control(), source).pictures(source), made)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_nothing_is_asked_for_before_it_is_read(method):
+    asked = []
+
+    def camera():
+        for image in moving_face(3):
+            asked.append(image)
+            yield image
+
+    for count, _ in enumerate(of_pictures(camera(), method, method.landmarker), 1):
+        assert len(asked) == count
