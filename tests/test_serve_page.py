@@ -185,7 +185,7 @@ def test_a_hidden_tab_goes_on_and_a_shown_one_too(chromium, address):
         there.page.click("[data-drive=camera]")
         there.until(CAMERA_SEEN)
         there.page.evaluate(hide % "true" + tell)
-        there.until("reenact.source.behind")
+        there.until("Boolean(reenact.source.behind)")
         sent = there.page.evaluate("reenact.source.sent")
         there.until(f"reenact.source.sent > {sent} + 15")
         there.page.evaluate(hide % "false" + tell)
