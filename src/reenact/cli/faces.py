@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from reenact.cli.shared import Threads, app, one_line_errors, say
-from reenact.core.errors import ReenactError
+from reenact.core.errors import NoFaceError
 from reenact.core.files import check_output
 from reenact.faces.landmarker import Landmarker
 from reenact.media.image import check_image_name, read_image, write_image
@@ -28,7 +28,7 @@ def faces(
     picture = read_image(photo)
     found = Landmarker(threads).detect(picture)
     if not found:
-        raise ReenactError(f"{photo}: no face found; choose a photo where one is seen from the front")
+        raise NoFaceError(f"{photo}: no face found; choose a photo where one is seen from the front")
     for number, face in enumerate(found, 1):
         left, top, right, bottom = face.box
         centre = f"{(left + right) / 2:.0f}, {(top + bottom) / 2:.0f}"

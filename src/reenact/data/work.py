@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from PIL import Image as PILImage
 
-from reenact.core.errors import ReenactError
+from reenact.core.errors import NoFaceError, ReenactError
 from reenact.core.types import Image, Placement
 from reenact.data.figures import SAMPLED, clip_figures
 from reenact.data.jobs import Job, Settings
@@ -237,7 +237,7 @@ def _photo(job: Job, settings: Settings) -> Iterator[Clip]:
     photo, landmarker = read_image(job.path), _landmarker()
     face = next(iter(landmarker.detect(photo)), None)
     if face is None:
-        raise ReenactError(f"{job.path}: no face found; leave the photo out")
+        raise NoFaceError(f"{job.path}: no face found; leave the photo out")
     place = head_crop(face)
     if job.box is not None or place.side > 0.8 * min(photo.shape[:2]):
         place = Placement(photo.shape[1] / 2, photo.shape[0] / 2, float(min(photo.shape[:2])))

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image as PILImage
 
-from reenact.core.errors import ReenactError
+from reenact.core.errors import NoFaceError, ReenactError
 from reenact.core.types import Image
 from reenact.faces.crop import cut, head_crop
 from reenact.faces.landmarker import Landmarker
@@ -75,7 +75,7 @@ def crop_photo(path: Path, size: int, landmarker: Landmarker) -> Image:
         return image
     faces = landmarker.detect(image)
     if not faces:
-        raise ReenactError(f"{path}: no face found; take the photo out of the folder or the list")
+        raise NoFaceError(f"{path}: no face found; take the photo out of the folder or the list")
     return cut(image, head_crop(faces[0]), size)
 
 

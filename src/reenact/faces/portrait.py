@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 
-from reenact.core.errors import ReenactError
+from reenact.core.errors import NoFaceError, ReenactError, ReenactWarning
 from reenact.core.types import Image, Placement
 from reenact.faces.landmarker import Face, Landmarker
 
@@ -18,10 +18,10 @@ def find_face(photo: Image, landmarker: Landmarker, face: int = 1) -> Face:
         raise ReenactError(f"--face counts from 1 (the largest face), so {face} is no face")
     faces = landmarker.detect(photo)
     if not faces:
-        raise ReenactError("no face found in the portrait: choose a photo where one face is seen from the front")
+        raise NoFaceError("no face found in the portrait: choose a photo where one face is seen from the front")
     if face > len(faces):
         found = "only one face" if len(faces) == 1 else f"{len(faces)} faces"
-        raise ReenactError(f"the portrait has {found}: --face {face} must be at most {len(faces)} (reenact faces PHOTO)")
+        raise NoFaceError(f"the portrait has {found}: --face {face} must be at most {len(faces)} (reenact faces PHOTO)")
     return faces[face - 1]
 
 
@@ -31,5 +31,6 @@ def warn_if_small(placement: Placement, size: int) -> None:
         warnings.warn(
             f"the head fills only {placement.side:.0f} x {placement.side:.0f} pixels of the portrait, so the result"
             f" will be soft: a photo with {size} or more is better",
+            ReenactWarning,
             stacklevel=3,
         )

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from reenact.core.errors import ReenactError
+from reenact.core.errors import NoFaceError
 from reenact.core.types import Motion
 from reenact.live.follower import Shown
 from reenact.motion.takes import Take
@@ -42,7 +42,7 @@ class Recording:
         """Raises ReenactError where not one frame showed a face."""
         faces = np.array([row is not None for row in self._rows], bool)
         if not faces.any():
-            raise ReenactError("no face was seen, so there is no motion to keep: light, distance, the right camera?")
+            raise NoFaceError("no face was seen, so there is no motion to keep: light, distance, the right camera?")
         held = np.maximum.accumulate(np.where(faces, np.arange(len(faces)), int(faces.argmax())))
         vectors = np.array([self._rows[i] for i in held], np.float32)
         span = self._times[-1] - self._times[0]

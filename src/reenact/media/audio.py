@@ -18,6 +18,7 @@ from typing import Any
 import av
 import numpy as np
 
+from reenact.core.errors import ReenactWarning
 from reenact.core.files import Unfinished, check_readable
 from reenact.media.opening import DAMAGE, Packets, open_media, reason
 
@@ -59,7 +60,7 @@ class Sound:
             if not source.streams.audio:
                 return None
             if _known(source) is None:
-                warnings.warn(f"{path}: its sound is of an unknown kind and is left out", stacklevel=1)
+                warnings.warn(f"{path}: its sound is of an unknown kind and is left out", ReenactWarning, stacklevel=1)
                 return None
         return Sound(path, start)
 
@@ -76,7 +77,9 @@ class Sound:
                 if isinstance(error, OSError) and error.errno in DISK:
                     raise
                 failure = reason(error)
-        warnings.warn(f"{self.path}: its sound cannot be carried over ({failure}); the film is silent", stacklevel=1)
+        warnings.warn(
+            f"{self.path}: its sound cannot be carried over ({failure}); the film is silent", ReenactWarning, stacklevel=1
+        )
 
     def _lay(self, film: Path, kind: str, length: Fraction, tags: Mapping[str, str], way: Callable[..., Timed]) -> None:
         """Raises one of DAMAGE where this way does not do."""
@@ -96,7 +99,9 @@ class Sound:
             if not laid:
                 raise ValueError(packets.last_error or "it holds nothing in this range")
         if packets.lost:
-            warnings.warn(f"{self.path}: {packets.lost} pieces of its sound are damaged and left out", stacklevel=1)
+            warnings.warn(
+                f"{self.path}: {packets.lost} pieces of its sound are damaged and left out", ReenactWarning, stacklevel=1
+            )
 
     def _zero(self, source: Any) -> Fraction:
         """The timestamp of time 0, seconds; the source is wound there."""

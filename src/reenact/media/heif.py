@@ -10,7 +10,7 @@ from typing import Any
 import av
 import numpy as np
 
-from reenact.core.errors import ReenactError
+from reenact.core.errors import InputError, ReenactError
 from reenact.core.types import Image
 from reenact.media.opening import DAMAGE, OPTIONS
 from reenact.media.pixels import to_srgb
@@ -25,7 +25,7 @@ def read_heif(source: Path | io.BytesIO, name: str, check: Callable[[int], None]
         return None
     try:
         opened = source if isinstance(source, io.BytesIO) else f"file:{source}"
-        with av.open(opened, options=dict(OPTIONS), metadata_errors="replace") as file:
+        with av.open(opened, "r", options=dict(OPTIONS), metadata_errors="replace") as file:
             stream = file.streams.video[0]
             check(stream.codec_context.width * stream.codec_context.height)
             frame: Any = next(file.decode(stream))
@@ -35,7 +35,7 @@ def read_heif(source: Path | io.BytesIO, name: str, check: Callable[[int], None]
     except (*DAMAGE, StopIteration) as error:
         if isinstance(error, ReenactError):
             raise
-        raise ReenactError(f"{name}: a HEIC photo that cannot be read here; save it as JPEG") from None
+        raise InputError(f"{name}: a HEIC photo that cannot be read here; save it as JPEG") from None
 
 
 def _is_heif(source: Path | io.BytesIO) -> bool:

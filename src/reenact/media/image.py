@@ -16,7 +16,7 @@ from pathlib import Path
 from PIL import Image as PILImage
 from PIL import UnidentifiedImageError
 
-from reenact.core.errors import ReenactError
+from reenact.core.errors import InputError, ReenactError, ReenactWarning
 from reenact.core.files import check_readable, replaced
 from reenact.core.types import Image
 from reenact.media.heif import read_heif
@@ -53,7 +53,7 @@ def decode_image(data: bytes, name: str = "the photo", pixels: int = PIXELS_MAX)
     name: what the error calls it. Raises ReenactError for what is empty, too large, damaged or not a photo.
     """
     if not data:
-        raise ReenactError(f"{name}: the file is empty; give another photo")
+        raise InputError(f"{name}: the file is empty; give another photo")
     PILImage.init()
     return _decoded(io.BytesIO(data), name, pixels, tuple(kind for kind in UPLOADED if kind in PILImage.OPEN))
 
@@ -68,7 +68,7 @@ def _decoded(source: Path | io.BytesIO, name: str, pixels: int = LARGEST, format
     except UnidentifiedImageError:
         image = read_heif(source, name, lambda count: _check_size(count, name, pixels))
         if image is None:
-            raise ReenactError(f"{name}: not a photo that can be read; save it as JPEG or PNG") from None
+            raise InputError(f"{name}: not a photo that can be read; save it as JPEG or PNG") from None
         return image
     except PILImage.DecompressionBombError:
         raise _too_large(name, pixels) from None
@@ -76,7 +76,7 @@ def _decoded(source: Path | io.BytesIO, name: str, pixels: int = LARGEST, format
         raise
     except Exception as error:  # decoders of thirty formats raise whatever they like on damaged files
         reason = (str(error) or type(error).__name__).splitlines()[0][:120]
-        raise ReenactError(f"{name}: the photo is damaged ({reason}); save it again as JPEG or PNG") from None
+        raise InputError(f"{name}: the photo is damaged ({reason}); save it again as JPEG or PNG") from None
 
 
 def _upright(picture: PILImage.Image, name: str) -> Image:
@@ -84,7 +84,8 @@ def _upright(picture: PILImage.Image, name: str) -> Image:
     total = picture.width * picture.height
     factor = next(n for n in range(1, 99) if total <= PIXELS_MAX * n * n)
     if factor > 1:
-        warnings.warn(f"{name}: {total / 1e6:.0f} megapixels; read at 1/{factor} of its width and height", stacklevel=1)
+        told = f"{name}: {total / 1e6:.0f} megapixels; read at 1/{factor} of its width and height"
+        warnings.warn(told, ReenactWarning, stacklevel=1)
         picture.draft("RGB", (picture.width // factor, picture.height // factor))  # JPEG: the decoder reduces
     picture.load()
     factor = next(n for n in range(1, 99) if picture.width * picture.height <= PIXELS_MAX * n * n)

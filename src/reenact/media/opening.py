@@ -14,7 +14,7 @@ from typing import Any
 import av
 import av.error
 
-from reenact.core.errors import ReenactError
+from reenact.core.errors import InputError
 
 FORMATS = (
     "mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "avi", "mpegts", "mpegtsraw", "mpeg", "mpegvideo", "ogg", "gif", "apng",
@@ -45,7 +45,7 @@ def open_media(path: Path) -> Any:
         # "file:" keeps odd names from being read as addresses.
         return av.open(f"file:{path}", options=dict(OPTIONS), metadata_errors="replace")
     except DAMAGE:
-        raise ReenactError(f"{path}: {_instead(path)}") from None
+        raise InputError(f"{path}: {_instead(path)}") from None
 
 
 def _instead(path: Path) -> str:

@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from reenact.core.errors import ReenactError
+from reenact.core.errors import InputError, ReenactError, ReenactWarning
 from reenact.core.files import check_readable
 from reenact.core.types import Image
 from reenact.media.clock import Clock, finest_rate, stated_rate
@@ -124,13 +124,13 @@ class VideoReader:
     def _read_header(self) -> None:
         streams = self._container.streams
         if not streams.video:
-            raise ReenactError(f"{self.path}: has no pictures, only sound; give a video")
+            raise InputError(f"{self.path}: has no pictures, only sound; give a video")
         self._stream = stream = streams.video[0]
         if stream.codec_context is None:
-            raise ReenactError(f"{self.path}: its pictures are of a kind that is not known here; convert it to an H.264 mp4")
+            raise InputError(f"{self.path}: its pictures are of a kind that is not known here; convert it to an H.264 mp4")
         stream.thread_type = "AUTO"
         if _is_cut_off(stream, self.path.stat().st_size):
-            raise ReenactError(f"{self.path}: the file is cut off before its end; copy or download it again")
+            raise InputError(f"{self.path}: the file is cut off before its end; copy or download it again")
         self.has_audio = bool(streams.audio)
         self._origin = (stream.start_time or 0) * stream.time_base
         self.duration = _duration(self._container, stream)
@@ -166,7 +166,7 @@ class VideoReader:
             return frame
         if self._start or self._end is not None:
             raise self._nothing_there()
-        raise ReenactError(f"{self.path}: not one picture can be decoded; convert it to an H.264 mp4")
+        raise InputError(f"{self.path}: not one picture can be decoded; convert it to an H.264 mp4")
 
     def _nothing_there(self) -> ReenactError:
         length = f" (it lasts {float(self.duration):.2f} s)" if self.duration else ""
@@ -210,7 +210,7 @@ class VideoReader:
         """The picture as a player shows it: square pixels, upright; None where it cannot be had."""
         if frame.width * frame.height > PIXELS_MAX:
             size = f"{frame.width} x {frame.height} pixels"
-            raise ReenactError(f"{self.path}: pictures of {size} are too large; scale it to 4K or less")
+            raise InputError(f"{self.path}: pictures of {size} are too large; scale it to 4K or less")
         try:
             aspect = self._stream.sample_aspect_ratio if self._pixels == "shown" else None
             width, height = _square(frame, aspect)
@@ -225,9 +225,10 @@ class VideoReader:
     def _tell(self) -> None:
         if lost := self._packets.lost:
             count = "1 picture is" if lost == 1 else f"{lost} pictures are"
-            warnings.warn(f"{self.path}: {count} damaged and left out; the one before is held", stacklevel=1)
+            warnings.warn(f"{self.path}: {count} damaged and left out; the one before is held", ReenactWarning, stacklevel=1)
         if self._clock.jumps:
-            warnings.warn(f"{self.path}: its clock leaps; the pictures follow each other without the gap", stacklevel=1)
+            told = f"{self.path}: its clock leaps; the pictures follow each other without the gap"
+            warnings.warn(told, ReenactWarning, stacklevel=1)
 
 
 def resample(frames: Iterable[VideoFrame], rate: Fraction) -> Iterator[VideoFrame]:

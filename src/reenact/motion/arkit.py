@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32
 
-from reenact.core.errors import ReenactError
+from reenact.core.errors import InputError, ReenactError, ReenactWarning
 from reenact.core.files import check_readable
 from reenact.core.types import Motion
 from reenact.faces.blendshapes import BLENDSHAPE_NAMES
@@ -91,15 +91,15 @@ def read_coefficients(path: str | os.PathLike[str], expressions: ExpressionMap) 
     """
     path = check_readable(path, "file of blendshapes")
     if path.stat().st_size > BYTES_MAX:
-        raise ReenactError(f"{path}: too large for a file of blendshapes; give one of less than {BYTES_MAX // 1_000_000} MB")
+        raise InputError(f"{path}: too large for a file of blendshapes; give one of less than {BYTES_MAX // 1_000_000} MB")
     table = _from_csv(path) if path.suffix.lower() == ".csv" else _from_json(path)
     if not table.names & set(_KNOWN):
-        raise ReenactError(f"{path}: no column is an ARKit blendshape (jawOpen, ...); give a Live Link Face CSV or the like")
+        raise InputError(f"{path}: no column is an ARKit blendshape (jawOpen, ...); give a Live Link Face CSV or the like")
     values = np.stack([table.column(name.lower()) for name in BLENDSHAPE_NAMES], -1)
     if np.abs(values).max() > VALUE_MAX:
-        raise ReenactError(f"{path}: a blendshape of {np.abs(values).max():g}; they run over 0..1 (divide percentages by 100)")
+        raise InputError(f"{path}: a blendshape of {np.abs(values).max():g}; they run over 0..1 (divide percentages by 100)")
     if table.column(TONGUE).max() > TONGUE_SHOWS:
-        warnings.warn(f"{path}: tongueOut is left out: no blendshape that is read moves the tongue", stacklevel=2)
+        warnings.warn(f"{path}: tongueOut is left out: no blendshape that is read moves the tongue", ReenactWarning, stacklevel=2)
     angles = _angles(path, table)
     times = _running(path, table.times)
     rate = stated_rate((len(times) - 1) / times[-1] if times[-1] else Fraction(LIVE_LINK_RATE))
@@ -131,7 +131,7 @@ def _angles(path: Path, table: _Table) -> np.ndarray:
             at = ("yaw", "pitch", "roll").index(column.removeprefix("head"))
             angles[:, at] = unit * table.column(column)
     if (yaw := float(np.abs(angles[:, 0]).max())) >= np.pi / 2:
-        raise ReenactError(f"{path}: a yaw of {np.degrees(yaw):.0f} degrees; headYaw is in radians, yaw in degrees")
+        raise InputError(f"{path}: a yaw of {np.degrees(yaw):.0f} degrees; headYaw is in radians, yaw in degrees")
     return angles
 
 
@@ -151,11 +151,11 @@ def _from_csv(path: Path) -> _Table:
                 if len(rows) > ROWS_MAX:
                     break
     except (UnicodeDecodeError, csv.Error):
-        raise ReenactError(f"{path}: not a CSV text; export it again") from None
+        raise InputError(f"{path}: not a CSV text; export it again") from None
     if not rows or len(rows) > ROWS_MAX:
-        raise ReenactError(f"{path}: has {len(rows)} rows of values; give a CSV with a line of names and 1 to {ROWS_MAX} rows")
+        raise InputError(f"{path}: has {len(rows)} rows of values; give a CSV with a line of names and 1 to {ROWS_MAX} rows")
     if clock is None:
-        raise ReenactError(f"{path}: has no column time (seconds) or Timecode; add one")
+        raise InputError(f"{path}: has no column time (seconds) or Timecode; add one")
     if clock == "timecode":
         times = _timecodes(path, stamps)
     else:
@@ -175,7 +175,7 @@ def _timecodes(path: Path, codes: list[str]) -> list[Fraction]:
         if any(len(pieces) != 4 or min(pieces) < 0 for pieces in split):
             raise ValueError
     except (ValueError, OverflowError):
-        raise ReenactError(f"{path}: a Timecode is not hh:mm:ss:ff; export it from Live Link Face again") from None
+        raise InputError(f"{path}: a Timecode is not hh:mm:ss:ff; export it from Live Link Face again") from None
     whole, days = [], 0
     for pieces in split:
         second = pieces[0] * 3600 + pieces[1] * 60 + pieces[2] + days * DAY
@@ -215,10 +215,10 @@ def _running(path: Path, times: list[Fraction]) -> list[Fraction]:
     """From 0 on; gaps beyond a minute closed. Raises ReenactError where they do not rise."""
     for i, (before, after) in enumerate(zip(times, times[1:], strict=False)):
         if after <= before:
-            raise ReenactError(f"{path}: the time of row {i + 2} is not after the one before; sort or mend the file")
+            raise InputError(f"{path}: the time of row {i + 2} is not after the one before; sort or mend the file")
     closed, gaps = without_gaps(times)
     if gaps:
-        warnings.warn(f"{path}: {gaps} gaps of more than {LONGEST_GAP} s are left out", stacklevel=2)
+        warnings.warn(f"{path}: {gaps} gaps of more than {LONGEST_GAP} s are left out", ReenactWarning, stacklevel=2)
     return closed
 
 
@@ -233,5 +233,5 @@ def _number(path: Path, row: int, text: Any) -> float:
     except (TypeError, ValueError):
         value = np.nan
     if not np.isfinite(value):
-        raise ReenactError(f"{path}: row {row + 1} has {str(text)[:30]!r} where a number belongs; mend it")
+        raise InputError(f"{path}: row {row + 1} has {str(text)[:30]!r} where a number belongs; mend it")
     return value

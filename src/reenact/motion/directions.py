@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from reenact.core.download import cache_dir
-from reenact.core.errors import ReenactError
+from reenact.core.errors import ReenactError, WeightsError
 from reenact.core.types import Motion
 from reenact.motion.measured import read_measured, require
 
@@ -74,7 +74,7 @@ class Directions:
         """Of a weights folder whose code has `size` numbers. Raises ReenactError where there are none of its own."""
         path = Path(folder) / FILE
         if not path.is_file():
-            raise ReenactError(f"{folder} has no {FILE}: {MEASURE}")
+            raise WeightsError(f"{folder} has no {FILE}: {MEASURE}")
         return Directions._read(path, size, weights)
 
     @staticmethod

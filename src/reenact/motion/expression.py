@@ -16,7 +16,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from jaxtyping import Float32
 
-from reenact.core.errors import ReenactError
+from reenact.core.errors import ReenactError, ReenactWarning, WeightsError
 from reenact.core.files import replaced
 from reenact.core.types import Method, Portrait
 from reenact.faces.blendshapes import BLENDSHAPE_NAMES
@@ -82,7 +82,8 @@ class ExpressionMap:
         """
         check_blendshapes(values)
         if dead := [name for name in values if self.spread[BLENDSHAPE_NAMES.index(name)] < SPREAD_MIN]:
-            warnings.warn(f"{', '.join(dead)}: never moved in the data that the weights saw, so nothing will move", stacklevel=2)
+            told = f"{', '.join(dead)}: never moved in the data that the weights saw, so nothing will move"
+            warnings.warn(told, ReenactWarning, stacklevel=2)
         row = np.array([values.get(name, 0.0) for name in BLENDSHAPE_NAMES], np.float32)
         return row @ self.to_code
 
@@ -127,7 +128,7 @@ class ExpressionMap:
         path = Path(folder) / FILE
         remedy = f"take --method mmfa, sfd or prior, or make it with: python -m reenact.calibrate.expression_map {folder} POOL"
         if not path.is_file():
-            raise ReenactError(f"{folder} has no {FILE}, which blendshapes, named expressions, eyes and mouth need; {remedy}")
+            raise WeightsError(f"{folder} has no {FILE}, which blendshapes, named expressions, eyes and mouth need; {remedy}")
         shapes = {
             "to_code": (52, size),
             "from_code": (size, 52),

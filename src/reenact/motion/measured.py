@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from reenact.core.errors import ReenactError
+from reenact.core.errors import WeightsError
 
 Found = TypeVar("Found")
 
@@ -30,10 +30,10 @@ def read_measured(
         held = json.loads(path.read_text(encoding="utf-8"))
         found = make(held)
     except (OSError, ValueError, KeyError, TypeError):
-        raise ReenactError(f"{path} holds no {what} of these weights; {remedy}") from None
+        raise WeightsError(f"{path} holds no {what} of these weights; {remedy}") from None
     said = held.get("weights")
     if said != weights and not (unnamed and "" in (said, weights)):
-        raise ReenactError(f"{path} was measured on other weights; {remedy}")
+        raise WeightsError(f"{path} was measured on other weights; {remedy}")
     return found
 
 

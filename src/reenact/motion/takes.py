@@ -22,7 +22,7 @@ from typing import Any, Literal
 import numpy as np
 from jaxtyping import Float32
 
-from reenact.core.errors import ReenactError
+from reenact.core.errors import InputError, ReenactError, ReenactWarning
 from reenact.core.files import check_readable, replaced
 from reenact.core.types import Motion
 from reenact.media.clock import LONGEST_GAP, without_gaps
@@ -133,18 +133,18 @@ class Take:
         check_suffix(path)
         limit = BYTES_MAX if path.suffix.lower() == ".npz" else JSON_BYTES_MAX
         if path.stat().st_size > limit:
-            raise ReenactError(f"{path}: too large for a take; give one of less than {limit // 1_000_000} MB")
+            raise InputError(f"{path}: too large for a take; give one of less than {limit // 1_000_000} MB")
         try:
             head, times, vectors, faces = _read_npz(path) if path.suffix.lower() == ".npz" else _read_json(path)
             return _checked(head, times, vectors, faces)
         except _DAMAGE:
-            raise ReenactError(f"{path}: no take, or damaged; make one with: reenact record VIDEO -o take.npz") from None
+            raise InputError(f"{path}: no take, or damaged; make one with: reenact record VIDEO -o take.npz") from None
 
 
 def check_suffix(path: Path) -> None:
     """Raises ReenactError unless the name ends in .npz or .json."""
     if path.suffix.lower() not in SUFFIXES:
-        raise ReenactError(f"{path}: a take's name must end in .npz or .json")
+        raise InputError(f"{path}: a take's name must end in .npz or .json")
 
 
 def single(motion: Motion, method: str, weights: str) -> Take:
@@ -230,7 +230,7 @@ def _checked(head: dict, times: list[str], vectors: np.ndarray, faces: np.ndarra
         neutral = Motion.from_vector(row)
     closed, gaps = without_gaps(seconds)
     if gaps:
-        warnings.warn(f"the take has {gaps} gaps of more than {LONGEST_GAP} s, which are left out", stacklevel=2)
+        warnings.warn(f"the take has {gaps} gaps of more than {LONGEST_GAP} s, which are left out", ReenactWarning, stacklevel=2)
         seconds = tuple(seconds[0] + time for time in closed)
     return Take(str(head["method"]), str(head["weights"]), rate, seconds, vectors, faces, neutral)
 

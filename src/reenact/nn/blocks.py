@@ -13,7 +13,8 @@ from torch import Tensor, nn
 
 Maps = Float[Tensor, "batch channel row column"]
 Keypoints = Float[Tensor, "batch keypoint 3"]
-P, R = ParamSpec("P"), TypeVar("R")
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 def exact(function: Callable[P, R]) -> Callable[P, R]:

@@ -10,7 +10,7 @@ from typing import Literal, get_args
 import numpy as np
 from jaxtyping import Float32
 
-from reenact.core.errors import ReenactError
+from reenact.core.errors import NoFaceError, ReenactError
 from reenact.core.types import Image, Method, Motion, Portrait
 from reenact.motion.compose import DRIVER, SOURCE, Parts, check_strength, compose
 from reenact.motion.edit import eased, interpolate
@@ -168,7 +168,7 @@ class Animator:
     def check(self) -> None:
         """Raises ReenactError when not one of the frames so far showed a face."""
         if self.frames and self.missing == self.frames:
-            raise ReenactError(NO_FACE)
+            raise NoFaceError(NO_FACE)
 
 
 def check_alignment(name: str) -> None:

@@ -11,7 +11,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from reenact.core.errors import ReenactError
+from reenact.core.errors import NoFaceError, ReenactError
 from reenact.core.files import Unfinished, check_output
 from reenact.core.types import Image, Motion, Portrait
 from reenact.media.image import read_image
@@ -196,7 +196,7 @@ class Maker:
         chosen = job.drivings[: len(portraits)] if self._options.drivers == "own" else job.drivings * len(portraits)
         driven = [first, *(self._driven(path, first.rate) for path in chosen[1:])]
         if all(motion is None for one in driven for motion in one.motions):
-            raise ReenactError(NO_FACE)
+            raise NoFaceError(NO_FACE)
         place, control = self._placer(portraits, len(driven)), self._options.control
         animators = [
             Animator(self._method, portrait, control if one.placed else control.in_place(), first.rate, one.reference)

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from reenact.core.errors import ReenactError
+from reenact.core.errors import NoFaceError, ReenactError
 from reenact.core.types import Image
 from reenact.media.image import read_image
 from reenact.media.video import VideoReader
@@ -102,7 +102,7 @@ def _crops(driving: StrPath, method: OnnxMethod) -> list[Image]:
         read = crops(((frame.time, frame.image) for frame in reader), method.landmarker, method.size)
         found = list(itertools.islice((crop for _, crop in read if crop is not None), CROPS))
     if not found:
-        raise ReenactError(NO_FACE)
+        raise NoFaceError(NO_FACE)
     return found
 
 

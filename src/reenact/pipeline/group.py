@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 from jaxtyping import Float32
 
-from reenact.core.errors import ReenactError
+from reenact.core.errors import NoFaceError
 from reenact.core.types import Image, Placement, Portrait
 from reenact.faces.crop import cut, head_crop, paste, soft_mask
 from reenact.pipeline.portrait import limited
@@ -22,7 +22,7 @@ def encode_faces(method: OnnxMethod, photo: Image) -> list[Portrait]:
     """Every face of the photo, largest first. Raises ReenactError where there is none."""
     places = [head_crop(face) for face in method.landmarker.detect_all(photo)]
     if not places:
-        raise ReenactError("no face found in the portrait: choose a photo where one face is seen from the front")
+        raise NoFaceError("no face found in the portrait: choose a photo where one face is seen from the front")
     heads = [method.encode_crop(cut(photo, place, method.size)) for place in places]
     return [replace(head, placement=place, photo=photo) for head, place in zip(heads, places, strict=True)]
 

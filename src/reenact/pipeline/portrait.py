@@ -9,7 +9,7 @@ from typing import Literal, get_args
 import numpy as np
 from PIL import Image as PILImage
 
-from reenact.core.errors import ReenactError
+from reenact.core.errors import NoFaceError, ReenactError
 from reenact.core.types import Image, Portrait
 from reenact.faces.crop import head_crop, paste, soft_mask
 from reenact.faces.landmarker import Landmarker
@@ -72,7 +72,7 @@ def head_and_shoulders(photo: Image, landmarker: Landmarker) -> Image:
     """
     faces = landmarker.detect(photo)
     if not faces:
-        raise ReenactError("no face found in the portrait: choose a photo where one face is seen from the front")
+        raise NoFaceError("no face found in the portrait: choose a photo where one face is seen from the front")
     place = head_crop(faces[0])
     left, top = (max(0, round(centre - place.side)) for centre in (place.centre_x, place.centre_y))
     right, bottom = round(place.centre_x + place.side), round(place.centre_y + place.side)

@@ -13,7 +13,7 @@ import numpy as np
 
 from reenact.codec.call import CallOptions, pack, profile_of
 from reenact.codec.container import Header, write_call
-from reenact.core.errors import ReenactError
+from reenact.core.errors import NoFaceError, ReenactError
 from reenact.core.files import replaced
 from reenact.core.types import Image, Method, Motion
 from reenact.media.image import check_image_name
@@ -146,7 +146,7 @@ class TakeSink(_Sink):
         rows = [None if motion is None else motion.vector() for _, motion in self._moments]
         faces = np.array([row is not None for row in rows], bool)
         if not faces.any():
-            raise ReenactError(NO_FACE)
+            raise NoFaceError(NO_FACE)
         held = np.maximum.accumulate(np.where(faces, np.arange(len(rows)), int(faces.argmax())))
         vectors = np.array([rows[i] for i in held], np.float32)
         origin = self._moments[0][0]
@@ -195,7 +195,7 @@ def held(read: Iterable[Motion | None]) -> list[Motion]:
     motions = list(read)
     last = next((motion for motion in motions if motion is not None), None)
     if last is None:
-        raise ReenactError(NO_FACE)
+        raise NoFaceError(NO_FACE)
     found = []
     for motion in motions:
         last = motion or last

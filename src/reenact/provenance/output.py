@@ -10,7 +10,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Protocol
 
-from reenact.core.errors import ReenactError
+from reenact.core.errors import ReenactError, ReenactWarning
 from reenact.core.types import Image
 from reenact.media.image import write_image
 from reenact.media.writer import VideoWriter
@@ -126,4 +126,4 @@ class MarkedOutput:
                 sign_file(part, self.path, signer, said)
         except Exception as error:
             reason = " ".join(str(error).split()) or type(error).__name__
-            warnings.warn(f"{self.path}: not signed, otherwise whole ({reason[:300]})", stacklevel=2)
+            warnings.warn(f"{self.path}: not signed, otherwise whole ({reason[:300]})", ReenactWarning, stacklevel=2)

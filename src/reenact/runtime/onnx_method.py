@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 
-from reenact.core.errors import ReenactError
+from reenact.core.errors import ReenactError, WeightsError
 from reenact.core.types import Image, Motion, Placement, Portrait
 from reenact.faces.crop import cut, head_crop
 from reenact.faces.crown import crowned_cut, cut_off_above
@@ -205,10 +205,10 @@ def _config(folder: Path) -> dict[str, Any]:
     config.setdefault("render", [["render.onnx", "fast"]])
     names = ["config.json", config["source"], "motion.onnx", *(file for file, _ in config["render"])]
     if strange := [name for name in names if Path(name).name != name and f"../{SHARED}/{Path(name).name}" != name]:
-        raise ReenactError(f"{path} names {strange[0]}: a graph lies beside it or in ../{SHARED}")
+        raise WeightsError(f"{path} names {strange[0]}: a graph lies beside it or in ../{SHARED}")
     missing = [name for name in names if not (folder / name).is_file()]
     if missing:
-        raise ReenactError(f"{folder} is not a weights folder (no {', '.join(missing)}): install reenact again")
+        raise WeightsError(f"{folder} is not a weights folder (no {', '.join(missing)}): install reenact again")
     return config
 
 
@@ -239,7 +239,7 @@ def load(
         return OnnxMethod(weights_folder() / name, device, threads, background, head_size)
     if (Path(name) / "config.json").is_file():
         return OnnxMethod(Path(name), device, threads, background, head_size)
-    raise ReenactError(f"unknown method {name!r}: choose one of {', '.join(known_methods()) or '(none is installed)'}")
+    raise WeightsError(f"unknown method {name!r}: choose one of {', '.join(known_methods()) or '(none is installed)'}")
 
 
 def _prefixed(prefix: str, motion: Motion) -> dict[str, np.ndarray]:

@@ -12,7 +12,7 @@ from typing import Any, Literal, get_args
 
 from PIL import Image as PILImage
 
-from reenact.core.errors import ReenactError
+from reenact.core.errors import NoFaceError, ReenactError
 from reenact.core.types import Image
 from reenact.faces.crop import head_crop
 from reenact.faces.landmarker import Face, Landmarker
@@ -139,10 +139,10 @@ class Portraits:
 
     def _sent(self, photo: Image, faces: list[Face], face: int) -> Sent:
         if not faces:
-            raise ReenactError("no face found in the portrait: choose a photo where one face is seen from the front")
+            raise NoFaceError("no face found in the portrait: choose a photo where one face is seen from the front")
         if not 1 <= face <= len(faces):
             found = "only one face" if len(faces) == 1 else f"{len(faces)} faces"
-            raise ReenactError(f"the portrait has {found}: face {face} is none of them")
+            raise NoFaceError(f"the portrait has {found}: face {face} is none of them")
         side = head_crop(faces[face - 1]).side
         if side < HEAD_MIN:
             raise ReenactError(f"the head is only {side:.0f} pixels wide: choose a photo where it has {self._size} or more")
