@@ -211,6 +211,17 @@ def test_a_lost_face_is_held_told_and_then_the_portrait_goes_home(engine):
     assert again.face == "seen" and again.drawn
 
 
+def test_a_slow_machine_is_not_a_lost_face(engine):
+    follower = Follower(engine.held, RAW, RULES, NO_MARKS)
+    follower.portrait(PHOTO, 1)
+    follower.frame(Frame(face(), 0.0, 0), Times(), 1.0, lambda: None)
+    follower.ended(1.75)  # drawing took longer than one waits before one says so
+    assert follower.tick(1.75) is None and follower.due(1.75) == pytest.approx(0.5)
+    follower.frame(Frame(None, 0.1, 1), Times(), 2.0, lambda: None)
+    follower.ended(2.5)
+    assert follower.tick(2.5).face == "lost", "a frame without a face counts from the last one with"
+
+
 def test_a_camera_that_dies_is_noticed(engine):
     with Running(engine, rules=replace(RULES, say=0.05, home=0.1, way=0.1)) as run:
         run.show(face(), 0)

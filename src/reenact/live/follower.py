@@ -143,6 +143,11 @@ class Follower:
         assert self._driver is not None
         return replace(self._show(times, now), driving=driving, reference=self._driver.reference)
 
+    def ended(self, now: float) -> None:
+        """The frame has been drawn. A slow machine's own time is no time without a face."""
+        if self._sees:
+            self._seen = now
+
     def tick(self, now: float) -> Shown | None:
         """What is to be shown though no frame has come; None: nothing new."""
         if self._portrait is None or not (self._asked or self._goes_home(now) or self._face(now) != self._told):

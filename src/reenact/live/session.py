@@ -165,6 +165,7 @@ class Session:
             return None
         else:
             shown = follower.frame(taken[0], Times(wait=now - taken[1]), now, self._wanted)
+            follower.ended(time.monotonic())
         if shown is not None:
             with self._lock:
                 self._face = shown.face
