@@ -4,9 +4,10 @@ python tools/live_measure.py [--seconds 8] [--out results/live.json]
 
 One process, real weights, examples/driving.mp4 in place of a camera, after as many frames to warm up as fill caches. Four parts:
 `pace` offers 25 frames a second whether or not they are wanted, as a camera does; `asked` offers one when it is asked for, as
-the page does; `still` is one picture with the noise of a camera, and counts what is drawn; `idle` offers nothing. Added delay
-is from `offer` to the picture, so it has no camera, no page and no network in it. On a machine that others use the times say
-how loaded it was (load, before and after); CPU time a frame and memory hardly do.
+the page does; `held` draws every frame, of the clip and of one picture with a camera's noise, and says how many a session
+would have drawn and how far the picture that it shows instead is from the one that it left out; `idle` offers nothing. Times
+are from `offer` to the picture: no camera, no page and no network is in them. On a machine that others use they say how loaded
+it was (load, before and after); CPU time a frame and memory hardly do.
 """
 
 from __future__ import annotations
@@ -23,11 +24,17 @@ from pathlib import Path
 
 import numpy as np
 
+from reenact.codec.still import Stillness
 from reenact.core.types import Image
-from reenact.live.session import Frame, Session, Shown
+from reenact.faces.crop import CropTracker
+from reenact.live.session import LIVE, RULES, Frame, Session, Shown
 from reenact.media.image import read_image
 from reenact.media.video import VideoReader
+from reenact.pipeline.animate import crops
+from reenact.pipeline.animator import Animator
 from reenact.pipeline.bench import cpu_name
+from reenact.pipeline.calls import profile_of
+from reenact.runtime.engine import ENGINE
 
 ROOT = Path(__file__).parent.parent
 PORTRAIT, DRIVING = ROOT / "examples/portrait.jpg", ROOT / "examples/driving.mp4"
@@ -109,6 +116,34 @@ def measured(images: Iterator[Image], seconds: float, paced: bool) -> dict:
     }
 
 
+def held(images: Iterator[Image], count: int) -> dict:
+    """What `Rules.still` saves, and what that costs: root mean square in gray levels, and the shift of the 478 points in px."""
+    method = ENGINE.load()
+    portrait = method.encode_source(read_image(PORTRAIT))
+    animator, tracker = Animator(method, portrait, LIVE), CropTracker(method.landmarker)
+    crops_ = crops((next(images) for _ in range(count)), tracker, method.size)
+    motions = [animator.motion(None if crop is None else method.encode_motion(crop)) for crop in crops_]
+    drawn = [method.render(portrait, motion) for motion in motions if motion is not None]
+    seen = CropTracker(method.landmarker)
+    points = [found[1].landmarks[:, :2] if (found := seen.update(picture)) else None for picture in drawn]
+    assert RULES.still is not None
+    still = Stillness(profile_of(method, portrait.motion.expression.size), RULES.still)
+    shown, differences, shifts, kept = 0, [0.0], [0.0], 0
+    for i, motion in enumerate(motion for motion in motions if motion is not None):
+        if still.moved(motion):
+            shown, kept = i, kept + 1
+            continue
+        differences.append(float(np.sqrt(np.square(drawn[shown].astype(float) - drawn[i]).mean())))
+        if points[i] is not None and points[shown] is not None:
+            shifts.append(float(np.linalg.norm(points[shown] - points[i], axis=1).mean()))
+    return {
+        "frames": len(drawn),
+        "drawn": kept,
+        "picture_rms": round(max(differences), 2),
+        "landmark_shift_px": round(max(shifts), 2),
+    }
+
+
 def spread(seconds: list[float]) -> dict[str, float]:
     """Of what came by."""
     held = 1000 * np.array([value for value in seconds if value > 0] or [0.0])
@@ -139,7 +174,7 @@ def main() -> None:
     found = {"asked": measured(moving(), given.seconds, paced=False)}
     found["peak_rss_mb"] = peak_mb()
     found["pace"] = measured(moving(), given.seconds, paced=True)
-    found["still"] = measured(noisy(), given.seconds, paced=False)
+    found["held"] = {"clip": held(moving(), 100), "still": held(noisy(), 100)}
     found["idle"] = idle(given.seconds)
     found |= {
         "seconds": given.seconds,
