@@ -28,6 +28,7 @@ from reenact.methods import METHODS, Trained, trained
 from reenact.methods.lineage import command_line, sources, write_lineage
 from reenact.nn.graphs import Graph
 from reenact.nn.keypoint_method import KeypointMethod
+from reenact.runtime.trust import write_hashes
 from reenact.train.recipe import RENDER_PARTS, parts
 from reenact.train.start import begin, images_seen, read_start
 
@@ -97,6 +98,9 @@ def export(model: KeypointMethod, folder: Path, extra: dict, only: tuple[str, ..
     extra = {**extra, "source": place.get("source.onnx", "source.onnx")}
     extra["render"] = [[place.get(graph.file, graph.file), graph.speed] for graph in graphs if graph.verb == "render"]
     (folder / "config.json").write_text(json.dumps({**asdict(model.config), **extra}, indent=1) + "\n")
+    for written in (folder, shared):
+        if written is not None:
+            write_hashes(written)
 
 
 def _share(graph: Graph, inputs: tuple[Tensor, ...], folder: Path, shared: Path) -> None:

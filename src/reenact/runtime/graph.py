@@ -13,6 +13,7 @@ import numpy as np
 
 from reenact.core.errors import ReenactError
 from reenact.core.inference import cpu_options
+from reenact.runtime.trust import fitting, read_graph
 
 BF16_GAIN = 1.2
 """ours: bf16 must be this much faster to be worth its rounding"""
@@ -47,10 +48,9 @@ class OpenVinoGraph:
         # Not CPU_DENORMALS_OPTIMIZATION: it flushes denormals in the caller's thread too, and changes the user's own sums.
         self._tensor = openvino.Tensor
         core = openvino.Core()
-        model = core.read_model(str(path))
-        if shapes:
-            model.reshape({name: list(shape) for name, shape in shapes.items()})
-        compiled = core.compile_model(model, "CPU", cpu_options(threads, precision))
+        model = read_graph(core, path, shapes)
+        with fitting(path):
+            compiled = core.compile_model(model, "CPU", cpu_options(threads, precision))
         self._request = compiled.create_infer_request()
         # A port may bear an internal name besides the exported one, so all of a port's names count.
         self.inputs = tuple(name for port in compiled.inputs for name in port.get_names())

@@ -14,7 +14,6 @@ motion.onnx. "source" and the list may name graphs in ../shared, which methods t
 from __future__ import annotations
 
 import hashlib
-import json
 import warnings
 from collections.abc import Mapping
 from dataclasses import fields, replace
@@ -33,6 +32,7 @@ from reenact.faces.portrait import find_face, warn_if_small
 from reenact.runtime.backdrop import FOUND, GRID, HELD, PLATE, Backdrop, Background, check_background
 from reenact.runtime.detail import Enlarger, HeadSize, head_side
 from reenact.runtime.graph import Chain, opener
+from reenact.runtime.trust import check_hashes, fitting, read_config
 
 SHARED = "shared"
 """the folder beside a method's for graphs that several methods have in common"""
@@ -144,11 +144,16 @@ class OnnxMethod:
 
     def encode_motion(self, frame: Image) -> Motion:
         """A size x size crop -> its motion."""
-        return _motion(self._motion.run({"image": self._tensor(frame)}))
+        with fitting(self.folder):
+            return _motion(self._motion.run({"image": self._tensor(frame)}))
 
     def render(self, portrait: Portrait, motion: Motion) -> Image:
         """The portrait's person, moved: size x size, or as large as the portrait. The portrait is bound once; a frame brings only
         its motion."""
+        with fitting(self.folder):
+            return self._drawn(portrait, motion)
+
+    def _drawn(self, portrait: Portrait, motion: Motion) -> Image:
         if self._held is not portrait:
             self._render.hold({**portrait.tensors, **_prefixed("source", portrait.motion)})
             if (backdrop := self._behind(portrait)) is not None:
@@ -177,6 +182,10 @@ class OnnxMethod:
         return self._backdrop if self._still and all(name in portrait.tensors for name in HELD) else None
 
     def _encode(self, crop: Image) -> Portrait:
+        with fitting(self.folder):
+            return self._encoded(crop)
+
+    def _encoded(self, crop: Image) -> Portrait:
         tensor = self._tensor(crop)
         read = {name: np.array(value, np.float32) for name, value in self._motion.run({"image": tensor}).items()}
         drawn = {name: np.array(value) for name, value in self._source.run({"image": tensor}).items()}
@@ -199,16 +208,16 @@ def _motion(out: Mapping[str, np.ndarray]) -> Motion:
 def _config(folder: Path) -> dict[str, Any]:
     """config.json, every file that it needs being there. Raises ReenactError otherwise."""
     path = folder / "config.json"
-    config = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    config.setdefault("source", "source.onnx")
-    config.setdefault("motion", "fast")
-    config.setdefault("render", [["render.onnx", "fast"]])
+    if not path.is_file():
+        raise WeightsError(f"{folder} is not a weights folder (no config.json): install reenact again")
+    config = read_config(folder)
     names = ["config.json", config["source"], "motion.onnx", *(file for file, _ in config["render"])]
     if strange := [name for name in names if Path(name).name != name and f"../{SHARED}/{Path(name).name}" != name]:
         raise WeightsError(f"{path} names {strange[0]}: a graph lies beside it or in ../{SHARED}")
     missing = [name for name in names if not (folder / name).is_file()]
     if missing:
         raise WeightsError(f"{folder} is not a weights folder (no {', '.join(missing)}): install reenact again")
+    check_hashes(folder / name for name in names[1:])
     return config
 
 
