@@ -21,7 +21,7 @@ from reenact.runtime.trust import HASHES, check_hashes, write_hashes
 
 def runs(folder: Path) -> None:
     method = OnnxMethod(folder, "cpu")
-    portrait = method.encode_source(face(), cropped=True)
+    portrait = method.encode_crop(face())
     method.render(portrait, method.encode_motion(face()))
 
 

@@ -88,7 +88,10 @@ def _digest(path: Path) -> str:
 
 
 def read_graph(core: Any, path: Path, shapes: Mapping[str, Sequence[int]] | None = None) -> Any:
-    """The graph of an .onnx, as OpenVINO has it. shapes: of inputs that are to have others than the file says. Raises ReenactError for what is damaged, too large, or more than arithmetic."""
+    """The graph of an .onnx, as OpenVINO has it. shapes: of inputs that are to have others than the file says.
+
+    Raises ReenactError for what is damaged, too large, or more than arithmetic.
+    """
     size = path.stat().st_size
     if size > GRAPH_BYTES_MAX:
         raise ReenactError(f"{path}: {size / 1e6:.0f} MB is too large for a graph of ours")
