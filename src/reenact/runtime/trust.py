@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from reenact.core.errors import ReenactError
+from reenact.core.errors import ReenactError, WeightsError
 from reenact.core.files import write_text
 from reenact.runtime.onnx_text import check_onnx
 
@@ -27,7 +27,7 @@ VALUES_MAX = 64_000_000
 
 
 def read_config(folder: Path) -> dict[str, Any]:
-    """config.json, with what it leaves out. Raises ReenactError where it is damaged or says what it cannot mean."""
+    """config.json, with what it leaves out. Raises WeightsError where it is damaged or says what it cannot mean."""
     path = folder / "config.json"
     try:
         if path.stat().st_size > CONFIG_BYTES_MAX:
@@ -49,7 +49,7 @@ def read_config(folder: Path) -> dict[str, Any]:
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         good, config = False, {}
     if not good:
-        raise ReenactError(f"{path}: damaged, or no weights folder's: install reenact again, or export the weights again")
+        raise WeightsError(f"{path}: damaged, or no weights folder's: install reenact again, or export the weights again")
     return config
 
 
@@ -58,11 +58,11 @@ def _whole(value: object, least: int, most: int) -> bool:
 
 
 def check_hashes(paths: Iterable[Path]) -> None:
-    """Raises ReenactError for a graph that is not the one that hashes.json beside it names."""
+    """Raises WeightsError for a graph that is not the one that hashes.json beside it names."""
     for path in paths:
         stated = _stated(path.parent).get(path.name)
         if stated is not None and stated != _digest(path):
-            raise ReenactError(f"{path}: not the file that was exported (its SHA-256 is another): install reenact again")
+            raise WeightsError(f"{path}: not the file that was exported (its SHA-256 is another): install reenact again")
 
 
 def write_hashes(folder: Path) -> None:
@@ -79,7 +79,7 @@ def _stated(folder: Path) -> dict[str, str]:
         held = json.loads(path.read_text(encoding="utf-8"))
         return {str(name): str(value) for name, value in held.items()}
     except (OSError, ValueError, AttributeError, RecursionError):
-        raise ReenactError(f"{path}: damaged: install reenact again") from None
+        raise WeightsError(f"{path}: damaged: install reenact again") from None
 
 
 def _digest(path: Path) -> str:
@@ -90,15 +90,15 @@ def _digest(path: Path) -> str:
 def read_graph(core: Any, path: Path, shapes: Mapping[str, Sequence[int]] | None = None) -> Any:
     """The graph of an .onnx, as OpenVINO has it. shapes: of inputs that are to have others than the file says.
 
-    Raises ReenactError for what is damaged, too large, or more than arithmetic.
+    Raises WeightsError for what is damaged, too large, or more than arithmetic.
     """
     size = path.stat().st_size
     if size > GRAPH_BYTES_MAX:
-        raise ReenactError(f"{path}: {size / 1e6:.0f} MB is too large for a graph of ours")
+        raise WeightsError(f"{path}: {size / 1e6:.0f} MB is too large for a graph of ours")
     try:
         check_onnx(path.read_bytes())
     except ValueError as error:
-        raise ReenactError(f"{path}: not run, for {error}: install reenact or export again") from None
+        raise WeightsError(f"{path}: not run, for {error}: install reenact or export again") from None
     with fitting(path):
         model = core.read_model(str(path))
         if shapes:
@@ -108,7 +108,7 @@ def read_graph(core: Any, path: Path, shapes: Mapping[str, Sequence[int]] | None
             shape = output.get_partial_shape()
             count = _count(shape)
             if count is None or count > VALUES_MAX:
-                raise ReenactError(f"{path}: not run, for a tensor of {shape} numbers is too large or unbounded")
+                raise WeightsError(f"{path}: not run, for a tensor of {shape} numbers is too large or unbounded")
     return model
 
 
@@ -130,7 +130,7 @@ def fitting(path: Path) -> Iterator[None]:
         if isinstance(error, ReenactError):
             raise
         words = " ".join(str(error).split())[:120] or type(error).__name__
-        raise ReenactError(f"{path}: damaged, or not of these weights ({words}): install reenact or export again") from None
+        raise WeightsError(f"{path}: damaged, or not of these weights ({words}): install reenact or export again") from None
 
 
 if __name__ == "__main__":
