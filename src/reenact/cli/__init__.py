@@ -31,6 +31,7 @@ from reenact.cli import (  # noqa: F401  (each registers its command)
     train,
 )
 from reenact.cli.shared import DEBUG, app, say
+from reenact.faces.doubt import accepting
 
 DEBUG_NAME = "REENACT_DEBUG"
 
@@ -59,14 +60,16 @@ def run(arguments: Sequence[str] | None = None) -> int:
     cannot, 130 where it was stopped.
 
     Nothing but one line on stderr says so, save with --debug anywhere among the arguments, or REENACT_DEBUG=1: then the
-    traceback comes before it.
+    traceback comes before it. --force, anywhere too, takes what looks like no face for one (faces/doubt.py).
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
-    plain, wanted = _without_debug(given)
+    plain, wanted = _without(given, "--debug")
+    plain, forced = _without(plain, "--force")
     _show_log()
     token = DEBUG.set(wanted or os.environ.get(DEBUG_NAME, "0") not in ("", "0"))
     try:
-        return app(plain, standalone_mode=False) or 0
+        with accepting(forced):
+            return app(plain, standalone_mode=False) or 0
     except (typer.Abort, KeyboardInterrupt):
         say("stopped")
         return 130
@@ -95,10 +98,10 @@ def _show_log() -> None:
         logger.setLevel(logging.INFO)
 
 
-def _without_debug(given: list[str]) -> tuple[list[str], bool]:
-    """The arguments without --debug, which may stand anywhere before a --; and whether it was there."""
+def _without(given: list[str], flag: str) -> tuple[list[str], bool]:
+    """The arguments without a flag that may stand anywhere before a --; and whether it was there."""
     end = given.index("--") if "--" in given else len(given)
-    kept = [argument for argument in given[:end] if argument != "--debug"]
+    kept = [argument for argument in given[:end] if argument != flag]
     return [*kept, *given[end:]], len(kept) < end
 
 

@@ -13,12 +13,14 @@ from reenact.cli.shared import (
     Device,
     MethodName,
     MotionName,
+    ReferenceName,
     Threads,
     app,
     counted,
     one_line_errors,
     progress_bar,
     rate,
+    reference_of,
     say,
     seconds,
 )
@@ -41,6 +43,7 @@ def animate(
     out: Annotated[Path, typer.Option("--out", "-o", help="video file to write")] = Path("out.mp4"),
     motion: MotionName = None,
     settle: Annotated[float, typer.Option(help="seconds until --motion decaying is absolute")] = 2.0,
+    reference: ReferenceName = "calm",
     parts: Annotated[
         str,
         typer.Option(
@@ -55,7 +58,9 @@ def animate(
     smooth: Annotated[
         float, typer.Option(help=f"filter against trembling; 1 delays slow movements by {delay_ms():.0f} ms at most, 0 is off")
     ] = 1.0,
-    output: Annotated[str, typer.Option(help="crop (the head, square) or photo (the whole photo)")] = "crop",
+    output: Annotated[
+        str, typer.Option(help="crop (the head, square) or photo (the whole; the head's size and place stay unless --parts says)")
+    ] = "crop",
     face: Annotated[int, typer.Option(help="which face of the photo: 1 is the largest")] = 1,
     start: Annotated[str | None, typer.Option(help="where in the video to start: seconds or h:mm:ss")] = None,
     end: Annotated[str | None, typer.Option(help="where in the video to end: seconds or h:mm:ss")] = None,
@@ -73,10 +78,11 @@ def animate(
     """Animate a portrait with a driving video."""
     if seed is not None:
         say("--seed does nothing: no method draws random numbers")
-    control = Control(motion, locked(parse_parts(parts), lock or ()), strength, smooth, settle)  # type: ignore[arg-type]
     engine = Engine(method, device, threads, background)  # type: ignore[arg-type]  # checked inside, in one line
     clip = Clip(seconds("start", start), seconds("end", end), rate(fps))
     drawn = Output(output, face, marks(badge, unsigned, sign_cert, sign_key))  # type: ignore[arg-type]
+    chosen = locked(parse_parts(parts, drawn.parts()), lock or ())
+    control = Control(motion, chosen, strength, smooth, settle, reference_of(reference))  # type: ignore[arg-type]
     with progress_bar() as progress:
         report = animate_file(portrait, driving, out, control=control, engine=engine, clip=clip, drawn=drawn, progress=progress)
     _report(report, out)

@@ -12,6 +12,7 @@ from reenact.core.errors import ReenactError
 from reenact.motion.compose import NAMES, locked, parse_parts
 from reenact.pipeline.animator import Control
 from reenact.pipeline.batch import REPORT, BatchOptions, batch_folder
+from reenact.pipeline.portrait import CROP, PHOTO
 from reenact.runtime.engine import Engine
 
 
@@ -40,7 +41,8 @@ def batch(
     """Every photo of a folder with every driving; run it again and it goes on where it was stopped."""
     if face not in ("1", "all"):
         raise ReenactError(f"--face {face!r}: write 1 (the largest face) or all")
-    control = Control(motion, locked(parse_parts(parts), lock or ()), strength, smooth, settle)  # type: ignore[arg-type]
+    base = (PHOTO if face == "all" or output == "photo" else CROP).parts()
+    control = Control(motion, locked(parse_parts(parts, base), lock or ()), strength, smooth, settle)  # type: ignore[arg-type]
     options = BatchOptions(control, output, face == "all", drivers, rate(fps))  # type: ignore[arg-type]  # checked inside
     target = out or folder / "animated"
     engine = Engine(method, device, threads, background)  # type: ignore[arg-type]

@@ -88,14 +88,15 @@ def decode(
 ) -> None:
     """Animate a portrait with a call."""
     portrait, file = (None, first) if call is None else (first, call)
+    drawn = Output(output, face, marks(badge, unsigned, sign_cert, sign_key))  # type: ignore[arg-type]
     with progress_bar() as progress:
         report = decode_file(
             portrait,
             file,
             out,
-            control=Control(motion),  # type: ignore[arg-type]  # checked inside, in one line
+            control=Control(motion, drawn.parts()),  # type: ignore[arg-type]  # checked inside, in one line
             engine=Engine(method, device, threads, background),  # type: ignore[arg-type]
-            drawn=Output(output, face, marks(badge, unsigned, sign_cert, sign_key)),  # type: ignore[arg-type]
+            drawn=drawn,
             sound=sound,
             progress=progress,
         )

@@ -10,6 +10,7 @@ import typer
 from reenact.cli.shared import Threads, app, one_line_errors, say
 from reenact.core.errors import NoFaceError
 from reenact.core.files import check_output
+from reenact.faces.doubt import doubtful
 from reenact.faces.landmarker import Landmarker
 from reenact.media.image import check_image_name, read_image, write_image
 from reenact.pipeline.faces import numbered
@@ -26,13 +27,15 @@ def faces(
     if out is not None:
         check_image_name(check_output(out, [photo]))
     picture = read_image(photo)
-    found = Landmarker(threads).detect(picture)
+    landmarker = Landmarker(threads)
+    found = landmarker.detect(picture)
     if not found:
         raise NoFaceError(f"{photo}: no face found; choose a photo where one is seen from the front")
     for number, face in enumerate(found, 1):
         left, top, right, bottom = face.box
         centre = f"{(left + right) / 2:.0f}, {(top + bottom) / 2:.0f}"
-        typer.echo(f"{number}: {right - left:.0f} x {bottom - top:.0f} pixels around {centre}")
+        note = "; looks like no face" if doubtful(landmarker, picture, face) else ""
+        typer.echo(f"{number}: {right - left:.0f} x {bottom - top:.0f} pixels around {centre}{note}")
     if out is not None:
         write_image(out, numbered(picture, found))
         say(f"{out}: written")

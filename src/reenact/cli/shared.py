@@ -18,6 +18,7 @@ import typer
 from reenact import __version__
 from reenact.core.errors import ReenactError
 from reenact.media.clock import exact_number, exact_rate
+from reenact.motion.reference import Reference
 from reenact.pipeline.options import Progress
 from reenact.runtime.detail import LARGEST, HeadSize, head_side
 
@@ -40,6 +41,10 @@ MotionName = Annotated[
         help="relative (the driver's changes), absolute (the driver's own) or decaying (relative at the start, then absolute);"
         " default: as the weights say, absolute for prior, relative for the others"
     ),
+]
+ReferenceName = Annotated[
+    str,
+    typer.Option(help="relative motion's neutral: calm (the calmest face of the first 3 seconds), first, or at which second"),
 ]
 Device = Annotated[
     str, typer.Option(help="auto (OpenVINO, bf16 where this CPU is faster in it), cpu (OpenVINO, fp32), openvino (=auto) or cuda")
@@ -106,9 +111,12 @@ def say(text: str) -> None:
 def top(
     version: Annotated[bool, typer.Option("--version", help="print the version and leave")] = False,
     debug: Annotated[bool, typer.Option("--debug", help="errors with their traceback; may stand after the command too")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="take what looks like no face for one; may stand after the command too")
+    ] = False,
 ) -> None:
     """One portrait photo and a driving video: that person, moving. On an ordinary CPU."""
-    del debug  # taken out before the arguments are read (cli/__init__.py): it stands here for --help
+    del debug, force  # taken out before the arguments are read (cli/__init__.py): they stand here for --help
     if version:
         typer.echo(f"reenact {__version__}")
         raise typer.Exit
@@ -146,6 +154,16 @@ def seconds(name: str, text: str | None) -> Fraction | None:
         return sum((part * 60**power for power, part in enumerate(reversed(parts))), Fraction(0))
     except (ValueError, ZeroDivisionError):
         raise ReenactError(f"--{name} {text[:40]!r} is no time: write seconds (83.5) or h:mm:ss (0:01:23.5)") from None
+
+
+def reference_of(text: str) -> Reference:
+    """'calm', 'first', or seconds."""
+    if text in ("calm", "first"):
+        return text  # type: ignore[return-value]
+    try:
+        return float(seconds("reference", text) or 0)
+    except (ReenactError, OverflowError):
+        raise ReenactError(f"--reference {text!r}: write calm, first, or at which second the driver's face is at rest") from None
 
 
 def rate(text: str | None) -> Fraction | None:

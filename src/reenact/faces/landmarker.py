@@ -100,6 +100,17 @@ class Landmarker:
         """The face that was at `last` in the frame before; None if it has gone."""
         return self._read(PILImage.fromarray(image), last.region())
 
+    def look(self, image: Image, region: Placement) -> Face | None:
+        """The face in a turned square of the picture; None where there is none."""
+        return self._read(PILImage.fromarray(image), region)
+
+    def score(self, image: Image, corner: tuple[float, float], side: float) -> float:
+        """How sure the detector is that an upright square of the picture shows a face, 0..1. corner: its left and top, px."""
+        left, top = (int(value) for value in corner)
+        canvas, *_ = blazeface.letterbox(PILImage.fromarray(image).crop((left, top, int(left + side), int(top + side))))
+        _, logits = self._run("face_detector", canvas)
+        return float(1.0 / (1.0 + np.exp(-np.clip(logits.max(), -80.0, 80.0))))
+
     def blendshapes(self, face: Face) -> Float32[np.ndarray, "52"]:
         """The 52 ARKit coefficients, 0..1, in the order of `BLENDSHAPE_NAMES`."""
         (coefficients,) = self._run("face_blendshapes", face.landmarks[None, BLENDSHAPE_POINTS, :2])

@@ -6,6 +6,7 @@ import warnings
 
 from reenact.core.errors import NoFaceError, ReenactError, ReenactWarning
 from reenact.core.types import Image, Placement
+from reenact.faces.doubt import accepted, doubtful
 from reenact.faces.landmarker import Face, Landmarker
 
 SMALL_HEAD = 0.5
@@ -13,7 +14,7 @@ SMALL_HEAD = 0.5
 
 
 def find_face(photo: Image, landmarker: Landmarker, face: int = 1) -> Face:
-    """The photo's `face`-th largest face (from 1). Raises ReenactError when there is none."""
+    """The photo's `face`-th largest face (from 1). Raises ReenactError when there is none, or it looks like none."""
     if face < 1:
         raise ReenactError(f"--face counts from 1 (the largest face), so {face} is no face")
     faces = landmarker.detect(photo)
@@ -22,7 +23,12 @@ def find_face(photo: Image, landmarker: Landmarker, face: int = 1) -> Face:
     if face > len(faces):
         found = "only one face" if len(faces) == 1 else f"{len(faces)} faces"
         raise NoFaceError(f"the portrait has {found}: --face {face} must be at most {len(faces)} (reenact faces PHOTO)")
-    return faces[face - 1]
+    found = faces[face - 1]
+    if not accepted() and doubtful(landmarker, photo, found):
+        left, top, right, bottom = found.box
+        place = f"{(left + right) / 2:.0f}, {(top + bottom) / 2:.0f}"
+        raise NoFaceError(f"what was found around {place} looks like no face: choose another photo, or insist with --force")
+    return found
 
 
 def warn_if_small(placement: Placement, size: int) -> None:

@@ -61,12 +61,14 @@ class Parts:
 
 
 ALL_DRIVEN = Parts()
+KEEP_PLACE = replace(ALL_DRIVEN, scale=SOURCE, translation=SOURCE)
+"""the head stays where the portrait has it"""
 NAMES = tuple(field.name for field in fields(Parts))
 _LENGTHS = {"pose": 3, "scale": 1, "translation": 2}
 
 
-def parse_parts(text: str) -> Parts:
-    """'pose=driver*0.5,expression=source,mouth=driver,scale=1.0' -> Parts; '' is everything from the driver.
+def parse_parts(text: str, base: Parts = ALL_DRIVEN) -> Parts:
+    """'pose=driver*0.5,expression=source,mouth=driver,scale=1.0' -> Parts; what is not named is as in `base`.
 
     A value is driver, source, driver*FACTOR, or a constant: pose=YAW/PITCH/ROLL in degrees, scale=1.0, translation=X/Y in
     [-1, 1] of the crop; a named expression for expression, eyes and mouth. Raises ReenactError for anything else.
@@ -79,7 +81,7 @@ def parse_parts(text: str) -> Parts:
         if name in found:
             raise ReenactError(f"--parts names {name} twice: leave one out")
         found[name] = _parse(name, value)
-    return Parts(**found)
+    return replace(base, **found)
 
 
 def locked(parts: Parts, names: Iterable[str]) -> Parts:

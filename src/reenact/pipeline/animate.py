@@ -72,7 +72,7 @@ def animate_file(
     driving: StrPath,
     output: StrPath,
     *,
-    control: Control = FOLLOW,
+    control: Control | None = None,
     engine: Engine = ENGINE,
     clip: Clip = WHOLE,
     drawn: Output = CROP,
@@ -80,10 +80,12 @@ def animate_file(
 ) -> Report:
     """Animate a photo with a video file and write a video file with the driver's sound. Memory stays flat.
 
-    driving may also be a take or a file of blendshapes (no sound then). control: how the portrait follows; engine: which
+    driving may also be a take or a file of blendshapes (no sound then). control: how the portrait follows; None: all of the
+    driver, but in the whole photo for the head's size and place; engine: which
     method, and where; clip: which part of the driver, and the output's rate; drawn: crop or photo, and which face of it. The
     output appears when it is whole. Raises ReenactError, in one line, for whatever the user can mend.
     """
+    control = control or Control(parts=drawn.parts())
     for options in (control, engine, clip, drawn):
         options.check()
     container_format(check_output(output, [portrait, driving]))

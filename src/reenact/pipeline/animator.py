@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Literal, get_args
@@ -14,16 +15,19 @@ from reenact.core.errors import NoFaceError, ReenactError
 from reenact.core.types import Image, Method, Motion, Portrait
 from reenact.motion.compose import DRIVER, SOURCE, Parts, check_strength, compose
 from reenact.motion.edit import eased, interpolate
-from reenact.motion.expression import expression_map
+from reenact.motion.expression import ExpressionMap, expression_map
+from reenact.motion.reference import NEARLY, SEARCH, Reference, calmest, check_reference, unrest
 from reenact.motion.smooth import MotionFilter, check_smooth
 from reenact.motion.transfer import Mode, transfer
-from reenact.pipeline.sources import NO_FACE, MotionSource
+from reenact.pipeline.sources import NO_FACE, Moment, MotionSource
 
 Alignment = Mode | Literal["decaying"]
 """relative or absolute (transfer.py); decaying: relative at the first frame, so that the portrait begins as it is, absolute
 after some seconds, so that no first frame is held against the driver for ever"""
 ALIGNMENTS: tuple[str, ...] = (*get_args(Mode), "decaying")
 SETTLE_MAX = 600.0
+GLIDE = 0.3
+"""ours: seconds in which the reference has gone two thirds of the way to a calmer face; at once, the portrait would jump"""
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,8 @@ class Control:
     """of the temporal filter (smooth.py); 0 is off"""
     settle: float = 2.0
     """seconds until a decaying alignment is absolute"""
+    reference: Reference = "calm"
+    """the driver's neutral, which relative motion counts from (motion/reference.py)"""
 
     def check(self) -> None:
         """Raises ReenactError for a mode, a strength or a filter out of bounds."""
@@ -48,6 +54,7 @@ class Control:
         if not 0 < self.settle <= SETTLE_MAX:
             raise ReenactError(f"--settle must lie between 0 and {SETTLE_MAX:g} seconds, not {self.settle:g}")
         check_smooth(self.smooth)
+        check_reference(self.reference)
 
     def in_place(self) -> Control:
         """The same for a driver that says nothing of where the head is and how large: the portrait keeps its own."""
@@ -55,8 +62,21 @@ class Control:
         return replace(self, parts=replace(self.parts, **kept))
 
 
+@dataclass
+class _Search:
+    """For a calmer reference, while frames come."""
+
+    since: Fraction | None = None
+    map: ExpressionMap | None = None
+    least: float = float("inf")
+    target: Motion | None = None
+
+
 class Animator:
-    """Follows a driver frame by frame. The first face is the reference; without a face the last picture is held.
+    """Follows a driver frame by frame; without a face the last picture is held.
+
+    The reference: what is given, else as the control says. Of a clip (`pictures`, `prepare`) it is known before anything is
+    drawn; frame by frame, as live, it is the first face, and glides to each calmer one that the first seconds bring.
 
     Time: each frame may say how many seconds after the one before it came, more than 0; None is one frame at the rate given.
     """
@@ -78,6 +98,7 @@ class Animator:
         self._method, self._portrait = method, portrait
         self._filter = MotionFilter(rate, control.smooth, _code_spread(method, portrait))
         self._reference, self._rate = reference, Fraction(rate)
+        self._search = None if reference is not None else _Search()
         self._time = Fraction(0)
         self._seen: Fraction | None = None
         self._settles_from: Fraction | None = None
@@ -111,7 +132,32 @@ class Animator:
 
     def calibrate(self) -> None:
         """The next face becomes the reference; a decaying alignment begins anew there."""
-        self._reference = self._settles_from = None
+        self._reference = self._settles_from = self._search = None
+
+    def prepare(self, motions: Iterable[Motion | None]) -> None:
+        """Finds the reference in a clip's motions, if it is to be searched; asks for no more of them than it takes."""
+        if self._searches:
+            until = SEARCH if self._control.reference == "calm" else float(self._control.reference) + float(1 / self._rate)
+            held = itertools.islice(motions, max(1, round(until * self._rate)))
+            self._choose([motion for motion in held if motion is not None])
+
+    @property
+    def _searches(self) -> bool:
+        return self._reference is None and self._mode == "relative" and self._control.reference != "first"
+
+    def _choose(self, faces: Sequence[Motion]) -> None:
+        """The reference out of a clip's beginning; none, so that the next face becomes it, where no frame shows one."""
+        calm, map_ = self._control.reference == "calm", self._calm_map()
+        if faces and (map_ is not None or not calm):
+            self._reference = faces[calmest(faces, map_)] if calm and map_ is not None else faces[-1]
+            self._search = None
+
+    def _calm_map(self) -> ExpressionMap | None:
+        """None where the weights have none: then no face is known to be calmer than another."""
+        try:
+            return self._expressions or expression_map(self._method, self._portrait)
+        except ReenactError:
+            return None
 
     @classmethod
     def of(cls, method: Method, portrait: Portrait, control: Control, source: MotionSource) -> Animator:
@@ -121,7 +167,12 @@ class Animator:
     def pictures(self, source: MotionSource) -> Iterator[Image]:
         """One picture for each frame of the source, as it comes. Raises ReenactError at its end when no frame had a face."""
         before: Fraction | None = None
-        for time, driving in source:
+        moments: Iterator[Moment] = iter(source)
+        if source.ahead and self._searches:
+            held: list[Moment] = []
+            self.prepare(motion for _, motion in _noted(moments, held))
+            moments = itertools.chain(held, moments)
+        for time, driving in moments:
             yield self.follow(driving, time - before if source.timed and before is not None else None)
             before = time
         self.check()
@@ -150,9 +201,26 @@ class Animator:
         self._seen = self._time
         if self._reference is None:
             self._reference = driving
+        if self._search is not None:
+            self._look_on(self._search, driving)
         control = self._control
         moved = self._aligned(driving)
         return compose(self._portrait.motion, moved, control.parts, control.strength, self._expressions)
+
+    def _look_on(self, search: _Search, driving: Motion) -> None:
+        """Frame by frame: a calmer face than those so far is what the reference glides to."""
+        assert self._reference is not None
+        if search.since is None:
+            search.since, search.map = self._time, self._calm_map() if self._control.reference == "calm" else None
+        passed = float(self._time - search.since)
+        if search.map is None or self._mode != "relative" or passed > SEARCH + 5 * GLIDE:
+            self._search = None
+            return
+        if passed <= SEARCH and (score := unrest(driving, search.map)) < search.least - NEARLY:
+            search.least, search.target = score, driving
+        if search.target is not None:
+            share = 1 - float(np.exp(-float(1 / self._rate) / GLIDE))
+            self._reference = interpolate(self._reference, search.target, share)
 
     def _aligned(self, driving: Motion) -> Motion:
         """The driver's motion as the portrait would take all of it on."""
@@ -169,6 +237,13 @@ class Animator:
         """Raises ReenactError when not one of the frames so far showed a face."""
         if self.frames and self.missing == self.frames:
             raise NoFaceError(NO_FACE)
+
+
+def _noted(moments: Iterable[Moment], held: list[Moment]) -> Iterator[Moment]:
+    """The same, each also put into `held`."""
+    for moment in moments:
+        held.append(moment)
+        yield moment
 
 
 def check_alignment(name: str) -> None:

@@ -202,6 +202,8 @@ class Maker:
             Animator(self._method, portrait, control if one.placed else control.in_place(), first.rate, one.reference)
             for portrait, one in zip(portraits, driven, strict=False)
         ]
+        for animator, one in zip(animators, driven, strict=False):
+            animator.prepare(one.motions)
         inputs = [("portrait", job.portrait), *(("driving", path) for path in chosen)]
         marks = replace(self._options.marks, watermark=False)  # each head has it already
         marked = MarkedOutput(self._output / job.output, marks, inputs).drawn_by(self._method)

@@ -12,7 +12,7 @@ from reenact.core.errors import ReenactError
 from reenact.core.files import check_output, check_readable
 from reenact.media.image import read_image
 from reenact.media.writer import container_format
-from reenact.pipeline.animate import FOLLOW, Report, follow
+from reenact.pipeline.animate import Report, follow
 from reenact.pipeline.animator import Animator, Control
 from reenact.pipeline.options import WHOLE, Clip, Progress, StrPath
 from reenact.pipeline.portrait import CROP, Output, head_and_shoulders, placer
@@ -79,7 +79,7 @@ def decode_file(
     call: StrPath,
     output: StrPath,
     *,
-    control: Control = FOLLOW,
+    control: Control | None = None,
     engine: Engine = AS_NAMED,
     drawn: Output = CROP,
     sound: StrPath | None = None,
@@ -90,6 +90,7 @@ def decode_file(
     engine: by default the method that the call names. The output appears when it is whole. Raises ReenactError, in one line, for
     whatever the user can mend.
     """
+    control = control or Control(parts=drawn.parts())
     for options in (control, engine, drawn):
         options.check()
     opened = Call.open(call)

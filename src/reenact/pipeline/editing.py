@@ -19,7 +19,7 @@ from reenact.faces.blendshapes import BLENDSHAPE_NAMES
 from reenact.media.clock import exact_rate
 from reenact.media.image import check_image_name, read_image
 from reenact.media.writer import container_format
-from reenact.motion.compose import ALL_DRIVEN, SOURCE, Parts, check_strength, compose
+from reenact.motion.compose import KEEP_PLACE, Parts, check_strength, compose
 from reenact.motion.directions import Directions, check_sliders, is_slider
 from reenact.motion.edit import Ease, Way, check_ease, check_path, eased, edit, interpolate, there_and_back
 from reenact.motion.expression import PRESETS, VALUE_MAX, VALUE_MIN, ExpressionMap, check_blendshapes, expression_map, preset
@@ -37,8 +37,6 @@ FRAMES_MAX = 100_000
 """ours: more than an hour at 25 frames/s is a slip of the keyboard"""
 SWEPT = ("yaw", "pitch", "roll", "scale", "shift-x", "shift-y")
 """what can be swept besides the blendshapes and the named expressions"""
-KEEP_PLACE = replace(ALL_DRIVEN, scale=SOURCE, translation=SOURCE)
-"""an interpolation's default: the head stays where the portrait has it"""
 Return = Literal["back", "once"]
 
 

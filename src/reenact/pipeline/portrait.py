@@ -13,6 +13,7 @@ from reenact.core.errors import NoFaceError, ReenactError
 from reenact.core.types import Image, Portrait
 from reenact.faces.crop import head_crop, paste, soft_mask
 from reenact.faces.landmarker import Landmarker
+from reenact.motion.compose import ALL_DRIVEN, KEEP_PLACE, Parts
 from reenact.provenance.output import MARKS, Marks
 
 OutputMode = Literal["crop", "photo"]
@@ -36,6 +37,11 @@ class Output:
         """Raises ReenactError for a mode that is none."""
         if self.mode not in get_args(OutputMode):
             raise ReenactError(f"unknown output {self.mode!r}: choose one of {', '.join(get_args(OutputMode))}")
+
+    def parts(self) -> Parts:
+        """Whose motion, unless told otherwise: all of it the driver's; in the whole photo scale and place stay, since a head that
+        moves with a driver who leans or steps back slides off its neck."""
+        return KEEP_PLACE if self.mode == "photo" else ALL_DRIVEN
 
 
 CROP, PHOTO = Output("crop"), Output("photo")

@@ -46,9 +46,11 @@ class MotionSource:
     frames: int | None = None
     """about how many there will be; None: not known"""
     reference: Motion | None = None
-    """the driver's neutral; None: the first face"""
+    """the driver's neutral; None: to be found (motion/reference.py)"""
     timed: bool = False
     """whether frames come when they come, and their times count; else one after the other at `rate`"""
+    ahead: bool = True
+    """whether frames may be read before those before them are drawn; a camera's may not"""
     placed: bool = True
     """whether the motions say where the head is and how large; blendshapes do not"""
 
@@ -112,7 +114,7 @@ def of_pictures(
             before = Fraction(time)
             yield before, image
 
-    return MotionSource(read(method, crops(frames(), landmarker, method.size)), rate, timed=timed)
+    return MotionSource(read(method, crops(frames(), landmarker, method.size)), rate, timed=timed, ahead=False)
 
 
 def of_take(take: Take, method: Method, clip: Clip = WHOLE) -> MotionSource:

@@ -153,7 +153,7 @@ def _clip(options: Options) -> Clip:
 
 def _control(options: Options) -> Control:
     chosen = _picked(options, _CONTROL)
-    return Control(chosen.pop("motion", None), parse_parts(chosen.pop("parts", "")), **chosen)
+    return Control(chosen.pop("motion", None), parse_parts(chosen.pop("parts", ""), _placed(options).parts()), **chosen)
 
 
 def _check_control(options: Options) -> None:
