@@ -33,7 +33,7 @@ def serving(folder: Path, weights: Path, **changed: Any) -> Iterator[TestClient]
         yield client
 
 
-def wait_for(true: Any, seconds: float = 20.0) -> None:
+def wait_for(true: Any, seconds: float = 60.0) -> None:
     """Raises AssertionError where it never comes true."""
     end = time.monotonic() + seconds
     while not true():

@@ -218,6 +218,21 @@ def test_a_video_is_animated_as_a_job_with_events_and_ranges(client, clip):
     assert client.get(f"/api/jobs/{id}").status_code == 404
 
 
+def test_what_is_synthetic_says_so(client):
+    typed = {"content-type": "application/octet-stream"}
+    before = client.get("/api/jobs").json()
+    photo = client.post("/api/verify?kind=picture", content=PORTRAIT.read_bytes(), headers=typed)
+    assert photo.status_code == 200 and photo.json()["verdict"] == "none"
+    order = {"kind": "edit", "portrait": send_portrait(client).json()["id"]}
+    id = client.post("/api/jobs", json=order).json()["id"]
+    assert finished(client, id)["state"] == "done"
+    drawn = client.post("/api/verify?kind=picture", content=client.get(f"/api/jobs/{id}/result").content, headers=typed)
+    assert drawn.json()["verdict"] == "marked" and drawn.json()["watermark"]["found"]
+    assert client.post("/api/verify", content=b"nothing", headers=typed).status_code == 422
+    client.delete(f"/api/jobs/{id}")
+    assert client.get("/api/jobs").json() == before, "nothing is left of it"
+
+
 def test_a_text_that_names_another_file_plays_nothing(client, tmp_path, clip):
     (tmp_path / "other.mp4").write_bytes(clip)
     driving = send_file(client, f"ffconcat version 1.0\nfile {tmp_path}/other.mp4\n".encode())

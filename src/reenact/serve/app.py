@@ -21,10 +21,12 @@ from starlette.types import ASGIApp
 from starlette.websockets import WebSocket
 
 from reenact.core.errors import ReenactError
+from reenact.core.types import Image
 from reenact.faces.blendshapes import BLENDSHAPE_NAMES
 from reenact.motion.compose import NAMES as PARTS
 from reenact.motion.expression import PRESETS, SPREAD_MIN
 from reenact.pipeline.animator import ALIGNMENTS, expression_map
+from reenact.provenance.keys import installed
 from reenact.runtime.onnx_method import OnnxMethod
 from reenact.serve.auth import Guard
 from reenact.serve.jobs import FINAL, Job, QueueFull
@@ -88,6 +90,7 @@ class Routes:
             Route("/api/jobs/{id}", self.remove_job, methods=["DELETE"]),
             Route("/api/jobs/{id}/events", self.events, methods=["GET"]),
             Route("/api/jobs/{id}/result", self.result, methods=["GET"]),
+            Route("/api/verify", self.verify, methods=["POST"]),
             WebSocketRoute("/api/live", self.live),
             WebSocketRoute("/api/view", self.viewer),
             Mount("/static", StaticFiles(directory=STATIC)),
@@ -172,16 +175,12 @@ class Routes:
         if not isinstance(options, dict):
             raise ReenactError("options must be an object")
         photo = self._portrait(str(asked["portrait"])) if asked.get("portrait") else None
-        if photo is not None and photo.face != 1 and asked.get("kind") not in ("encode", "dub"):
+        if photo is not None and photo.face != 1 and asked.get("kind") not in ("encode", "dub", "verify"):
             options = {"face": photo.face, **options}
         driving = self._server.files.path(str(asked["driving"])) if asked.get("driving") else None
         kind = str(asked.get("kind"))
-        try:
-            film = str(asked["film"]) if asked.get("film") else None
-            job = self._server.jobs.submit(kind, options, None if photo is None else photo.photo, driving, film)
-        except QueueFull:
-            line = f"{self._server.settings.jobs} jobs wait already: try again when one has ended"
-            raise HTTPException(429, line, headers={"retry-after": "10"}) from None
+        film = str(asked["film"]) if asked.get("film") else None
+        job = self._submit(kind, options, None if photo is None else photo.photo, driving, film)
         return JSONResponse(self._shown(job), 202, headers={"location": f"/api/jobs/{job.id}"})
 
     async def job(self, request: Request) -> Response:
@@ -202,6 +201,21 @@ class Routes:
         path = self._server.jobs.folder(job.id) / job.result
         return FileResponse(path, filename=f"reenact-{job.kind}{path.suffix}")
 
+    async def verify(self, request: Request) -> Response:
+        jobs, files = self._server.jobs, self._server.files
+        sent = str((await files.save(request))["id"])
+        try:
+            job = self._submit("verify", {}, driving=files.path(sent))
+        finally:
+            files.remove(sent)
+        try:
+            last = [job async for job in jobs.changes(job.id)][-1]
+            if last.state != "done" or last.result is None:
+                raise HTTPException(422, last.error or "the file could not be read")
+            return Response((jobs.folder(job.id) / last.result).read_bytes(), media_type="application/json")
+        finally:
+            await jobs.remove(job.id)
+
     async def live(self, websocket: WebSocket) -> None:
         await LiveSocket(websocket, self._server.rooms).serve()
 
@@ -219,6 +233,15 @@ class Routes:
             return self._server.jobs.get(request.path_params["id"])
         except KeyError:
             raise HTTPException(404, "there is no such job") from None
+
+    def _submit(
+        self, kind: str, options: dict[str, Any], photo: Image | None = None, driving: Path | None = None, film: str | None = None
+    ) -> Job:
+        try:
+            return self._server.jobs.submit(kind, options, photo, driving, film)
+        except QueueFull:
+            line = f"{self._server.settings.jobs} jobs wait already: try again when one has ended"
+            raise HTTPException(429, line, headers={"retry-after": "10"}) from None
 
     def _shown(self, job: Job) -> dict[str, Any]:
         return {**job.shown(), "waiting_for": self._server.jobs.place(job.id) if job.state not in FINAL else 0}
@@ -262,5 +285,5 @@ def _about(method: OnnxMethod) -> dict[str, Any]:
         "presets": list(PRESETS),
         "parts": list(PARTS),
         "alignments": list(ALIGNMENTS),
-        "signed": False,
+        "signed": installed(),
     }

@@ -12,11 +12,12 @@ from starlette.requests import Request
 
 from reenact.serve.limits import MB, require_type, save_stream
 
-SUFFIXES = {"video": ".mp4", "take": ".npz", "csv": ".csv", "json": ".json", "call": ".rnct", "sound": ".webm"}
+SUFFIXES = {"video": ".mp4", "take": ".npz", "csv": ".csv", "json": ".json", "call": ".rnct", "sound": ".webm", "picture": ".png"}
 """what a sender may call a file, and how its name ends here; which video format it is FFmpeg sees from its bytes"""
 TYPES = (
     "application/octet-stream", "video/mp4", "video/webm", "video/quicktime", "video/x-matroska", "video/x-msvideo",
-    "video/ogg", "audio/webm", "audio/ogg", "audio/mp4", "image/gif", "text/csv", "application/json",
+    "video/ogg", "audio/webm", "audio/ogg", "audio/mp4", "image/gif", "image/png",
+    "image/jpeg", "image/webp", "text/csv", "application/json",
 )  # fmt: skip
 QUOTA = 4_000 * MB
 """ours: bytes of all that lies in the folder"""
@@ -30,7 +31,7 @@ class Files:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     async def save(self, request: Request) -> dict[str, object]:
-        """Stores a raw body. query: kind=video|take|csv|json|call|sound. HTTPException 400, 413, 415, 507."""
+        """Stores a raw body. query: kind=video|take|csv|json|call|sound|picture. HTTPException 400, 413, 415, 507."""
         kind = request.query_params.get("kind", "video")
         if kind not in SUFFIXES:
             raise HTTPException(400, f"kind must be one of {', '.join(SUFFIXES)}")

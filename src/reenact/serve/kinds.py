@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -21,6 +22,7 @@ from reenact.pipeline.options import Clip, Progress
 from reenact.pipeline.portrait import Output
 from reenact.pipeline.sources import is_take
 from reenact.provenance.output import MarkedOutput
+from reenact.provenance.verify import verify_file
 from reenact.runtime.engine import Engine
 
 Options = Mapping[str, Any]
@@ -68,7 +70,7 @@ def checked(name: str, given: Options) -> dict[str, Any]:
 
 def check_length(driving: Path, options: Options, minutes: float) -> None:
     """Raises ReenactError where the part of the video that is asked for lasts longer."""
-    if is_take(driving) or driving.suffix in (".rnct", ".webm"):
+    if is_take(driving) or driving.suffix in (".rnct", ".webm", ".png"):
         return
     with VideoReader(driving) as reader:
         duration = reader.duration
@@ -226,11 +228,17 @@ def _dub(inputs: Inputs, options: Options, engine: Engine, out: Path, progress: 
             progress(done, reader.frames)
 
 
+def _verify(inputs: Inputs, options: Options, engine: Engine, out: Path, progress: Progress) -> None:
+    assert inputs.driving is not None
+    out.write_text(json.dumps(verify_file(inputs.driving).as_dict()), encoding="utf-8")
+
+
 KINDS: dict[str, Kind] = {
     "animate": Kind(".mp4", True, True, False, {**_CONTROL, **_RANGE, **_PLACED}, _check_control, _animate),
     "edit": Kind(".png", True, False, False, {**_EDIT, **_PLACED}, lambda options: _edit(options).check(), _run_edit),
     "sweep": Kind(".mp4", True, False, False, {**_EDIT, **_SWEEP, **_PLACED}, _check_sweep, _run_sweep),
     "encode": Kind(".rnct", None, True, False, {**_CALL, **_RANGE}, lambda options: _call(options).check(), _encode),
     "decode": Kind(".mp4", None, True, False, {"motion": _text, **_PLACED}, lambda options: None, _decode),
+    "verify": Kind(".json", False, True, False, {}, lambda options: None, _verify),
     "dub": Kind(".mp4", False, True, True, {"delay": _number}, _check_dub, _dub),
 }
