@@ -1,6 +1,6 @@
-"""How a live session runs here: results/live.json.
+"""How a live session runs here: results/live_loop.json.
 
-python tools/live_measure.py [--seconds 8] [--out results/live.json]
+python tools/live_measure.py [--seconds 8] [--out results/live_loop.json]
 
 One process, real weights, examples/driving.mp4 in place of a camera, after as many frames to warm up as fill caches. Four parts:
 `pace` offers 25 frames a second whether or not they are wanted, as a camera does; `asked` offers one when it is asked for, as
@@ -168,7 +168,7 @@ def peak_mb() -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=8.0)
-    parser.add_argument("--out", type=Path, default=ROOT / "results/live.json")
+    parser.add_argument("--out", type=Path, default=ROOT / "results/live_loop.json")
     given = parser.parse_args()
     before = os.getloadavg()[0]
     found = {"asked": measured(moving(), given.seconds, paced=False)}
