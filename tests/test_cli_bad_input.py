@@ -193,7 +193,11 @@ WORKS: dict[str, tuple[Case, int, str]] = {
     "grayscale": (lambda f: [photo(f, PILImage.fromarray(face()).convert("L")), "{clip}"], 3, ""),
     "16-bit PNG": (lambda f: [sixteen_bit(f), "{clip}"], 3, ""),
     "8K photo": (lambda f: [large(f), "{clip}"], 3, ""),
-    "8K photo, pasted back": (lambda f: [large(f), "{clip}", "--output", "photo", "--end", "0.04"], 1, ""),
+    "8K photo, pasted back": (
+        lambda f: [large(f), "{clip}", "--output", "photo", "--end", "0.04"],
+        1,
+        "warning: the photo, 7680 x 4320 pixels, is drawn at 3840 x 2160",
+    ),
     "64x64 photo": (lambda f: [photo(f, face(64)), "{clip}"], 3, "warning: the head fills only"),
     "one-frame video": (lambda f: ["{face}", str(write_clip(f / "one.mp4", moving_face(1)))], 1, ""),
     "some frames without a face": (lambda f: ["{face}", gap(f)], 6, "2 of 6 driving frames show no face"),

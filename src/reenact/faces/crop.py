@@ -64,6 +64,10 @@ class CropTracker:
         self._crop = _follow(self._crop, head_crop(self._face))
         return self._crop, self._face
 
+    def forget(self) -> None:
+        """Begin anew with the next frame."""
+        self._face = self._crop = None
+
     def _find(self, image: Image) -> Face | None:
         self.detections += 1
         faces = self._landmarker.detect(image)

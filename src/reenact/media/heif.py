@@ -21,7 +21,7 @@ ICC_PROFILE = "ICC_PROFILE"
 
 def read_heif(source: Path | io.BytesIO, name: str, check: Callable[[int], None]) -> Image | None:
     """Upright sRGB; None where the file is no HEIF. check: raises for too many pixels. Raises ReenactError for a damaged one."""
-    if not _is_heif(source):
+    if not is_heif(source):
         return None
     try:
         opened = source if isinstance(source, io.BytesIO) else f"file:{source}"
@@ -38,7 +38,8 @@ def read_heif(source: Path | io.BytesIO, name: str, check: Callable[[int], None]
         raise InputError(f"{name}: a HEIC photo that cannot be read here; save it as JPEG") from None
 
 
-def _is_heif(source: Path | io.BytesIO) -> bool:
+def is_heif(source: Path | io.BytesIO) -> bool:
+    """Whether the file begins as one."""
     if isinstance(source, io.BytesIO):
         head = source.getvalue()[:32]
     else:

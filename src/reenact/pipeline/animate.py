@@ -6,16 +6,18 @@ source: track, cut, encode_motion -> animator: smooth, transfer, render -> (past
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
+from reenact.core.errors import ReenactWarning
 from reenact.core.files import check_output
 from reenact.core.types import Image, Method, Portrait
 from reenact.faces.landmarker import Landmarker
-from reenact.media.image import read_image
 from reenact.media.writer import container_format
 from reenact.pipeline.animator import Alignment, Animator, Control
+from reenact.pipeline.inputs import read_portrait
 from reenact.pipeline.options import WHOLE, Clip, Progress, StrPath
 from reenact.pipeline.portrait import CROP, Output, placer
 from reenact.pipeline.sinks import Sink, VideoSink, pump
@@ -90,14 +92,26 @@ def animate_file(
         options.check()
     container_format(check_output(output, [portrait, driving]))
     marked = MarkedOutput(output, drawn.marks, [("portrait", portrait), ("driving", driving)])
-    photo = read_image(portrait)
+    photo = read_portrait(portrait)
     with DrivingFile(driving, clip) as file:
         method = engine.load()
         source = file.source(method, method.landmarker)
+        control = _toward(driving, control) if file.still else control
         shown = method.encode_source(photo, face=drawn.face)
         animator = Animator.of(method, shown, control, source)
         with VideoSink(marked.drawn_by(method), source.rate, placer(shown, drawn.mode), file.sound, clip) as sink:
             return follow(animator, source, sink, progress)
+
+
+def _toward(picture: StrPath, control: Control) -> Control:
+    """A picture has no motion: the portrait begins as it is, and goes to the picture's expression and head pose."""
+    warnings.warn(
+        f"{picture} is a picture: the portrait goes to its expression and head pose"
+        f" (reenact edit PORTRAIT --expression {picture} makes a still)",
+        ReenactWarning,
+        stacklevel=1,
+    )
+    return replace(control, mode="decaying")
 
 
 def follow(animator: Animator, source: MotionSource, sink: Sink[Image], progress: Progress | None = None) -> Report:

@@ -10,10 +10,10 @@ from reenact.codec.container import pack_portrait
 from reenact.codec.profile import POSE
 from reenact.core.errors import ReenactError
 from reenact.core.files import check_output, check_readable
-from reenact.media.image import read_image
 from reenact.media.writer import container_format
 from reenact.pipeline.animate import Report, follow
 from reenact.pipeline.animator import Animator, Control
+from reenact.pipeline.inputs import read_portrait
 from reenact.pipeline.options import WHOLE, Clip, Progress, StrPath
 from reenact.pipeline.portrait import CROP, Output, head_and_shoulders, placer
 from reenact.pipeline.sinks import CallSink, VideoSink, pump
@@ -64,7 +64,7 @@ def encode_file(
         each.check()
     if check_output(output, _given(driving, portrait)).suffix.lower() != SUFFIX:
         raise ReenactError(f"{output}: a call's name must end in {SUFFIX}")
-    photo = read_image(portrait) if portrait else None
+    photo = read_portrait(portrait) if portrait else None
     with DrivingFile(driving, clip) as file:
         method = engine.load()
         packed = b"" if photo is None else pack_portrait(head_and_shoulders(photo, method.landmarker))
@@ -95,7 +95,7 @@ def decode_file(
         options.check()
     opened = Call.open(call)
     container_format(check_output(output, _given(portrait, call, sound)))
-    photo = opened.portrait() if portrait is None else read_image(portrait)
+    photo = opened.portrait() if portrait is None else read_portrait(portrait)
     if sound is not None:
         check_readable(sound, "video or sound")
     marked = MarkedOutput(output, drawn.marks, [("portrait", portrait), ("call", call), ("sound", sound)])

@@ -25,6 +25,7 @@ from reenact.motion.edit import Ease, Way, check_ease, check_path, eased, edit, 
 from reenact.motion.expression import PRESETS, VALUE_MAX, VALUE_MIN, ExpressionMap, check_blendshapes, expression_map, preset
 from reenact.motion.pose_gain import PoseGain
 from reenact.motion.transfer import Mode
+from reenact.pipeline.inputs import read_portrait
 from reenact.pipeline.options import Progress, StrPath
 from reenact.pipeline.portrait import CROP, PHOTO, Output, placer
 from reenact.pipeline.sinks import ImageSink, VideoSink, pump
@@ -139,7 +140,7 @@ def edit_file(portrait: StrPath, output: StrPath, wanted: Edit, *, engine: Engin
         options.check()
     check_image_name(check_output(output, [portrait]))
     marked = MarkedOutput(output, drawn.marks, [("portrait", portrait)])
-    photo = read_image(portrait)
+    photo = read_portrait(portrait)
     method = engine.load()
     source = method.encode_source(photo, face=drawn.face)
     with ImageSink(marked.drawn_by(method), placer(source, drawn.mode)) as sink:
@@ -234,7 +235,7 @@ def sweep_file(
         options.check()
     container_format(check_output(output, [portrait]))
     marked = MarkedOutput(output, drawn.marks, [("portrait", portrait)])
-    photo = read_image(portrait)
+    photo = read_portrait(portrait)
     method = engine.load()
     source = method.encode_source(photo, face=drawn.face)
     editor = Editor(method)
@@ -281,7 +282,7 @@ def interpolate_file(
     shown, ends = portrait or between.start, (between.start, between.end)
     container_format(check_output(output, [*ends, shown]))
     marked = MarkedOutput(output, drawn.marks, [("portrait", shown), ("from", between.start), ("to", between.end)])
-    photo = read_image(shown)
+    photo = read_portrait(shown)
     method = engine.load()
     source = method.encode_source(photo, face=drawn.face)
     first, last = (source.motion if given == shown else face_motion(method, given) for given in ends)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
@@ -9,7 +10,7 @@ from typing import Literal, get_args
 import numpy as np
 from PIL import Image as PILImage
 
-from reenact.core.errors import NoFaceError, ReenactError
+from reenact.core.errors import NoFaceError, ReenactError, ReenactWarning
 from reenact.core.types import Image, Portrait
 from reenact.faces.crop import head_crop, paste, soft_mask
 from reenact.faces.landmarker import Landmarker
@@ -66,6 +67,8 @@ def limited(portrait: Portrait) -> Portrait:
     if factor >= 1:
         return portrait
     width, height = round(photo.shape[1] * factor), round(photo.shape[0] * factor)
+    before = f"{photo.shape[1]} x {photo.shape[0]}"
+    warnings.warn(f"the photo, {before} pixels, is drawn at {width} x {height}", ReenactWarning, stacklevel=1)
     resized = np.asarray(PILImage.fromarray(photo).resize((width, height), PILImage.Resampling.LANCZOS))
     moved = replace(place, centre_x=place.centre_x * factor, centre_y=place.centre_y * factor, side=place.side * factor)
     return replace(portrait, photo=resized, placement=moved)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -13,16 +14,18 @@ from types import TracebackType
 
 from reenact.codec.call import Call
 from reenact.codec.profile import Profile
-from reenact.core.errors import ReenactError
+from reenact.core.errors import ReenactError, ReenactWarning
 from reenact.core.files import check_readable
 from reenact.core.types import Image, Method, Motion
 from reenact.faces.crop import CropTracker, cut
 from reenact.faces.landmarker import Landmarker
+from reenact.media.image import read_image
 from reenact.media.video import VideoReader, resample
 from reenact.motion.arkit import is_coefficients, read_coefficients
 from reenact.motion.expression import expression_map
 from reenact.motion.takes import SUFFIXES, Take
 from reenact.pipeline.ahead import ahead
+from reenact.pipeline.inputs import STILL_SECONDS, is_still, quarter_turns, turned
 from reenact.pipeline.options import WHOLE, Clip, StrPath
 
 Moment = tuple[Fraction, Motion | None]
@@ -63,10 +66,19 @@ class MotionSource:
 
 
 def crops(frames: Iterable[Timed], landmarker: Landmarker, size: int) -> Iterator[tuple[Fraction, Image | None]]:
-    """The tracked head of each picture as size x size, with the picture's time; None where there is no face."""
-    tracker = CropTracker(landmarker)
-    for time, image in frames:
+    """The tracked head of each picture as size x size, with the picture's time; None where there is no face.
+
+    Where the first head lies on its side, all pictures are turned, and a warning says so.
+    """
+    tracker, turns = CropTracker(landmarker), None
+    for time, shown in frames:
+        image = turned(shown, turns or 0)
         found = tracker.update(image)
+        if turns is None and found is not None and (turns := quarter_turns(found[1])):
+            warnings.warn("the head lies on its side in the driving video, which is turned upright", ReenactWarning, stacklevel=1)
+            tracker.forget()
+            image = turned(shown, turns)
+            found = tracker.update(image)
         yield Fraction(time), None if found is None else cut(image, found[0], size)
 
 
@@ -117,6 +129,13 @@ def of_pictures(
     return MotionSource(read(method, crops(frames(), landmarker, method.size)), rate, timed=timed, ahead=False)
 
 
+def of_still(path: StrPath, method: Method, clip: Clip = WHOLE) -> MotionSource:
+    """A picture's: it holds still, and the portrait goes to it."""
+    shown, rate = method.encode_source(read_image(path)).motion, clip.rate or RATE
+    count = round(STILL_SECONDS * rate)
+    return MotionSource(((i / rate, shown) for i in range(count)), rate, count, placed=False)
+
+
 def of_take(take: Take, method: Method, clip: Clip = WHOLE) -> MotionSource:
     """A take's, at a constant rate. Raises ReenactError where other weights made it, or the clip holds no frame."""
     take.check(method.name, method.fingerprint, method.code_size)
@@ -145,8 +164,12 @@ class DrivingFile:
         self._clip = clip
         self._held = ExitStack()
         self._reader: VideoReader | None = None
+        self.still = False
+        """whether it is one picture, which has no motion: the portrait goes to its face (Control.mode: decaying)"""
         if is_take(self.path):
             check_readable(self.path, "video or a take")
+        elif is_still(self.path):
+            self.still = True
         else:
             self._reader = self._held.enter_context(VideoReader(self.path, clip.start, clip.end))
 
@@ -157,6 +180,8 @@ class DrivingFile:
 
     def source(self, method: Method, landmarker: Landmarker, resampled: bool = True) -> MotionSource:
         """resampled: a video's frames evenly, at the clip's rate or its own; else each as it comes."""
+        if self.still:
+            return of_still(self.path, method, self._clip)
         if self._reader is None:
             coded = is_coefficients(self.path)
             take = read_coefficients(self.path, expression_map(method)) if coded else Take.load(self.path)

@@ -1,0 +1,112 @@
+"""What people give in place of what is asked for: a video as the portrait, a picture as the driver, a video on its side."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+from PIL import Image as PILImage
+
+from reenact.core.errors import ReenactError, ReenactWarning
+from reenact.core.files import check_readable
+from reenact.core.types import Image
+from reenact.faces.blendshapes import BLENDSHAPE_NAMES
+from reenact.faces.crop import CropTracker, cut
+from reenact.faces.landmarker import Face, Landmarker
+from reenact.faces.pose import fit_head
+from reenact.media.heif import is_heif
+from reenact.media.image import read_image
+from reenact.media.video import VideoReader
+
+LOOKED_AT = 48
+"""ours: frames of a video that is a portrait, evenly over its first minute"""
+FIRST = Fraction(60)
+"""seconds"""
+FRONTAL = np.radians(15.0)
+"""ours: a head turned this far costs as much as half of the sharpness"""
+LYING = (np.radians(60.0), np.radians(120.0))
+"""ours: a head that leans so far in the first frame lies because the camera did"""
+STILL_SECONDS = 4
+"""ours: of the film that a picture drives"""
+SEVERAL_PICTURES = ("MPO",)
+"""formats whose further pictures are no film: phones keep a second view there"""
+
+
+def read_portrait(path: str | Path) -> Image:
+    """The photo at `path`; of a video, its sharpest frame from the front. Raises ReenactError as `read_image` does."""
+    try:
+        return read_image(path)
+    except ReenactError:
+        try:
+            reader = VideoReader(path, end=FIRST)
+        except ReenactError:
+            reader = None
+        if reader is None:
+            raise
+    with reader:
+        return _best(Path(path), reader)
+
+
+@dataclass
+class _Choice:
+    image: Image
+    time: Fraction
+    score: float
+
+
+def _best(path: Path, reader: VideoReader) -> Image:
+    landmarker = Landmarker()
+    tracker = CropTracker(landmarker)
+    step = max(1, (reader.frames or LOOKED_AT) // LOOKED_AT)
+    best = first = None
+    for number, frame in enumerate(reader):
+        first = frame.image if first is None else first
+        if number % step or (found := tracker.update(frame.image)) is None:
+            continue
+        score = _score(cut(frame.image, found[0]), found[1], landmarker)
+        if best is None or score > best.score:
+            best = _Choice(frame.image, frame.time, score)
+    if best is None:
+        raise ReenactError(f"{path}: no face found in this video: give a photo, or a video that shows a face")
+    warnings.warn(
+        f"{path} is a video: the portrait is its frame at {float(best.time):.2f} s, the sharpest from the front",
+        ReenactWarning,
+        stacklevel=1,
+    )
+    return best.image
+
+
+def _score(crop: Image, face: Face, landmarker: Landmarker) -> float:
+    """The higher the sharper, the more frontal, the wider open the eyes and the calmer the mouth."""
+    gray = crop.astype(np.float32).mean(2)
+    edges = 4 * gray[1:-1, 1:-1] - gray[:-2, 1:-1] - gray[2:, 1:-1] - gray[1:-1, :-2] - gray[1:-1, 2:]
+    yaw, pitch, _ = fit_head(face.landmarks[None, :468]).head_pose[0]
+    shapes = dict(zip(BLENDSHAPE_NAMES, landmarker.blendshapes(face), strict=True))
+    moved = shapes["eyeBlinkLeft"] + shapes["eyeBlinkRight"] + shapes["jawOpen"]
+    return float(np.log2(edges.var() + 1) - (yaw**2 + pitch**2) / FRONTAL**2 - moved)
+
+
+def is_still(path: str | Path) -> bool:
+    """Whether the file is one picture rather than a film."""
+    path = check_readable(path, "video")
+    if is_heif(path):
+        return True
+    try:
+        with PILImage.open(path) as picture:
+            return picture.format in SEVERAL_PICTURES or getattr(picture, "n_frames", 1) == 1
+    except Exception:  # no picture, or none that Pillow can open
+        return False
+
+
+def quarter_turns(face: Face) -> int:
+    """By how many quarter turns, counter-clockwise, a picture is to be turned so that a lying head stands; 0 where it does."""
+    angle = face.region().angle
+    return int(np.sign(angle)) % 4 if LYING[0] < abs(angle) < LYING[1] else 0
+
+
+def turned(image: Image, turns: int) -> Image:
+    """The picture, turned counter-clockwise by quarters."""
+    return np.ascontiguousarray(np.rot90(image, turns)) if turns else image

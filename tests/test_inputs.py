@@ -1,0 +1,88 @@
+"""A video as the portrait, a picture as the driver, a video that lies on its side: done, and said."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image as PILImage
+from PIL import ImageFilter
+
+from clips import face, moving_face, read_clip, scenery, write_clip
+from fake_method import write_fake_method
+from reenact.core.errors import ReenactError
+from reenact.faces.landmarker import Landmarker
+from reenact.media.image import read_image
+from reenact.media.video import VideoReader
+from reenact.pipeline.animate import animate_file
+from reenact.pipeline.inputs import is_still, read_portrait
+from reenact.pipeline.options import Clip
+from reenact.pipeline.sources import crops
+from reenact.runtime.engine import Engine
+
+
+@pytest.fixture(scope="module")
+def fake(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return str(write_fake_method(tmp_path_factory.mktemp("fake")))
+
+
+def test_of_a_video_the_sharpest_frame_is_the_portrait(tmp_path: Path) -> None:
+    sharp = face()
+    soft = np.asarray(PILImage.fromarray(sharp).filter(ImageFilter.GaussianBlur(4)))
+    write_clip(tmp_path / "clip.mp4", [scenery(256, 256), soft, soft, sharp, soft])
+    with pytest.warns(UserWarning, match="its frame at 0.12 s"):
+        chosen = read_portrait(tmp_path / "clip.mp4")
+    with VideoReader(tmp_path / "clip.mp4") as reader:
+        assert np.array_equal(chosen, [frame.image for frame in reader][3])
+
+
+def test_a_video_without_a_face_is_no_portrait(tmp_path: Path) -> None:
+    write_clip(tmp_path / "sea.mp4", [scenery()] * 3)
+    with pytest.raises(ReenactError, match="no face found in this video"):
+        read_portrait(tmp_path / "sea.mp4")
+
+
+def test_what_is_neither_keeps_the_photo_s_line(tmp_path: Path) -> None:
+    (tmp_path / "text.jpg").write_text("no picture\n" * 50)
+    with pytest.raises(ReenactError, match="not a photo"):
+        read_portrait(tmp_path / "text.jpg")
+
+
+def test_a_photo_is_read_as_it_is(tmp_path: Path) -> None:
+    PILImage.fromarray(face()).save(tmp_path / "a.png")
+    assert np.array_equal(read_portrait(tmp_path / "a.png"), read_image(tmp_path / "a.png"))
+
+
+def test_pictures_and_films_are_told_apart(tmp_path: Path) -> None:
+    frames = [PILImage.fromarray(image) for image in moving_face(3, 64)]
+    for name in ("a.png", "a.jpg", "a.webp", "a.gif"):
+        frames[0].save(tmp_path / name)
+        assert is_still(tmp_path / name)
+    frames[0].save(tmp_path / "film.gif", save_all=True, append_images=frames[1:])
+    write_clip(tmp_path / "clip.mp4", moving_face(2, 64))
+    assert not is_still(tmp_path / "film.gif") and not is_still(tmp_path / "clip.mp4")
+
+
+def test_a_picture_drives_toward_its_face(fake: str, tmp_path: Path) -> None:
+    PILImage.fromarray(face()).save(tmp_path / "a.png")
+    PILImage.fromarray((face() // 2 + 100).astype(np.uint8)).save(tmp_path / "b.jpg")
+    engine = Engine(fake, "cpu", 0, "moved", 256)
+    with pytest.warns(UserWarning, match="is a picture"):
+        report = animate_file(tmp_path / "a.png", tmp_path / "b.jpg", tmp_path / "out.mp4", engine=engine, clip=Clip(fps=5))
+    assert report.frames == 20 and read_clip(tmp_path / "out.mp4")[0] == 20
+    with VideoReader(tmp_path / "out.mp4") as reader:
+        level = [float(frame.image.mean()) for frame in reader]
+    assert level[-1] - level[0] > 10 and abs(level[-1] - level[-5]) < 2
+
+
+@pytest.mark.parametrize("turns", [1, 3])
+def test_a_head_that_lies_is_turned_upright(turns: int) -> None:
+    frames = moving_face(3)
+    lying = [np.ascontiguousarray(np.rot90(image, -turns)) for image in frames]
+    landmarker = Landmarker(1)
+    upright = list(crops(enumerate(frames), landmarker, 256))
+    with pytest.warns(UserWarning, match="turned upright"):
+        found = list(crops(enumerate(lying), landmarker, 256))
+    for (_, one), (_, other) in zip(upright, found, strict=True):
+        assert one is not None and other is not None and np.abs(one.astype(int) - other).mean() < 3
