@@ -3,8 +3,8 @@
     scripts/fuzz [--seed 0] [--files 200] [--kind NAME ...] [--json results/robustness.json]
 
 Each kind runs in a process of its own, which a crash or a hang costs one file. The method is the fake one of fake_method.py, with
-a map of its own: what is tried is everything that reads, decides and writes. A finding is a traceback, more than one line of error,
-more than 20 s, more than 1 GB, or a file left half-written.
+a map of its own: what is tried is everything that reads, decides and writes. A finding is a traceback, more than one line of
+error, more than 20 s of processor time (or three minutes by the clock), more than 1 GB, or a file left half-written.
 """
 
 from __future__ import annotations
