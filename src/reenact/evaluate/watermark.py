@@ -49,8 +49,8 @@ def encoded(frames: Sequence[Image], crf: int, preset: str = "medium") -> tuple[
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
             container.mux(stream.encode(frame.reformat(stream.width, stream.height, "yuv420p")))
         container.mux(stream.encode(None))
-    with av.open(io.BytesIO(held.getvalue())) as container:
-        return [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)], len(held.getvalue())
+    with av.open(io.BytesIO(held.getvalue()), "r") as film:
+        return [frame.to_ndarray(format="rgb24") for frame in film.decode(video=0)], len(held.getvalue())
 
 
 def resized(frames: Sequence[Image], factor: float) -> list[Image]:

@@ -126,17 +126,16 @@ def read_signature(path: Path, anchors: str = "") -> Signature | None:
     try:
         with path.open("rb") as file, c2pa.Reader(kind, file, held, context) as reader:
             return _found(json.loads(reader.json()), anchors)
-    except c2pa.C2paError.ManifestNotFound:
-        return None
     except c2pa.C2paError as error:
-        if held is None and _no_manifest(error):
+        if _no_manifest(error, held is not None):
             return None
         return Signature("broken", reasons=(" ".join(str(error).split())[:200],))
 
 
-def _no_manifest(error: Exception) -> bool:
-    """A kind of file that c2pa does not know holds no manifest."""
-    return type(error).__name__.strip("_") in ("C2paNotSupported", "NotSupported")
+def _no_manifest(error: Exception, beside: bool) -> bool:
+    """There is none; or, with nothing beside the file, the kind of file is none that c2pa knows."""
+    kind = type(error).__name__.removeprefix("_C2pa")
+    return kind == "ManifestNotFound" or (kind == "NotSupported" and not beside)
 
 
 def _found(store: dict[str, Any], anchors: str) -> Signature:

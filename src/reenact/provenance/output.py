@@ -8,10 +8,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Protocol
 
 from reenact.core.errors import ReenactError, ReenactWarning
-from reenact.core.types import Image
+from reenact.core.types import Image, Method
 from reenact.media.image import write_image
 from reenact.media.writer import VideoWriter
 from reenact.provenance.badge import with_badge
@@ -53,17 +52,6 @@ MARKS = Marks()
 NO_MARKS = Marks(label=False, watermark=False, sign=False)
 
 
-class Drawing(Protocol):
-    """What a manifest says of the method."""
-
-    name: str
-
-    @property
-    def fingerprint(self) -> str:
-        """Of its weights."""
-        ...
-
-
 class MarkedOutput:
     """One output file. Nothing is written before `film` or `picture`."""
 
@@ -85,9 +73,9 @@ class MarkedOutput:
         if marks.certificate is not None or marks.key is not None:
             marks.signer()
 
-    def drawn_by(self, method: Drawing) -> MarkedOutput:
-        """Itself, knowing who draws."""
-        self._method, self._weights = method.name, method.fingerprint
+    def drawn_by(self, method: Method) -> MarkedOutput:
+        """Itself, knowing who draws; methods of weights folders have a fingerprint too."""
+        self._method, self._weights = method.name, getattr(method, "fingerprint", "")
         return self
 
     def around(self, place: Callable[[Image], Image]) -> Callable[[Image], Image]:
