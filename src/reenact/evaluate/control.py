@@ -6,6 +6,7 @@ base's reading, so that what the method loses anyway is not counted. The reader 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -156,7 +157,7 @@ def _expressed(
     }
 
 
-def _tally(found: Reading | None, figures: dict[str, float | None]) -> Tally:
+def _tally(found: Reading | None, figures: Mapping[str, float | None]) -> Tally:
     tally = Tally(frames=1, target_faces=1, found_faces=int(found is not None))
     tally.add(figures)
     return tally

@@ -166,7 +166,9 @@ class ItemRun:
     def _lpips(self, pictures: Mapping[str, Image], truth: Image | None, heavy: bool) -> dict[str, dict[str, float]]:
         """Contender -> net -> distance, all contenders in one batch: the truth is looked at once."""
         out: dict[str, dict[str, float]] = {name: {} for name in pictures}
-        for net, network in self._scorer.lpips.items() if truth is not None else ():
+        if truth is None:
+            return out
+        for net, network in self._scorer.lpips.items():
             if net != "vgg" or heavy:
                 for name, value in zip(pictures, network.distances(list(pictures.values()), truth), strict=True):
                     out[name][net] = value

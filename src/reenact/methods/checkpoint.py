@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -69,7 +70,7 @@ def write(model: KeypointMethod, weights: Path, out: Path, images: int = 0) -> l
     shared = shared_graphs(weights)
     apart = tuple(f"{part}." for part in RENDER_PARTS) if shared else ()
     own = {name: value for name, value in state.items() if not name.startswith(apart)} if apart else state
-    written = [(model.config.method, own, own_graphs(weights))]
+    written = [(str(asdict(model.config)["method"]), own, own_graphs(weights))]
     if shared:
         written.append((DRAWING, {name: value for name, value in state.items() if name.startswith(apart)}, shared))
     paths = []
