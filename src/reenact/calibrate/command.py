@@ -64,19 +64,20 @@ def plan(order: Order) -> list[Planned]:
 
 
 def _passed(step: Step, order: Order, config: Mapping[str, Any], done: Mapping[str, Any]) -> str:
-    root = clone()
     if not step.suits(config):
         return f"{config.get('method')} has none"
-    if "clips" in step.needs and order.clips is None:
-        return "wants a folder of videos: --clips"
-    if "clone" in step.needs and root is None:
-        return "only from a clone of the repository"
-    if "shipped" in step.needs and order.weights.resolve().parent != weights_folder().resolve():
-        return "only of the weights that ship"
     files = [Path(step.filled(file, _places(order, config))) for file in step.makes]
     graphs = digest(order.weights, step.of)
     same = done.get(step.name, {}).get("graphs") == graphs or (step.of == "reading" and _measured_on(files[0]) == graphs)
-    return "done" if same and all(file.exists() for file in files) and not order.again else ""
+    if same and all(file.exists() for file in files) and not order.again:
+        return "done"
+    if "clips" in step.needs and order.clips is None:
+        return "wants a folder of videos: --clips"
+    if "clone" in step.needs and clone() is None:
+        return "only from a clone of the repository"
+    if "shipped" in step.needs and order.weights.resolve().parent != weights_folder().resolve():
+        return "only of the weights that ship"
+    return ""
 
 
 def _measured_on(path: Path) -> str:

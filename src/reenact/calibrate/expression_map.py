@@ -2,7 +2,7 @@
 
 python -m reenact.calibrate.expression_map src/reenact/weights/mmfa POOL [--every 2]
 
-POOL: made by `python -m reenact.data.prepare` (frames and what the landmarker reads of them). Run it again whenever the
+POOL: made by `reenact data prepare` (frames and what the landmarker reads of them). Run it again whenever the
 motion encoder changes. Prints how well the map does on people that it was not fitted on.
 """
 

@@ -51,7 +51,7 @@ def subjects(pool: Pool, method: OnnxMethod, reader: Reader, people: int, split:
     firsts = {pool.identity[row]: row for row in rows[::-1]}
     chosen = np.array(sorted(firsts.values())[:people], np.int64)
     if not len(chosen):
-        raise ReenactError(f"the pool has no {split} split: make one with python -m reenact.data.prepare")
+        raise ReenactError(f"the pool has no {split} split: make one with reenact data prepare")
     drawn = [method.encode_crop(image) for image in pool.read(chosen)]
     read = [(portrait, reader.read(method.render(portrait, portrait.motion))) for portrait in drawn]
     return [Subject(portrait, reading) for portrait, reading in read if reading is not None]
