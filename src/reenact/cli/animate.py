@@ -11,12 +11,14 @@ from reenact.cli.marks import Badge, SignCert, SignKey, Unsigned, marks
 from reenact.cli.shared import (
     BackgroundName,
     Device,
+    HeadSide,
     MethodName,
     MotionName,
     ReferenceName,
     Threads,
     app,
     counted,
+    head_size,
     one_line_errors,
     progress_bar,
     rate,
@@ -69,6 +71,7 @@ def animate(
     device: Device = "auto",
     threads: Threads = 0,
     background: BackgroundName = "still",
+    size: HeadSide = "photo",
     seed: Annotated[int | None, typer.Option(hidden=True)] = None,
     badge: Badge = False,
     unsigned: Unsigned = False,
@@ -78,7 +81,7 @@ def animate(
     """Animate a portrait with a driving video."""
     if seed is not None:
         say("--seed does nothing: no method draws random numbers")
-    engine = Engine(method, device, threads, background)  # type: ignore[arg-type]  # checked inside, in one line
+    engine = Engine(method, device, threads, background, head_size(size))  # type: ignore[arg-type]  # checked inside, in one line
     clip = Clip(seconds("start", start), seconds("end", end), rate(fps))
     drawn = Output(output, face, marks(badge, unsigned, sign_cert, sign_key))  # type: ignore[arg-type]
     chosen = locked(parse_parts(parts, drawn.parts()), lock or ())

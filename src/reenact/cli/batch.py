@@ -7,7 +7,19 @@ from typing import Annotated
 
 import typer
 
-from reenact.cli.shared import BackgroundName, Device, MethodName, MotionName, Threads, app, one_line_errors, rate, say
+from reenact.cli.shared import (
+    BackgroundName,
+    Device,
+    HeadSide,
+    MethodName,
+    MotionName,
+    Threads,
+    app,
+    head_size,
+    one_line_errors,
+    rate,
+    say,
+)
 from reenact.core.errors import ReenactError
 from reenact.motion.compose import NAMES, locked, parse_parts
 from reenact.pipeline.animator import Control
@@ -37,6 +49,7 @@ def batch(
     device: Device = "auto",
     threads: Threads = 0,
     background: BackgroundName = "still",
+    size: HeadSide = "photo",
 ) -> None:
     """Every photo of a folder with every driving; run it again and it goes on where it was stopped."""
     if face not in ("1", "all"):
@@ -45,7 +58,7 @@ def batch(
     control = Control(motion, locked(parse_parts(parts, base), lock or ()), strength, smooth, settle)  # type: ignore[arg-type]
     options = BatchOptions(control, output, face == "all", drivers, rate(fps))  # type: ignore[arg-type]  # checked inside
     target = out or folder / "animated"
-    engine = Engine(method, device, threads, background)  # type: ignore[arg-type]
+    engine = Engine(method, device, threads, background, head_size(size))  # type: ignore[arg-type]
     jobs = batch_folder(folder, target, options, engine=engine, tell=lambda job: say(job.line()))
     failed = [job for job in jobs if job.state == "failed"]
     told = f"{len(jobs) - len(failed)} of {len(jobs)} films are in {target}"

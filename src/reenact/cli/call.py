@@ -12,11 +12,13 @@ from reenact.cli.marks import Badge, SignCert, SignKey, Unsigned, marks
 from reenact.cli.shared import (
     BackgroundName,
     Device,
+    HeadSide,
     MethodName,
     MotionName,
     Threads,
     app,
     counted,
+    head_size,
     one_line_errors,
     progress_bar,
     rate,
@@ -81,6 +83,7 @@ def decode(
     device: Device = "auto",
     threads: Threads = 0,
     background: BackgroundName = "still",
+    size: HeadSide = "photo",
     badge: Badge = False,
     unsigned: Unsigned = False,
     sign_cert: SignCert = None,
@@ -95,7 +98,7 @@ def decode(
             file,
             out,
             control=Control(motion, drawn.parts()),  # type: ignore[arg-type]  # checked inside, in one line
-            engine=Engine(method, device, threads, background),  # type: ignore[arg-type]
+            engine=Engine(method, device, threads, background, head_size(size)),  # type: ignore[arg-type]
             drawn=drawn,
             sound=sound,
             progress=progress,

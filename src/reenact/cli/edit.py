@@ -14,10 +14,12 @@ from reenact.cli.marks import Badge, SignCert, SignKey, Unsigned, marks
 from reenact.cli.shared import (
     BackgroundName,
     Device,
+    HeadSide,
     MethodName,
     Threads,
     app,
     counted,
+    head_size,
     one_line_errors,
     progress_bar,
     rate,
@@ -79,6 +81,7 @@ def edit(
     device: Device = "auto",
     threads: Threads = 0,
     background: BackgroundName = "still",
+    size: HeadSide = "photo",
     badge: Badge = False,
     unsigned: Unsigned = False,
     sign_cert: SignCert = None,
@@ -99,7 +102,7 @@ def edit(
         "absolute" if absolute else "relative",
         {name: value for name, value in values.items() if is_slider(name)},
     )
-    engine = Engine(method, device, threads, background)  # type: ignore[arg-type]  # checked inside, in one line
+    engine = Engine(method, device, threads, background, head_size(size))  # type: ignore[arg-type]  # checked inside, in one line
     drawn = Output(output, face, marks(badge, unsigned, sign_cert, sign_key))  # type: ignore[arg-type]
     if sweep is None:
         _sweep_only({"--seconds": length, "--fps": fps, "--ease": ease, "--return": return_})
@@ -135,6 +138,7 @@ def interpolate(
     device: Device = "auto",
     threads: Threads = 0,
     background: BackgroundName = "still",
+    size: HeadSide = "photo",
     badge: Badge = False,
     unsigned: Unsigned = False,
     sign_cert: SignCert = None,
@@ -148,7 +152,7 @@ def interpolate(
             out,
             portrait=portrait,
             film=film,
-            engine=Engine(method, device, threads, background),  # type: ignore[arg-type]
+            engine=Engine(method, device, threads, background, head_size(size)),  # type: ignore[arg-type]
             drawn=Output(output, face, marks(badge, unsigned, sign_cert, sign_key)),  # type: ignore[arg-type]
             progress=progress,
         )

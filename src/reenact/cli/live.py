@@ -14,6 +14,7 @@ from reenact.live.session import Summary
 from reenact.motion.compose import NAMES, locked, parse_parts
 from reenact.motion.smooth import delay_ms
 from reenact.pipeline.animator import Control
+from reenact.runtime.detail import LARGEST, LEAST, HeadSize
 from reenact.runtime.engine import Engine
 from reenact.tracking.reading import Axes
 
@@ -52,7 +53,7 @@ def live(
     summary = run_live(
         portrait,
         LiveOptions(source, to, record, size, slots, face, length, Axes.parse(axes)),
-        engine=Engine(method, device, threads, background),  # type: ignore[arg-type]  # checked inside, in one line
+        engine=Engine(method, device, threads, background, live_side(size)),  # type: ignore[arg-type]  # checked inside, in one line
         control=Control(motion, locked(parse_parts(parts), lock or ()), strength, smooth, settle),  # type: ignore[arg-type]
         say=say,
     )
@@ -60,6 +61,11 @@ def live(
     for path in filter(None, (to, record)):
         if Path(path).is_file():
             say(f"{path}: {Path(path).stat().st_size / 1000:.0f} kB")
+
+
+def live_side(size: int | None) -> HeadSize:
+    """The side to draw at: what was asked for, as far as a frame can be; the network's own where nothing was."""
+    return LEAST if size is None else min(max(size, LEAST), LARGEST)
 
 
 def _report(summary: Summary) -> None:

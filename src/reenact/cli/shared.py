@@ -20,7 +20,7 @@ from reenact.core.errors import ReenactError
 from reenact.media.clock import exact_number, exact_rate
 from reenact.motion.reference import Reference
 from reenact.pipeline.options import Progress
-from reenact.runtime.detail import LARGEST, HeadSize, head_side
+from reenact.runtime.detail import LARGEST, LEAST, HeadSize, head_side
 
 DEBUG: ContextVar[bool] = ContextVar("debug", default=False)
 """whether errors come with their traceback"""
@@ -99,8 +99,8 @@ def head_size(text: str) -> HeadSize:
     if text == "photo":
         return "photo"
     if not text.isascii() or not text.isdigit():
-        raise ReenactError(f"--size {text}: give photo, or an even number from 256 to {LARGEST}")
-    return head_side(int(text[:9]), 0, 256)
+        raise ReenactError(f"--size {text}: give photo, or an even number from {LEAST} to {LARGEST}")
+    return head_side(int(text[:9]), 0, LEAST)
 
 
 def say(text: str) -> None:

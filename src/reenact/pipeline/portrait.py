@@ -55,7 +55,7 @@ def placer(portrait: Portrait, output_mode: OutputMode) -> Callable[[Image], Ima
     small = limited(portrait)
     photo, placement = small.photo, small.placement
     assert photo is not None and placement is not None, "the portrait was encoded from a photo"
-    mask = soft_mask(portrait.image.shape[0])
+    mask = soft_mask((portrait.image if portrait.large is None else portrait.large).shape[0])
     return lambda crop: paste(photo, crop, placement, mask)
 
 

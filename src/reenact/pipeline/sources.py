@@ -89,15 +89,16 @@ def read(method: Method, cropped: Iterable[tuple[Fraction, Image | None]]) -> Ge
 
 
 def of_video(reader: VideoReader, method: Method, landmarker: Landmarker, rate: Fraction | None = None) -> MotionSource:
-    """A video's, decoded and tracked ahead of the reading. rate: frames a second, evenly; None: every frame, with its own time.
+    """A video's, decoded, tracked and read in a thread of its own, ahead of the drawing. rate: frames a second, evenly; None:
+    every frame, with its own time.
 
-    Close it before the video.
+    The thread runs the motion encoder alone, whose graph no other verb uses after the portrait is encoded. Close it before the video.
     """
     frames = reader if rate is None else resample(reader, rate)
 
     def moments() -> Generator[Moment, None, None]:
-        with ahead(crops(((frame.time, frame.image) for frame in frames), landmarker, method.size)) as ready:
-            yield from read(method, ready)
+        with ahead(read(method, crops(((frame.time, frame.image) for frame in frames), landmarker, method.size))) as ready:
+            yield from ready
 
     rate = rate or reader.rate
     expected = None if reader.seconds is None else max(1, round(reader.seconds * rate))

@@ -18,8 +18,8 @@ from reenact.runtime.graph import Opener
 
 HeadSize = int | Literal["photo"]
 """side of the head's square in the output, px: 256 to 1024, or as large as the photo has it"""
-LARGEST = 1024
-"""ours: beyond it a frame takes more time than its video"""
+LEAST, LARGEST = 256, 1024
+"""ours: the network's own side; beyond the other a frame takes more time than its video"""
 ENLARGE, LARGE = "enlarge.onnx", "large"
 KEEP, UNCOVERED = "keep", "uncovered"
 """outputs of a method's render graphs: how much of a pixel is the warped portrait, and how much of it the inpainted background

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from reenact.runtime.backdrop import Background, check_background
-from reenact.runtime.detail import HeadSize
+from reenact.runtime.detail import LEAST, HeadSize, head_side
 from reenact.runtime.onnx_method import OnnxMethod, load
 
 
@@ -25,8 +25,9 @@ class Engine:
     """side of the head's square in what is drawn, px (detail.py)"""
 
     def check(self) -> None:
-        """Raises ReenactError for a background that is none."""
+        """Raises ReenactError for a background or a size that is none."""
         check_background(self.background)
+        head_side(self.head_size, LEAST, LEAST)
 
     def named(self, method: str) -> Engine:
         """The same; for one that names no method, with this one."""

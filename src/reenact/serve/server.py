@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from starlette.applications import Starlette
 
 from reenact.core.errors import ReenactError
+from reenact.runtime.detail import LEAST
 from reenact.runtime.engine import Engine
 from reenact.serve.files import Files
 from reenact.serve.jobs import Jobs
@@ -37,7 +38,7 @@ class Server:
         settings.check()
         try:
             settings.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            engine = Engine(settings.method, settings.device, settings.threads, settings.background)
+            engine = Engine(settings.method, settings.device, settings.threads, settings.background, LEAST)
             seats = Seats(engine, settings.sessions, settings.smooth)
             jobs = Jobs(settings.folder, engine, settings.jobs, settings.max_minutes, lambda: seats.drawing)
             files = Files(settings.folder, settings.max_video_mb)
