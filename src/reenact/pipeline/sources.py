@@ -92,7 +92,7 @@ def of_video(reader: VideoReader, method: Method, landmarker: Landmarker, rate: 
     """A video's, decoded, tracked and read in a thread of its own, ahead of the drawing. rate: frames a second, evenly; None:
     every frame, with its own time.
 
-    The thread runs the motion encoder alone, whose graph no other verb uses after the portrait is encoded. Close it before the video.
+    The thread runs the motion encoder, whose graph no other verb uses once the portrait is encoded. Close it before the video.
     """
     frames = reader if rate is None else resample(reader, rate)
 
