@@ -161,19 +161,32 @@ def test_a_driver_without_a_face_is_said_and_makes_no_take(weights, tmp_path, ca
     assert "no face was seen" in told.splitlines()[-1] and not (tmp_path / "take.npz").exists()
 
 
-def test_ctrl_c_finishes_what_is_written(weights, clip, tmp_path, monkeypatch, capsys):
+@pytest.mark.parametrize("signal", [KeyboardInterrupt(), SystemExit(143)])
+def test_ctrl_c_and_sigterm_finish_what_is_written(weights, clip, tmp_path, monkeypatch, capsys, signal):
     shown = []
 
     def show(self, image):
         shown.append(image)
         plain(self, image)
         if len(shown) == 4:
-            raise KeyboardInterrupt
+            raise signal
 
     plain = Sink.show
     monkeypatch.setattr(Sink, "show", show)
-    assert live(weights, "--from", clip, "--to", tmp_path / "out.mp4") == 0
+    try:
+        assert live(weights, "--from", clip, "--to", tmp_path / "out.mp4") == 0
+    except SystemExit as ended:
+        assert ended is signal, "it goes on to whoever sent it"
     assert read_clip(tmp_path / "out.mp4")[0] >= 1 and "stopped" in capsys.readouterr().err
+
+
+def test_ctrl_c_while_the_networks_load_leaves_nothing(weights, clip, tmp_path, monkeypatch, capsys):
+    def stopped(self):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("reenact.runtime.engine.Engine.load", stopped)
+    assert live(weights, "--from", clip, "--to", tmp_path / "out.mp4", "--record", tmp_path / "take.npz") == 0
+    assert capsys.readouterr().err.splitlines()[0] == "stopped" and list(tmp_path.iterdir()) == []
 
 
 def test_a_file_is_offered_at_its_own_pace(tmp_path):

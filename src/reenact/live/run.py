@@ -66,12 +66,13 @@ def run_live(
     rules: Rules = RULES,
     say: Callable[[str], None] = lambda text: None,
 ) -> Summary:
-    """Runs until the source ends, `options.seconds` are over or KeyboardInterrupt, then finishes what it writes.
+    """Runs until the source ends, `options.seconds` are over or someone stops it (KeyboardInterrupt; SystemExit, which SIGTERM
+    becomes and which goes on), then finishes what it writes.
 
     say: told in one line what a user should know meanwhile. Raises ReenactError, in one line, for what the user can mend.
     """
     options.check()
-    photo = read_image(portrait)
+    photo, ended = read_image(portrait), None
     with ExitStack() as stack:
         source = open_source(options.source, options.axes)
         stack.callback(source.close)
@@ -82,7 +83,7 @@ def run_live(
         session = Session(engine, control, rules=rules, wanted=starter)
         starter.session = session
         asked = session.portrait(photo, options.face)
-        asked.add_done_callback(lambda future: session.close() if future.exception() else None)
+        asked.add_done_callback(lambda future: session.close() if not future.cancelled() and future.exception() else None)
         recording = Recording()
         stack.enter_context(_Watch(session, source, options.seconds, say))
         try:
@@ -91,18 +92,20 @@ def run_live(
                     sink.show(shown.image)
                 if options.take is not None:
                     recording.add(shown)
-        except (KeyboardInterrupt, ReaderGone) as reason:
-            say("stopped" if isinstance(reason, KeyboardInterrupt) else str(reason))
+        except (KeyboardInterrupt, SystemExit, ReaderGone) as reason:
+            say(str(reason) if isinstance(reason, ReaderGone) else "stopped")
+            ended = reason if isinstance(reason, SystemExit) else None
         finally:
             session.close()
         if (trouble := source.trouble()) is not None:
             say(trouble)
         if asked.done() and not asked.cancelled():
             asked.result()
-        if options.take is not None:
-            assert session.weights is not None
+        if options.take is not None and session.weights is not None:
             recording.take(*session.weights).save(options.take)
-        return session.summary(whole=True)
+    if ended is not None:
+        raise ended
+    return session.summary(whole=True)
 
 
 class _Starter:
