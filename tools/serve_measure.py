@@ -1,4 +1,4 @@
-"""Measures `reenact serve` with a real browser: python tools/live_results.py [--out results/live.json] [--seconds 20]
+"""Measures `reenact serve` with a real browser: python tools/serve_measure.py [--out results/serve.json] [--seconds 20]
 
 Chromium plays the example's driving clip as its camera; delays are the page's own (from the camera frame's callback to its answer
 on the canvas). Memory and idle CPU time are read from /proc and do not depend on what runs beside; delays and rates do, so the
@@ -114,20 +114,30 @@ def measure(seconds: float) -> dict[str, Any]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, default=ROOT / "results" / "live.json")
+    parser.add_argument("--out", type=Path, default=ROOT / "results" / "serve.json")
     parser.add_argument("--seconds", type=float, default=20.0)
     chosen = parser.parse_args()
     found = measure(chosen.seconds)
     names = ("reenact", "starlette", "uvicorn", "websockets", "openvino")
     about = {
-        "command": f"python tools/live_results.py --seconds {chosen.seconds:g}",
+        "command": f"python tools/serve_measure.py --seconds {chosen.seconds:g}",
         "date": time.strftime("%Y-%m-%d"),
         "cpu": cpu_name(),
         "cores": os.cpu_count(),
         "python": platform.python_version(),
+        "priority": priority(),
         "versions": {name: version(name) for name in names},
     }
     chosen.out.write_text(json.dumps({**about, **found}, indent=2) + "\n", encoding="utf-8")
+
+
+def priority() -> dict[str, int | None]:
+    """Nice values of this process and of its scheduling group: below 0, what runs beside takes little."""
+    try:
+        group = int(Path("/proc/self/autogroup").read_text().split()[-1])
+    except (OSError, ValueError):
+        group = None
+    return {"process": os.nice(0), "group": group}
 
 
 def cpu_name() -> str:
