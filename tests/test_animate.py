@@ -18,8 +18,8 @@ import pytest
 import reenact
 from clips import PORTRAIT, face, moving_face, read_clip, scenery, write_clip
 from fake_method import write_fake_method
+from reenact.core.prefetch import DEPTH, ahead
 from reenact.media.video import VideoReader
-from reenact.pipeline.ahead import DEPTH, ahead
 from reenact.pipeline.animate import animate_file
 from reenact.pipeline.animator import Animator, Control, alignment
 from reenact.pipeline.options import Clip

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from reenact.core.errors import ReenactError
+from reenact.core.prefetch import drawn_ahead
 from reenact.data.batches import Batches
 from reenact.data.pairs import PairSampler, Shake, jitter
 from reenact.data.pool import Pool, mirror_order
@@ -22,7 +23,6 @@ from reenact.methods.mmfa.model import place
 from reenact.train.config import Critic, Machine, Schedule, Stage, Task
 from reenact.train.journal import read_log
 from reenact.train.loop import train
-from reenact.train.prefetch import ahead
 from reenact.train.state import load_average, read_average
 from reenact.train.tensors import read_tensors, write_tensors
 from reenact.train.workers import gather
@@ -179,12 +179,12 @@ def test_prefetched_batches_keep_order_and_errors():
             raise ValueError("five")
         return number
 
-    batches = ahead(draw, ((i,) for i in range(9)))
+    batches = drawn_ahead(draw, ((i,) for i in range(9)))
     assert [next(batches) for _ in range(5)] == list(range(5))
     with pytest.raises(ValueError, match="five"):
         next(batches)
     before = threading.active_count()
-    endless = ahead(lambda: 1, iter(lambda: (), None))
+    endless = drawn_ahead(lambda: 1, iter(lambda: (), None))
     next(endless)
     endless.close()
     assert threading.active_count() == before, "the thread outlives its iterator"

@@ -15,7 +15,6 @@ from reenact.faces.crop import CropTracker, cut
 from reenact.live.stages import Times
 from reenact.live.steer import NO_SLIDERS, Sliders, Steer
 from reenact.motion.arkit import coefficient_motion
-from reenact.motion.compose import DRIVER, SOURCE
 from reenact.motion.edit import eased, interpolate
 from reenact.pipeline.animator import Animator, Control
 from reenact.pipeline.calls import QUALITY, profile_of
@@ -241,7 +240,4 @@ class Follower:
 
 def _placed(control: Control, coded: bool) -> Control:
     """Coefficients say nothing of where the head is and how large: the portrait keeps its own."""
-    if not coded:
-        return control
-    kept = {name: SOURCE for name in ("scale", "translation") if getattr(control.parts, name) == DRIVER}
-    return replace(control, parts=replace(control.parts, **kept))
+    return control.in_place() if coded else control

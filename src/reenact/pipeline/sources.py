@@ -16,6 +16,7 @@ from reenact.codec.call import Call
 from reenact.codec.profile import Profile
 from reenact.core.errors import ReenactError, ReenactWarning
 from reenact.core.files import check_readable
+from reenact.core.prefetch import ahead
 from reenact.core.types import Image, Method, Motion
 from reenact.faces.crop import CropTracker, cut
 from reenact.faces.landmarker import Landmarker
@@ -24,7 +25,6 @@ from reenact.media.video import VideoReader, resample
 from reenact.motion.arkit import is_coefficients, read_coefficients
 from reenact.motion.expression import expression_map
 from reenact.motion.takes import SUFFIXES, Take
-from reenact.pipeline.ahead import ahead
 from reenact.pipeline.inputs import STILL_SECONDS, is_still, quarter_turns, turned
 from reenact.pipeline.options import WHOLE, Clip, StrPath
 

@@ -16,9 +16,9 @@ import torch
 from torch import Tensor
 
 from reenact.core.errors import ReenactError
+from reenact.core.prefetch import drawn_ahead
 from reenact.train.config import Machine, Schedule, Stage, Task, Terms, Validation, same_settings
 from reenact.train.journal import Journal
-from reenact.train.prefetch import ahead
 from reenact.train.speed import counted, matrix_peak
 from reenact.train.state import State, load_average
 from reenact.train.workers import Workers
@@ -27,6 +27,8 @@ __all__ = ["Schedule", "load_average", "train"]
 
 Tell = Callable[[Mapping[str, float]], None]
 """hears every line of the log"""
+BATCHES_AHEAD = 2
+"""ours: one being made and one that waits; more would only hold memory"""
 
 
 def train(
@@ -52,7 +54,7 @@ def train(
     meter = Meter(workers, schedule, dtype(stage.machine, workers.device))
     step = Step(stage, task, state, workers)
     saved = logged = state.seen
-    batches = ahead(task.batches, _orders(schedule, state.seen, workers))
+    batches = drawn_ahead(task.batches, _orders(schedule, state.seen, workers), BATCHES_AHEAD)
     try:
         # at least one step a call, so that every call gets further
         while state.seen < schedule.images and not (meter.steps and workers.late(end, meter.steps)):

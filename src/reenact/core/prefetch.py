@@ -1,13 +1,13 @@
-"""Work ahead of the consumer: decoding and tracking in one thread while the caller renders (OpenVINO frees the GIL)."""
+"""Work ahead of the consumer, in one thread: decoding and tracking while the caller renders, batches while the network learns."""
 
 from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 Item = TypeVar("Item")
 
@@ -64,3 +64,9 @@ def ahead(items: Iterable[Item], depth: int = DEPTH) -> Iterator[Iterator[Item]]
     finally:
         stop.set()
         thread.join()
+
+
+def drawn_ahead(draw: Callable[..., Item], orders: Iterable[tuple[Any, ...]], depth: int = DEPTH) -> Generator[Item, None, None]:
+    """draw(*order) for each order in turn, at most `depth` ahead; errors as in `ahead`. Closing the iterator ends the thread."""
+    with ahead((draw(*order) for order in orders), depth) as ready:
+        yield from ready
