@@ -26,7 +26,7 @@ from reenact.faces.landmarker import Face, Landmarker
 from reenact.media.image import read_image
 from reenact.media.video import VideoReader
 
-CROPS = 12
+CROPS = 5
 """of each picture without people"""
 SMALL = 64
 """side of the head, px, where it is made small"""
@@ -103,7 +103,8 @@ def main() -> None:
     faces = [p for folder in options.faces for p in sorted(folder.iterdir())[:: options.every] if p.suffix.lower() in kinds]
     others = [path for path in sorted(options.others.iterdir()) if path.suffix.lower() in kinds[:2]]
     told = measure(faces, others, lambda text: print(text, file=sys.stderr))  # noqa: T201
-    command = " ".join(["python -m reenact.calibrate.false_faces", *(Path(a).name if "/" in a else a for a in sys.argv[1:])])
+    said = (Path(word).name if Path(word).is_absolute() else word for word in sys.argv[1:])
+    command = " ".join(["python -m reenact.calibrate.false_faces", *said])
     write_json(options.json, {"command": command, "counts": told})
 
 

@@ -74,6 +74,8 @@ class Portrait:
     """the whole photo; None if the caller gave a crop"""
     large: Image | None = None
     """the crop at the side that frames are drawn at, where that is more than the method's own"""
+    around: Image | None = None
+    """the crop and what of the photo lies around it (runtime/around.py), at the crop's scale; None if the caller gave a crop"""
 
 
 @runtime_checkable

@@ -29,8 +29,9 @@ from reenact.faces.crop import cut, head_crop
 from reenact.faces.crown import crowned_cut, cut_off_above
 from reenact.faces.landmarker import Face, Landmarker
 from reenact.faces.portrait import find_face, warn_if_small
+from reenact.runtime.around import brought_in, surroundings
 from reenact.runtime.backdrop import FOUND, GRID, HELD, PLATE, Backdrop, Background, check_background
-from reenact.runtime.detail import Enlarger, HeadSize, head_side
+from reenact.runtime.detail import UNCOVERED, Enlarger, HeadSize, head_side
 from reenact.runtime.graph import Chain, opener
 from reenact.runtime.trust import check_hashes, fitting, read_config
 
@@ -120,7 +121,8 @@ class OnnxMethod:
         crops = [cut(image, placement, n) for n in dict.fromkeys((self.size, side))]
         if self._backdrop is not None and cut_off_above(placement):
             crops = self._crowned(crops, image, placement, found)
-        portrait = replace(self._encode(crops[0]), placement=placement, photo=image)
+        around = surroundings(image, placement, crops[0])
+        portrait = replace(self._encode(crops[0]), placement=placement, photo=image, around=around)
         return portrait if len(crops) == 1 else replace(portrait, large=crops[1])
 
     def encode_crop(self, crop: Image, head_size: HeadSize | None = None) -> Portrait:
@@ -166,6 +168,10 @@ class OnnxMethod:
         frame, still = drawn["frame"], None
         if (backdrop := self._behind(portrait)) is not None and GRID in drawn:
             frame, still = backdrop.put(frame, drawn[GRID])
+        if portrait.around is not None and GRID in drawn:
+            frame, outside = brought_in(frame, drawn[GRID], portrait.around, still)
+            if outside is not None and UNCOVERED in drawn:
+                drawn = {**drawn, UNCOVERED: np.maximum(drawn[UNCOVERED], outside)}
         if portrait.large is not None:
             return self._enlarging(portrait.large).put(frame, drawn, still)
         frame = frame[0]
