@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import log2
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 TOP = 1 << 24
 FULL = (1 << 32) - 1
@@ -22,6 +22,7 @@ ESCAPE_BITS = 24
 """longest prefix of an escape: no message makes a number larger than 2^25"""
 
 
+@runtime_checkable
 class BitCoder(Protocol):
     """What writing and reading share, so that one function walks both ways."""
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Float32, UInt8
+from jaxtyping import Float, Float32, UInt8
 
 Image = UInt8[np.ndarray, "height width 3"]
 """RGB picture, 0..255, rows first."""
@@ -36,7 +36,7 @@ class Motion:
         return np.concatenate([getattr(self, field.name) for field in fields(self)]).astype(np.float32)
 
     @staticmethod
-    def from_vector(row: Float32[np.ndarray, " row"]) -> Motion:
+    def from_vector(row: Float[np.ndarray, " row"]) -> Motion:
         """The inverse of `vector`."""
         row = np.asarray(row, np.float32)
         return Motion(head_pose=row[:3], scale=row[3:4], translation=row[4:6], expression=row[6:])

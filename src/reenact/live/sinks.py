@@ -11,7 +11,7 @@ import threading
 import time
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol, runtime_checkable
 
 import av
 import av.error
@@ -34,6 +34,7 @@ class ReaderGone(ReenactError):
     """Whoever read the pictures has closed the pipe: an end, not a failure."""
 
 
+@runtime_checkable
 class Output(Protocol):
     """What takes a picture every slot."""
 

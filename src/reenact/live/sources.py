@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -28,6 +28,7 @@ RETRY = 1.0
 """ours: seconds between two attempts at a camera that is gone"""
 
 
+@runtime_checkable
 class Source(Protocol):
     """Opened by its constructor, which raises ReenactError for what cannot be."""
 

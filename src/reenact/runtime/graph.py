@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -23,6 +23,7 @@ Shapes = Mapping[str, Sequence[int]]
 DEVICES = ("auto", "cpu", "cuda", "openvino")
 
 
+@runtime_checkable
 class Graph(Protocol):
     """A compiled graph that is run many times with some inputs held."""
 
@@ -120,6 +121,7 @@ class OrtGraph:
 _NO_CUDA = "device cuda cannot be used ({}): pip install onnxruntime-gpu on a machine with a GPU, or use --device auto"
 
 
+@runtime_checkable
 class Opener(Protocol):
     """Compiles one file for the chosen device."""
 
