@@ -1,4 +1,5 @@
-"""What each idea of mmfa is good for: its motion stage, or what draws, trained anew without one of them, from the same looks.
+"""What each idea of mmfa is good for: its motion stage, or the rendering network, trained anew without one of them, from the
+same looks.
 
 for form in anew without_vae without_projection in_camera without_scale; do
     reenact train mmfa_motion_$form --data POOL --out RUNS/$form --start src/reenact/weights/mmfa
@@ -59,7 +60,7 @@ SCALES = {
     "several_scales": "several scales",
     "each_scale": "several, image losses at each",
 }
-"""the same, of what draws: its generator from nothing, at 128 px, driven by the teacher's keypoints"""
+"""the same, of the rendering network: its generator from nothing, at 128 px, driven by the teacher's keypoints"""
 SCALE_FIGURES = {
     "val_l1": "mean absolute difference from the true frame",
     "val_lpips": "LPIPS-Alex",

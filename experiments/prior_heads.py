@@ -1,10 +1,11 @@
-"""New heads on a reader that stands still: what the second look says of a face is worked out once, then only linear layers learn.
+"""New heads on a reader that stands still: what the second pass says of a face is worked out once, then only linear layers learn.
 
 python -m experiments.prior_heads POOL OUT --start src/reenact/weights/mmfa --face RUN [--frames 5000] [--steps 4000]
 
---start: whose two looks (and what draws) are taken as they are; --face: a run of prior_motion, whose face model and residual
+--start: whose two passes (and the rendering network) are taken as they are; --face: a run of prior_motion, whose face model and
+residual
 decoder are gone on from. Minutes where `prior_motion` takes an hour, and the pose stays as good as that of the reader, which
-was trained together with what draws. OUT becomes a folder that --start and the exporter take.
+was trained together with the rendering network. OUT becomes a folder that --start and the exporter take.
 """
 
 from __future__ import annotations
@@ -126,7 +127,7 @@ def learn(model: Prior, data: dict[str, Tensor], steps: int, rate: float = 1e-3,
 
 
 def start(model: Prior, reader: Path, face: Path) -> None:
-    """Looks and what draws from `reader`; face model and residual decoder from `face`."""
+    """Looks and the rendering network from `reader`; face model and residual decoder from `face`."""
     whole = nn.ModuleDict(dict(model.named_children()))
     known = read_start(face)
     begin(whole, prior.adopt(read_start(reader), model.state_dict()))

@@ -32,7 +32,7 @@ from reenact.methods.sfd.config import COMPACT, Config
 from reenact.methods.sfd.model import Sfd, coefficients
 from reenact.methods.sfd.objective import MOTION_WEIGHTS, PERSON, SPLIT_TERMS, MotionObjective
 from reenact.methods.sfd.parts import IDENTITY
-from reenact.nn.two_looks import face_grid, refined
+from reenact.nn.motion_encoder import face_grid, refined
 from reenact.train.start import begin, read_start
 
 BATCH, RATE = 64, 1e-3
@@ -47,7 +47,7 @@ VARIANTS: dict[str, tuple[Config, tuple[str, ...]]] = {
 """configuration, terms left out"""
 
 Features = dict[str, Tensor]
-"""second look's features, pose as read, and the teacher's truth, row by row"""
+"""second pass's features, pose as read, and the teacher's truth, row by row"""
 
 
 @torch.no_grad()

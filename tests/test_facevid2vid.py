@@ -1,4 +1,4 @@
-"""The yardstick: its equation, its budget, its export; what it shares with mmfa stays interchangeable."""
+"""The baseline: its equation, its budget, its export; what it shares with mmfa stays interchangeable."""
 
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from reenact.motion.transfer import transfer
 from reenact.nn.blocks import parameter_count
 from reenact.nn.keypoint_method import KeypointMethod
 from reenact.nn.keypoints import relative_matrix
-from reenact.nn.two_looks import FEATURES
+from reenact.nn.motion_encoder import FEATURES
 from reenact.runtime.onnx_method import OnnxMethod
 from reenact.train.recipe import RENDER_PARTS
 
@@ -193,7 +193,7 @@ def test_every_parameter_gets_a_gradient(image: torch.Tensor):
     source, driving = made.encode_motion(pair), made.encode_motion(pair.flip(0))
     made.render(pair, made.encode_source(pair), source, driving).frame.square().mean().backward()
     without = [name for name, p in made.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
-    # What is seen through a window cannot move it: the first look has terms of its own (objectives/reading.py).
+    # What is seen through a window cannot move it: the first pass has terms of its own (objectives/motion.py).
     first = [name for name in without if name.startswith(("motion.first.", "motion.place."))]
     assert {"motion.first.trunk.0.0.weight", "motion.place.weight"} <= set(first)
     without = [name for name in without if name not in first]

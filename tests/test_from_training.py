@@ -1,4 +1,5 @@
-"""From training to what ships: every stage, the exported folder, a frame; and what draws taken over from another method."""
+"""From training to what ships: every stage, the exported folder, a frame; and the rendering network taken over from another
+method."""
 
 import json
 from pathlib import Path

@@ -93,7 +93,7 @@ def test_every_parameter_gets_a_gradient(image: torch.Tensor):
     rendered = made.render(pair, made.encode_source(pair), source, driving)
     rendered.frame.square().mean().backward()
     without = [name for name, p in made.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
-    # What is seen through a window cannot move it: the first look has terms of its own (objectives/reading.py).
+    # What is seen through a window cannot move it: the first pass has terms of its own (objectives/motion.py).
     first = [name for name in without if name.startswith(("motion.first.", "motion.place."))]
     assert {"motion.first.trunk.0.0.weight", "motion.place.weight"} <= set(first)
     without = [name for name in without if name not in first]

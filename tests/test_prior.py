@@ -201,7 +201,7 @@ def test_every_parameter_gets_a_gradient(model: Prior, image: torch.Tensor):
     source, driving = made.encode_motion(pair), made.encode_motion(pair.flip(0))
     made.render(pair, made.encode_source(pair), source, driving).frame.square().mean().backward()
     without = [name for name, p in made.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
-    # What is seen through a window cannot move it: the first look has terms of its own (objectives/reading.py).
+    # What is seen through a window cannot move it: the first pass has terms of its own (objectives/motion.py).
     assert [name for name in without if not name.startswith(("motion.first.", "motion.place."))] == []
 
 

@@ -47,7 +47,7 @@ def test_a_step_of_every_stage(name: str, number: int, pool: Pool, monkeypatch: 
 
 
 def stepped(name: str, pool: Pool, monkeypatch: pytest.MonkeyPatch):
-    """A recipe of one stage, one step taken: its task, what a critic is shown, the parts that got a gradient."""
+    """A recipe of one stage, one step taken: its task, what a discriminator is shown, the parts that got a gradient."""
     monkeypatch.setattr(pairs, "_grain", lambda image, seeds: torch.empty_like(image))
     monkeypatch.setattr(torch, "autocast", lambda *_, **__: nullcontext())
     (stage,) = recipe(name)
@@ -68,14 +68,14 @@ def test_what_draws_stands_still(name: str, pool: Pool, monkeypatch: pytest.Monk
 
 @pytest.mark.parametrize("name", ["mmfa_drawing", "facevid2vid_drawing"])
 def test_what_reads_stands_still(name: str, pool: Pool, monkeypatch: pytest.MonkeyPatch):
-    """The other way about: what draws learns, by a reading on which sliders and the codec's steps were measured."""
+    """The other way about: the rendering network learns, by a reading on which sliders and the codec's steps were measured."""
     task, shown, learns = stepped(name, pool, monkeypatch)
     assert task.critic is not None and shown
     assert learns == set(RENDER_PARTS) and "motion" in task.trained
 
 
 def test_the_mask_alone_learns(pool: Pool, monkeypatch: pytest.MonkeyPatch):
-    """Where the plate is shown, taught by itself: neither what reads nor what draws may move."""
+    """Where the inpainted background is shown, taught by itself: neither what reads nor the rendering network may move."""
     task, shown, learns = stepped("mmfa_uncover", pool, monkeypatch)
     assert task.critic is None and not shown
     assert learns == {"uncover"} and set(RENDER_PARTS) | {"motion"} <= task.trained.keys()
@@ -83,7 +83,7 @@ def test_the_mask_alone_learns(pool: Pool, monkeypatch: pytest.MonkeyPatch):
 
 @pytest.mark.parametrize("name", ["mmfa_steady", "facevid2vid_steady"])
 def test_the_second_look_alone_learns_to_be_steady(name: str, pool: Pool, monkeypatch: pytest.MonkeyPatch):
-    """Windows are set by looks that get no gradient; the first look does not learn at all."""
+    """Windows are set by looks that get no gradient; the first pass does not learn at all."""
     task, shown, learns = stepped(name, pool, monkeypatch)
     assert task.critic is None and not shown and "motion" in learns
     looks = task.trained["motion"].named_children()

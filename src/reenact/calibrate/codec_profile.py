@@ -129,7 +129,7 @@ def fit(name: str, clips: Sequence[np.ndarray], along: np.ndarray, price: np.nda
     basis = np.eye(length)
     basis[POSE:, POSE:] = np.linalg.inv(lower.T) @ turn
     priced = np.sqrt(price.diagonal()[:POSE])
-    # What never moves, or moves nothing (the yardstick has no scale), costs nothing at any step.
+    # What never moves, or moves nothing (the baseline has no scale), costs nothing at any step.
     pose_steps = np.divide(FINEST_STEP * along[:POSE, :POSE].diagonal(), priced, out=np.ones(POSE), where=priced > 0)
     steps = np.concatenate([pose_steps, np.full(length - POSE, EXPRESSION_STEP * FINEST_STEP)])
     mean = np.mean([clip.mean(0) for clip in clips], 0)

@@ -1,4 +1,4 @@
-"""How often the second look (faces/doubt.py) refuses people, and how often what is none.
+"""How often the second pass (faces/doubt.py) refuses people, and how often what is none.
 
     python -m reenact.calibrate.false_faces --faces PORTRAITS [--faces MORE] --others PICTURES --json results/false_faces.json
 

@@ -28,11 +28,11 @@ from reenact.data.pool import Pool
 from reenact.evaluate.results import write_json
 from reenact.geometry.grid import sample
 from reenact.methods.export import write_graph
-from reenact.nn.backdrop import VIEW, Behind, PersonNet, StillBackdrop, free, only_near
+from reenact.nn.background import VIEW, Behind, PersonNet, StillBackground, free, only_near
 from reenact.nn.blocks import pool as shrink
 from reenact.nn.enlarge import Enlarge
 from reenact.nn.graphs import Graph
-from reenact.runtime.backdrop import FIND, FOUND, GRID, HELD, POSE, STILL, STILL_FRAME, STILL_SHARE
+from reenact.runtime.background import FIND, FOUND, GRID, HELD, POSE, STILL, STILL_FRAME, STILL_SHARE
 from reenact.runtime.detail import ENLARGE, LARGE
 
 TEACHER = "modnet.onnx"
@@ -42,7 +42,7 @@ BATCH, RATE, AVERAGE = 32, 2e-3, 0.998
 
 
 class Find(nn.Module):
-    """person.onnx: a portrait -> what runtime.backdrop.FOUND names."""
+    """person.onnx: a portrait -> what runtime.background.FOUND names."""
 
     def __init__(self, network: Behind) -> None:
         super().__init__()
@@ -149,7 +149,7 @@ def write_steps(folder: Path) -> None:
     """still.onnx, run each frame, and enlarge.onnx, run where heads are drawn larger than 256 px. Nothing in them is learned."""
     image, grid, share = torch.rand(1, 3, SIDE, SIDE), torch.rand(1, SIDE, SIDE, 2), torch.rand(1, 1, SIDE, SIDE)
     names = ("frame", "image", *HELD, GRID)
-    still = Graph(STILL, "render", "exact", StillBackdrop(), names, (STILL_FRAME, STILL_SHARE))
+    still = Graph(STILL, "render", "exact", StillBackground(), names, (STILL_FRAME, STILL_SHARE))
     write_graph(still, (image, image, share, share, grid), folder / still.file)
     enlarge = Graph(ENLARGE, "render", "exact", Enlarge(), ("frame", GRID, "moved", "stayed", "detail"), (LARGE,))
     free = {"detail": {2: "side", 3: "side"}, LARGE: {1: "side", 2: "side"}}

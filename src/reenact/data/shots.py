@@ -25,7 +25,7 @@ CUT_RATIO = 3.0
 LOOK_EVERY = 5
 """ours: the detector searches every fifth frame only while there is no face; an empty frame costs it 20 times a full one"""
 LOOK_AROUND = 25
-"""ours: frames between two looks for other faces"""
+"""ours: frames between two passes for other faces"""
 CROWD_MAX = 0.25
 """ours: share of these looks that may find another face inside the crop"""
 OUTSIDE_MAX = 0.02

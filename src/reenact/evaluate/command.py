@@ -32,7 +32,7 @@ from reenact.evaluate.shots import Shot
 from reenact.evaluate.tally import Tally
 from reenact.faces.landmarker import Landmarker
 from reenact.motion.transfer import Mode, check_mode
-from reenact.runtime.backdrop import Background, check_background
+from reenact.runtime.background import Background, check_background
 from reenact.runtime.graph import Speed, fast_precision
 
 SIDE = 256
@@ -75,7 +75,7 @@ class Options:
     threads: int = 0
     device: str = "auto"
     background: Background = "still"
-    """runtime/backdrop.py; moved is each method by itself"""
+    """runtime/background.py; moved is each method by itself"""
     networks: Speed = "fast"
     """fast: the figures' heaviest networks in bf16 where this CPU is faster in it; exact: all in fp32"""
 

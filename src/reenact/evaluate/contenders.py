@@ -9,7 +9,7 @@ from reenact.core.errors import ReenactError
 from reenact.core.provenance import weights_digest
 from reenact.evaluate.floors import Starter, mesh_warp, of_method, still
 from reenact.motion.transfer import Mode
-from reenact.runtime.backdrop import Background
+from reenact.runtime.background import Background
 from reenact.runtime.onnx_method import OnnxMethod, known_methods, load, weights_folder
 
 FLOORS: dict[str, Starter] = {"still": still, "mesh_warp": mesh_warp}

@@ -1,4 +1,4 @@
-"""A second look at what was found: an apple, coins and half a cat pass the landmarker's own test (presence 1.0), not this one.
+"""A second pass at what was found: an apple, coins and half a cat pass the landmarker's own test (presence 1.0), not this one.
 
 A face is read alike wherever the landmarker looks from; what is none is read otherwise at each look, or lost. And the detector,
 asked again at close range, is sure of a face. Refused is only what fails both, so that a profile or a far face passes.
@@ -65,7 +65,7 @@ def stray(landmarker: Landmarker, image: Image, face: Face) -> float:
 
 
 def sureness(landmarker: Landmarker, image: Image, face: Face) -> float:
-    """The detector's score where the face is, 0..1, of two looks at the head the better one."""
+    """The detector's score where the face is, 0..1, of two passes at the head the better one."""
     place = head_crop(face)
     scores = []
     for scale in (0.5, 0.675):

@@ -22,7 +22,7 @@ from reenact.runtime.engine import ENGINE, Engine
 from reenact.tracking.reading import Axes
 
 LOOK = 0.25
-"""ours: seconds between two looks at whether there is something to tell"""
+"""ours: seconds between two passes at whether there is something to tell"""
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,8 @@
 
 python -m reenact.methods.checkpoint CHECKPOINTS RUN... --method mmfa [--drawing RUN] [--weights src/reenact/weights/mmfa]
 
-Writes CHECKPOINTS/NAME and, of weights that share what draws with other methods, CHECKPOINTS/drawing: large weights as fp16,
+Writes CHECKPOINTS/NAME and, of weights that share the rendering network with other methods, CHECKPOINTS/drawing: large weights
+as fp16,
 norms, biases and square bases as they are. Each names its graphs; training from a weights folder finds it by that
 (train/start.py). Before anything is written, the state must draw what the graphs draw.
 """

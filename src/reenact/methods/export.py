@@ -36,7 +36,7 @@ OPSET = 18
 SMALL = 64
 """tensors of fewer numbers stay fp32: they cost nothing, and constants among them must stay exact"""
 DRAWING = ("source.onnx", "field.onnx", "dense.onnx", "flow.onnx", "draw.onnx")
-"""graphs that hold what draws"""
+"""graphs that hold the rendering network"""
 READING = ("motion.onnx",)
 SHAREABLE = ("source.onnx", "dense.onnx", "draw.onnx")
 """graphs that hold nothing of what is a method's own: methods that draw with the same weights need them once"""
@@ -65,7 +65,8 @@ def load(recipe: Trained, runs: list[Path], drawing: Path | None = None) -> tupl
 
 
 def draw_as(model: KeypointMethod, run: Path) -> dict[str, int]:
-    """Replaces what draws by another run's, perhaps another method's; gives the images it has seen. Raises ReenactError where
+    """Replaces the rendering network by another run's, perhaps another method's; gives the images it has seen. Raises
+    ReenactError where
     the run lacks a part of it."""
     drawing = parts(model, RENDER_PARTS)
     if missing := set(drawing) - set(begin(drawing, read_start(run))):
@@ -161,7 +162,7 @@ def main() -> None:
     # A regressor that has seen too little answers too small: on training people the true offsets of the lips are 1.2 times,
     # of the cheeks 1.5 times what is read (docs/log.md, 2026-11-21).
     parser.add_argument("--expression-gain", type=float, default=1.0, help="factor on the expression's offsets (1)")
-    parser.add_argument("--mask-gain", type=float, default=1.0, help="factor on the logits of the mask that shows the plate (1)")
+    parser.add_argument("--mask-gain", type=float, default=1.0, help="factor on the disocclusion mask's logits (1)")
     parser.add_argument("--data", type=Path, help="training pool, for what sfd's directions are turned to")
     parser.add_argument("--drawing", type=Path, help="run of any method whose source encoder, dense motion and generator to take")
     parser.add_argument(
@@ -182,7 +183,7 @@ def main() -> None:
     recipe = trained(given.method)
     try:
         if given.only_drawing and not (given.drawing and (given.out / "config.json").exists()):
-            raise ReenactError("--only-drawing renews what draws in a folder of weights: name one, and --drawing RUN")
+            raise ReenactError("--only-drawing renews the rendering network in a folder of weights: name one, and --drawing RUN")
         if given.only_reading and not (given.out / "config.json").exists():
             raise ReenactError(f"--only-reading renews a folder of weights: {given.out} is none")
         model, seen = load(recipe, given.runs, given.drawing)

@@ -43,7 +43,7 @@ def constants(path: Path) -> tuple[dict[str, np.ndarray], list[tuple[np.ndarray,
     convolutions = [
         (values[node.input[1]], values[node.input[2]] if len(node.input) > 2 else None)
         for node in graph.node
-        if node.op_type == "Conv" and node.input[1] in values  # the one kernel that is no weight is worked out (nn/uncover.py)
+        if node.op_type == "Conv" and node.input[1] in values  # one kernel is worked out: nn/disocclusion.py, calm
     ]
     return values, convolutions
 

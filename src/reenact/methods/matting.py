@@ -1,4 +1,5 @@
-"""What finds the person of a portrait and the plate behind, for models that are trained: the shipped networks, as they are."""
+"""What finds the person of a portrait and the inpainted background behind, for models that are trained: the shipped networks,
+as they are."""
 
 from __future__ import annotations
 
@@ -9,9 +10,9 @@ from typing import TypeVar
 import torch
 
 from reenact.core.assets import cache_dir
-from reenact.nn.backdrop import Behind
+from reenact.nn.background import Behind
 from reenact.nn.keypoint_method import KeypointMethod
-from reenact.runtime.backdrop import FIND
+from reenact.runtime.background import FIND
 from reenact.runtime.onnx_method import weights_folder
 from reenact.train.tensors import read_tensors
 
@@ -41,5 +42,5 @@ def behind() -> Behind:
 def backed(model: M) -> M:
     """The model, before what it wants to know of its portraits."""
     if model.uncover is not None:
-        model.stand_before(behind())
+        model.set_matting(behind())
     return model

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from reenact.geometry.grid import resize_flow, sample
 from reenact.nn.blocks import ConvBlock, Maps, Modulation, ResidualBlock, pool, to_flow_size, upsample
+from reenact.nn.disocclusion import calm
 from reenact.nn.sizes import Scales
-from reenact.nn.uncover import calm
 
 
 class Drawn(NamedTuple):

@@ -16,7 +16,7 @@ MOTION_FIELDS = ("head_pose", "scale", "translation", "expression")
 """the fields of core.types.Motion, in their order"""
 PYRAMID = ("fine", "middle", "coarse")
 BEHIND = ("person", "plate")
-"""what finds them is no part of a method: weights/person (runtime/backdrop.py)"""
+"""what finds them is no part of a method: weights/person (runtime/background.py)"""
 CANONICAL = "canonical_keypoints"
 MOTIONS = tuple(f"{who}_{field}" for who in ("source", "driving") for field in MOTION_FIELDS)
 ENTERED = "entered"

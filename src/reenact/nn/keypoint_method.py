@@ -2,7 +2,7 @@
 
 source image --SourceEncoder--> pyramid ------------------------------+
     |--motion network--> x_c, motion --pose--> x_s --+                v
-driving image --motion network--> motion --pose--> x_d --DenseMotion--> flow, occlusion --Generator--> drawn --Uncover--> frame
+driving image --motion network--> motion --pose--> x_d --DenseMotion--> flow, occlusion --Generator--> drawn --mask--> frame
 source image --Behind--> person, plate -----------------------------------------------------------------------+
 """
 
@@ -15,15 +15,15 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from reenact.nn.backdrop import Behind, near_head, only_near
+from reenact.nn.background import Behind, near_head, only_near
 from reenact.nn.blocks import Maps
 from reenact.nn.dense_motion import DenseMotion
+from reenact.nn.disocclusion import DisocclusionMask
 from reenact.nn.generator import Generator, grids
 from reenact.nn.graphs import BEHIND, CANONICAL, MOTION_FIELDS, PYRAMID, Graph, keypoint_graphs
 from reenact.nn.keypoints import Pose, Tensors, keypoint_spread, relative_matrix
 from reenact.nn.sizes import Sizes
 from reenact.nn.source_encoder import SourceEncoder
-from reenact.nn.uncover import Uncover
 
 
 class Rendered(NamedTuple):
@@ -34,11 +34,11 @@ class Rendered(NamedTuple):
     small: tuple[Tensor, ...] = ()
     """the frame at 1/4 and 1/2 of its side, from the generator's inner layers; in training, where the config's scales say so"""
     uncovered: Float[Tensor, "batch 1 size size"] | None = None
-    """how much of each pixel is the plate's; None where the method draws what the head uncovers itself"""
+    """how much of each pixel is the inpainted background's; None where the method draws what the head uncovers itself"""
     person: Float[Tensor, "batch 1 size size"] | None = None
-    """of the portrait, where there is a plate"""
+    """of the portrait, where there is an inpainted background"""
     near: Float[Tensor, "batch 1 size size"] | None = None
-    """where there is one (nn/backdrop.py: near_head)"""
+    """where there is one (nn/background.py: near_head)"""
 
 
 class Field(NamedTuple):
@@ -67,11 +67,11 @@ class KeypointMethod(nn.Module):
         self.generator = Generator(
             config.source_widths, config.flow_widths[0], shapes_and_poses, config.scales, config.generator_blocks
         )
-        self.uncover = Uncover(config.flow_widths[0]) if config.backdrop == "plate" else None
+        self.uncover = DisocclusionMask(config.flow_widths[0]) if config.backdrop == "plate" else None
         self._behind: dict[torch.device, Behind] = {}  # in a dict, for it is not this model's to train or to save
 
-    def stand_before(self, behind: Behind) -> None:
-        """What finds the person of a portrait and the plate behind; nothing without `uncover` asks for it."""
+    def set_matting(self, behind: Behind) -> None:
+        """What finds the person of a portrait and the inpainted background behind; nothing without `uncover` asks for it."""
         self._behind = {next(behind.parameters()).device: behind}
 
     @torch.no_grad()
@@ -133,7 +133,7 @@ class KeypointMethod(nn.Module):
     def uncovering(
         self, frame: Tensor, image: Tensor, field: Field, features: Maps, portrait: Tensors, source: Pose
     ) -> tuple[Tensor, Tensor | None]:
-        """The drawn frame with the plate where the head has uncovered it, and where that is."""
+        """The drawn frame with the inpainted background where the head has uncovered it, and where that is."""
         if self.uncover is None:
             return frame, None
         person, plate = (portrait[name] for name in BEHIND)

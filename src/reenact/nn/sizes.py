@@ -20,10 +20,10 @@ class Sizes:
     shell_keypoints: int = 7
     """keypoints around the head"""
     first_view: int = 64
-    """side of the motion encoder's first look, at the whole picture, px"""
+    """side of the motion encoder's first pass, at the whole picture, px"""
     first_widths: tuple[int, ...] = (16, 24, 40, 64)
     motion_view: int = 128
-    """side of its second look, at the face, px"""
+    """side of its second pass, at the face, px"""
     motion_widths: tuple[int, ...] = (24, 40, 80, 144, 224)
     motion_squeeze: int = 64
     """channels that the linear layer behind it reads"""
@@ -43,7 +43,8 @@ class Sizes:
     and pictures of 1/4 and 1/2 of the side are drawn in training and learn too. To be compared (mmfa's multi-scale generator)"""
 
     backdrop: Behind = "plate"
-    """what the head uncovers. drawn: by the generator, out of what the flow brings; plate: nn/backdrop.py's, where nn/uncover.py
+    """what the head uncovers. drawn: by the generator, out of what the flow brings; plate: nn/background.py's, where
+    nn/disocclusion.py
     says so"""
 
     @property

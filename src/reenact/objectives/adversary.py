@@ -1,4 +1,4 @@
-"""The critic of what draws: one judge for the whole picture, one for eyes and mouth enlarged (losses/patch_gan.py).
+"""The critic of the rendering network: one judge for the whole picture, one for eyes and mouth enlarged (losses/patch_gan.py).
 
 ours: at a CPU's number of pictures, a face is judged where looks are decided; the rest of the picture by coarse patches.
 """
@@ -20,7 +20,7 @@ WEIGHTS = {"adversarial": 0.03, "matching": 0.3}
 CRITIC_WEIGHTS = {"critic": 1.0}
 
 
-class Judges(nn.Module):
+class Discriminators(nn.Module):
     """One or several patch discriminators, and what each side learns from them. A subclass gives `judges`."""
 
     def judges(self) -> tuple[tuple[PatchDiscriminator, str], ...]:
@@ -28,7 +28,8 @@ class Judges(nn.Module):
         raise NotImplementedError
 
     def terms(self, shown: Tensors) -> dict[str, Float[Tensor, ""]]:
-        """For what draws: the hinge's other side, and the distance of the judges' features to those of the true picture.
+        """For the rendering network: the hinge's other side, and the distance of the judges' features to those of the true
+        picture.
 
         Gradients reach the fake pictures; whoever calls it keeps the judges' own parameters still (train/loop.py does)."""
         adversarial, matching = [], []
@@ -48,7 +49,7 @@ class Judges(nn.Module):
         return {"critic": torch.stack(losses).sum()}
 
 
-class Adversary(Judges):
+class Adversary(Discriminators):
     """Of whole pictures, and of eyes and mouth enlarged."""
 
     def __init__(self) -> None:

@@ -20,14 +20,14 @@ from reenact.core.face_mesh import (
     RIGHT_LIDS,
 )
 from reenact.geometry.grid import identity_grid, sample
-from reenact.losses.behind import behind
 from reenact.losses.face_mesh import FaceMesh
 from reenact.losses.identity import SFace, identity_distance
 from reenact.losses.lpips import LPIPS
+from reenact.losses.matting import behind
 from reenact.losses.regions import Region
 from reenact.nn.keypoint_method import KeypointMethod, Rendered
 from reenact.nn.keypoints import Pose, Tensors
-from reenact.nn.two_looks import window_grid
+from reenact.nn.motion_encoder import window_grid
 
 RENDER_WEIGHTS = {
     "l1": 4.0,
@@ -100,7 +100,7 @@ class RenderObjective(nn.Module):
         }
 
     def _behind(self, model: KeypointMethod, rendered: Rendered, target: Tensor) -> dict[str, Tensor]:
-        """Where the plate is shown; {} where the method has none."""
+        """Where the inpainted background is shown; {} where the method has none."""
         if rendered.uncovered is None or rendered.person is None or rendered.near is None:
             return {}
         return {"behind": behind(rendered.uncovered, rendered.person, model.find_person(target), rendered.near)}

@@ -13,7 +13,7 @@ from PIL import ImageFilter
 
 from reenact.core.errors import ReenactError
 from reenact.core.types import Image
-from reenact.runtime.backdrop import GRID
+from reenact.runtime.background import GRID
 from reenact.runtime.graph import Opener
 
 HeadSize = int | Literal["photo"]

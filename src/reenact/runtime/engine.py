@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from reenact.runtime.backdrop import Background, check_background
+from reenact.runtime.background import Background, check_background
 from reenact.runtime.detail import LEAST, HeadSize, head_side
 from reenact.runtime.onnx_method import OnnxMethod, load
 

@@ -30,7 +30,7 @@ from reenact.faces.crown import crowned_cut, cut_off_above
 from reenact.faces.landmarker import Face, Landmarker
 from reenact.faces.portrait import find_face, warn_if_small
 from reenact.runtime.around import brought_in, surroundings
-from reenact.runtime.backdrop import FOUND, GRID, HELD, PLATE, Backdrop, Background, check_background
+from reenact.runtime.background import FOUND, GRID, HELD, PLATE, Background, BackgroundKeeper, check_background
 from reenact.runtime.detail import UNCOVERED, Enlarger, HeadSize, head_side
 from reenact.runtime.graph import Chain, opener
 from reenact.runtime.trust import check_hashes, fitting, read_config
@@ -50,7 +50,7 @@ class OnnxMethod:
         background: Background = "moved",
         head_size: HeadSize | None = None,
     ) -> None:
-        """device: auto, cpu, cuda or openvino; threads: 0 is automatic; background: runtime/backdrop.py, `moved` being the
+        """device: auto, cpu, cuda or openvino; threads: 0 is automatic; background: runtime/background.py, `moved` being the
         method by itself; head_size: what `encode_source` takes where it is told nothing else. Raises ReenactError: folder,
         device, background or head_size bad."""
         check_background(background)
@@ -67,7 +67,7 @@ class OnnxMethod:
         self._render = Chain([open_graph(folder / file, speed) for file, speed in self.config["render"]])
         wanted = HELD if background == "still" else ()
         self._found = tuple(name for name in FOUND if name in wanted or name in self._render.inputs)
-        self._backdrop = Backdrop(weights_folder() / "person", open_graph) if self._found else None
+        self._backdrop = BackgroundKeeper(weights_folder() / "person", open_graph) if self._found else None
         self._still = background == "still"
         self._enlarger: Enlarger | None = None
         self._open_graph = open_graph
@@ -178,12 +178,12 @@ class OnnxMethod:
         return np.ascontiguousarray((frame.clip(0.0, 1.0) * 255.0 + 0.5).astype(np.uint8).transpose(1, 2, 0))
 
     def _enlarging(self, large: Image) -> Enlarger:
-        """What draws as large as this, compiled once for each side."""
+        """The rendering network as large as this, compiled once for each side."""
         if self._enlarger is None or self._enlarger.side != large.shape[0]:
             self._enlarger = Enlarger(weights_folder() / "person", large.shape[0], self._open_graph)
         return self._enlarger
 
-    def _behind(self, portrait: Portrait) -> Backdrop | None:
+    def _behind(self, portrait: Portrait) -> BackgroundKeeper | None:
         """What holds this portrait's backdrop; None where it moves, or the portrait was encoded without."""
         return self._backdrop if self._still and all(name in portrait.tensors for name in HELD) else None
 

@@ -1,4 +1,4 @@
-"""A first look at an .onnx, before a runtime does: runtimes crash on what is damaged, and follow what it points to.
+"""A first pass at an .onnx, before a runtime does: runtimes crash on what is damaged, and follow what it points to.
 
 Reads protobuf's wire format (protobuf.dev/programming-guides/encoding) by the numbers of onnx.proto (ONNX IR version 9); no
 weights are touched.

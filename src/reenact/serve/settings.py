@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from reenact.core.errors import ReenactError
-from reenact.runtime.backdrop import Background
+from reenact.runtime.background import Background
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 

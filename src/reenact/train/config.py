@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 Terms = Mapping[str, Tensor]
 """named, unweighted, scalar losses"""
 Shown = Mapping[str, Tensor]
-"""what a critic is shown of a step: {} where there is none"""
+"""what a discriminator is shown of a step: {} where there is none"""
 Tiles = list[UInt8[np.ndarray, "size size 3"]]
 FORMER_TASK = re.compile(r"^reenact\.recipes\.\w+\.make_")
 """how runs of earlier versions wrote a task's name, before the name"""
@@ -101,7 +101,7 @@ class Critic:
 
     network: nn.Module
     objective: Callable[[Shown], Terms]
-    """what the first network showed, detached -> the critic's own terms"""
+    """what the first network showed, detached -> the discriminator's own terms"""
     weights: Mapping[str, float]
     learning_rate: float
 

@@ -14,7 +14,7 @@ from reenact.data.pool import Pool
 from reenact.nn.keypoint_method import KeypointMethod
 
 RENDER_PARTS = ("source", "dense_motion", "generator", "uncover")
-"""what draws, in every method that moves keypoints; the last only where there is a plate to show"""
+"""the rendering network, in every method that moves keypoints; the last only where there is an inpainted background to show"""
 
 
 @dataclass(frozen=True)

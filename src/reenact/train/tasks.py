@@ -14,17 +14,17 @@ from reenact.data.batches import Batches
 from reenact.data.pairs import Batch
 from reenact.data.pool import Pool
 from reenact.nn.keypoint_method import KeypointMethod
-from reenact.objectives import uncovering, windows
+from reenact.objectives import disocclusion, patches
 from reenact.objectives.adversary import CRITIC_WEIGHTS, Adversary
+from reenact.objectives.consistency import ConsistencyObjective
 from reenact.objectives.self_reenactment import RenderObjective
-from reenact.objectives.steadying import SteadyObjective
 from reenact.train import validation_grid as shown
 from reenact.train.config import Critic, Shown, Stage, Task, Terms, Validation
 from reenact.train.recipe import RENDER_PARTS, Recipe, parts
 from reenact.train.validation import agreement, averaged, draw, draw_as_read, more_figures, reading_check, render_figures
 
 CRITIC_SHARE = 2.0
-"""ours: the critic's learning rate in those of what it judges; it begins from nothing"""
+"""ours: the discriminator's learning rate in those of what it judges; it begins from nothing"""
 
 
 def motion_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device) -> Task:
@@ -52,10 +52,10 @@ def motion_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device) 
 
 
 def steady_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device) -> Task:
-    """After stage three: the second look learns on, through windows that it has set itself, to read alike what is alike
-    (objectives/steadying.py)."""
+    """After stage three: the second pass learns on, through windows that it has set itself, to read alike what is alike
+    (objectives/consistency.py)."""
     model = method.build().to(device).train()
-    objective = SteadyObjective(method.motion_objective(model)).to(device)
+    objective = ConsistencyObjective(method.motion_objective(model)).to(device)
     trained = parts(model, method.motion_parts)
     trained["probe"] = objective.reading
     trained.to(memory_format=torch.channels_last)
@@ -154,8 +154,8 @@ def flow_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device) ->
 
 
 def windows_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device) -> Task:
-    """After stage three: the generator alone, window by window (objectives/windows.py), most of them mouths."""
-    objective, judge = windows.WindowObjective().to(device), windows.Judge().to(device)
+    """After stage three: the generator alone, window by window (objectives/patches.py), most of them mouths."""
+    objective, judge = patches.PatchObjective().to(device), patches.Judge().to(device)
 
     def step(model: KeypointMethod, batch: tuple[Batch, Batch]) -> tuple[Terms, Shown]:
         hold_norms(model)
@@ -167,8 +167,8 @@ def windows_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device)
 
 
 def uncover_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device) -> Task:
-    """Before the last stage: the mask alone that shows the plate (objectives/uncovering.py)."""
-    objective = uncovering.UncoverObjective().to(device)
+    """Before the last stage: the mask alone that shows the inpainted background (objectives/disocclusion.py)."""
+    objective = disocclusion.DisocclusionObjective().to(device)
 
     def step(model: KeypointMethod, batch: tuple[Batch, Batch]) -> tuple[Terms, Shown]:
         hold_norms(model)
@@ -209,7 +209,7 @@ def _part_task(
     step: Callable[[Any, tuple[Batch, Batch]], tuple[Terms, Shown]],
     critic: Critic | None = None,
 ) -> Task:
-    """One part of what draws learns, by the method's own reading; all else stands still."""
+    """One part of the rendering network learns, by the method's own reading; all else stands still."""
     model = method.build().to(device).train()
     names = (*method.render_parts, *method.motion_parts)
     trained = parts(model, names).to(memory_format=torch.channels_last)
@@ -248,7 +248,8 @@ def hold_norms(model: nn.Module) -> None:
 
 
 def adversary(stage: Stage, device: torch.device) -> tuple[Callable[[Tensor, Batch], tuple[Terms, Shown]], Critic | None]:
-    """(drawn picture, driving) -> the terms that a critic adds and what it is shown, and the critic; of a stage whose weights
+    """(drawn picture, driving) -> the terms that a discriminator adds and what it is shown, and the discriminator; of a stage
+    whose weights
     name `adversarial`. Else nothing, and none."""
     if "adversarial" not in stage.weights:
         return lambda frame, driving: ({}, {}), None

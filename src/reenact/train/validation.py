@@ -16,9 +16,9 @@ from reenact.data.pool import Pool
 from reenact.faces.blendshapes import BLENDSHAPE_NAMES
 from reenact.geometry.grid import identity_grid, sample
 from reenact.nn.keypoint_method import KeypointMethod, Rendered
-from reenact.objectives.reading import SHOWN_GAPS, gaps
+from reenact.objectives.consistency import grained
+from reenact.objectives.motion import SHOWN_GAPS, gaps
 from reenact.objectives.self_reenactment import RenderObjective, enlarged
-from reenact.objectives.steadying import grained
 from reenact.train import validation_grid as shown
 from reenact.train.config import Validation
 from reenact.train.recipe import Recipe, parts

@@ -23,7 +23,7 @@ from reenact.train.config import Machine
 from reenact.train.norm import sync_norms
 
 CLOCK_EVERY = 16
-"""ours: steps between two looks at the clock where several processes must agree on it"""
+"""ours: steps between two passes at the clock where several processes must agree on it"""
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ def is_descriptors(report: Any) -> bool:
 
 
 def claim_section(report: Mapping[str, Any]) -> str:
-    """By which share ours lies below the yardstick, uncoded and at each rate."""
+    """By which share ours lies below the baseline, uncoded and at each rate."""
     points = [
         (f"{protocol}, {found['clips']} of {found['of']} clips", rate, shares)
         for protocol, found in report["protocols"].items()

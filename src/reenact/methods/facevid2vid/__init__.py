@@ -1,5 +1,5 @@
-"""One-shot free-view talking heads (arXiv 2011.15126), the yardstick: see README.md beside this file."""
+"""One-shot free-view talking heads (arXiv 2011.15126), the baseline: see README.md beside this file."""
 
 from reenact.methods import About
 
-ABOUT = About(title="facevid2vid, the yardstick", paper="arXiv 2011.15126", baseline=True)
+ABOUT = About(title="facevid2vid, the baseline", paper="arXiv 2011.15126", baseline=True)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from reenact.methods.facevid2vid.model import FaceVid2Vid
 from reenact.nn.blocks import exact
 from reenact.nn.keypoints import Tensors
-from reenact.objectives.reading import feature_weight, look_twice
+from reenact.objectives.motion import encode_twice, feature_weight
 
 MOTION_WEIGHTS = {"keypoints": 20.0, "offsets": 20.0, "canonical": 20.0, "pose": 5.0, "rough": 6.0, "deformation": 1.0}
 """ours: chosen so that no term is ten times another at the start. d is larger than mmfa's, for it carries the head's size."""
@@ -25,13 +25,13 @@ class MotionObjective(nn.Module):
         super().__init__()
 
     def forward(self, model: FaceVid2Vid, batch: Tensors, small: Tensors | None = None) -> dict[str, Tensor]:
-        """batch: pictures and truth; small: as methods.reading.look_twice wants it."""
-        found, rough = look_twice(model.motion, batch, small)
+        """batch: pictures and truth; small: as methods.reading.encode_twice wants it."""
+        found, rough = encode_twice(model.motion, batch, small)
         return {**self.compare(model, found, batch), "rough": rough}
 
     @exact
     def compare(self, model: FaceVid2Vid, found: Tensors, batch: Tensors) -> dict[str, Tensor]:
-        """What the second look says of the pictures of `batch`, against the teacher."""
+        """What the second pass says of the pictures of `batch`, against the teacher."""
         count = model.config.mesh_keypoints
         truth = model.teacher(batch)
         guess = model.pose(found["canonical_keypoints"], found)

@@ -1,4 +1,4 @@
-"""The networks that are the method's own; what draws is shared (nn/)."""
+"""The networks that are the method's own; the rendering network is shared (nn/)."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from torch import Tensor, nn
 
 from reenact.geometry.rotation import rotation_matrix
 from reenact.methods.facevid2vid.config import Config
-from reenact.nn.look import small
-from reenact.nn.two_looks import FEATURES, TwoLooks
+from reenact.nn.conv_trunk import small
+from reenact.nn.motion_encoder import FEATURES, MotionEncoder
 
 
-class MotionEncoder(TwoLooks):
-    """A face -> its pose, place, the offset of every keypoint, and the person's canonical keypoints, in two looks."""
+class MotionEncoder(MotionEncoder):
+    """A face -> its pose, place, the offset of every keypoint, and the person's canonical keypoints, in two passes."""
 
     def __init__(self, config: Config, template: Float[Tensor, "keypoint 3"]) -> None:
         super().__init__(config)

@@ -1,4 +1,4 @@
-"""The yardstick, stage by stage as mmfa is trained, with as many pictures; what draws may start from mmfa's.
+"""The baseline, stage by stage as mmfa is trained, with as many pictures; the rendering network may start from mmfa's.
 
 reenact train facevid2vid|facevid2vid_motion|facevid2vid_render|facevid2vid_joint|facevid2vid_tiny --data POOL --out RUN
 """
@@ -68,7 +68,7 @@ def through() -> Stage:
 
 
 def drawing() -> Stage:
-    """What draws, by the yardstick's own reading, as mmfa's last stage."""
+    """The rendering network, by the baseline's own reading, as mmfa's last stage."""
     return replace(mmfa.drawing(), **OWN, after=("joint",))
 
 

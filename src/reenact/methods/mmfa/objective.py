@@ -2,7 +2,7 @@
 
 ours, and unlike the paper: the plain form learns its keypoints from a teacher (mesh points of the free landmarker), so
 that a CPU's worth of images is enough to move a face. Stage `motion` trains the motion encoder and the expression
-decoder; what draws is trained as in every method that moves keypoints (objectives/self_reenactment.py).
+decoder; the rendering network is trained as in every method that moves keypoints (objectives/self_reenactment.py).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from reenact.methods.mmfa.model import Mmfa
 from reenact.methods.mmfa.transform import offsets_of
 from reenact.nn.blocks import exact
 from reenact.nn.keypoints import Tensors
-from reenact.objectives.reading import keypoint_terms, look_twice, person_terms
+from reenact.objectives.motion import encode_twice, keypoint_terms, person_terms
 
 MOTION_WEIGHTS = {
     "keypoints": 40.0,
@@ -54,13 +54,13 @@ class MotionObjective(nn.Module):
             self.register_buffer("pictures", torch.zeros((), dtype=torch.int64))
 
     def forward(self, model: Mmfa, batch: Tensors, small: Tensors | None = None) -> dict[str, Tensor]:
-        """batch: pictures and truth; small: as methods.reading.look_twice wants it."""
-        found, rough = look_twice(model.motion, batch, small)
+        """batch: pictures and truth; small: as methods.reading.encode_twice wants it."""
+        found, rough = encode_twice(model.motion, batch, small)
         return {**self.compare(model, found, batch), "rough": rough}
 
     @exact
     def compare(self, model: Mmfa, found: Tensors, batch: Tensors) -> dict[str, Tensor]:
-        """What the second look says of the pictures of `batch`, against the teacher."""
+        """What the second pass says of the pictures of `batch`, against the teacher."""
         count, config = model.config.mesh_keypoints, model.config
         if config.code == "gaussian":
             pull = self._pull(found, model.training)

@@ -1,4 +1,4 @@
-"""The networks that are the method's own; what draws is shared (nn/)."""
+"""The networks that are the method's own; the rendering network is shared (nn/)."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from torch import Tensor, nn
 
 from reenact.methods.mmfa.config import Config
 from reenact.nn.blocks import Keypoints
-from reenact.nn.look import small
-from reenact.nn.two_looks import FEATURES, TwoLooks
+from reenact.nn.conv_trunk import small
+from reenact.nn.motion_encoder import FEATURES, MotionEncoder
 
 FIRST_LOG_VARIANCE, LOG_VARIANCE_REACH = -4.0, 8.0
 """ours: training begins with little noise; the exponential stays in range"""
 
 
-class MotionEncoder(TwoLooks):
-    """A face -> its pose, scale, place, expression code, and the person's canonical keypoints, in two looks."""
+class MotionEncoder(MotionEncoder):
+    """A face -> its pose, scale, place, expression code, and the person's canonical keypoints, in two passes."""
 
     def __init__(self, config: Config, template: Float[Tensor, "keypoint 3"]) -> None:
         super().__init__(config)
         self.config = config
         self.register_buffer("template", template)
-        # The second look cannot tell of size and roll; where the offsets have a part in them, the code must be told.
+        # The second pass cannot tell of size and roll; where the offsets have a part in them, the code must be told.
         told = 0 if config.transform == "mmfa" else 4
         self.expression = nn.Linear(FEATURES + told, config.expression_size)
         self.canonical = small(nn.Linear(FEATURES, 3 * config.mesh_keypoints))

@@ -1,4 +1,4 @@
-"""mmfa whole: its motion encoder by itself, what draws by itself, then both together, on one pool.
+"""mmfa whole: its motion encoder by itself, the rendering network by itself, then both together, on one pool.
 
 reenact train mmfa|mmfa_motion|mmfa_render|mmfa_render256|mmfa_joint|mmfa_tiny --data POOL --out RUN
 
@@ -21,14 +21,15 @@ from reenact.methods.mmfa.config import Config
 from reenact.methods.mmfa.model import Mmfa
 from reenact.methods.mmfa.objective import MotionObjective, motion_weights
 from reenact.nn.sizes import Scales
-from reenact.objectives import adversary, uncovering, windows
+from reenact.objectives import adversary, disocclusion, patches
+from reenact.objectives.consistency import TREMBLE_WEIGHTS
 from reenact.objectives.self_reenactment import RENDER_WEIGHTS
-from reenact.objectives.steadying import TREMBLE_WEIGHTS
 from reenact.train.config import Schedule, Stage
 from reenact.train.recipe import Recipe
 
 WHOLE = Config(offsets="without_pose", code="gaussian")
-"""what ships: offsets that cannot imitate a pose, a Gaussian expression code; what the head uncovers is a plate's"""
+"""what ships: offsets that cannot imitate a pose, a Gaussian expression code; what the head uncovers is an inpainted
+background's"""
 
 
 def build(config: Config = WHOLE) -> Mmfa:
@@ -45,7 +46,7 @@ METHOD = method(WHOLE)
 
 
 def motion() -> Stage:
-    """Stage one: pictures in two looks, against the teacher's reading."""
+    """Stage one: pictures in two passes, against the teacher's reading."""
     return Stage(
         name="motion",
         method=method,
@@ -89,12 +90,12 @@ def joint() -> Stage:
 def mouths() -> Stage:
     """Stage four: the generator alone, window by window, on pairs whose mouths lie far apart."""
     schedule = Schedule(images=64_000, batch=16, learning_rate=2e-4, warm_up=640, save_every=8_000, log_every=800)
-    stage = replace(render256(), name="mouths", task="windows", schedule=schedule, weights=windows.WEIGHTS, after=("joint",))
+    stage = replace(render256(), name="mouths", task="windows", schedule=schedule, weights=patches.WEIGHTS, after=("joint",))
     return replace(stage, wide=0.3, mouths=0.6)
 
 
 def steady() -> Stage:
-    """After stage three, before what draws learns on: the reading alone, at a fifth of its first rate, steadier."""
+    """After stage three, before the rendering network learns on: the reading alone, at a fifth of its first rate, steadier."""
     schedule = Schedule(images=100_000, batch=48, learning_rate=1.5e-4, warm_up=2_000, save_every=8_000)
     weights = steady_weights(motion_weights(WHOLE))
     return replace(motion(), name="steady", task="steady", schedule=schedule, weights=weights, after=("joint",))
@@ -102,14 +103,14 @@ def steady() -> Stage:
 
 def steady_weights(motion: Mapping[str, float]) -> dict[str, float]:
     """The motion stage's terms and what trembles. Not the blendshapes: their probe would begin from nothing, and pull the code
-    about until it knows something. The first look stands still."""
+    about until it knows something. The first pass stands still."""
     kept = {name: 0.0 if name == "blendshapes" else weight for name, weight in motion.items() if name != "rough"}
     return kept | TREMBLE_WEIGHTS
 
 
 def through(joint: Stage) -> Stage:
     """Instead of stage three, for a method that is to draw with another one's weights: what it reads is taught by what is drawn,
-    and what draws stands still (so it needs no critic)."""
+    and the rendering network stands still (so it needs no discriminator)."""
     weights = {name: weight for name, weight in joint.weights.items() if name not in adversary.WEIGHTS}
     return replace(joint, name="through", task="through", weights=weights, after=("motion", "render256"))
 
@@ -123,16 +124,18 @@ def drawing() -> Stage:
 
 
 def flow() -> Stage:
-    """After a change of what is read: the expression decoder and all that draws but the generator learn to follow it. Codes,
-    and with them the codec, stay as they are; a critic would only dot edges (docs/log.md)."""
+    """After a change of what is read: the expression decoder and the whole rendering network but the generator learn to follow
+    it. Codes,
+    and with them the codec, stay as they are; a discriminator would only dot edges (docs/log.md)."""
     weights = {name: weight for name, weight in (RENDER_WEIGHTS | LAST_WEIGHTS).items() if name not in adversary.WEIGHTS}
     return replace(drawing(), name="flow", task="flow", weights=weights, after=("steady", "uncover"))
 
 
 def uncover() -> Stage:
-    """Before stage five: the mask alone that shows the plate where the head has uncovered it, on pairs that lie far apart."""
+    """Before stage five: the mask alone that shows the inpainted background where the head has uncovered it, on pairs that lie
+    far apart."""
     schedule = Schedule(images=12_000, batch=16, learning_rate=1e-3, warm_up=640, save_every=2_400, log_every=320)
-    stage = replace(render256(), name="uncover", task="uncover", schedule=schedule, weights=uncovering.WEIGHTS, wide=0.7)
+    stage = replace(render256(), name="uncover", task="uncover", schedule=schedule, weights=disocclusion.WEIGHTS, wide=0.7)
     return replace(stage, mouths=0.0, after=("mouths",))
 
 
@@ -145,7 +148,7 @@ JOINT_SHARE = 0.5
 
 
 def joint_weights(motion: Mapping[str, float]) -> dict[str, float]:
-    """Both stages' terms; the first look has nothing to learn from pairs."""
+    """Both stages' terms; the first pass has nothing to learn from pairs."""
     return {
         **RENDER_WEIGHTS,
         **adversary.WEIGHTS,
@@ -159,7 +162,7 @@ EXPRESSION = ("motion.expression.", "motion.log_variance.", "expression.")
 
 
 GENERATOR = ("generator.",)
-"""what draws behind the flow"""
+"""the rendering network behind the flow"""
 
 
 def anew(found: Mapping[str, Tensor], fresh: Mapping[str, Tensor], names: tuple[str, ...] = EXPRESSION) -> dict[str, Tensor]:

@@ -1,6 +1,7 @@
 """Named, unweighted terms of the stage that is the method's own. The loop weighs and sums them.
 
-The prior's reading of a picture is distilled into the motion encoder, so that no prior runs with the method. What draws is
+The prior's reading of a picture is distilled into the motion encoder, so that no prior runs with the method. The rendering
+network is
 trained as in every method that moves keypoints (objectives/self_reenactment.py).
 """
 
@@ -12,7 +13,7 @@ from torch import Tensor, nn
 from reenact.methods.prior.model import Prior
 from reenact.nn.blocks import exact
 from reenact.nn.keypoints import Tensors
-from reenact.objectives.reading import keypoint_terms, look_twice, person_terms
+from reenact.objectives.motion import encode_twice, keypoint_terms, person_terms
 
 MOTION_WEIGHTS = {
     "keypoints": 40.0,
@@ -35,13 +36,13 @@ class MotionObjective(nn.Module):
         super().__init__()
 
     def forward(self, model: Prior, batch: Tensors, small: Tensors | None = None) -> dict[str, Tensor]:
-        """batch: pictures and truth; small: as methods.reading.look_twice wants it."""
-        found, rough = look_twice(model.motion, batch, small)
+        """batch: pictures and truth; small: as methods.reading.encode_twice wants it."""
+        found, rough = encode_twice(model.motion, batch, small)
         return {**self.compare(model, found, batch), "rough": rough}
 
     @exact
     def compare(self, model: Prior, found: Tensors, batch: Tensors) -> dict[str, Tensor]:
-        """What the second look says of the pictures of `batch`, against the teacher."""
+        """What the second pass says of the pictures of `batch`, against the teacher."""
         count, split = model.config.mesh_keypoints, model.config.coefficients
         offsets, expression = model.offsets(found["expression"]), batch["head"] - batch["canonical"]
         guess = model.pose(found["canonical_keypoints"], found)

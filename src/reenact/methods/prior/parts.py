@@ -1,4 +1,4 @@
-"""The networks that are the method's own; what draws is shared (nn/)."""
+"""The networks that are the method's own; the rendering network is shared (nn/)."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from reenact.faces.points import SHELL
 from reenact.methods.prior.config import Config
 from reenact.methods.prior.face import Face, vertex_normals
 from reenact.nn.blocks import Keypoints, Maps, exact
+from reenact.nn.conv_trunk import small
 from reenact.nn.dense_motion import DenseMotion
 from reenact.nn.keypoints import Pose
-from reenact.nn.look import small
-from reenact.nn.two_looks import FEATURES, TwoLooks
+from reenact.nn.motion_encoder import FEATURES, MotionEncoder
 
 UNIT = 0.02
 """ours: face heights that a learned number of the face model stands for, so that one learning rate fits it and the networks"""
@@ -76,8 +76,8 @@ class SemanticFace(nn.Module):
         return F.normalize(torch.cat([self.weights() @ self.normals, self.shell]), dim=1)
 
 
-class MotionEncoder(TwoLooks):
-    """A face -> its pose, scale, place, coefficients, residual, and the person's canonical keypoints, in two looks."""
+class MotionEncoder(MotionEncoder):
+    """A face -> its pose, scale, place, coefficients, residual, and the person's canonical keypoints, in two passes."""
 
     def __init__(self, config: Config, template: Float[Tensor, "keypoint 3"]) -> None:
         super().__init__(config)

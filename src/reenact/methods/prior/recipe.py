@@ -2,7 +2,8 @@
 
 reenact train prior|prior_motion|prior_render|prior_render256|prior_joint|prior_tiny --data POOL --out RUN [--start WEIGHTS]
 
---start src/reenact/weights/mmfa: what draws, and both looks, are mmfa's then; the heads of the second look begin anew.
+--start src/reenact/weights/mmfa: the rendering network, and both passes, are mmfa's then; the heads of the second pass begin
+anew.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from reenact.train.recipe import Recipe
 WIDE = 0.8
 """ours: share of pairs whose poses and looks lie far apart; .5 in the other methods"""
 HEADS = ("motion.expression.", "motion.canonical.")
-"""of mmfa's second look"""
+"""of mmfa's second pass"""
 IRIS_LIDS = ((slice(468, 473), [159, 145, 33, 133]), (slice(473, 478), [386, 374, 263, 362]))
 """where they lie in the mean face, until it is fitted: midway between lids and corners (faces/points.py)"""
 

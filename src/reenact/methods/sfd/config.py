@@ -1,4 +1,5 @@
-"""Every size of the method. All are ours: the paper's full text was not available to us. What draws is as large as mmfa's."""
+"""Every size of the method. All are ours: the paper's full text was not available to us. The rendering network is as large as
+mmfa's."""
 
 from __future__ import annotations
 

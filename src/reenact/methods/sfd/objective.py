@@ -15,7 +15,7 @@ from reenact.methods.sfd.model import Sfd, coefficients
 from reenact.methods.sfd.parts import IDENTITY
 from reenact.nn.blocks import exact
 from reenact.nn.keypoints import Tensors
-from reenact.objectives.reading import POSE, feature_weight, gaps, look_twice
+from reenact.objectives.motion import POSE, encode_twice, feature_weight, gaps
 
 PERSON, MOMENT, KNOWN_AS = "person", "moment", "known_as"
 """of a batch: the number of the clip; that of the moment, which rendered people in the same motion share; the identity network's
@@ -53,13 +53,13 @@ class MotionObjective(nn.Module):
         self.known_as = nn.Linear(model.config.identity_size, EMBEDDING)
 
     def forward(self, model: Sfd, batch: Tensors, small: Tensors | None = None) -> dict[str, Tensor]:
-        """batch: pictures, truth, PERSON, MOMENT and KNOWN_AS; small: as methods.reading.look_twice wants it."""
-        found, rough = look_twice(model.motion, batch, small)
+        """batch: pictures, truth, PERSON, MOMENT and KNOWN_AS; small: as methods.reading.encode_twice wants it."""
+        found, rough = encode_twice(model.motion, batch, small)
         return {**self.compare(model, found, batch), "rough": rough}
 
     @exact
     def compare(self, model: Sfd, found: Tensors, batch: Tensors) -> dict[str, Tensor]:
-        """What the second look says of the pictures of `batch`, against the teacher."""
+        """What the second pass says of the pictures of `batch`, against the teacher."""
         count = model.config.mesh_keypoints
         identity, motion = found[IDENTITY], coefficients(found)
         still = F.pad(motion[:, : -model.config.expression_size], (0, model.config.expression_size))

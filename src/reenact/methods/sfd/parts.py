@@ -1,4 +1,4 @@
-"""The networks that are the method's own; what draws is shared (nn/)."""
+"""The networks that are the method's own; the rendering network is shared (nn/)."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from reenact.methods.sfd.config import Config
 from reenact.nn.blocks import ConvBlock, Keypoints, Maps, upsample
-from reenact.nn.look import small
-from reenact.nn.two_looks import FEATURES, TwoLooks
+from reenact.nn.conv_trunk import small
+from reenact.nn.motion_encoder import FEATURES, MotionEncoder
 
 IDENTITY = "identity"
 """the coefficients a, among what the encoder says"""
@@ -40,8 +40,8 @@ class Head(nn.Module):
         return self.linear(x) + self.outer(F.gelu(self.inner(x)))
 
 
-class Encoder(TwoLooks):
-    """A face -> its pose, the coefficients of its expression and of its identity, in two looks."""
+class Encoder(MotionEncoder):
+    """A face -> its pose, the coefficients of its expression and of its identity, in two passes."""
 
     def __init__(self, config: Config, template: Float[Tensor, "keypoint 3"]) -> None:
         super().__init__(config)

@@ -1,7 +1,7 @@
-"""What trembles in a reading, taught by itself: one picture seen through two windows that the second look has set itself, with
+"""What trembles in a reading, taught by itself: one picture seen through two windows that the second pass has set itself, with
 another grain on each, must be read the same.
 
-ours. In the stages before, windows are off by a broad margin, so that the second look learns to mend them; when it runs, it has
+ours. In the stages before, windows are off by a broad margin, so that the second pass learns to mend them; when it runs, it has
 mended them once already, and what is left of its error changes from frame to frame with the window and the grain. So here a
 window is settled first, as it will be, and most of the rate is gone: weights that a joint stage has taught forget at the
 motion stage's (docs/log.md: keypoints 1.10 -> 1.41 px).
@@ -17,8 +17,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from reenact.geometry.grid import sample
-from reenact.nn.two_looks import TwoLooks, face_grid
-from reenact.objectives.reading import shaken
+from reenact.nn.motion_encoder import MotionEncoder, face_grid
+from reenact.objectives.motion import shaken
 
 Tensors = Mapping[str, Tensor]
 TREMBLE_WEIGHTS = {"tremble": 40.0, "tremble_gaps": 60.0}
@@ -29,7 +29,7 @@ UNSETTLED = 0.25
 """ours: of the second windows, those that stay as far off as in the motion stage, so that mending is not forgotten"""
 
 
-class SteadyObjective(nn.Module):
+class ConsistencyObjective(nn.Module):
     """The method's own terms of both readings, and by how much the two differ."""
 
     def __init__(self, reading: nn.Module) -> None:
@@ -55,8 +55,8 @@ def grained(image: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def two_windows(motion: TwoLooks, images: list[Tensor], batch: Tensors) -> list[dict[str, Tensor]]:
-    """Where the second look comes to stand: from the first look, and from a place that is off (objectives/reading.py: shaken)."""
+def two_windows(motion: MotionEncoder, images: list[Tensor], batch: Tensors) -> list[dict[str, Tensor]]:
+    """Where the second pass comes to stand: from the first pass, and from a place that is off (objectives/motion.py: shaken)."""
     settled = motion.settle(images[0], motion.locate(images[0]))
     off = shaken(batch)
     mended = motion.settle(images[1], off)

@@ -1,13 +1,13 @@
-"""A face is read in two windows: what it looks like is the mean of both, where it is the last one says (nn/two_looks.py)."""
+"""A face is read in two windows: what it looks like is the mean of both, where it is the last one says (nn/motion_encoder.py)."""
 
 import pytest
 import torch
 
 from reenact.methods.mmfa.config import Config
-from reenact.nn.two_looks import TwoLooks, refined
+from reenact.nn.motion_encoder import MotionEncoder, refined
 
 
-class Said(TwoLooks):
+class Said(MotionEncoder):
     def describe(self, feature, pose):
         return {**pose, "feature": feature}
 

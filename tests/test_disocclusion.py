@@ -1,4 +1,4 @@
-"""What the head uncovers: the plate behind a person, and where it is shown."""
+"""What the head uncovers: the inpainted background behind a person, and where it is shown."""
 
 import math
 import subprocess
@@ -13,12 +13,12 @@ import torch.nn.functional as F
 import reenact
 from reenact.faces.fill import _filled
 from reenact.geometry.grid import identity_grid
-from reenact.losses.behind import behind
+from reenact.losses.matting import behind
 from reenact.methods.matting import behind as networks
-from reenact.nn.backdrop import near_head, only_near, plate, smooth_colours
+from reenact.nn.background import near_head, only_near, plate, smooth_colours
+from reenact.nn.disocclusion import DisocclusionMask, calm
 from reenact.nn.generator import grids
-from reenact.nn.uncover import Uncover, calm
-from reenact.runtime.backdrop import Backdrop
+from reenact.runtime.background import BackgroundKeeper
 from reenact.runtime.graph import opener
 from reenact.runtime.onnx_method import weights_folder
 
@@ -32,7 +32,7 @@ def box(left: int, right: int) -> torch.Tensor:
 
 
 def test_smooth_colours_are_those_of_photos_margins():
-    """nn/backdrop.py and faces/fill.py hold one algorithm, for two libraries."""
+    """nn/background.py and faces/fill.py hold one algorithm, for two libraries."""
     torch.manual_seed(0)
     image, known = torch.rand(1, 3, 64, 64), (torch.rand(1, 1, 64, 64) < 0.3).float()
     known[..., 10:40, 20:50] = 0
@@ -58,7 +58,7 @@ def test_a_fresh_mask_shows_next_to_nothing_of_the_plate():
     frame, image, behind_it = torch.rand(3, 2, 3, 64, 64)
     levels = grids(identity_grid(64, 64).expand(2, -1, -1, -1), 64)
     occlusion, motion, person = torch.zeros(2, 2, 64, 64), torch.zeros(2, 8, 64, 64), torch.ones(2, 1, 64, 64)
-    uncover = Uncover(8).eval()
+    uncover = DisocclusionMask(8).eval()
     out, shown = uncover(frame, image, levels, occlusion, motion, behind_it, person)
     assert shown.shape == (2, 1, 64, 64) and shown.min() > 0 and shown.max() < 0.1
     assert torch.allclose(out, frame + shown * (behind_it - frame))
@@ -71,7 +71,7 @@ def test_the_mask_is_told_what_the_portrait_shows_and_how_far_a_pixel_was_brough
     frame, behind_it = torch.rand(2, 1, 3, 64, 64)
     still = identity_grid(64, 64)[None]
     occlusion, motion, person = torch.zeros(1, 2, 64, 64), torch.zeros(1, 8, 64, 64), torch.ones(1, 1, 64, 64)
-    uncover = Uncover(8).eval()
+    uncover = DisocclusionMask(8).eval()
     torch.nn.init.normal_(uncover.head.weight, std=3.0)
 
     def shown(image: torch.Tensor, flow: torch.Tensor) -> torch.Tensor:
@@ -87,7 +87,7 @@ def test_a_sharper_mask_says_the_same_with_less_doubt():
     frame, image, behind_it = torch.rand(3, 1, 3, 64, 64)
     levels = grids(identity_grid(64, 64)[None], 64)
     occlusion, motion, person = torch.zeros(1, 2, 64, 64), torch.randn(1, 8, 64, 64), torch.rand(1, 1, 64, 64)
-    uncover = Uncover(8).eval()
+    uncover = DisocclusionMask(8).eval()
     torch.nn.init.normal_(uncover.head.weight, std=3.0)
     torch.nn.init.constant_(uncover.head.bias, 3.0)
     before = uncover(frame, image, levels, occlusion, motion, behind_it, person)[1].logit()
@@ -121,7 +121,7 @@ def test_the_loss_knows_where_nobody_is():
     assert behind(uncovered, before, now, 0 * near) < behind(uncovered, before, now, near) / 2, "no plate far from the head"
     given = (0.5 * torch.ones_like(now)).requires_grad_()
     behind(given, before, now, near).backward()
-    assert given.grad[0, 0, 100, 100] < 0 < given.grad[0, 0, 100, 150], "more of the plate where nobody is, less where somebody"
+    assert given.grad[0, 0, 100, 100] < 0 < given.grad[0, 0, 100, 150], "more of it where nobody is, less where somebody"
 
 
 @pytest.fixture(scope="module")
@@ -155,7 +155,7 @@ def test_training_and_running_see_the_same_behind(crop: np.ndarray):
     image = np.ascontiguousarray(crop.transpose(2, 0, 1)[None], np.float32) / 255
     motion = {"head_pose": np.zeros((1, 3)), "scale": np.ones((1, 1)), "translation": np.full((1, 2), 0.1)}
     motion = {name: value.astype(np.float32) for name, value in motion.items()}
-    found = Backdrop(weights_folder() / "person", opener("cpu", 0)).find(image, motion)
+    found = BackgroundKeeper(weights_folder() / "person", opener("cpu", 0)).find(image, motion)
     tensor = torch.from_numpy(image)
     person, whole = networks()(tensor)
     near = near_head({name: torch.from_numpy(value) for name, value in motion.items()}, 256).numpy()

@@ -1,4 +1,4 @@
-"""The portrait's backdrop, held still while the head moves (nn/backdrop.py says how); one for all methods."""
+"""The portrait's backdrop, held still while the head moves (nn/background.py says how); one for all methods."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FOUND = ("person", "free", "plate")
 """what a portrait holds of it: the person, where nobody is, and the backdrop whole, [1, 1 or 3, size, size] in [0, 1]"""
 PLATE = FOUND[2]
 POSE = ("head_pose", "scale", "translation")
-"""of the portrait: the plate goes no farther than what a head can have hidden"""
+"""of the portrait: the inpainted background goes no farther than what a head can have hidden"""
 HELD = FOUND[:2]
 """what holding it still takes"""
 STILL_FRAME, STILL_SHARE = "still_frame", "still_share"
@@ -34,7 +34,7 @@ def check_background(name: str) -> None:
         raise ReenactError(f"--background {name!r} is unknown: choose {' or '.join(BACKGROUNDS)}")
 
 
-class Backdrop:
+class BackgroundKeeper:
     """Finds the person of a portrait, and puts the backdrop back behind each frame. Not thread-safe."""
 
     def __init__(self, folder: Path, open_graph: Opener) -> None:

@@ -1,4 +1,4 @@
-"""What draws, taught window by window: a mouth is a fortieth of a picture, and to draw it alone costs a seventh.
+"""The rendering network, taught window by window: a mouth is a fortieth of a picture, and to draw it alone costs a seventh.
 
 ours. What is read, the flow and what it hides come of the whole pictures and stand still; the generator, which is nothing but
 convolutions behind them, draws a window of 96 px, of which the inner 64 are compared. So six times as many pairs are seen in
@@ -17,7 +17,7 @@ from reenact.losses.lpips import LPIPS
 from reenact.losses.patch_gan import PatchDiscriminator
 from reenact.nn.keypoint_method import KeypointMethod
 from reenact.nn.keypoints import Pose, Tensors
-from reenact.objectives.adversary import WIDTH, Judges
+from reenact.objectives.adversary import WIDTH, Discriminators
 from reenact.objectives.self_reenactment import read_both
 
 CELL = 8
@@ -30,10 +30,10 @@ is forgotten"""
 SHAKE = 0.06
 """ours: by how much the middle of a mouth's window is off, half sides of the picture"""
 WEIGHTS = {"l1": 4.0, "lpips": 1.5, "adversarial": 0.05, "matching": 0.5}
-"""ours, as in the joint stage; the critic weighs more, since a mouth's inside cannot be looked up in the source"""
+"""ours, as in the joint stage; the discriminator weighs more, since a mouth's inside cannot be looked up in the source"""
 
 
-class WindowObjective(nn.Module):
+class PatchObjective(nn.Module):
     """Self-reenactment by the method's own reading, two windows of each picture: the mouth and another."""
 
     def __init__(self) -> None:
@@ -41,7 +41,7 @@ class WindowObjective(nn.Module):
         self.lpips = LPIPS("alex")
 
     def forward(self, model: KeypointMethod, source: Tensors, driving: Tensors) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-        """The terms, and what a critic is shown: `fake` and `real` windows [2 B,3,64,64]."""
+        """The terms, and what a discriminator is shown: `fake` and `real` windows [2 B,3,64,64]."""
         image = source["image"]
         with torch.no_grad():
             read = read_both(model, source, driving)
@@ -84,7 +84,7 @@ def cut(maps: Tensor, corners: Int64[Tensor, "batch 2"], cells: int, rows: int =
     return torch.stack(parts)
 
 
-class Judge(Judges):
+class Judge(Discriminators):
     """One judge, of windows."""
 
     def __init__(self) -> None:

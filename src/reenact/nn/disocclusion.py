@@ -1,4 +1,5 @@
-"""Where a drawn frame shows what the head has uncovered, and the plate is shown instead (nn/backdrop.py). ours: no paper here
+"""Where a drawn frame shows what the head has uncovered, and the inpainted background is shown instead (nn/background.py).
+ours: no paper here
 has it. The flow between a head that moves and a backdrop that stands is neither's: what is looked up there is a ghost."""
 
 from __future__ import annotations
@@ -19,11 +20,12 @@ WIDTHS = (16, 32, 48, 64)
 REACH = 4.0
 """ours: brings ways, in halves of the side, near unit size"""
 AT_FIRST = -3.0
-"""ours: a fresh network shows next to nothing of the plate"""
+"""ours: a fresh network shows next to nothing of the inpainted background"""
 
 
-class Uncover(nn.Module):
-    """A drawn frame, the plate, the portrait, where the person was and is -> the frame with the plate where nobody is, and that
+class DisocclusionMask(nn.Module):
+    """A drawn frame, the inpainted background, the portrait, where the person was and is -> the frame with the inpainted
+    background where nobody is, and that
     mask. A ghost is a piece of the person that is drawn where the portrait has it, though the head has gone: so the portrait
     itself is shown to the network, and how far each pixel was brought."""
 
@@ -73,13 +75,14 @@ class Uncover(nn.Module):
 
     @torch.no_grad()
     def sharpen(self, gain: float) -> None:
-        """Multiplies the mask's logits by `gain`, for good: half a ghost is worse than a plate or a person."""
+        """Multiplies the mask's logits by `gain`, for good: half a ghost is worse than an inpainted background or a person."""
         self.head.weight *= gain
         self.head.bias.copy_(gain * (self.head.bias + AT_FIRST) - AT_FIRST)
 
 
 def calm(blocks: Float[Tensor, "batch 4 half half"]) -> Mask:
-    """A pixel shuffle's four channels -> the mask at twice the side, after a binomial 3x3 mean. ours: what a critic makes of the
+    """A pixel shuffle's four channels -> the mask at twice the side, after a binomial 3x3 mean. ours: what a discriminator
+    makes of the
     pixel shuffle is a checkered mask, which dots every strong edge; drawn pixels keep their grain. The mean is one convolution
     before the shuffle, a tenth off the drawing's time; the last row of blocks is repeated beyond the rim."""
     return F.pixel_shuffle(F.conv2d(F.pad(blocks, (1, 1, 1, 1), mode="replicate"), _binomial(blocks)), 2)

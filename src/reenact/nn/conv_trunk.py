@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from reenact.nn.blocks import ConvBlock, ResidualBlock
 
 
-class Look(nn.Module):
+class ConvTrunk(nn.Module):
     """A view -> one feature vector: strided stages down to 4x4, 1x1 convolution, one linear layer."""
 
     def __init__(self, view: int, widths: tuple[int, ...], squeeze: int, features: int) -> None:

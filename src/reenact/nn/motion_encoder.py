@@ -1,11 +1,11 @@
-"""How every method reads a face: a first look finds it, a second look sees it upright, centred and at one size.
+"""How every method reads a face: a first pass finds it, a second pass sees it upright, centred and at one size.
 
-image --pool to 64--> Look --> head_pose, scale, translation (rough)
-image --the face's square, upright, at 128--> Look --> feature, and what is left of roll, scale, place; yaw, pitch
+image --pool to 64--> ConvTrunk --> head_pose, scale, translation (rough)
+image --the face's square, upright, at 128--> ConvTrunk --> feature, and what is left of roll, scale, place; yaw, pitch
 
-The second look is taken twice: a window that is off by much is mended by half. (On people never trained on, keypoints were
+The second pass is taken twice: a window that is off by much is mended by half. (On people never trained on, keypoints were
 2.8 px off after one, 1.6 after two, 1.3 after three; docs/log.md.) Roll, scale and place are what the last one says; all else is
-the mean of what both windows showed, two samples of one face, which trembles less than the better of them. The second look
+the mean of what both windows showed, two samples of one face, which trembles less than the better of them. The second pass
 cannot tell of place, size and roll (methods.md 3.3: what is read from it is decoupled from them), and shows the face half as
 large again as the whole picture at 128 would.
 """
@@ -22,14 +22,14 @@ from torch import Tensor, nn
 from reenact.geometry.grid import identity_grid, sample
 from reenact.geometry.rotation import rotation_matrix
 from reenact.nn.blocks import exact, pool
-from reenact.nn.look import Look, small
+from reenact.nn.conv_trunk import ConvTrunk, small
 
 FACE_REACH = 0.58
-"""ours: half the side of the second look, in face heights; the mean face reaches 0.5 above and below its origin"""
+"""ours: half the side of the second pass, in face heights; the mean face reaches 0.5 above and below its origin"""
 FACE_DEPTH, FACE_DROP = 0.37, 0.02
-"""z of the mean face's middle (canonical face), and how far below it the second look is centred (chins fall open)"""
+"""z of the mean face's middle (canonical face), and how far below it the second pass is centred (chins fall open)"""
 FEATURES = 384
-"""ours: numbers that the second look says of a face"""
+"""ours: numbers that the second pass says of a face"""
 
 Tensors = Mapping[str, Tensor]
 
@@ -44,15 +44,15 @@ class Views(Protocol):
     motion_squeeze: int
 
 
-class TwoLooks(nn.Module):
+class MotionEncoder(nn.Module):
     """A subclass gives `describe`: what its method says of a face."""
 
     def __init__(self, config: Views) -> None:
         super().__init__()
         self.first_view, self.face_view = config.first_view, config.motion_view
-        self.first = Look(config.first_view, config.first_widths, 32, 128)
+        self.first = ConvTrunk(config.first_view, config.first_widths, 32, 128)
         self.place = small(nn.Linear(128, 6))
-        self.second = Look(config.motion_view, config.motion_widths, config.motion_squeeze, FEATURES)
+        self.second = ConvTrunk(config.motion_view, config.motion_widths, config.motion_squeeze, FEATURES)
         self.refine = small(nn.Linear(FEATURES, 6))
 
     def forward(self, image: Float[Tensor, "batch 3 size size"]) -> dict[str, Tensor]:
@@ -66,17 +66,17 @@ class TwoLooks(nn.Module):
         return self._both(before, last, settled)
 
     def look(self, image: Float[Tensor, "batch 3 size size"], rough: Tensors) -> Float[Tensor, "batch feature"]:
-        """The second look, at the face where `rough` says it is."""
+        """The second pass, at the face where `rough` says it is."""
         return self.second(sample(image, face_grid(rough, self.face_view)))
 
     def locate(self, image: Float[Tensor, "batch 3 size size"]) -> dict[str, Tensor]:
-        """The first look: head_pose [B,3] rad, scale [B,1], translation [B,2], roughly."""
+        """The first pass: head_pose [B,3] rad, scale [B,1], translation [B,2], roughly."""
         pose = self.place(self.first(pool(image, self.first_view))).float()
         return {"head_pose": pose[:, :3], "scale": torch.exp(pose[:, 3:4].clamp(-1, 1)), "translation": pose[:, 4:6]}
 
     @torch.no_grad()
     def settle(self, image: Float[Tensor, "batch 3 size size"], rough: Tensors) -> dict[str, Tensor]:
-        """A better head_pose, scale and translation than `rough`, for the second look to stand at."""
+        """A better head_pose, scale and translation than `rough`, for the second pass to stand at."""
         return self._refined(self.look(image, rough), rough)
 
     def examine(self, face: Float[Tensor, "batch 3 side side"], rough: Tensors) -> dict[str, Tensor]:
@@ -107,7 +107,7 @@ class TwoLooks(nn.Module):
 
 @exact
 def refined(change: Float[Tensor, "batch 6"], rough: Tensors) -> dict[str, Tensor]:
-    """yaw and pitch as the second look says; roll, scale and place as the first says, changed by the second."""
+    """yaw and pitch as the second pass says; roll, scale and place as the first says, changed by the second."""
     roll = rough["head_pose"][:, 2:]
     step = torch.einsum("bij,bj->bi", upright(roll), change[:, 4:6])
     return {

@@ -35,9 +35,10 @@ front: .38 to .42, .48 to .53)"""
 RISE, HEAD_HALF = 0.12, (0.46, 0.62)
 """ours, face heights: how far above that the head's middle lies, hair and all; half its width and height"""
 SEAM = 0.1
-"""ours, in half sides: towards the picture's rim the plate becomes the portrait, beside which it is pasted back"""
+"""ours, in half sides: towards the picture's rim the inpainted background becomes the portrait, beside which it is pasted back"""
 NEAR, FAR = 1.5, 1.7
-"""ours, times the head: up to the first the plate is whole, beyond the second it is the portrait with all that stands there.
+"""ours, times the head: up to the first the inpainted background is whole, beyond the second it is the portrait with all that
+stands there.
 A head uncovers what it has hidden; chairs, microphones and captions, which a matte takes for a person, lie farther off, and
 shoulders are seldom where the model believes"""
 
@@ -94,7 +95,7 @@ def near_head(motion: Tensors, side: int) -> Mask:
 def only_near(
     plate: Float[Tensor, "batch 3 side side"], image: Float[Tensor, "batch 3 side side"], motion: Tensors
 ) -> Float[Tensor, "batch 3 side side"]:
-    """The plate near the head, and the portrait elsewhere. motion: as `near_head`."""
+    """The inpainted background near the head, and the portrait elsewhere. motion: as `near_head`."""
     return image + near_head(motion, image.shape[-1]) * (plate - image)
 
 
@@ -111,7 +112,7 @@ def smooth_colours(image: Float[Tensor, "batch 3 side side"], known: Mask) -> Fl
 
 
 class Behind(nn.Module):
-    """A portrait -> its person and the plate behind; taught before anything else, and stands still."""
+    """A portrait -> its person and the inpainted background behind; taught before anything else, and stands still."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -127,7 +128,7 @@ class Behind(nn.Module):
         return sure(self.person(image))
 
 
-class StillBackdrop(nn.Module):
+class StillBackground(nn.Module):
     """The last step of a render: a frame, with the portrait's own backdrop where nobody is and nobody was."""
 
     def forward(

@@ -1,4 +1,4 @@
-"""One picture read through two windows must be read the same (objectives/steadying.py)."""
+"""One picture read through two windows must be read the same (objectives/consistency.py)."""
 
 from types import SimpleNamespace
 
@@ -7,13 +7,13 @@ import torch
 from torch import Tensor
 
 from reenact.nn.keypoints import Pose
-from reenact.objectives.steadying import UNSETTLED, grained, tremble, two_windows
+from reenact.objectives.consistency import UNSETTLED, grained, tremble, two_windows
 
 ROWS = 400
 
 
 class Looks:
-    """A first look that is off by .3 to the right, and a second that mends all of it."""
+    """A first pass that is off by .3 to the right, and a second that mends all of it."""
 
     def locate(self, image: Tensor) -> dict[str, Tensor]:
         return pose(len(image), 0.3)

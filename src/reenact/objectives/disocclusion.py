@@ -1,6 +1,8 @@
-"""What the head uncovers, taught by itself: everything that draws stands still, and only the mask learns that shows the plate.
+"""What the head uncovers, taught by itself: everything that draws stands still, and only the mask learns that shows the
+inpainted background.
 
-ours. Where nobody is in the true picture the plate is to be shown, where somebody is the drawn one: a matte of the true picture
+ours. Where nobody is in the true picture the inpainted background is to be shown, where somebody is the drawn one: a matte of
+the true picture
 says it at once, where losses of pictures would have to find it out. So the stage is short, and needs no face networks.
 """
 
@@ -9,9 +11,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from reenact.losses.behind import behind
 from reenact.losses.lpips import LPIPS
-from reenact.nn.backdrop import near_head
+from reenact.losses.matting import behind
+from reenact.nn.background import near_head
 from reenact.nn.graphs import PYRAMID
 from reenact.nn.keypoint_method import KeypointMethod
 from reenact.nn.keypoints import Tensors
@@ -21,7 +23,7 @@ WEIGHTS = {"l1": 4.0, "lpips": 1.0, "behind": 1.0}
 """ours, as in the stages that draw"""
 
 
-class UncoverObjective(nn.Module):
+class DisocclusionObjective(nn.Module):
     """Self-reenactment by the method's own reading; `uncover` alone gets gradients."""
 
     def __init__(self) -> None:

@@ -10,7 +10,7 @@ import reenact
 from reenact.cli import run as command
 from reenact.geometry.grid import identity_grid
 from reenact.motion.edit import edit
-from reenact.nn.backdrop import PersonNet, StillBackdrop, free
+from reenact.nn.background import PersonNet, StillBackground, free
 
 PORTRAIT = Path(__file__).parent.parent / "examples/portrait.jpg"
 
@@ -31,7 +31,7 @@ def box(left: int, right: int) -> torch.Tensor:
 def test_held_where_nobody_was_or_is():
     image, frame = torch.rand(1, 3, 256, 256), torch.rand(1, 3, 256, 256)
     person = box(80, 140)
-    out = StillBackdrop()(frame, image, person, free(person), moved_grid(40))[0]
+    out = StillBackground()(frame, image, person, free(person), moved_grid(40))[0]
     assert torch.equal(out[..., :40], image[..., :40]), "far from everybody the portrait's own"
     assert torch.equal(out[..., 100:, 85:175], frame[..., 100:, 85:175]), "who was there, and where they have gone, is drawn"
     assert torch.equal(out[..., 100:, 110:120], frame[..., 100:, 110:120])
@@ -40,7 +40,7 @@ def test_held_where_nobody_was_or_is():
 def test_the_edge_is_soft():
     image, frame = torch.zeros(1, 3, 256, 256), torch.ones(1, 3, 256, 256)
     person = box(80, 140)
-    row = StillBackdrop()(frame, image, person, free(person), moved_grid(0))[0][0, 0, 160]
+    row = StillBackground()(frame, image, person, free(person), moved_grid(0))[0][0, 0, 160]
     assert row.diff().abs().max() < 0.2 and row[0] == 0 and row[110] == 1
 
 

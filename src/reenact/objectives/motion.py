@@ -1,4 +1,4 @@
-"""How every method that moves keypoints is taught to read a face in two looks (nn/two_looks.py)."""
+"""How every method that moves keypoints is taught to read a face in two passes (nn/motion_encoder.py)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from torch import Tensor
 
 from reenact.geometry.grid import sample
 from reenact.nn.keypoints import Pose
-from reenact.nn.two_looks import Tensors, TwoLooks, face_grid
+from reenact.nn.motion_encoder import MotionEncoder, Tensors, face_grid
 
 POSE = ("head_pose", "scale", "translation")
 
@@ -26,12 +26,12 @@ def gaps(points: Tensor) -> Tensor:
     return (points[:, list(one)] - points[:, list(other)])[..., :2]
 
 
-def look_twice(motion: TwoLooks, batch: Tensors, small: Tensors | None) -> tuple[dict[str, Tensor], Tensor]:
-    """What the second look finds in the pictures of `batch`, and by how much the first look was wrong.
+def encode_twice(motion: MotionEncoder, batch: Tensors, small: Tensors | None) -> tuple[dict[str, Tensor], Tensor]:
+    """What the second pass finds in the pictures of `batch`, and by how much the first pass was wrong.
 
     small: in training, the pictures at 64x64, turned, zoomed and shifted, with the pose that goes with them; the second
-    look then learns on windows that are off by as much as the first look's errors, so that it mends them. Left out, the
-    second look stands where the first one says.
+    look then learns on windows that are off by as much as the first pass's errors, so that it mends them. Left out, the
+    second pass stands where the first one says.
     """
     rough = motion.locate((small or batch)["image"])
     wrong = sum(F.l1_loss(rough[name], (small or batch)[name]) for name in POSE)
@@ -43,9 +43,9 @@ def look_twice(motion: TwoLooks, batch: Tensors, small: Tensors | None) -> tuple
 
 
 def shaken(batch: Tensors) -> dict[str, Tensor]:
-    """The true pose, off by more than a first look is (ours: 6 degrees, 8 % of scale, 5 % of the half side, sigma).
+    """The true pose, off by more than a first pass is (ours: 6 degrees, 8 % of scale, 5 % of the half side, sigma).
 
-    Not by less: errors that crowd around nothing teach the second look to change nothing (docs/log.md). batch["wobble"]:
+    Not by less: errors that crowd around nothing teach the second pass to change nothing (docs/log.md). batch["wobble"]:
     the random numbers (data.batches.Batches.singles).
     """
     wobble = batch["wobble"]

@@ -1,4 +1,5 @@
-"""What draws, taught window by window: windows lie where they should, hold what the whole holds, and teach only the generator."""
+"""The rendering network, taught window by window: windows lie where they should, hold what the whole holds, and teach only the
+generator."""
 
 from dataclasses import replace
 
@@ -10,7 +11,7 @@ from reenact.faces.points import LIPS
 from reenact.geometry.grid import identity_grid
 from reenact.methods import recipe
 from reenact.nn.keypoints import Pose
-from reenact.objectives.windows import CELL, CELLS, MARGIN, chosen, cut
+from reenact.objectives.patches import CELL, CELLS, MARGIN, chosen, cut
 from reenact.train.tasks import task_of
 from training_pool import make_pool
 

@@ -17,9 +17,10 @@ def behind(
     now: Float[Tensor, "batch 1 size size"],
     near: Float[Tensor, "batch 1 size size"],
 ) -> Float[Tensor, ""]:
-    """Cross entropy between the plate's share and what the true picture shows of it, 0 or more. before, now: how much of each
-    pixel was a person in the portrait, and is one in the true picture, 0..1; near: where there is a plate, 0..1
-    (nn/backdrop.py: near_head)."""
+    """Cross entropy between the inpainted background's share and what the true picture shows of it, 0 or more. before, now: how
+    much of each
+    pixel was a person in the portrait, and is one in the true picture, 0..1; near: where there is an inpainted background, 0..1
+    (nn/background.py: near_head)."""
     weight = (near * torch.maximum(now, before)).clamp(min=ELSEWHERE)
     shown = shown.float().clamp(1e-4, 1 - 1e-4)
     with torch.autocast(shown.device.type, enabled=False):
