@@ -1,0 +1,25 @@
+"""A plugin of pytest (-p annotations): types and shapes of what functions are given and give are held to their annotations.
+
+An int is a float where one is wanted (PEP 484), `Self` is not looked at (beartype knows it in decorated classes alone).
+"""
+
+from typing import Any, Self, TypeVar
+
+from beartype import BeartypeConf, beartype
+from jaxtyping import install_import_hook
+
+_beartype = beartype(conf=BeartypeConf(is_pep484_tower=True))
+F = TypeVar("F")
+
+
+def checked(function: F) -> F:
+    """The function, or the class, that looks at what it is given and what it gives."""
+    hints = getattr(function, "__annotations__", {})
+    if any(hint in ("Self", Self) for hint in hints.values() if isinstance(hint, str) or hint is Self):
+        function.__annotations__ = {name: Any if hint in ("Self", Self) else hint for name, hint in hints.items()}
+    return _beartype(function)
+
+
+ROOMS = ("core", "geometry", "codec", "motion")
+"""whose functions and dataclasses are held to their types and shapes, at each call (jaxtyping's import hook)"""
+install_import_hook([f"reenact.{room}" for room in ROOMS], "annotations.checked")
