@@ -2,19 +2,21 @@
 
     scripts/fuzz [--seed 0] [--files 200] [--kind NAME ...] [--json results/robustness.json]
 
-Each kind runs in a process of its own, which a crash or a hang costs one file. The method is the fake one of fake_method.py, with
-a map of its own: what is tried is everything that reads, decides and writes. A finding is a traceback, more than one line of
-error, more than 20 s of processor time (or three minutes by the clock), more than 1 GB, or a file left half-written.
+They run in one process; a crash or a hang costs one file, and a new one goes on. The method is the fake one of fake_method.py,
+with a map of its own: what is tried is everything that reads, decides and writes. A finding is a traceback, more than one line
+of error, more than 20 s of processor time (or three minutes by the clock), more than 1 GB, or a file left half-written.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import functools
 import io
 import json
 import multiprocessing
 import platform
+import queue
 import random
 import shutil
 import tempfile
@@ -37,9 +39,10 @@ from reenact import cli
 from reenact.faces.blendshapes import BLENDSHAPE_NAMES
 from reenact.motion.expression import ExpressionMap
 from reenact.motion.takes import Take
+from reenact.runtime import engine
 from reenact.runtime.onnx_method import OnnxMethod
 
-SECONDS, MEGABYTES = 20, 1000
+SECONDS, MEGABYTES, HANGS = 20, 1000, 180
 CODE = 3
 
 
@@ -270,7 +273,7 @@ def attempt(given: dict[str, str], arguments: list[str], out: Path) -> tuple[str
     errors = io.StringIO()
     try:
         with contextlib.redirect_stderr(errors), contextlib.redirect_stdout(io.StringIO()):
-            code = cli.run([*filled, "--device", "cpu", "-o", str(out / "out.mp4")])
+            code = cli.run([*filled, "--device", "cpu", "--background", "moved", "--unsigned", "-o", str(out / "out.mp4")])
     except BaseException:
         return "finding", traceback.format_exc()
     said = errors.getvalue()
@@ -285,12 +288,13 @@ def attempt(given: dict[str, str], arguments: list[str], out: Path) -> tuple[str
     return "finding", f"exit code {code}, left {left}, said {said}"
 
 
-def work(kind: str, numbers: list[int], seed: int, folder: str, results) -> None:
-    """One process: the files of a kind, one after another."""
+def work(jobs: list[tuple[str, int]], seed: int, folder: str, results) -> None:
+    """One process: these files, each a kind and a number, one after another."""
     base = Path(folder)
+    engine.load = functools.lru_cache(maxsize=2)(engine.load)  # compiled once for all files that bring no weights
     with contextlib.redirect_stderr(io.StringIO()):
         given = {"face": str(base / "face.png"), "clip": str(base / "clip.mp4"), "fake": str(base / "fake")}
-    for number in numbers:
+    for kind, number in jobs:
         place = Path(tempfile.mkdtemp(dir=base))
         out = place / "out"
         rnd = random.Random(f"{seed} {kind} {number}")
@@ -301,7 +305,7 @@ def work(kind: str, numbers: list[int], seed: int, folder: str, results) -> None
         (place / "fake").symlink_to(base / "fake")
         arguments = KINDS[kind](bad, rnd)
         out.mkdir()
-        results.put(("begun", number, str(bad)))
+        results.put(("begun", (kind, number), str(bad)))
         Path("/proc/self/clear_refs").write_text("5")
         began = time.process_time()
         result, said = attempt(given, arguments, out)
@@ -310,36 +314,38 @@ def work(kind: str, numbers: list[int], seed: int, folder: str, results) -> None
         megabytes = int(status["VmHWM"].split()[0]) // 1000
         if seconds > SECONDS or megabytes > MEGABYTES:
             result = "finding"
-        results.put(("done", number, Outcome(kind, number, result, said[:2000], round(seconds, 2), megabytes)))
+        results.put(("done", (kind, number), Outcome(kind, number, result, said[:2000], round(seconds, 2), megabytes)))
         if result != "finding":
             shutil.rmtree(place)
 
 
-def campaign(kind: str, count: int, seed: int, folder: Path) -> list[Outcome]:
-    """The files of a kind; a crash or a hang is a finding, and a new process goes on with the next."""
+def campaign(jobs: list[tuple[str, int]], seed: int, folder: Path, until: float) -> list[Outcome]:
+    """These files, until that time; a crash or a hang is a finding, and a new process goes on with the next."""
     context = multiprocessing.get_context("spawn")
-    left, outcomes = list(range(count)), []
-    while left:
+    left, outcomes = list(jobs), []
+    while left and time.monotonic() < until:
         results = context.Queue()
-        process = context.Process(target=work, args=(kind, left, seed, str(folder), results), daemon=True)
+        process = context.Process(target=work, args=(left, seed, str(folder), results), daemon=True)
         process.start()
-        doing, deadline = left[0], time.monotonic() + 9 * SECONDS
-        while left:
+        doing, deadline = left[0], time.monotonic() + HANGS
+        while left and time.monotonic() < until:
             try:
-                what, number, value = results.get(timeout=0.5)
-            except Exception:  # nothing yet
+                what, job, value = results.get(timeout=0.5)
+            except queue.Empty:
                 if process.is_alive() and time.monotonic() < deadline:
                     continue
                 why = "hangs" if process.is_alive() else f"crashes (exit code {process.exitcode})"
-                outcomes.append(Outcome(kind, doing, "finding", why, SECONDS, 0))
+                outcomes.append(Outcome(*doing, "finding", why, HANGS, 0))
                 left.remove(doing)
-                process.kill()
                 break
             if what == "begun":
-                doing, deadline = number, time.monotonic() + 9 * SECONDS
-            else:
-                outcomes.append(value)
-                left.remove(number)
+                doing, deadline = job, time.monotonic() + HANGS
+                continue
+            outcomes.append(value)
+            left.remove(job)
+            if value.result == "finding":
+                print("finding", job, value.said[-1500:], flush=True)  # noqa: T201
+        process.kill()
         process.join(10)
     return outcomes
 
@@ -362,28 +368,24 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--files", type=int, default=210, help="of all kinds together")
+    parser.add_argument("--seconds", type=float, default=3600, help="by the clock; what is not tried by then is left")
     parser.add_argument("--kind", action="append", choices=list(KINDS))
     parser.add_argument("--json", type=Path)
     parser.add_argument("--keep", type=Path, help="folder for the files of findings")
     given = parser.parse_args()
     kinds = given.kind or list(KINDS)
-    each = -(-given.files // len(kinds))
+    jobs = [(kind, number) for number in range(-(-given.files // len(kinds))) for kind in kinds]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         inputs(folder)
-        outcomes = []
-        for kind in kinds:
-            found = campaign(kind, each, given.seed, folder)
-            outcomes += found
-            print(kind, summary(found)[kind], flush=True)  # noqa: T201
-            for outcome in found:
-                if outcome.result == "finding":
-                    print("  finding", outcome.number, outcome.said[-1500:], flush=True)  # noqa: T201
+        outcomes = campaign(jobs, given.seed, folder, time.monotonic() + given.seconds)
+        for kind, row in summary(outcomes).items():
+            print(f"{kind}: {row}", flush=True)  # noqa: T201
         if given.keep:
             for bad in folder.glob("tmp*/in"):
                 shutil.copytree(bad, given.keep / bad.parent.name, dirs_exist_ok=True)
     if given.json:
-        command = f"scripts/fuzz --seed {given.seed} --files {given.files} --json results/{given.json.name}"
+        command = f"scripts/fuzz --seed {given.seed} --files {given.files} --seconds {given.seconds:g} --json results/{given.json.name}"
         about = {"command": command, "seconds_allowed": SECONDS, "megabytes_allowed": MEGABYTES, "system": platform.system(),
                  "av": av.__version__, "pillow": PIL.__version__, "numpy": np.__version__}  # fmt: skip
         words = ("clear error", "good result", "finding")
