@@ -385,7 +385,8 @@ def main() -> int:
             for bad in folder.glob("tmp*/in"):
                 shutil.copytree(bad, given.keep / bad.parent.name, dirs_exist_ok=True)
     if given.json:
-        command = f"scripts/fuzz --seed {given.seed} --files {given.files} --seconds {given.seconds:g} --json results/{given.json.name}"
+        bounds = f"--seed {given.seed} --files {given.files} --seconds {given.seconds:g}"
+        command = f"scripts/fuzz {bounds} --json results/{given.json.name}"
         about = {"command": command, "seconds_allowed": SECONDS, "megabytes_allowed": MEGABYTES, "system": platform.system(),
                  "av": av.__version__, "pillow": PIL.__version__, "numpy": np.__version__}  # fmt: skip
         words = ("clear error", "good result", "finding")
