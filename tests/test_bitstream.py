@@ -124,7 +124,7 @@ def test_newer_version_and_other_weights_say_so(golden_folder: Path, tmp_path: P
     with pytest.raises(ReenactError, match="other weights"):
         parsed(bytes(data), tmp_path)
     header, at = Header.read(bytes(data))
-    with pytest.raises(ReenactError, match="method golden, not another: use --method golden"):
+    with pytest.raises(ReenactError, match="method golden, not another: use `method` golden"):
         header.check(read_profile(golden_folder, "another", 2))
     data[4] = 2
     with pytest.raises(ReenactError, match="format is 2, this program reads 1: install the latest"):

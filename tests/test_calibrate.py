@@ -108,7 +108,7 @@ def test_a_failed_step_is_where_it_goes_on(folders, tmp_path: Path):
 def test_what_is_missing_is_said(folders, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     weights, pool = folders
     passed = {planned.step.name: planned.passed for planned in plan(Order(weights, pool))}
-    assert "--clips" in passed["codec-profile"] and "ship" in passed["golden"] and "none" in passed["directions"]
+    assert "`clips`" in passed["codec-profile"] and "ship" in passed["golden"] and "none" in passed["directions"]
     assert "codec-profile" in names(Order(weights, pool, clips=tmp_path))
     monkeypatch.setattr(command, "clone", lambda: None)
     assert names(Order(weights, pool)) == ["expression-map", "pose-gain"]

@@ -218,7 +218,7 @@ def test_a_crew_stops_for_what_its_work_raises():
         with pytest.raises(ValueError, match="three"):
             list(crew(fail_on_three, tasks, lambda task: None, workers, None))
     assert list(crew(double, tasks, lambda task: None, 1, None)) == [0, 2, 4, 6, 8]
-    with pytest.raises(ReenactError, match="--workers"):
+    with pytest.raises(ReenactError, match="`workers`"):
         crew(double, [], lambda task: None, 0, None)
 
 

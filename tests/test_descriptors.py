@@ -59,7 +59,7 @@ def test_mixing_wants_one_space_and_a_share(portrait: Portrait):
     with pytest.raises(ReenactError, match="different weights"):
         mixed(portrait, identity(0), identity(1, weights="other"), 0.5)
     for share in (-0.1, 1.1, float("nan")):
-        with pytest.raises(ReenactError, match="--share"):
+        with pytest.raises(ReenactError, match="`share`"):
             mixed(portrait, identity(0), identity(1), share)
 
 

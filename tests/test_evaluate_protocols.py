@@ -141,7 +141,7 @@ def test_self_items_name_an_empty_folder_and_an_unmatched_pattern(tmp_path):
     with pytest.raises(ReenactError, match="no video"):
         self_items(tmp_path, None)
     touch(tmp_path, "a.mp4")
-    with pytest.raises(ReenactError, match="--only"):
+    with pytest.raises(ReenactError, match="`only`"):
         self_items(tmp_path, "b*")
 
 
@@ -236,7 +236,7 @@ def test_a_stopped_run_goes_on_and_another_one_starts_anew(tmp_path):
     assert [done[i].tallies["x"].frames for i in range(3)] == [1, 2, 3]
     assert done[0].series == {"x": {"ard": [1.0, None]}} and np.stack(done[0].features[""]).shape == (2, 4)
     assert not Parts(out, "b").done(0), "other options: nothing is kept"
-    with pytest.raises(ReenactError, match="--workers"):
+    with pytest.raises(ReenactError, match="`workers`"):
         list(run_all(Parts(out, "b"), [1, 1, 1], setup, 0))
 
 

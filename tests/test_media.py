@@ -187,7 +187,7 @@ def test_bad_videos_fail_in_one_line_when_opened(make: object, clip: Path, tmp_p
 
 @pytest.mark.parametrize("span", [(9, None), (2, 1), (-1, None)])
 def test_bad_ranges_fail_when_opened(span: tuple[int, int | None], clip: Path) -> None:
-    with pytest.raises(ReenactError, match="--start"):
+    with pytest.raises(ReenactError, match="`start`"):
         VideoReader(clip, *span)
 
 

@@ -109,5 +109,5 @@ def test_strength_may_be_exchanged_and_a_pause_leaves_no_trace():
 
 @pytest.mark.parametrize("strength", [-1.0, 99.0, float("nan")])
 def test_a_bad_strength_is_one_line(strength):
-    with pytest.raises(ReenactError, match="--smooth"):
+    with pytest.raises(ReenactError, match="`smooth`"):
         MotionFilter(25, strength)

@@ -55,7 +55,7 @@ def test_frames_at_another_rate_and_in_a_range():
     np.testing.assert_array_equal(doubled[2].vector(), made.vectors[1])
     part = list(made.frames(RATE, 3 / RATE, 5 / RATE))
     np.testing.assert_array_equal([motion.vector() for motion in part], made.vectors[3:5])
-    with pytest.raises(ReenactError, match="--start"):
+    with pytest.raises(ReenactError, match="`start`"):
         list(made.frames(None, Fraction(9)))
 
 

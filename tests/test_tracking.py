@@ -230,7 +230,7 @@ def test_axes_are_turned_into_ours():
     np.testing.assert_allclose(Axes.parse("-pitch, yaw,roll").ours(reading).angles, [-0.2, 0.1, 0.3], rtol=1e-6)
     assert Axes.parse("yaw,pitch,roll") == Axes()
     for wrong in ("", "yaw,pitch", "yaw,yaw,roll", "--yaw,pitch,roll", "x,y,z"):
-        with pytest.raises(ReenactError, match="--axes"):
+        with pytest.raises(ReenactError, match="`axes`"):
             Axes.parse(wrong)
 
 

@@ -72,7 +72,7 @@ def _passed(step: Step, order: Order, config: Mapping[str, Any], done: Mapping[s
     if same and all(file.exists() for file in files) and not order.again:
         return "done"
     if "clips" in step.needs and order.clips is None:
-        return "wants a folder of videos: --clips"
+        return "wants a folder of videos: `clips`"
     if "clone" in step.needs and clone() is None:
         return "only from a clone of the repository"
     if "shipped" in step.needs and order.weights.resolve().parent != weights_folder().resolve():

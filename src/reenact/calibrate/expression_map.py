@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, Float32
 
-from reenact.core.errors import ReenactError
+from reenact.core.errors import ReenactError, as_options
 from reenact.core.groups import off_the_mean
 from reenact.data.pool import Pool
 from reenact.faces.blendshapes import BLENDSHAPE_NAMES
@@ -136,7 +136,7 @@ def main() -> None:
     try:
         sys.stdout.write(report(measure(given.weights, given.pool, given.every)))
     except ReenactError as error:
-        raise SystemExit(f"error: {error}") from None
+        raise SystemExit(f"error: {as_options(str(error))}") from None
 
 
 if __name__ == "__main__":

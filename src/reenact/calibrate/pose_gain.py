@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from reenact.core.errors import ReenactError
+from reenact.core.errors import ReenactError, as_options
 from reenact.data.pool import Pool
 from reenact.evaluate.results import write_json
 from reenact.evaluate.sliders import Reader, differences, subjects
@@ -52,7 +52,7 @@ def main() -> None:
     try:
         found = measure(given.weights, given.pool, given.people)
     except ReenactError as error:
-        raise SystemExit(f"error: {error}") from None
+        raise SystemExit(f"error: {as_options(str(error))}") from None
     write_json(given.weights / FILE, found)
     sys.stdout.write(f"{given.weights / FILE}: {found}\n")
 

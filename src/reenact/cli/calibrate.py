@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from reenact.cli.shared import app, one_line_errors, say
+from reenact.cli.shared import OPTION_NAMES, app, one_line_errors, say
+from reenact.core.errors import as_options
 from reenact.runtime.onnx_method import known_methods, weights_folder
 
 
@@ -29,7 +30,8 @@ def calibrate(
     order = Order(folder, pool, clips, tuple(only or ()), tuple(skip or ()), again)
     if dry_run:
         for planned in plan(order):
-            typer.echo(f"{planned.step.name:17s} {planned.passed or 'to do':34s} {planned.step.told(folder.resolve().name)}")
+            passed = as_options(planned.passed, OPTION_NAMES)
+            typer.echo(f"{planned.step.name:17s} {passed or 'to do':34s} {planned.step.told(folder.resolve().name)}")
         return
     ran = run(order, say)
     say(f"{folder}: {', '.join(ran) or 'nothing'} measured")

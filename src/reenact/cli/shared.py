@@ -16,11 +16,27 @@ from typing import Annotated, Any
 import typer
 
 from reenact import __version__
-from reenact.core.errors import ReenactError
+from reenact.core.errors import ReenactError, as_options
 from reenact.media.clock import exact_number, exact_rate
 from reenact.motion.reference import Reference
 from reenact.pipeline.options import Progress
 from reenact.runtime.detail import LARGEST, LEAST, HeadSize, head_side
+
+OPTION_NAMES = {
+    "LiveOptions.output": "--to",
+    "LiveOptions.source": "--from",
+    "LiveOptions.take": "--record",
+    "Marks.certificate": "--sign-cert",
+    "Marks.key": "--sign-key",
+    "all_faces": "--face all",
+    "faces.doubt.accepting": "--force",
+    "identities": "--identity",
+    "locked": "--lock",
+    "methods": "--method",
+    "nets": "--lpips",
+    "pictures=False": "--no-pictures",
+}
+"""parameter that the library's lines name -> option, where that is not its name with -- in front"""
 
 DEBUG: ContextVar[bool] = ContextVar("debug", default=False)
 """whether errors come with their traceback"""
@@ -104,7 +120,8 @@ def head_size(text: str) -> HeadSize:
 
 
 def say(text: str) -> None:
-    typer.echo(" ".join(text.split()), err=True)
+    """One line on stderr. What a line of the library calls by its parameter's name is called by its option's here."""
+    typer.echo(" ".join(as_options(text, OPTION_NAMES).split()), err=True)
 
 
 @app.callback(invoke_without_command=True)

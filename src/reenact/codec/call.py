@@ -40,11 +40,11 @@ class CallOptions:
         if self.target_kbps is not None:
             check_target(self.target_kbps)
         if not 0 <= self.quality < QUALITIES:
-            raise ReenactError(f"--quality must lie between 0 (finest) and {QUALITIES - 1}, not {self.quality}")
+            raise ReenactError(f"`quality` must lie between 0 (finest) and {QUALITIES - 1}, not {self.quality}")
         if not 0.04 <= self.key_seconds <= 3600:
-            raise ReenactError(f"--key-seconds must lie between 0.04 and 3600, not {self.key_seconds:g}")
+            raise ReenactError(f"`key_seconds` must lie between 0.04 and 3600, not {self.key_seconds:g}")
         if not 1 <= self.longest_gap <= 31:
-            raise ReenactError(f"--longest-gap must lie between 1 and 31 frames, not {self.longest_gap}")
+            raise ReenactError(f"`longest_gap` must lie between 1 and 31 frames, not {self.longest_gap}")
 
 
 def profile_of(method: Method, code: int) -> Profile:

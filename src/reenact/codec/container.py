@@ -94,7 +94,7 @@ class Header:
     def check(self, profile: Profile) -> None:
         """Raises ReenactError when the receiver's method or weights are not the sender's."""
         if self.method != profile.method:
-            raise ReenactError(f"the call was made with method {self.method}, not {profile.method}: use --method {self.method}")
+            raise ReenactError(f"the call was made with method {self.method}, not {profile.method}: use `method` {self.method}")
         if (self.identity, self.length) != (profile.identity, profile.length):
             raise ReenactError(f"the call was made with other weights of {self.method}: both sides need the same reenact")
 

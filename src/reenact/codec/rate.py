@@ -22,7 +22,7 @@ COARSE = 18
 def check_target(kbps: float) -> None:
     """Raises ReenactError for a rate that nobody can mean."""
     if not LOWEST_KBPS <= kbps <= HIGHEST_KBPS:
-        raise ReenactError(f"--target-kbps must lie between {LOWEST_KBPS:g} and {HIGHEST_KBPS:g}, not {kbps:g}")
+        raise ReenactError(f"`target_kbps` must lie between {LOWEST_KBPS:g} and {HIGHEST_KBPS:g}, not {kbps:g}")
 
 
 class RateControl:

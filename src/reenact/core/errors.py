@@ -1,4 +1,11 @@
-"""The exceptions that users see, and the category of the package's warnings."""
+"""The exceptions that users see, and the category of the package's warnings.
+
+Their lines name parameters in backticks, as in "`fps` must lie between 1 and 240"; what has a command line writes them as its
+options (`as_options`).
+"""
+
+import re
+from collections.abc import Mapping
 
 
 class ReenactError(Exception):
@@ -19,3 +26,15 @@ class WeightsError(ReenactError):
 
 class ReenactWarning(UserWarning):
     """What was done in another way than asked for, or left out."""
+
+
+def as_options(line: str, renamed: Mapping[str, str] = {}) -> str:  # noqa: B006  (is not changed)
+    """The line with options where it names parameters in backticks: `key_seconds` -> --key-seconds.
+
+    renamed: options that are called otherwise than their parameter.
+    """
+    return re.sub(r"`([a-z]\w*(?:\.\w+)*(?:=\w+)?)`", lambda found: _option(found[1], renamed), line, flags=re.IGNORECASE)
+
+
+def _option(name: str, renamed: Mapping[str, str]) -> str:
+    return renamed.get(name) or f"--{name.replace('_', '-')}"

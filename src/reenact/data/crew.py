@@ -26,7 +26,7 @@ def crew(work: Work, tasks: Sequence[Task], lost: Callable[[Task], Any], workers
     times. What `work` raises ends it all. Raises ReenactError where Ray is wanted and not there.
     """
     if workers < 1:
-        raise ReenactError("--workers must be 1 or more")
+        raise ReenactError("`workers` must be 1 or more")
     if ray is not None:
         return _on_ray(work, tasks, lost, workers, ray)
     if workers == 1:
@@ -69,7 +69,7 @@ def _on_ray(work: Work, tasks: Sequence[Task], lost: Callable[[Task], Any], work
     try:
         import ray
     except ImportError:
-        raise ReenactError("--ray needs Ray: pip install 'reenact[cluster]', or leave it out and give --workers") from None
+        raise ReenactError("`ray` needs Ray: pip install 'reenact[cluster]', or leave it out and give `workers`") from None
     started = not ray.is_initialized()
     if started:
         try:
@@ -78,7 +78,7 @@ def _on_ray(work: Work, tasks: Sequence[Task], lost: Callable[[Task], Any], work
             else:
                 ray.init(address=address, log_to_driver=False, configure_logging=False)
         except (ConnectionError, RuntimeError, ValueError) as error:
-            raise ReenactError(f"--ray {address}: no cluster answers ({' '.join(str(error).split())[:100]})") from None
+            raise ReenactError(f"`ray` {address}: no cluster answers ({' '.join(str(error).split())[:100]})") from None
     try:
         remote = ray.remote(num_cpus=1, max_retries=TRIES - 1)(work)
         queue, running = list(range(len(tasks)))[::-1], {}

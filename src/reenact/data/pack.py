@@ -64,7 +64,7 @@ def pack(
         raise ReenactError(f"{out}: holds parts already; delete them or choose another folder")
     limit = int(part_mib * (1 << 20)) - HEADERS
     if limit < 1 << 20:
-        raise ReenactError("--part-mib must be 2 or more")
+        raise ReenactError("`part_mib` must be 2 or more")
     with disk(out / "part-000.npz"):
         out.mkdir(parents=True, exist_ok=True)
     stride = _stride(shards, keys, size, quality, limit * max_parts) if max_parts else 1
@@ -149,7 +149,7 @@ def _stride(shards: Shards, keys: list[str], size: int, quality: int, room: int)
     while (-(-counts // stride)).sum() * mean * 1.05 + len(keys) * WORD_BYTES > room:
         stride += 1
         if stride > counts.max():
-            raise ReenactError("one frame of every clip is more than --max-parts hold; allow more parts or lower --quality")
+            raise ReenactError("one frame of every clip is more than `max_parts` hold; allow more parts or lower `quality`")
     return stride
 
 

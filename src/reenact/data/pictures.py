@@ -31,7 +31,7 @@ def draw(contents: Contents, out: Path) -> list[Path]:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ImportError:
-        raise ReenactError("pictures need Matplotlib: pip install 'reenact[report]', or give --no-pictures") from None
+        raise ReenactError("pictures need Matplotlib: pip install 'reenact[report]', or do without: `pictures=False`") from None
     drawings = {"people": _people, "poses": _poses, "expressions": _expressions, "licences": _licences, "quality": _quality}
     written = []
     with disk(out / "people.png"):

@@ -99,7 +99,7 @@ def _name(job: Job) -> str:
 def _lost(task: tuple[Job, Settings, Path]) -> Record:
     """The record of a job whose process died, twice."""
     job, _, part = task
-    error = f"{job.path}: its process was killed twice (out of memory?); give fewer --workers or leave the file out"
+    error = f"{job.path}: its process was killed twice (out of memory?); give fewer `workers` or leave the file out"
     empty = {"clips": 0, "frames": 0, "video_seconds": 0.0, "dropped": {}, "work_seconds": 0.0, "peak_mb": 0}
     record = {"key": job.key, "file": job.file, "fingerprint": fingerprint(job), **empty, "error": error}
     with ShardWriter(part) as writer:

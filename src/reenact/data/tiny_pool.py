@@ -20,7 +20,7 @@ def make_pool(folder: Path, video: Path = EXAMPLE) -> None:
     if (folder / "labels0.npz").exists():
         return
     if not video.exists():
-        raise ReenactError(f"{video} is not here: run this in the repository, or give a pool with --data")
+        raise ReenactError(f"{video} is not here: run this in the repository, or give a pool with `data`")
     from reenact.faces.landmarker import Landmarker
     from reenact.media.video import VideoReader
 

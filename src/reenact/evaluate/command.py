@@ -122,19 +122,19 @@ def _check(options: Options) -> None:
     if options.protocol not in PROTOCOLS:
         raise ReenactError(f"unknown protocol {options.protocol!r}: choose one of {', '.join(PROTOCOLS)}")
     if not options.data.is_dir():
-        raise ReenactError(f"{options.data}: no such folder; give --data the folder of clips")
+        raise ReenactError(f"{options.data}: no such folder; give `data` the folder of clips")
     for name, given, known in (
-        ("--lpips", options.nets, get_args(Net)),
-        ("--identity", options.identities, get_args(IdentityNet)),
+        ("`nets`", options.nets, get_args(Net)),
+        ("`identities`", options.identities, get_args(IdentityNet)),
     ):
         if not given or set(given) - set(known):
             raise ReenactError(f"{name} {','.join(given)}: choose of {', '.join(known)}")
     if options.networks not in get_args(Speed):
-        raise ReenactError(f"--networks {options.networks}: choose of {', '.join(get_args(Speed))}")
+        raise ReenactError(f"`networks` {options.networks}: choose of {', '.join(get_args(Speed))}")
     if options.every < 1:
-        raise ReenactError(f"--every {options.every}: must be 1 or more")
+        raise ReenactError(f"`every` {options.every}: must be 1 or more")
     if options.pairs is not None and options.protocol != "cross":
-        raise ReenactError("--pairs belongs to --protocol cross: leave one of them out")
+        raise ReenactError("`pairs` belongs to `protocol` cross: leave one of them out")
     check_mode(options.motion)
     make_folder_of(options.out)
 
@@ -150,7 +150,7 @@ def _protocol(options: Options, chosen: tuple[Contender, ...], precision: Precis
     else:
         items = large_pose_items(options.data, options.only, SIDE, Landmarker(options.threads))
     if not items:
-        raise ReenactError(f"--only {options.only} leaves nothing: change the pattern")
+        raise ReenactError(f"`only` {options.only} leaves nothing: change the pattern")
     return items, partial(_set_up, options, chosen, items, precision)
 
 
@@ -163,10 +163,10 @@ def _set_up(options: Options, chosen: tuple[Contender, ...], items: list[Item], 
 
 def _control(options: Options, chosen: tuple[Contender, ...]) -> tuple[list[Shot], Any]:
     if not any(contender.method for contender in chosen):
-        raise ReenactError("floors have nothing to control: give --method a method's name or a weights folder")
+        raise ReenactError("floors have nothing to control: give `methods` a method's name or a weights folder")
     shots = [shot for shot in control.control_shots(options.data) if options.only is None or shot.path.match(options.only)]
     if not shots:
-        raise ReenactError(f"--only {options.only} leaves nothing: change the pattern")
+        raise ReenactError(f"`only` {options.only} leaves nothing: change the pattern")
     return shots, partial(_set_up_control, options, chosen, shots)
 
 

@@ -35,9 +35,9 @@ def contenders(names: tuple[str, ...]) -> tuple[Contender, ...]:
             methods[i] = Contender(f"{contender.name} ({Path(str(contender.method)).name})", *_rest(contender))
     chosen = floors + methods
     if not chosen:
-        raise ReenactError("no method: give --method with still, mesh_warp, a method's name or a weights folder")
+        raise ReenactError("no method: give `methods` with still, mesh_warp, a method's name or a weights folder")
     if len({contender.name for contender in chosen}) < len(chosen):
-        raise ReenactError("--method names one method twice: give each once")
+        raise ReenactError("`methods` names one method twice: give each once")
     return tuple(chosen)
 
 

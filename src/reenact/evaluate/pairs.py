@@ -76,7 +76,7 @@ def _resolve(text: str | None, data: Path, where: str) -> tuple[Shot, bool]:
     stem = Path(file).stem
     if video is not None and is_clip(video) and stem.isdigit():
         return Shot(video, int(stem)), True
-    raise ReenactError(f"{where}: {text} is not below {data}; mend the list or choose another --data")
+    raise ReenactError(f"{where}: {text} is not below {data}; mend the list or choose another `data`")
 
 
 def _ending(text: str, data: Path) -> Path | None:

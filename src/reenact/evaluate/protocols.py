@@ -67,7 +67,7 @@ def _folders(data: Path) -> tuple[Path, Path]:
     for clips, portraits in (("clips/val", "portraits/val"), ("clips", "portraits")):
         if (data / clips).is_dir() and (data / portraits).is_dir():
             return data / clips, data / portraits
-    raise ReenactError(f"{data}: has no folders clips/val and portraits/val (or clips and portraits); give a list with --pairs")
+    raise ReenactError(f"{data}: has no folders clips/val and portraits/val (or clips and portraits); give a list with `pairs`")
 
 
 def synth_items(data: Path, only: str | None) -> list[Item]:
@@ -124,7 +124,7 @@ def _yaws(clip: Path, size: int, landmarker: Landmarker) -> dict[int, float]:
 def find_clips(data: Path, only: str | None = None) -> list[Path]:
     clips = [clip for clip in find(data, VIDEOS, "video") if only is None or _matches(clip.stem, only)]
     if not clips:
-        raise ReenactError(f"{data}: no clip matches --only {only}; change the pattern")
+        raise ReenactError(f"{data}: no clip matches `only` {only}; change the pattern")
     return clips
 
 

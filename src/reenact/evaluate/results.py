@@ -15,7 +15,7 @@ COUNTS = ("frames", "target_faces", "found_faces", "fid_frames")
 
 def write_json(path: Path, results: Mapping[str, Any]) -> None:
     """Whole or not at all; lists of plain values take one line. Raises ReenactError where it cannot be written."""
-    advice = "choose another --out"
+    advice = "choose another `out`"
     with explained(path, advice):
         path.parent.mkdir(parents=True, exist_ok=True)
     with replaced(path, advice) as part:

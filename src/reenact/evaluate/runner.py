@@ -234,7 +234,7 @@ class ItemRun:
 def run_item(item: Item, starters: Mapping[str, Starter], scorer: Scorer, size: int, every: int) -> Outcome:
     """All frames of an item. Raises ReenactError for what cannot be read or has no frame to score."""
     if every < 1:
-        raise ReenactError(f"--every {every}: must be 1 or more")
+        raise ReenactError(f"`every` {every}: must be 1 or more")
     run = ItemRun(item, starters, scorer, size, every)
     wanted = None if item.frames is None else set(item.frames[::every])
     if wanted is not None and item.truth is not None:

@@ -44,7 +44,7 @@ class Parts:
             self.folder.mkdir(parents=True, exist_ok=True)
             (self.folder / "run").write_text(mark)
         except OSError as error:
-            raise ReenactError(f"{self.folder}: cannot be written ({error.strerror}); choose another --out") from None
+            raise ReenactError(f"{self.folder}: cannot be written ({error.strerror}); choose another `out`") from None
 
     def done(self, index: int) -> bool:
         """Whether this item needs no run any more."""
@@ -92,7 +92,7 @@ def run_all(
     todo = sorted((index for index in range(count) if not parts.done(index)), key=lambda index: -costs[index])
     finished = count - len(todo)
     if workers < 1:
-        raise ReenactError(f"--workers {workers}: must be 1 or more")
+        raise ReenactError(f"`workers` {workers}: must be 1 or more")
     if progress:
         progress(finished, count)
     for _ in _finished(parts, todo, setup, min(workers, len(todo))):

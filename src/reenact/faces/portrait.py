@@ -16,18 +16,19 @@ SMALL_HEAD = 0.5
 def find_face(photo: Image, landmarker: Landmarker, face: int = 1) -> Face:
     """The photo's `face`-th largest face (from 1). Raises ReenactError when there is none, or it looks like none."""
     if face < 1:
-        raise ReenactError(f"--face counts from 1 (the largest face), so {face} is no face")
+        raise ReenactError(f"`face` counts from 1 (the largest face), so {face} is no face")
     faces = landmarker.detect(photo)
     if not faces:
         raise NoFaceError("no face found in the portrait: choose a photo where one face is seen from the front")
     if face > len(faces):
         found = "only one face" if len(faces) == 1 else f"{len(faces)} faces"
-        raise NoFaceError(f"the portrait has {found}: --face {face} must be at most {len(faces)} (reenact faces PHOTO)")
+        raise NoFaceError(f"the portrait has {found}: `face` {face} must be at most {len(faces)} (reenact faces PHOTO)")
     found = faces[face - 1]
     if not accepted() and doubtful(landmarker, photo, found):
         left, top, right, bottom = found.box
         place = f"{(left + right) / 2:.0f}, {(top + bottom) / 2:.0f}"
-        raise NoFaceError(f"what was found around {place} looks like no face: choose another photo, or insist with --force")
+        remedy = "choose another photo, or insist with `faces.doubt.accepting`"
+        raise NoFaceError(f"what was found around {place} looks like no face: {remedy}")
     return found
 
 

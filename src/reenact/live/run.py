@@ -44,14 +44,14 @@ class LiveOptions:
     def check(self) -> None:
         """Raises ReenactError for what cannot be, before anything is opened."""
         if self.output is None and self.take is None:
-            raise ReenactError("nothing would be kept or shown: name an output with --to, or a take with --record")
+            raise ReenactError("nothing would be kept or shown: name a `LiveOptions.output` or a `LiveOptions.take`")
         check_pace(self.fps, self.size)
         if self.take is not None:
             check_suffix(self.take)
             if not self.take.parent.is_dir():
                 raise ReenactError(f"{self.take}: its folder does not exist; make it or choose another")
         if self.seconds is not None and not 0 < self.seconds <= 1e6:
-            raise ReenactError(f"--seconds must be more than 0, not {self.seconds:g}")
+            raise ReenactError(f"`seconds` must be more than 0, not {self.seconds:g}")
         for path in filter(None, (self.output, self.take)):
             if Path(path).resolve() == Path(self.source).resolve():
                 raise ReenactError(f"{path} is also the source: give the output another name")

@@ -113,9 +113,9 @@ class Sink:
 def check_pace(rate: Fraction, size: int | None) -> None:
     """Raises ReenactError for a rate out of 1..120 or a size that no codec takes."""
     if not 1 <= rate <= 120:
-        raise ReenactError(f"--fps must lie between 1 and 120, not {float(rate):g}")
+        raise ReenactError(f"`fps` must lie between 1 and 120, not {float(rate):g}")
     if size is not None and (not SIZES[0] <= size <= SIZES[1] or size % 2):
-        raise ReenactError(f"--size must be even and between {SIZES[0]} and {SIZES[1]}, not {size}")
+        raise ReenactError(f"`size` must be even and between {SIZES[0]} and {SIZES[1]}, not {size}")
 
 
 class FileOutput:
@@ -204,7 +204,7 @@ class PipeOutput:
     def __init__(self, stream: BinaryIO) -> None:
         """Raises ReenactError for a terminal."""
         if stream.isatty():
-            raise ReenactError("--to - writes raw pictures: pipe it into a program, as | ffplay -f rawvideo ... -")
+            raise ReenactError("`LiveOptions.output` - writes raw pictures: pipe it into a program, as | ffplay -f rawvideo -")
         self._stream = stream
 
     def write(self, image: Image) -> None:
@@ -220,14 +220,15 @@ class PipeOutput:
 
 
 def open_output(text: str, rate: Fraction) -> Output:
-    """The output that `--to` names. Raises ReenactError for what cannot be written."""
+    """The output that LiveOptions.output names. Raises ReenactError for what cannot be written."""
     if text == "-":
         return PipeOutput(sys.stdout.buffer)
     kind, found, path = text.partition(":")
     if kind == "v4l2" and found:
         if not sys.platform.startswith("linux"):
-            raise ReenactError("--to v4l2 is for Linux; elsewhere let OBS take the page of `reenact serve` (docs/live.md)")
+            remedy = "elsewhere let OBS take the page of `reenact serve` (docs/live.md)"
+            raise ReenactError(f"`LiveOptions.output` v4l2 is for Linux; {remedy}")
         return DeviceOutput(path, rate)
     if not Path(text).suffix:
-        raise ReenactError(f"--to {text!r}: write {FORMS}")
+        raise ReenactError(f"`LiveOptions.output` {text!r}: write {FORMS}")
     return FileOutput(text, rate)

@@ -46,7 +46,7 @@ class Source(Protocol):
 
 
 def open_source(text: str, axes: Axes | None = None) -> Source:
-    """The source that `--from` names. axes: of a tracker. Raises ReenactError for what cannot be opened."""
+    """The source that LiveOptions.source names. axes: of a tracker. Raises ReenactError for what cannot be opened."""
     kind, _, where = text.partition(":")
     if kind == "camera":
         return CameraSource(where or "0")
@@ -55,7 +55,7 @@ def open_source(text: str, axes: Axes | None = None) -> Source:
     if text == "sliders":
         return SliderSource(sys.stdin)
     if not Path(text).exists() and not Path(text).suffix:
-        raise ReenactError(f"--from {text!r}: write {FORMS}")
+        raise ReenactError(f"`LiveOptions.source` {text!r}: write {FORMS}")
     return FileSource(text)
 
 

@@ -29,9 +29,9 @@ def exact_rate(value: object) -> Fraction:
     try:
         rate = exact_number(value) if isinstance(value, str) else Fraction(value)  # type: ignore[arg-type]
     except (TypeError, ValueError, ArithmeticError):
-        raise ReenactError(f"--fps {str(value)[:40]!r} is no rate: write a number (25) or a fraction (30000/1001)") from None
+        raise ReenactError(f"`fps` {str(value)[:40]!r} is no rate: write a number (25) or a fraction (30000/1001)") from None
     if not 1 <= rate <= RATE_MAX:
-        raise ReenactError(f"--fps must lie between 1 and {RATE_MAX}, not {str(value)[:40]}")
+        raise ReenactError(f"`fps` must lie between 1 and {RATE_MAX}, not {str(value)[:40]}")
     return snapped(rate)
 
 

@@ -83,7 +83,7 @@ class VideoReader:
         self._pixels = pixels
         self._start, self._end = Fraction(start or 0), None if end is None else Fraction(end)
         if self._start < 0 or (self._end is not None and self._end <= self._start):
-            raise ReenactError("the start must be 0 or later and the end after it; change --start or --end")
+            raise ReenactError("the start must be 0 or later and the end after it; change `start` or `end`")
         self._container = open_media(self.path)
         try:
             self._read_header()
@@ -170,7 +170,7 @@ class VideoReader:
 
     def _nothing_there(self) -> ReenactError:
         length = f" (it lasts {float(self.duration):.2f} s)" if self.duration else ""
-        return ReenactError(f"{self.path}: no frame between --start and --end{length}; change them")
+        return ReenactError(f"{self.path}: no frame between `start` and `end`{length}; change them")
 
     def _decode(self) -> Generator[VideoFrame, None, None]:
         for frame, time in self._timed():

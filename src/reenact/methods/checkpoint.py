@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from reenact.core.errors import ReenactError
+from reenact.core.errors import ReenactError, as_options
 from reenact.core.provenance import graphs_digest, own_graphs, shared_graphs
 from reenact.methods import METHODS, trained
 from reenact.methods.export import load
@@ -96,7 +96,7 @@ def main() -> None:
         model, seen = load(trained(given.method), given.runs, given.drawing)
         paths = write(model, given.weights or weights_folder() / given.method, given.out, sum(seen.values()))
     except ReenactError as error:
-        raise SystemExit(f"error: {error}") from None
+        raise SystemExit(f"error: {as_options(str(error))}") from None
     sys.stdout.write("".join(f"{path}: {path.stat().st_size / 1e6:.1f} MB\n" for path in paths))
 
 

@@ -21,7 +21,7 @@ import torch
 from onnx import helper, numpy_helper
 from torch import Tensor
 
-from reenact.core.errors import ReenactError
+from reenact.core.errors import ReenactError, as_options
 from reenact.core.provenance import shared_graphs
 from reenact.data.pool import Pool
 from reenact.methods import METHODS, Trained, trained
@@ -120,9 +120,7 @@ def _weights(path: Path) -> list[bytes]:
     return sorted(tensor.raw_data for tensor in onnx.load(path).graph.initializer)
 
 
-def write_graph(
-    graph: Graph, inputs: tuple[Tensor, ...], path: Path, free: dict[str, dict[int, str]] | None = None
-) -> None:
+def write_graph(graph: Graph, inputs: tuple[Tensor, ...], path: Path, free: dict[str, dict[int, str]] | None = None) -> None:
     """One graph, checked, its weights as fp16. free: the axes of inputs and outputs that may have any length, by name."""
     names = {"input_names": list(graph.inputs), "output_names": list(graph.outputs), "dynamic_axes": free}
     torch.onnx.export(graph.module.eval(), inputs, str(path), **names, opset_version=OPSET, dynamo=False)
@@ -193,7 +191,7 @@ def main() -> None:
         finish = getattr(recipe, "finish", None)
         more = finish(model, Pool.load(given.data)) if given.data and finish else {}
     except ReenactError as error:
-        raise SystemExit(f"error: {error}") from None
+        raise SystemExit(f"error: {as_options(str(error))}") from None
     said = {"images_seen": seen, "expression_gain": given.expression_gain, **more}
     kept = given.out if given.only_drawing or given.only_reading else None
     come_from = sources(given.runs, given.drawing, kept)

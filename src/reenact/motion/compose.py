@@ -77,9 +77,9 @@ def parse_parts(text: str, base: Parts = ALL_DRIVEN) -> Parts:
     for item in filter(None, (item.strip() for item in text.split(","))):
         name, _, value = (piece.strip() for piece in item.partition("="))
         if name not in NAMES or not value:
-            raise ReenactError(f"--parts {item!r}: write PART=driver, source or a constant, PART being {', '.join(NAMES)}")
+            raise ReenactError(f"`parts` {item!r}: write PART=driver, source or a constant, PART being {', '.join(NAMES)}")
         if name in found:
-            raise ReenactError(f"--parts names {name} twice: leave one out")
+            raise ReenactError(f"`parts` names {name} twice: leave one out")
         found[name] = _parse(name, value)
     return replace(base, **found)
 
@@ -88,7 +88,7 @@ def locked(parts: Parts, names: Iterable[str]) -> Parts:
     """The same, with these parts held at the source's own. Raises ReenactError for a name that is no part."""
     for name in names:
         if name not in NAMES:
-            raise ReenactError(f"--lock {name!r}: choose among {', '.join(NAMES)}")
+            raise ReenactError(f"`locked` {name!r}: choose among {', '.join(NAMES)}")
         parts = replace(parts, **{name: SOURCE})
     return parts
 
@@ -119,7 +119,7 @@ def compose(
 def check_strength(strength: float) -> None:
     """Raises ReenactError for a strength out of 0..3."""
     if not 0 <= strength <= STRENGTH_MAX:
-        raise ReenactError(f"--strength must lie between 0 and {STRENGTH_MAX:g}, not {strength:g}")
+        raise ReenactError(f"`strength` must lie between 0 and {STRENGTH_MAX:g}, not {strength:g}")
 
 
 def _value(part: Part, strength: float, at: Callable[[float], np.ndarray]) -> np.ndarray:
@@ -163,7 +163,7 @@ def _parse(name: str, value: str) -> Part:
         if value.startswith("driver*"):
             factor = float(value.removeprefix("driver*"))
             if not 0 <= factor <= STRENGTH_MAX:
-                raise ReenactError(f"--parts {name}={value}: the factor must lie between 0 and {STRENGTH_MAX:g}")
+                raise ReenactError(f"`parts` {name}={value}: the factor must lie between 0 and {STRENGTH_MAX:g}")
             return Share(factor)
         if name not in _LENGTHS:
             preset(value)
@@ -173,9 +173,9 @@ def _parse(name: str, value: str) -> Part:
         numbers = []
     if len(numbers) != _LENGTHS[name] or not np.isfinite(numbers).all():
         form = {"pose": "YAW/PITCH/ROLL in degrees", "scale": "a number such as 1.0", "translation": "X/Y"}[name]
-        raise ReenactError(f"--parts {name}={value}: write driver, source, driver*FACTOR or {form}")
+        raise ReenactError(f"`parts` {name}={value}: write driver, source, driver*FACTOR or {form}")
     if name == "pose":
         numbers = [float(number) for number in np.radians(numbers)]
     if name == "scale" and not 0.2 <= numbers[0] <= 5.0:
-        raise ReenactError(f"--parts scale={value}: keep the scale within 0.2..5")
+        raise ReenactError(f"`parts` scale={value}: keep the scale within 0.2..5")
     return Fixed(tuple(numbers))

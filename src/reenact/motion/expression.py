@@ -126,7 +126,7 @@ class ExpressionMap:
         Raises ReenactError where there is none or it is another one's.
         """
         path = Path(folder) / FILE
-        remedy = f"take --method mmfa, sfd or prior, or make it with: python -m reenact.calibrate.expression_map {folder} POOL"
+        remedy = f"take `method` mmfa, sfd or prior, or make it with: python -m reenact.calibrate.expression_map {folder} POOL"
         if not path.is_file():
             raise WeightsError(f"{folder} has no {FILE}, which blendshapes, named expressions, eyes and mouth need; {remedy}")
         shapes = {

@@ -57,4 +57,4 @@ def check_reference(reference: object) -> None:
     if reference in ("calm", "first"):
         return
     if not isinstance(reference, int | float) or not 0 <= reference <= LATEST:
-        raise ReenactError(f"--reference {reference}: write calm, first, or at which second the driver's face is at rest")
+        raise ReenactError(f"`reference` {reference}: write calm, first, or at which second the driver's face is at rest")

@@ -96,7 +96,7 @@ class MotionFilter:
 def check_smooth(strength: float) -> float:
     """The strength. Raises ReenactError for one out of 0..20."""
     if not 0 <= strength <= STRENGTH_MAX:
-        raise ReenactError(f"--smooth must lie between 0 (off) and {STRENGTH_MAX:g}, not {strength:g}")
+        raise ReenactError(f"`smooth` must lie between 0 (off) and {STRENGTH_MAX:g}, not {strength:g}")
     return float(strength)
 
 

@@ -82,7 +82,7 @@ class Take:
         begin, last = start or Fraction(0), self.times[-1] + 1 / self.rate
         stop = last if end is None else min(end, last)
         if begin < 0 or begin >= stop:
-            raise ReenactError(f"no frame between --start and --end (the take lasts {float(last):.2f} s); change them")
+            raise ReenactError(f"no frame between `start` and `end` (the take lasts {float(last):.2f} s); change them")
         return max(1, round((stop - begin) * (rate or self.rate)))
 
     def frames(
@@ -111,7 +111,7 @@ class Take:
         """Raises ReenactError where another method or other weights made it, or its code has another length than `code`."""
         if self.method != method:
             raise ReenactError(
-                f"the take was recorded with {self.method}, not {method}: use --method {self.method} or record it again"
+                f"the take was recorded with {self.method}, not {method}: use `method` {self.method} or record it again"
             )
         if (self.weights and weights and self.weights != weights) or self.vectors.shape[1] != POSE_NUMBERS + code:
             raise ReenactError(f"the take was recorded with other weights of {method}: record it again from its video")

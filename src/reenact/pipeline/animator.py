@@ -52,7 +52,7 @@ class Control:
             check_alignment(self.mode)
         check_strength(self.strength)
         if not 0 < self.settle <= SETTLE_MAX:
-            raise ReenactError(f"--settle must lie between 0 and {SETTLE_MAX:g} seconds, not {self.settle:g}")
+            raise ReenactError(f"`settle` must lie between 0 and {SETTLE_MAX:g} seconds, not {self.settle:g}")
         check_smooth(self.smooth)
         check_reference(self.reference)
 

@@ -55,7 +55,7 @@ class BatchOptions:
         if self.drivers not in get_args(Drivers):
             raise ReenactError(f"unknown drivers {self.drivers!r}: choose one of {', '.join(get_args(Drivers))}")
         if self.drivers == "own" and not self.all_faces:
-            raise ReenactError("--drivers own gives each face its own driving: add --face all")
+            raise ReenactError("`drivers` own gives each face its own driving: add `all_faces`")
 
 
 @dataclass
@@ -117,7 +117,7 @@ def batch_folder(
     try:
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ReenactError(f"{output}: cannot be made ({error.strerror}); choose another with --out") from None
+        raise ReenactError(f"{output}: cannot be made ({error.strerror}); choose another with `out`") from None
     check_output(output / REPORT)
     jobs = plan(portraits, drivings, options)
     method = engine.load()
@@ -139,7 +139,7 @@ def find(folder: Path, output: Path) -> tuple[list[Path], list[Path]]:
     if not folder.is_dir():
         raise ReenactError(f"{folder}: no such folder; give one with photos and drivings")
     if output.resolve() in {folder.resolve(), (folder / "portraits").resolve(), (folder / "drivings").resolve()}:
-        raise ReenactError(f"{output}: its films would be drivings of the next run; name another folder with --out")
+        raise ReenactError(f"{output}: its films would be drivings of the next run; name another folder with `out`")
     homes = [folder / "portraits", folder / "drivings"] if (folder / "portraits").is_dir() else [folder, folder]
     found = [_files(home, endings) for home, endings in zip(homes, (PICTURES, DRIVINGS), strict=True)]
     for what, files, home, endings in zip(("photo", "driving"), found, homes, (PICTURES, DRIVINGS), strict=True):

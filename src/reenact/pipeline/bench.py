@@ -67,7 +67,7 @@ class BenchResult:
 def bench(portrait: StrPath, driving: StrPath, *, engine: Engine = ENGINE, runs: int = 100) -> BenchResult:
     """Measure on a photo and a video. Raises ReenactError as `animate_file` does."""
     if runs < 1:
-        raise ReenactError(f"--runs must be at least 1, not {runs}")
+        raise ReenactError(f"`runs` must be at least 1, not {runs}")
     loaded = engine.load()
     motion_ms, render_ms, path_ms = _verbs(loaded, read_image(portrait), _crops(driving, loaded), runs)
     with tempfile.TemporaryDirectory() as folder:

@@ -165,9 +165,9 @@ class Sweep:
                 check_blendshapes({self.name: 0.0})
             except ReenactError:
                 names = ", ".join((*SWEPT, *list(PRESETS)[1:]))
-                raise ReenactError(f"--sweep {self.name!r}: choose {names}, or a blendshape such as jawOpen") from None
+                raise ReenactError(f"`sweep` {self.name!r}: choose {names}, or a blendshape such as jawOpen") from None
         if not np.isfinite([self.start, self.end]).all():
-            raise ReenactError("--sweep wants two finite numbers, as in --sweep yaw -30 30")
+            raise ReenactError("`sweep` wants two finite numbers, as in yaw -30 30")
 
     def at(self, share: float, base: Edit) -> Edit:
         """The edit with the slider `share` of the way along; the others as in `base`."""
@@ -209,7 +209,7 @@ class Film:
         count = round(self.seconds * self.fps) if np.isfinite(self.seconds) else 0
         if not 2 <= count <= FRAMES_MAX:
             raise ReenactError(
-                f"--seconds {self.seconds:g} at {float(self.fps):g} frames/s is no film: give 2 to {FRAMES_MAX} frames"
+                f"`seconds` {self.seconds:g} at {float(self.fps):g} frames/s is no film: give 2 to {FRAMES_MAX} frames"
             )
         if self.return_ == "back":
             return there_and_back(count, self.ease)
@@ -278,7 +278,7 @@ def interpolate_file(
     for options in (between, film, engine, drawn):
         options.check()
     if portrait is None and is_take(between.start):
-        raise ReenactError(f"{between.start} is no photo: name the photo to draw with --portrait")
+        raise ReenactError(f"{between.start} is no photo: name the photo to draw with `portrait`")
     shown, ends = portrait or between.start, (between.start, between.end)
     container_format(check_output(output, [*ends, shown]))
     marked = MarkedOutput(output, drawn.marks, [("portrait", shown), ("from", between.start), ("to", between.end)])

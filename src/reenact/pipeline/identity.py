@@ -102,7 +102,7 @@ def describe_file(
 def identity_of(method: OnnxMethod, portrait: Portrait, photo: StrPath, consent: bool) -> Identity:
     """Raises ReenactError where the method has no identity coefficients."""
     if OWN not in portrait.tensors or DRAWN not in portrait.tensors:
-        raise ReenactError(f"{method.name} tells no identity apart from motion: use --method sfd")
+        raise ReenactError(f"{method.name} tells no identity apart from motion: use `method` sfd")
     values = np.array(portrait.tensors[OWN][0], np.float32)
     return Identity(method.name, method.fingerprint, _digest(photo), consent, values)
 
@@ -111,9 +111,9 @@ def mixed(portrait: Portrait, first: Identity, second: Identity, share: float) -
     """The portrait of `first`, drawn with `share` of the way to the identity of `second`: the face's shape goes there, its looks
     (skin, hair) stay the photo's. Raises ReenactError unless both have agreed, and both are of the portrait's own space."""
     if not (first.consent and second.consent):
-        raise ReenactError("identities are mixed only where both files say that the person has agreed (describe --consent)")
+        raise ReenactError("identities are mixed only where both files say that the person has agreed (`consent` of describe)")
     if not 0 <= share <= 1:
-        raise ReenactError(f"--share must lie between 0 and 1, not {share:g}")
+        raise ReenactError(f"`share` must lie between 0 and 1, not {share:g}")
     if (first.method, first.weights) != (second.method, second.weights) or len(first.coefficients) != len(second.coefficients):
         raise ReenactError("the two identities were read with different weights: describe both photos again")
     values = (1 - share) * first.coefficients + share * second.coefficients

@@ -99,7 +99,8 @@ def signer_of(certificates: Path, key: Path) -> Signer:
         private = serialization.load_pem_private_key(_read(key, "private key"), None)
     except (ValueError, TypeError) as error:
         reason = "it has a password" if isinstance(error, TypeError) else "no PEM of a key and its certificates"
-        raise ReenactError(f"{key}: cannot sign ({reason}); give --sign-cert and --sign-key as PEM, without a password") from None
+        remedy = "give `Marks.certificate` and `Marks.key` as PEM, without a password"
+        raise ReenactError(f"{key}: cannot sign ({reason}); {remedy}") from None
     if _public(private.public_key()) != _public(first[0].public_key()):
         raise ReenactError(f"{key} is not the key of {certificates}: give the two that belong together")
     algorithm, sign = _signing(private, key)

@@ -40,7 +40,7 @@ class Marks:
     def signer(self) -> Signer | None:
         """What signs, None where nothing does. Raises ReenactError where a given key cannot."""
         if (self.certificate is None) != (self.key is None):
-            raise ReenactError("--sign-cert and --sign-key go together: give both or neither")
+            raise ReenactError("`Marks.certificate` and `Marks.key` go together: give both or neither")
         if not self.sign:
             return None
         if self.certificate is not None and self.key is not None:

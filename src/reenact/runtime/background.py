@@ -31,7 +31,7 @@ GRID = "grid"
 def check_background(name: str) -> None:
     """Raises ReenactError for what is none of `BACKGROUNDS`."""
     if name not in BACKGROUNDS:
-        raise ReenactError(f"--background {name!r} is unknown: choose {' or '.join(BACKGROUNDS)}")
+        raise ReenactError(f"`background` {name!r} is unknown: choose {' or '.join(BACKGROUNDS)}")
 
 
 class BackgroundKeeper:

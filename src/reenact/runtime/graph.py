@@ -118,7 +118,7 @@ class OrtGraph:
         return {name: value.numpy() for name, value in zip(self._outputs, values, strict=True)}
 
 
-_NO_CUDA = "device cuda cannot be used ({}): pip install onnxruntime-gpu on a machine with a GPU, or use --device auto"
+_NO_CUDA = "device cuda cannot be used ({}): pip install onnxruntime-gpu on a machine with a GPU, or use `device` auto"
 
 
 @runtime_checkable

@@ -59,4 +59,4 @@ def _listen(settings: Settings) -> socket.socket:
         return socket.create_server((settings.host, settings.port), family=family, backlog=64)
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
-        raise ReenactError(f"{settings.host}:{settings.port} cannot be listened on ({reason}): choose another --port") from None
+        raise ReenactError(f"{settings.host}:{settings.port} cannot be listened on ({reason}): choose another `port`") from None

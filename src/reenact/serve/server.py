@@ -43,7 +43,7 @@ class Server:
             jobs = Jobs(settings.folder, engine, settings.jobs, settings.max_minutes, lambda: seats.drawing)
             files = Files(settings.folder, settings.max_video_mb)
         except OSError as error:
-            raise ReenactError(f"{settings.folder}: cannot be used ({error.strerror}); choose another --folder") from None
+            raise ReenactError(f"{settings.folder}: cannot be used ({error.strerror}); choose another `folder`") from None
         return Server(settings, seats, Portraits(size, settings.threads), files, jobs)
 
     @property

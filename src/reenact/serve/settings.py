@@ -48,24 +48,24 @@ class Settings:
     def check(self) -> None:
         """Raises ReenactError for what cannot be, or must be asked for by name."""
         bounds = {
-            "--port": (self.port, 0, 65535),
-            "--sessions": (self.sessions, 1, 64),
-            "--max-image-mb": (self.max_image_mb, 0.01, 1000),
-            "--max-video-mb": (self.max_video_mb, 0.01, 100_000),
-            "--max-minutes": (self.max_minutes, 0.01, 24 * 60),
-            "--jobs": (self.jobs, 0, 10_000),
-            "--keep-hours": (self.keep_hours, 0.01, 24 * 366),
+            "`port`": (self.port, 0, 65535),
+            "`sessions`": (self.sessions, 1, 64),
+            "`max_image_mb`": (self.max_image_mb, 0.01, 1000),
+            "`max_video_mb`": (self.max_video_mb, 0.01, 100_000),
+            "`max_minutes`": (self.max_minutes, 0.01, 24 * 60),
+            "`jobs`": (self.jobs, 0, 10_000),
+            "`keep_hours`": (self.keep_hours, 0.01, 24 * 366),
         }
         for name, (value, low, high) in bounds.items():
             if not low <= value <= high:
                 raise ReenactError(f"{name} must lie between {low:g} and {high:g}, not {value:g}")
         if (self.tls_cert is None) != (self.tls_key is None):
-            raise ReenactError("--tls-cert and --tls-key go together: give both or neither")
+            raise ReenactError("`tls_cert` and `tls_key` go together: give both or neither")
         for path in (self.tls_cert, self.tls_key):
             if path is not None and not path.is_file():
                 raise ReenactError(f"{path}: no such file; give the certificate and its key as PEM")
         if self.token is not None and not (self.token.isascii() and self.token.replace("-", "").replace("_", "").isalnum()):
-            raise ReenactError("--token: use letters, digits, - and _ (it travels in an address)")
+            raise ReenactError("`token`: use letters, digits, - and _ (it travels in an address)")
         self._check_exposure()
 
     def _check_exposure(self) -> None:
@@ -73,11 +73,11 @@ class Settings:
             return
         if self.tls_cert is None:
             raise ReenactError(
-                f"--host {self.host} can be reached by others: give --tls-cert and --tls-key (browsers open a camera for https"
-                " only), or --insecure if something else encrypts"
+                f"`host` {self.host} can be reached by others: give `tls_cert` and `tls_key` (browsers open a camera for https"
+                " only), or `insecure` if something else encrypts"
             )
         if self.token is None:
-            raise ReenactError(f"--host {self.host} can be reached by others: leave --no-token out, or add --insecure")
+            raise ReenactError(f"`host` {self.host} can be reached by others: give a `token`, or add `insecure`")
 
     @property
     def loopback(self) -> bool:

@@ -92,13 +92,13 @@ def _check(order: Order, workers: int) -> list[Path]:
         if getattr(order, name) < low:
             raise ReenactError(f"--{name.replace('_', '-')} {getattr(order, name)}: must be {low} or more")
     if workers < 1:
-        raise ReenactError(f"--workers {workers}: must be 1 or more")
+        raise ReenactError(f"`workers` {workers}: must be 1 or more")
     if order.size < 32 or order.size > 2048 or order.size % 2:
-        raise ReenactError(f"--size {order.size}: must be an even number from 32 to 2048")
+        raise ReenactError(f"`size` {order.size}: must be an even number from 32 to 2048")
     if not 0 < order.rate <= 120:
-        raise ReenactError(f"--fps {order.rate}: must be more than 0, and at most 120")
+        raise ReenactError(f"`fps` {order.rate}: must be more than 0, and at most 120")
     if order.seed < 0:
-        raise ReenactError(f"--seed {order.seed}: must be 0 or more")
+        raise ReenactError(f"`seed` {order.seed}: must be 0 or more")
     try:
         order.out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -140,7 +140,7 @@ def _in_processes(order: Order, takes: list[Path], batches: list[list[Recipe]], 
             for job in as_completed(jobs):
                 yield job.result()
         except BrokenProcessPool:
-            raise ReenactError("a worker process was killed, perhaps for memory: run it again with fewer --workers") from None
+            raise ReenactError("a worker process was killed, perhaps for memory: run it again with fewer `workers`") from None
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise

@@ -54,7 +54,7 @@ class Axes:
         bare = [item.lstrip("+-") for item in items]
         if sorted(bare) != sorted(names) or any(len(item) - len(name) > 1 for item, name in zip(items, bare, strict=True)):
             raise ReenactError(
-                f"--axes {text!r}: write yaw, pitch and roll once each, - before what is reversed: -yaw,pitch,roll"
+                f"`axes` {text!r}: write yaw, pitch and roll once each, - before what is reversed: -yaw,pitch,roll"
             )
         first, second, third = (names.index(name) for name in bare)
         a, b, c = (-1 if item.startswith("-") else 1 for item in items)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from reenact.core.errors import ReenactError
+from reenact.core.errors import ReenactError, as_options
 from reenact.train.start import images_seen, read_start
 from reenact.train.tensors import write_tensors
 
@@ -57,7 +57,7 @@ def main() -> None:
         said = {"images": str(images_seen(given.second)), "parents": json.dumps([{"from": name} for name in parents])}
         write_tensors(given.out / FILE, tensors, said | {"share": json.dumps(given.share), "of": json.dumps(given.of)})
     except ReenactError as error:
-        raise SystemExit(f"error: {error}") from None
+        raise SystemExit(f"error: {as_options(str(error))}") from None
 
 
 if __name__ == "__main__":

@@ -29,14 +29,14 @@ def configured(stages: Sequence[Stage], images: int | None, start: Sequence[str]
     if images is not None:
         if len(stages) > 1:
             names = ", ".join(stage.name for stage in stages)
-            raise ReenactError(f"--images is for one stage, and this recipe has several ({names}): name one, as in mmfa_motion")
+            raise ReenactError(f"`images` is for one stage, and this recipe has several ({names}): name one, as in mmfa_motion")
         if images < 1:
-            raise ReenactError("--images must be 1 or more")
+            raise ReenactError("`images` must be 1 or more")
         schedule = replace(stages[0].schedule, images=images, warm_up=min(stages[0].schedule.warm_up, images // 10))
         stages = [replace(stages[0], schedule=schedule)]
     if len(stages) == 1 and stages[0].after and not start:
         before = " and ".join(stages[0].after)
-        raise ReenactError(f"{stages[0].name} goes on from the weights of {before}: name their runs with --start")
+        raise ReenactError(f"{stages[0].name} goes on from the weights of {before}: name their runs with `start`")
     return tuple(replace(stage, start=(*stage.start, *start), machine=machine) for stage in stages)
 
 

@@ -105,7 +105,7 @@ def gather(machine: Machine) -> Workers:
     """
     kind = machine.device if machine.device != "auto" else ("cuda" if torch.cuda.is_available() else "cpu")
     if kind == "cuda" and not torch.cuda.is_available():
-        raise ReenactError("no CUDA device is to be seen: take --device cpu")
+        raise ReenactError("no CUDA device is to be seen: take `device` cpu")
     if machine.threads:
         torch.set_num_threads(machine.threads)
     if kind == "cuda":

@@ -29,7 +29,7 @@ def find_jobs(source: Path, layout: str = "auto") -> tuple[str, list[Job]]:
     if not source.is_dir():
         raise ReenactError(f"{source}: no such folder; give the folder of the data set")
     if layout != "auto" and layout not in LAYOUTS:
-        raise ReenactError(f"--layout {layout!r} is not known: take auto, {', '.join(LAYOUTS)}")
+        raise ReenactError(f"`layout` {layout!r} is not known: take auto, {', '.join(LAYOUTS)}")
     for name in LAYOUTS if layout == "auto" else [layout]:
         jobs = LAYOUTS[name](source)
         if jobs:
