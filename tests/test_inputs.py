@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,14 +13,16 @@ from PIL import ImageFilter
 from clips import face, moving_face, read_clip, scenery, write_clip
 from fake_method import write_fake_method
 from reenact.core.errors import ReenactError
+from reenact.core.types import Method
 from reenact.faces.landmarker import Landmarker
 from reenact.media.image import read_image
 from reenact.media.video import VideoReader
-from reenact.pipeline.animate import animate_file
+from reenact.pipeline.animate import animate, animate_file
 from reenact.pipeline.inputs import is_still, read_portrait
 from reenact.pipeline.options import Clip
 from reenact.pipeline.sources import crops
 from reenact.runtime.engine import Engine
+from reenact.runtime.onnx_method import load
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +77,17 @@ def test_a_picture_drives_toward_its_face(fake: str, tmp_path: Path) -> None:
     with VideoReader(tmp_path / "out.mp4") as reader:
         level = [float(frame.image.mean()) for frame in reader]
     assert level[-1] - level[0] > 10 and abs(level[-1] - level[-5]) < 2
+
+
+def test_a_picture_drives_any_method_of_the_protocol(fake: str, tmp_path: Path) -> None:
+    """One that knows crops only, and no photo."""
+    whole = load(fake, "cpu")
+    names = ("name", "size", "folder", "config", "code_size", "fingerprint", "threads", "encode_crop", "encode_motion", "render")
+    plain = SimpleNamespace(**{name: getattr(whole, name) for name in names})
+    assert isinstance(plain, Method)
+    PILImage.fromarray(face()).save(tmp_path / "a.png")
+    pictures = list(animate(plain.encode_crop(face()), tmp_path / "a.png", method=plain))
+    assert len(pictures) == 100 and pictures[-1].shape == (256, 256, 3)
 
 
 @pytest.mark.parametrize("turns", [1, 3])

@@ -122,7 +122,7 @@ def covered(placement: Placement, size: int, image: Image) -> Bool[np.ndarray, "
 
 def points_in(points: Float32[np.ndarray, "n 2"], placement: Placement, size: int) -> Float32[np.ndarray, "n 2"]:
     """Points in pixels of the picture -> in those of an upright square's size x size pixels."""
-    corner = np.float32([placement.centre_x, placement.centre_y]) - np.float32(placement.side / 2)
+    corner = np.array([placement.centre_x, placement.centre_y], np.float32) - np.float32(placement.side / 2)
     return ((points - corner) * np.float32(size / placement.side)).astype(np.float32)
 
 

@@ -131,4 +131,4 @@ def _blurred(rows: np.ndarray, sigma: float) -> np.ndarray:
     kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
     kernel = (kernel / kernel.sum()).astype(np.float32)
     padded = np.pad(rows, [(0, 0)] * (rows.ndim - 2) + [(reach, reach), (0, 0)], mode="edge")
-    return sum(weight * padded[..., i : i + rows.shape[-2], :] for i, weight in enumerate(kernel))
+    return np.asarray(sum(weight * padded[..., i : i + rows.shape[-2], :] for i, weight in enumerate(kernel)))

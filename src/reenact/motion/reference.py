@@ -28,7 +28,7 @@ WEIGHTS = {"jawOpen": 2.0, "mouthClose": 0.0, "mouth": 0.7, "eyeBlink": 0.7, "ey
 """ours: how much a blendshape disturbs, by how its name begins; the longest that fits. Lips and jaw are what shows most"""
 TURN = 0.5 / np.radians(15.0)
 """ours: a head turned by 15 degrees disturbs as much as a mouth a quarter open"""
-AXES = np.float32([1.0, 1.0, 0.5])
+AXES = np.array([1.0, 1.0, 0.5], np.float32)
 """ours: of yaw, pitch and roll; a tilted head shows all of its face"""
 
 
@@ -37,7 +37,7 @@ def _weight(name: str) -> float:
     return WEIGHTS[max(fitting, key=len)] if fitting else 0.0
 
 
-_ROW = np.float32([_weight(name) for name in BLENDSHAPE_NAMES])
+_ROW = np.array([_weight(name) for name in BLENDSHAPE_NAMES], np.float32)
 
 
 def unrest(motion: Motion, expressions: ExpressionMap) -> float:

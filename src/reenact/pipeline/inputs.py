@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from dataclasses import dataclass
 from fractions import Fraction
@@ -35,7 +36,7 @@ SEVERAL_PICTURES = ("MPO",)
 """formats whose further pictures are no film: phones keep a second view there"""
 
 
-def read_portrait(path: str | Path) -> Image:
+def read_portrait(path: str | os.PathLike[str]) -> Image:
     """The photo at `path`; of a video, its sharpest frame from the front. Raises ReenactError as `read_image` does."""
     try:
         return read_image(path)

@@ -18,8 +18,9 @@ from reenact.core.errors import ReenactError, ReenactWarning
 from reenact.core.files import check_readable
 from reenact.core.prefetch import ahead
 from reenact.core.types import Image, Method, Motion
-from reenact.faces.crop import CropTracker, cut
+from reenact.faces.crop import CropTracker, cut, head_crop
 from reenact.faces.landmarker import Landmarker
+from reenact.faces.portrait import find_face
 from reenact.media.image import read_image
 from reenact.media.video import VideoReader, resample
 from reenact.motion.arkit import is_coefficients, read_coefficients
@@ -130,9 +131,10 @@ def of_pictures(
     return MotionSource(read(method, crops(frames(), landmarker, method.size)), rate, timed=timed, ahead=False)
 
 
-def of_still(path: StrPath, method: Method, clip: Clip = WHOLE) -> MotionSource:
+def of_still(path: StrPath, method: Method, landmarker: Landmarker, clip: Clip = WHOLE) -> MotionSource:
     """A picture's: it holds still, and the portrait goes to it."""
-    shown, rate = method.encode_source(read_image(path)).motion, clip.rate or RATE
+    image, rate = read_image(path), clip.rate or RATE
+    shown = method.encode_motion(cut(image, head_crop(find_face(image, landmarker)), method.size))
     count = round(STILL_SECONDS * rate)
     return MotionSource(((i / rate, shown) for i in range(count)), rate, count, placed=False)
 
@@ -182,7 +184,7 @@ class DrivingFile:
     def source(self, method: Method, landmarker: Landmarker, resampled: bool = True) -> MotionSource:
         """resampled: a video's frames evenly, at the clip's rate or its own; else each as it comes."""
         if self.still:
-            return of_still(self.path, method, self._clip)
+            return of_still(self.path, method, landmarker, self._clip)
         if self._reader is None:
             coded = is_coefficients(self.path)
             take = read_coefficients(self.path, expression_map(method)) if coded else Take.load(self.path)
