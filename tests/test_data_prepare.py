@@ -132,7 +132,7 @@ def test_nothing_is_done_twice_and_new_or_mended_files_are(squares: None, tmp_pa
 def test_other_settings_need_another_folder(squares: None, tmp_path: Path):
     video(tmp_path / "in" / "a.mp4", moving(12))
     prepare(tmp_path / "in", tmp_path / "out", settings=FAST)
-    with pytest.raises(ReenactError, match="begun with --size 256, not 128"):
+    with pytest.raises(ReenactError, match="begun with `size` 256, not 128"):
         prepare(tmp_path / "in", tmp_path / "out", settings=Settings(size=128, min_seconds=0.3, min_face=40))
 
 

@@ -61,9 +61,9 @@ def test_only_what_draws_is_renewed(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("sys.argv", ["export", str(weights), str(weights), "--drawing", str(run), "--only-drawing"])
     main()
     after = {path.name: path.read_bytes() for path in weights.iterdir()}
-    assert after.keys() == before.keys() | {"lineage.json"}
+    assert after.keys() == before.keys() | {"lineage.json", "hashes.json"}
     changed = {name for name in before if after[name] != before[name]}
-    assert {"source.onnx", "field.onnx", "draw.onnx", "config.json"} <= changed <= {*DRAWING, "config.json"}
+    assert {"source.onnx", "field.onnx", "draw.onnx", "config.json"} <= changed <= {*DRAWING, "config.json", "hashes.json"}
     config = json.loads(after["config.json"])
     assert config["images_seen"] == {"before": 7, f"drawing of {tmp_path.name}/run": 5} and config["said"] == "before"
     monkeypatch.setattr("sys.argv", ["export", str(tmp_path / "new"), str(weights), "--drawing", str(run), "--only-drawing"])
@@ -80,7 +80,12 @@ def test_what_reads_is_renewed_alone(tmp_path: Path, monkeypatch):
     monkeypatch.setattr("sys.argv", ["export", str(weights), str(run), "--only-reading"])
     main()
     after = {path.name: path.read_bytes() for path in weights.iterdir()}
-    assert {name for name in after if after[name] != before.get(name)} == {"motion.onnx", "config.json", "lineage.json"}
+    assert {name for name in after if after[name] != before.get(name)} == {
+        "motion.onnx",
+        "config.json",
+        "lineage.json",
+        "hashes.json",
+    }
     config = json.loads(after["config.json"])
     assert config["images_seen"] == {"before": 7, f"{tmp_path.name}/run": 5} and config["said"] == "before"
     monkeypatch.setattr("sys.argv", ["export", str(tmp_path / "new"), str(run), "--only-reading"])

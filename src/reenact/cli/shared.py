@@ -30,10 +30,11 @@ OPTION_NAMES = {
     "Marks.key": "--sign-key",
     "all_faces": "--face all",
     "faces.doubt.accepting": "--force",
-    "identities": "--identity",
+    "Options.identities": "--identity",
+    "Options.nets": "--lpips",
+    "flows": "--flow",
     "locked": "--lock",
     "methods": "--method",
-    "nets": "--lpips",
     "pictures=False": "--no-pictures",
 }
 """parameter that the library's lines name -> option, where that is not its name with -- in front"""

@@ -145,9 +145,8 @@ def _same(path: Path, settings: dict[str, Any]) -> None:
     before = json.loads(path.read_text())
     for name, value in settings.items():
         if before.get(name) != value:
-            option = name.replace("_", "-")
             raise ReenactError(
-                f"{path.parent} was begun with --{option} {before.get(name)}, not {value}: take the old value or another folder"
+                f"{path.parent} was begun with `{name}` {before.get(name)}, not {value}: take the old value or another folder"
             )
 
 

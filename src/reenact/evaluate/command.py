@@ -124,8 +124,8 @@ def _check(options: Options) -> None:
     if not options.data.is_dir():
         raise ReenactError(f"{options.data}: no such folder; give `data` the folder of clips")
     for name, given, known in (
-        ("`nets`", options.nets, get_args(Net)),
-        ("`identities`", options.identities, get_args(IdentityNet)),
+        ("`Options.nets`", options.nets, get_args(Net)),
+        ("`Options.identities`", options.identities, get_args(IdentityNet)),
     ):
         if not given or set(given) - set(known):
             raise ReenactError(f"{name} {','.join(given)}: choose of {', '.join(known)}")

@@ -90,7 +90,7 @@ def _check(order: Order, workers: int) -> list[Path]:
     least = {"identities": 1, "motions": 1, "lights": 1, "frames": 1, "flows": 0, "per_motion": 0}
     for name, low in least.items():
         if getattr(order, name) < low:
-            raise ReenactError(f"--{name.replace('_', '-')} {getattr(order, name)}: must be {low} or more")
+            raise ReenactError(f"`{name}` {getattr(order, name)}: must be {low} or more")
     if workers < 1:
         raise ReenactError(f"`workers` {workers}: must be 1 or more")
     if order.size < 32 or order.size > 2048 or order.size % 2:
