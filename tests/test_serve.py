@@ -348,10 +348,10 @@ def test_a_video_that_is_too_long_is_refused_by_its_job(tmp_path, weights, clip)
     [
         ({"host": "0.0.0.0"}, "tls"),
         ({"host": "192.168.1.2", "insecure": False}, "tls"),
-        ({"port": 70000}, "--port"),
+        ({"port": 70000}, "`port`"),
         ({"tls_cert": Path("a.pem")}, "go together"),
-        ({"token": "a b"}, "--token"),
-        ({"sessions": 0}, "--sessions"),
+        ({"token": "a b"}, "`token`"),
+        ({"sessions": 0}, "`sessions`"),
     ],
 )
 def test_what_cannot_be_or_must_be_asked_for_is_one_line(tmp_path, changed, line):
