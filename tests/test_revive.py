@@ -16,7 +16,14 @@ from reenact.runtime.onnx_method import weights_folder
 from reenact.train.start import read_start
 
 
-@pytest.fixture(params=[mmfa, facevid2vid, prior], ids=["mmfa", "facevid2vid", "prior"], scope="module")
+SLOWLY = [
+    pytest.param(mmfa, id="mmfa"),
+    pytest.param(facevid2vid, id="facevid2vid", marks=pytest.mark.slow),
+    pytest.param(prior, id="prior", marks=pytest.mark.slow),
+]
+
+
+@pytest.fixture(params=SLOWLY, scope="module")
 def shipped(request, tmp_path_factory):
     """A model whose norms have seen something, and its exported folder."""
     torch.manual_seed(0)
@@ -76,7 +83,7 @@ def test_other_weights_are_refused_in_one_line(tmp_path, shipped):
         read(tmp_path)
 
 
-@pytest.mark.parametrize("recipe", [mmfa, facevid2vid, prior], ids=["mmfa", "facevid2vid", "prior"])
+@pytest.mark.parametrize("recipe", SLOWLY)
 def test_norms_learn_on_from_pictures_they_were_unfolded_on(recipe):
     """In training mode, where norms take each batch's own statistics, what ships answers nearly as in use on pictures like
     those; with norms unfolded on noise it does not (that broke a run: docs/log.md, 2026-11-21)."""

@@ -22,7 +22,7 @@ SOURCE = str(Path(__file__).resolve().parent.parent / "src")
 def inputs(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """The arguments of a run of some seconds."""
     folder = tmp_path_factory.mktemp("inputs")
-    clip = write_clip(folder / "clip.mp4", moving_face(4) * 100, audio=True)
+    clip = write_clip(folder / "clip.mp4", moving_face(4) * 500, audio=True)
     return ["animate", str(PORTRAIT), str(clip), "--method", str(write_fake_method(folder / "fake")), "--device", "cpu"]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import warnings
 from dataclasses import dataclass
 from fractions import Fraction
@@ -32,6 +33,8 @@ LYING = (np.radians(60.0), np.radians(120.0))
 """ours: a head that leans so far in the first frame lies because the camera did"""
 STILL_SECONDS = 4
 """ours: of the film that a picture drives"""
+PHOTO_START = re.compile(rb"\x89PNG|\xff\xd8\xff|RIFF....WEBP|BM|II\*\0|MM\0\*", re.DOTALL)
+"""how PNG, JPEG, WebP, BMP and TIFF files begin: one that is damaged is no film, though FFmpeg would play what is left of it"""
 SEVERAL_PICTURES = ("MPO",)
 """formats whose further pictures are no film: phones keep a second view there"""
 
@@ -41,6 +44,8 @@ def read_portrait(path: str | os.PathLike[str]) -> Image:
     try:
         return read_image(path)
     except ReenactError:
+        if PHOTO_START.match(_start(path)):
+            raise
         try:
             reader = VideoReader(path, end=FIRST)
         except ReenactError:
@@ -49,6 +54,14 @@ def read_portrait(path: str | os.PathLike[str]) -> Image:
             raise
     with reader:
         return _best(Path(path), reader)
+
+
+def _start(path: str | os.PathLike[str]) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            return file.read(12)
+    except OSError:
+        return b""
 
 
 @dataclass
