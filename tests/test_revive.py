@@ -15,7 +15,6 @@ from reenact.methods.prior import recipe as prior
 from reenact.runtime.onnx_method import weights_folder
 from reenact.train.start import read_start
 
-
 SLOWLY = [
     pytest.param(mmfa, id="mmfa"),
     pytest.param(facevid2vid, id="facevid2vid", marks=pytest.mark.slow),
