@@ -16,7 +16,7 @@ from reenact.train.workers import Workers, laid_out_like, whole
 
 CHECKPOINT = "checkpoint.safetensors"
 BETAS = (0.5, 0.99)
-"""ours; 0.5 as the field's generators have it (methods.md)"""
+"""ours; 0.5 as the field's generators have it (docs/design/methods.md)"""
 
 
 class _Step(nn.Module):

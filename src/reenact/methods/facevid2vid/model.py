@@ -1,6 +1,6 @@
 """What is the method's own in the three verbs (nn/keypoint_method.py): how a motion places the keypoints.
 
-x = R x_c + t + d          (methods.md 1.1: what is left of expression and size is added in the camera's frame)
+x = R x_c + t + d          (docs/design/methods.md 1.1: what is left of expression and size is added in the camera's frame)
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What is the method's own in the three verbs (nn/keypoint_method.py): how a motion places the keypoints.
 
-x = s R (x_c + d(e)) + t          (methods.md 3.3: the expression lives in the head's own frame)
+x = s R (x_c + d(e)) + t          (docs/design/methods.md 3.3: the expression lives in the head's own frame)
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ MOTION_WEIGHTS = {
 GAUSSIAN_WEIGHTS = {"kl": 1e-3, "collapsed": 0.0}
 """further terms of a Gaussian code; the second is only for the log"""
 FREE_NATS = 0.05
-"""a dimension of the code is not pulled below this (methods.md 3.3)"""
+"""a dimension of the code is not pulled below this (docs/design/methods.md 3.3)"""
 WARM_UP = 20_000
 """ours: pictures over which the pull of the Gaussian grows from nothing"""
 

@@ -1,4 +1,4 @@
-"""Where an expression's offsets enter: the method's own equation, and two others to compare it with (methods.md 3.3).
+"""Where an expression's offsets enter: the method's own equation, and two others to compare it with (docs/design/methods.md 3.3).
 
 mmfa         x = s R (x_c + d) + t      d in the head's own frame, before rotation and scale
 liveportrait x = s (R x_c + d) + t      d in the camera's frame, before scale

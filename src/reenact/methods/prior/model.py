@@ -1,6 +1,6 @@
 """What is the method's own in the three verbs (nn/keypoint_method.py): how a motion places the keypoints.
 
-x = s R (A (M + I a + B p) + r(p, e)) + t     (methods.md 4.3)
+x = s R (A (M + I a + B p) + r(p, e)) + t     (docs/design/methods.md 4.3)
 
 M + I a: the source person's neutral mesh; B p: what the driver's coefficients do to a mesh; A: each keypoint's weights over
 mesh points; r: what the residual e adds. Pose and expression come from the driver, identity from the source: nothing has to
