@@ -1,6 +1,6 @@
 """The descriptors' space: one learned orthonormal basis, part of it for who it is, the rest for what the face does.
 
-w = X a + Y b with Q = [X | Y], Q^T Q = 1, so a = X^T w and b = Y^T w (docs/design/methods.md 2.3). QR with the signs of R's diagonal made
+w = X a + Y b with Q = [X | Y], Q^T Q = 1, so a = X^T w and b = Y^T w (methods.md 2.3). QR with the signs of R's diagonal made
 positive is the Gram-Schmidt process in another order of arithmetic, and keeps its columns at right angles to rounding.
 """
 
