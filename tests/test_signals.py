@@ -29,7 +29,14 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 def start(inputs: list[str], out: Path) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "reenact", *inputs, "-o", str(out)]
     environment = os.environ | {"PYTHONPATH": SOURCE, "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, env=environment)
+    return subprocess.Popen(
+        command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, env=environment, preexec_fn=_heard
+    )
+
+
+def _heard() -> None:
+    """Under nohup SIGHUP is ignored, and so it is by what is started from there."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def begun(folder: Path, run: subprocess.Popen[str]) -> None:
