@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -114,7 +115,8 @@ def test_folders_without_rights(photo: str, tmp_path: Path):
     (closed / "photo.png").write_bytes(Path(photo).read_bytes())
     closed.chmod(0o600)
     try:
-        told = as_somebody_else(f"print(run(['edit', {str(closed / 'photo.png')!r}, '-o', '/tmp/x.png']))", tmp_path)
+        target = str(Path(tempfile.gettempdir()) / "x.png")
+        told = as_somebody_else(f"print(run(['edit', {str(closed / 'photo.png')!r}, '-o', {target!r}]))", tmp_path)
         assert "Permission denied" in told and "give the path of a photo" in told
         told = as_somebody_else(f"print(run(['edit', {photo!r}, '-o', {str(closed / 'x.png')!r}]))", tmp_path)
         assert "cannot be written" in told
@@ -127,6 +129,7 @@ def test_folders_without_rights(photo: str, tmp_path: Path):
 
 TRY_FETCH = """
 import sys
+import tempfile
 try:
     fetch('sface.onnx')
 except Exception as error:

@@ -140,7 +140,7 @@ class OnnxMethod:
         """The crops, with the top of the head drawn where the photo's edge cuts it off (faces/crown.py)."""
         assert self._backdrop is not None
         tensor = self._tensor(crops[0])
-        read = {name: np.array(value, np.float32) for name, value in self._motion.run({"image": tensor}).items()}
+        read = self._read(tensor)
         person = self._backdrop.find(tensor, read)["person"][0, 0]
         return [crowned_cut(crop, image, placement, face.landmarks[:, :2], person) for crop in crops]
 
@@ -178,7 +178,7 @@ class OnnxMethod:
         return np.ascontiguousarray((frame.clip(0.0, 1.0) * 255.0 + 0.5).astype(np.uint8).transpose(1, 2, 0))
 
     def _enlarging(self, large: Image) -> Enlarger:
-        """The rendering network as large as this, compiled once for each side."""
+        """What makes frames as large as this, compiled once for each side."""
         if self._enlarger is None or self._enlarger.side != large.shape[0]:
             self._enlarger = Enlarger(weights_folder() / "person", large.shape[0], self._open_graph)
         return self._enlarger
@@ -193,12 +193,16 @@ class OnnxMethod:
 
     def _encoded(self, crop: Image) -> Portrait:
         tensor = self._tensor(crop)
-        read = {name: np.array(value, np.float32) for name, value in self._motion.run({"image": tensor}).items()}
+        read = self._read(tensor)
         drawn = {name: np.array(value) for name, value in self._source.run({"image": tensor}).items()}
         if self._backdrop is not None:
             found = self._backdrop.find(tensor, read)
             drawn |= {name: found[name] for name in self._found}
         return Portrait(self.name, {**read, **drawn, "image": tensor}, _motion(read), crop)
+
+    def _read(self, tensor: np.ndarray) -> dict[str, np.ndarray]:
+        """Everything that the motion encoder says of one picture [1, 3, size, size], RGB in [0, 1]."""
+        return {name: np.array(value, np.float32) for name, value in self._motion.run({"image": tensor}).items()}
 
     def _tensor(self, image: Image) -> np.ndarray:
         """[size, size, 3] uint8 -> [1, 3, size, size] float32 in [0, 1]."""
