@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image as PILImage
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "tests"))
+sys.path.insert(0, str(ROOT / "tests/helpers"))
 
 from chromium import EXAMPLES, browser, served, tab, write_camera  # noqa: E402
 from reenact.faces.landmarker import Landmarker  # noqa: E402

@@ -112,7 +112,7 @@ STEPS = (
     Step(
         "golden",
         "the picture that tests compare with; look at it",
-        ("-m", "pytest", "-q", "{root}/tests/test_weights.py", "-k", "golden and {name}"),
+        ("-m", "pytest", "-q", "{root}/tests/golden/test_weights.py", "-k", "golden and {name}"),
         ("{root}/tests/golden/{name}_yaw_15.png",),
         of="drawing",
         needs=("clone", "shipped"),

@@ -3,7 +3,7 @@
 The free landmarker's mesh network (478 points of a 256x256 square around a face) is a chain of bottleneck blocks with
 PReLUs; its blendshape network is an MLP-Mixer over 146 of the points (Tolstikhin et al., arXiv 2105.01601; MediaPipe
 BlendShape V2 model card). Both are built here from the arrays in face_landmarker.task (Apache-2.0); they agree with
-reenact.faces.landmarker, which runs the same file in OpenVINO (tests/test_face_mesh_loss.py).
+reenact.faces.landmarker, which runs the same file in OpenVINO (tests/unit/test_loss_face_mesh.py).
 """
 
 from __future__ import annotations
