@@ -23,8 +23,6 @@ CAP = 80
 PAPER_FORMS = "a loss of a paper, in its paper's form; the shipped recipes do without (docs/methods)"
 UNUSED = {
     "reenact.losses.cross_identity": PAPER_FORMS,
-    "reenact.losses.equivariance": PAPER_FORMS,
-    "reenact.losses.keypoints": PAPER_FORMS,
     "reenact.losses.mesh_consistency": PAPER_FORMS,
     "reenact.losses.parts": PAPER_FORMS,
     "reenact.losses.vgg": PAPER_FORMS,

@@ -270,6 +270,11 @@ class Shake:
         noise = random.integers(1 << 30, size=count)
         return Shake(uniform(-0.35, 0.35), zoom, uniform(-0.15, 0.15, 2), brightness, grey, noise)
 
+    def turn(self) -> Float[Tensor, "batch 2 2"]:
+        """Rz(roll), its image-plane block."""
+        cosine, sine = torch.cos(self.roll), torch.sin(self.roll)
+        return torch.stack([cosine, -sine, sine, cosine], 1).view(-1, 2, 2)
+
     def part(self, share: slice, device: torch.device) -> Shake:
         """Some of the pictures' numbers, on a device."""
         values = {field.name: getattr(self, field.name)[share] for field in fields(self)}
@@ -279,17 +284,25 @@ class Shake:
 def jitter(batch: Batch, shake: Shake, size: int) -> Batch:
     """A random similarity of the picture (roll, zoom, shift), which pose, scale and place follow exactly; also grey,
     gain and noise. `blendshapes`, `canonical` and `head` stay: they do not know of the picture's frame."""
-    count, roll, zoom, shift = len(batch["image"]), shake.roll, shake.zoom, shake.shift
-    turn = torch.stack([torch.cos(roll), -torch.sin(roll), torch.sin(roll), torch.cos(roll)], 1).view(-1, 2, 2)
+    return {**batch, "image": shaken_picture(batch["image"], shake, size), **shaken_pose(batch, shake)}
+
+
+def shaken_picture(picture: Tensor, shake: Shake, size: int) -> Tensor:
+    """[B,3,side,side] -> [B,3,size,size]: turned, zoomed and shifted, with its grey, gain and noise."""
     # p_new = zoom * turn * p + shift, so the new pixel p looks up turn^T (p - shift) / zoom.
-    grid = identity_grid(size, size, batch["image"]).view(1, -1, 2) - shift[:, None]
-    grid = (grid @ turn / zoom[:, None, None]).view(count, size, size, 2)
-    image = sample(batch["image"], grid)
+    grid = identity_grid(size, size, picture).view(1, -1, 2) - shake.shift[:, None]
+    grid = (grid @ shake.turn() / shake.zoom[:, None, None]).view(len(picture), size, size, 2)
+    image = sample(picture, grid)
     image = torch.where(shake.grey, image.mean(1, keepdim=True).expand_as(image), image) * shake.brightness
-    image = (image + 0.02 * _grain(image, shake.noise)).clamp(0, 1)
-    moved = zoom[:, None] * (turn @ batch["translation"][:, :, None])[..., 0] + shift
-    pose = batch["head_pose"] + torch.stack([torch.zeros_like(roll), torch.zeros_like(roll), roll], 1)
-    return {**batch, "image": image, "translation": moved, "scale": batch["scale"] * zoom[:, None], "head_pose": pose}
+    return (image + 0.02 * _grain(image, shake.noise)).clamp(0, 1)
+
+
+def shaken_pose(pose: Batch, shake: Shake) -> dict[str, Tensor]:
+    """head_pose, scale and translation as they are in the shaken picture, exactly."""
+    roll, zoom = shake.roll, shake.zoom
+    moved = zoom[:, None] * (shake.turn() @ pose["translation"][:, :, None])[..., 0] + shake.shift
+    turned = pose["head_pose"] + torch.stack([torch.zeros_like(roll), torch.zeros_like(roll), roll], 1)
+    return {"head_pose": turned, "scale": pose["scale"] * zoom[:, None], "translation": moved}
 
 
 def _grain(image: Tensor, seeds: Int64[np.ndarray, " batch"]) -> Tensor:

@@ -17,10 +17,11 @@ MEAN_DEPTH = 0.33
 BINS, BIN_WIDTH = 66, 3.0
 
 
-def keypoint_spread(keypoints: Float[Tensor, "batch k 3"]) -> Float[Tensor, ""]:
-    """Sum over ordered pairs i != j of max(0, D_t - |x_i - x_j|^2), mean over the batch: keypoints keep their distance."""
+def keypoint_spread(keypoints: Float[Tensor, "batch k 3"], least: float = MIN_SQUARE_DISTANCE) -> Float[Tensor, ""]:
+    """Sum over ordered pairs i != j of max(0, D_t - |x_i - x_j|^2), mean over the batch: keypoints keep their distance.
+    least: D_t; face-vid2vid's is of 20 keypoints, and smaller for more."""
     square = (keypoints[:, :, None] - keypoints[:, None]).square().sum(-1)
-    crowding = (MIN_SQUARE_DISTANCE - square).clamp(min=0)
+    crowding = (least - square).clamp(min=0)
     apart = 1 - torch.eye(keypoints.shape[1], device=keypoints.device, dtype=keypoints.dtype)
     return (crowding * apart).sum((1, 2)).mean()
 
@@ -30,9 +31,11 @@ def keypoint_depth(keypoints: Float[Tensor, "batch k 3"], depth: float = MEAN_DE
     return (keypoints[..., 2].mean(1) - depth).abs().mean()
 
 
-def keypoint_prior(keypoints: Float[Tensor, "batch k 3"], depth: float = MEAN_DEPTH) -> Float[Tensor, ""]:
+def keypoint_prior(
+    keypoints: Float[Tensor, "batch k 3"], depth: float = MEAN_DEPTH, least: float = MIN_SQUARE_DISTANCE
+) -> Float[Tensor, ""]:
     """`keypoint_spread` + `keypoint_depth`."""
-    return keypoint_spread(keypoints) + keypoint_depth(keypoints, depth)
+    return keypoint_spread(keypoints, least) + keypoint_depth(keypoints, depth)
 
 
 def deformation_prior(deformation: Float[Tensor, "batch k 3"]) -> Float[Tensor, ""]:

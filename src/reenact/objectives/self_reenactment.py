@@ -99,6 +99,11 @@ class RenderObjective(nn.Module):
             **self._behind(model, rendered, target),
         }
 
+    def read_back(self, model: KeypointMethod, frame: Tensor, driving: Tensors) -> dict[str, Tensor]:
+        """What a teacher says of the drawn picture alone: the landmarker's mesh, its gaps and blendshapes, SFace's identity, each
+        against those of the true one."""
+        return self._mesh(frame, driving["image"], _region(model.teacher(driving), model.config.mesh_keypoints), None)
+
     def _behind(self, model: KeypointMethod, rendered: Rendered, target: Tensor) -> dict[str, Tensor]:
         """Where the inpainted background is shown; {} where the method has none."""
         if rendered.uncovered is None or rendered.person is None or rendered.near is None:

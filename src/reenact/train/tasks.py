@@ -40,7 +40,7 @@ def motion_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device) 
     def compute(batch: tuple[Batch, Batch]) -> tuple[Terms, Shown]:
         return objective(model, *batch), {}
 
-    batch, adopt = stage.schedule.batch, _adopter(method, model)
+    batch, adopt = stage.schedule.batch, adopter(method, model)
     return Task(
         trained,
         compute,
@@ -68,7 +68,7 @@ def steady_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device) 
         hold_norms(model)
         return objective(model, batch[0]), {}
 
-    batch, adopt, check = stage.schedule.batch, _adopter(method, model), partial(reading_check, method, data, rows)
+    batch, adopt, check = stage.schedule.batch, adopter(method, model), partial(reading_check, method, data, rows)
     return Task(trained, compute, lambda seen, share: data.singles(seen, batch, share), check, data=about(pool), adopt=adopt)
 
 
@@ -91,7 +91,7 @@ def render_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device) 
         figures = render_figures(draw, objective, validation, data)
         return Validation(figures, *shown.drawn_rows(draw, validation, data))
 
-    batch, adopt = stage.schedule.batch, _adopter(method, model)
+    batch, adopt = stage.schedule.batch, adopter(method, model)
     return Task(
         trained, compute, lambda seen, share: data.pairs(seen, batch, share), check, critic, data=about(pool), adopt=adopt
     )
@@ -131,7 +131,7 @@ def joint_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device, s
         figures |= more_figures(method, validation, data, rows)
         return Validation(figures, *shown.drawn_rows(draw_as_read, validation, data))
 
-    batch, adopt = stage.schedule.batch, _adopter(method, model)
+    batch, adopt = stage.schedule.batch, adopter(method, model)
     return Task(
         trained, compute, lambda seen, share: data.triples(seen, batch, share), check, critic, data=about(pool), adopt=adopt
     )
@@ -223,7 +223,7 @@ def _part_task(
         figures = render_figures(draw_as_read, drawn, validation, data)
         return Validation(figures, *shown.drawn_rows(draw_as_read, validation, data))
 
-    batch, adopt = stage.schedule.batch, _adopter(method, model)
+    batch, adopt = stage.schedule.batch, adopter(method, model)
     return Task(
         trained,
         lambda pairs: step(model, pairs),
@@ -270,7 +270,7 @@ def _data(method: Recipe, stage: Stage, pool: Pool, device: torch.device) -> Bat
     return data
 
 
-def _adopter(method: Recipe, model: nn.Module) -> Callable[[Mapping[str, Tensor]], Mapping[str, Tensor]]:
+def adopter(method: Recipe, model: nn.Module) -> Callable[[Mapping[str, Tensor]], Mapping[str, Tensor]]:
     """Of what a stage starts from, as the model stands now."""
     fresh = {name: value.detach().clone() for name, value in model.state_dict().items()}
     return lambda found: method.adopt(found, fresh)

@@ -17,6 +17,7 @@ from torch import Tensor
 from reenact.faces.points import template
 from reenact.faces.pose import canonical_face
 from reenact.methods.matting import backed
+from reenact.methods.mmfa import free as freed
 from reenact.methods.mmfa.config import Config
 from reenact.methods.mmfa.model import Mmfa
 from reenact.methods.mmfa.objective import MotionObjective, motion_weights
@@ -139,6 +140,19 @@ def uncover() -> Stage:
     return replace(stage, mouths=0.0, after=("mouths",))
 
 
+def free() -> Stage:
+    """After everything: the teacher goes, what the paper names comes (free.py). At full size, everything learns."""
+    schedule = Schedule(images=14_000, batch=8, learning_rate=1e-4, warm_up=240, save_every=1_280, log_every=80)
+    stage = replace(joint(), name="free", task=freed.free_task, schedule=schedule, weights=freed.WEIGHTS, after=("drawing",))
+    return replace(stage, same_motion=0.0)
+
+
+def free_reading() -> Stage:
+    """The same through a generator that stands still, drawn at 128 px: a third of the arithmetic, and steps of half the pairs."""
+    schedule = replace(free().schedule, batch=4, save_every=600, log_every=40)
+    return replace(free(), name="free_reading", task=freed.reading_task, schedule=schedule)
+
+
 SCALES_WEIGHT = 0.5
 """ours: of the losses of smaller pictures, in those of the whole one"""
 LAST_WEIGHTS = {"identity_source": 2.0, "mesh": 12.0, "adversarial": 0.1, "matching": 0.6}
@@ -257,6 +271,8 @@ RECIPES = {
     "uncover": uncover,
     "drawing": drawing,
     "flow": flow,
+    "free": free,
+    "free_reading": free_reading,
     "motion_anew": form,
     "motion_without_vae": without_vae,
     "motion_without_projection": without_projection,
