@@ -1,6 +1,28 @@
-"""`python -m reenact`."""
+"""The command `reenact`, also `python -m reenact`."""
 
-from reenact.cli import main
+from __future__ import annotations
+
+import os
+import signal
+from types import FrameType
+
+
+def main() -> None:
+    """Entry point. While the rest is imported Ctrl-C is one line and exit code 130 as later on; a KeyboardInterrupt would be a
+    traceback there, or lost in an extension's own import."""
+    before = signal.getsignal(signal.SIGINT)
+    if before is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _stopped)
+    from reenact import cli
+
+    signal.signal(signal.SIGINT, before)
+    cli.main()
+
+
+def _stopped(number: int, frame: FrameType | None) -> None:
+    os.write(2, b"stopped\n")
+    os._exit(130)
+
 
 if __name__ == "__main__":
     main()

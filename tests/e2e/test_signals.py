@@ -59,6 +59,33 @@ def test_ended_while_it_writes_it_leaves_what_was_there(number: int, code: int, 
     assert [path.name for path in tmp_path.iterdir()] == ["out.mp4"] and out.read_text() == "older"
 
 
+SLOW_IMPORT = """
+import sys, time
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        if name == "reenact.pipeline":
+            print("importing", flush=True)
+            try:
+                time.sleep(60)
+            except BaseException:
+                raise ImportError(name)
+sys.meta_path.insert(0, Finder())
+"""
+"""an import that takes its time, and loses a KeyboardInterrupt as extensions do"""
+
+
+@pytest.mark.parametrize("arguments", [["faces", "x.jpg"], ["--help"]])
+def test_ctrl_c_while_it_is_still_importing_is_one_line(arguments: list[str], tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(SLOW_IMPORT)
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), SOURCE])}
+    command = [sys.executable, "-m", "reenact", *arguments]
+    run = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+    assert run.stdout is not None and run.stdout.readline() == "importing\n"
+    run.send_signal(signal.SIGINT)
+    _, said = run.communicate(timeout=30)
+    assert (run.returncode, said) == (130, "stopped\n")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 def test_ended_at_random_moments(seed: int, inputs: list[str], tmp_path: Path) -> None:

@@ -15,7 +15,6 @@ import time
 from pathlib import Path
 
 import numpy as np
-import openvino
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float32, UInt8
@@ -23,7 +22,7 @@ from scipy.ndimage import binary_fill_holes
 from torch import Tensor, nn
 
 from reenact.core.assets import fetch
-from reenact.core.inference import cpu_options
+from reenact.core.inference import cpu_options, load_openvino
 from reenact.data.pool import Pool
 from reenact.evaluate.results import write_json
 from reenact.geometry.grid import sample
@@ -57,6 +56,7 @@ class Teacher:
     """MODNet's matte of pictures, its holes filled."""
 
     def __init__(self, threads: int = 1) -> None:
+        openvino = load_openvino()
         graph = openvino.Core().read_model(fetch(TEACHER))
         graph.reshape([1, 3, TEACHER_SIDE, TEACHER_SIDE])
         self._request = openvino.Core().compile_model(graph, "CPU", cpu_options(threads, "f32")).create_infer_request()

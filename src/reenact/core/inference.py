@@ -2,6 +2,20 @@
 
 from __future__ import annotations
 
+import sys
+from types import ModuleType
+
+
+def load_openvino() -> ModuleType:
+    """OpenVINO, imported so that it tells nobody: by itself each import writes an identifier into the user's home and sends an
+    event to Google Analytics, unasked (its `tools/ovc/__init__.py`). Without the package `openvino_telemetry`, which a None
+    here stands for, it takes a stand-in of its own that does nothing."""
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # None: "not to be found"
+    import openvino
+
+    return openvino
+
+
 
 def cpu_options(threads: int = 0, precision: str = "f32") -> dict[str, str]:
     """Options for `compile_model(..., "CPU", options)`: one request at a time. threads: 0 leaves it to OpenVINO."""

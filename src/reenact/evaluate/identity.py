@@ -14,7 +14,7 @@ from jaxtyping import Float, Float32
 from PIL import Image as PILImage
 
 from reenact.core.assets import fetch
-from reenact.core.inference import cpu_options
+from reenact.core.inference import cpu_options, load_openvino
 from reenact.core.types import Image
 
 IdentityNet = Literal["sface", "arcface"]
@@ -34,7 +34,7 @@ class IdentityNetwork:
 
     def __init__(self, net: IdentityNet = "sface", threads: int = 0, precision: str = "f32") -> None:
         """threads: 0 leaves it to OpenVINO. Raises ReenactError when the network is not to be had."""
-        import openvino
+        openvino = load_openvino()
 
         core = openvino.Core()
         options = cpu_options(threads, precision)

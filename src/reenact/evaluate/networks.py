@@ -18,7 +18,7 @@ from PIL import Image as PILImage
 
 from reenact.core.assets import ASSETS, cache_dir, fetch
 from reenact.core.errors import ReenactError
-from reenact.core.inference import cpu_options
+from reenact.core.inference import cpu_options, load_openvino
 from reenact.core.types import Image
 from reenact.evaluate.memo import Memo
 
@@ -71,7 +71,7 @@ class Emotion:
 
     def __init__(self, threads: int = 0, precision: Precision = "f32") -> None:
         """Raises ReenactError when the weights are not to be had."""
-        import openvino
+        openvino = load_openvino()
 
         core = openvino.Core()
         model = core.read_model(fetch(EMOTION_ASSET))
@@ -106,7 +106,7 @@ def _compiled(
     name: str, asset: str, build: Callable[[], Any], threads: int, precision: Precision = "f32"
 ) -> Callable[[np.ndarray], np.ndarray]:
     """What runs the converted network on a batch uint8 [n, height, width, 3]; converts it on first use."""
-    import openvino
+    openvino = load_openvino()
 
     path = cache_dir() / f"{name}.{ASSETS[asset].sha256[:12]}.{CONVERTER}.xml"
     if not path.exists() or not path.with_suffix(".bin").exists():
@@ -127,7 +127,7 @@ def _compiled(
 
 def _save(model: Any, path: Path) -> None:
     """The two files of a network, the one that is looked for last."""
-    import openvino
+    openvino = load_openvino()
 
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:
@@ -138,7 +138,7 @@ def _save(model: Any, path: Path) -> None:
 
 
 def _build_lpips(net: Net) -> Any:
-    import openvino
+    openvino = load_openvino()
     import torch
 
     from reenact.losses.lpips import LPIPS
@@ -157,7 +157,7 @@ def _build_lpips(net: Net) -> Any:
 
 
 def _build_inception() -> Any:
-    import openvino
+    openvino = load_openvino()
     import torch
 
     network = torch.jit.load(str(fetch(INCEPTION_ASSET)), map_location="cpu").eval()

@@ -18,7 +18,7 @@ from PIL import Image as PILImage
 from reenact.core.assets import fetch
 from reenact.core.face_mesh import BLENDSHAPE_POINTS, LEFT_EYE_OUTER, REGION_SCALE, RIGHT_EYE_OUTER
 from reenact.core.face_mesh import REGION_SIZE as LANDMARK_SIZE
-from reenact.core.inference import cpu_options
+from reenact.core.inference import cpu_options, load_openvino
 from reenact.core.types import Image, Placement
 from reenact.faces import blazeface
 
@@ -61,7 +61,7 @@ class Landmarker:
 
     def __init__(self, threads: int = 0) -> None:
         """threads: 0 leaves it to OpenVINO. Raises ReenactError when the file is not to be had."""
-        import openvino
+        openvino = load_openvino()
 
         core = openvino.Core()
         options = cpu_options(threads)

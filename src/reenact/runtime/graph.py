@@ -12,7 +12,7 @@ from typing import Literal, Protocol, runtime_checkable
 import numpy as np
 
 from reenact.core.errors import ReenactError
-from reenact.core.inference import cpu_options
+from reenact.core.inference import cpu_options, load_openvino
 from reenact.runtime.trust import fitting, read_graph
 
 BF16_GAIN = 1.2
@@ -44,7 +44,7 @@ class OpenVinoGraph:
 
     def __init__(self, path: Path, precision: str, threads: int = 0, shapes: Shapes | None = None) -> None:
         """precision: 'f32' or 'bf16'; threads: 0 leaves it to OpenVINO; shapes: of inputs that the file leaves open."""
-        import openvino
+        openvino = load_openvino()
 
         # Not CPU_DENORMALS_OPTIMIZATION: it flushes denormals in the caller's thread too, and changes the user's own sums.
         self._tensor = openvino.Tensor
@@ -151,7 +151,7 @@ def fast_precision() -> str:
 
     With AMX bf16 is two to four times faster; with AVX-512 bf16 alone we saw it one and a half times slower.
     """
-    import openvino
+    openvino = load_openvino()
 
     if "BF16" not in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
         return "f32"
@@ -160,7 +160,7 @@ def fast_precision() -> str:
 
 def _convolution_seconds(precision: str) -> float:
     """Median time of one 64-channel 3x3 convolution at 64x64: what the generator is made of."""
-    import openvino
+    openvino = load_openvino()
     from openvino import opset13 as ops
 
     picture = ops.parameter([1, 64, 64, 64], np.float32)
