@@ -16,7 +16,6 @@ def load_openvino() -> ModuleType:
     return openvino
 
 
-
 def cpu_options(threads: int = 0, precision: str = "f32") -> dict[str, str]:
     """Options for `compile_model(..., "CPU", options)`: one request at a time. threads: 0 leaves it to OpenVINO."""
     # No pinning: two evaluation workers of one thread each were seen tied to core 0, at 53 % each (docs/log.md).
