@@ -25,6 +25,9 @@ def train(
     precision: Annotated[str, typer.Option(help="auto, bf16 or fp32")] = "auto",
     several: Annotated[str, typer.Option(help="how processes that torchrun starts share the work: ddp or fsdp")] = "ddp",
     compiled: Annotated[bool, typer.Option("--compile", help="torch.compile the network")] = False,
+    graph: Annotated[
+        bool | None, typer.Option("--graph/--no-graph", help="the whole step as one CUDA graph; by itself on CUDA")
+    ] = None,
     threads: Annotated[int, typer.Option(help="CPU threads; 0 is automatic")] = 0,
 ) -> None:
     """Train a recipe, or pack it for a short time on a GPU. To resume, run the same command again."""
@@ -49,14 +52,14 @@ def train(
         if error.name != "torch":
             raise
         raise ReenactError("training needs PyTorch: pip install 'reenact[train]'") from None
-    machine = Machine(device, precision, compiled, several, threads)  # type: ignore[arg-type]  # checked above
-    stages = configured(recipe(words[-1]), images, start or (), machine)
+    captured = "auto" if graph is None else "on" if graph else "off"
+    machine = Machine(device, precision, compiled, several, threads, captured)  # type: ignore[arg-type]  # checked above
     if packing:
-        from reenact.remote_job.pack import pack
+        from reenact.remote_job.plan import pack_and_say
 
-        count = pack(words[-1], _given(data), out, images=images, start=start or ())
-        say(f"{out}: {count} parts, and lease.py, which trains from them")
+        pack_and_say(words[-1], _given(data), out, images, start or (), say)
         return
+    stages = configured(recipe(words[-1]), images, start or (), machine)
     if data is None and words[-1].endswith("_tiny"):
         from reenact.data.tiny_pool import make_pool
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 
 import numpy as np
-from PIL import Image as PILImage
 
 from reenact.core.types import Image
 
@@ -15,6 +14,8 @@ QUALITY = 92
 
 def encode(image: Image, quality: int = QUALITY) -> bytes:
     """RGB -> JPEG."""
+    from PIL import Image as PILImage
+
     out = io.BytesIO()
     PILImage.fromarray(image).save(out, "JPEG", quality=quality)
     return out.getvalue()
@@ -29,6 +30,8 @@ def decode(data: bytes, size: int = 0) -> Image:
     try:
         import simplejpeg
     except ImportError:
+        from PIL import Image as PILImage
+
         picture = PILImage.open(io.BytesIO(data))
         if size:
             picture.draft("RGB", (size, size))
@@ -51,4 +54,6 @@ def resized(image: Image, size: int) -> Image:
     """The picture at size x size."""
     if image.shape[0] == size:
         return image
+    from PIL import Image as PILImage
+
     return np.asarray(PILImage.fromarray(image).resize((size, size), PILImage.Resampling.LANCZOS))

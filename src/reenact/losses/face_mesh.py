@@ -9,21 +9,38 @@ reenact.faces.landmarker, which runs the same file in OpenVINO (tests/unit/test_
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Mapping
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from reenact.core.arrays import carried
 from reenact.core.assets import fetch
 from reenact.core.errors import ReenactError
 from reenact.core.face_mesh import BLENDSHAPE_POINTS, MESH_SIZE, REGION_SIZE
 from reenact.losses.frozen import pointwise, prelu
 from reenact.losses.regions import Region
-from reenact.losses.tflite_weights import Weights
+from reenact.losses.tflite_weights import Weights, constants
 
 _EPSILON = 1e-6
 """of the blendshape network's layer norms"""
+
+
+NETWORKS = {"mesh": "face_landmarks_detector.tflite", "mixer": "face_blendshapes.tflite"}
+
+
+def plain() -> dict[str, np.ndarray]:
+    """Both networks' arrays out of the landmarker's file: mesh.000, mesh.001, ..., mixer.000, ... in the order of their use."""
+    with zipfile.ZipFile(fetch("face_landmarker.task")) as task:
+        found = {name: constants(task.read(member)) for name, member in NETWORKS.items()}
+        return {f"{name}.{i:03d}": array for name, arrays in found.items() for i, array in enumerate(arrays)}
+
+
+def _under(network: str, arrays: Mapping[str, np.ndarray]) -> Weights:
+    return Weights([arrays[name] for name in sorted(arrays) if name.startswith(f"{network}.")])
 
 
 class FaceMesh(nn.Module):
@@ -35,9 +52,8 @@ class FaceMesh(nn.Module):
     def __init__(self) -> None:
         """Raises ReenactError when the landmarker's file is neither cached nor to be had."""
         super().__init__()
-        with zipfile.ZipFile(fetch("face_landmarker.task")) as task:
-            self.mesh = MeshNet(Weights(task.read("face_landmarks_detector.tflite")))
-            self.mixer = BlendshapeNet(Weights(task.read("face_blendshapes.tflite")))
+        arrays = carried("face_mesh") or plain()
+        self.mesh, self.mixer = MeshNet(_under("mesh", arrays)), BlendshapeNet(_under("mixer", arrays))
 
     def forward(self, square: Float[Tensor, "batch 3 256 256"]) -> tuple[Float[Tensor, "batch 478 3"], Float[Tensor, " batch"]]:
         """A square cut by `Region.cut`, RGB in [0, 1] -> points in its [-1, 1] (z towards the camera), and the logit of

@@ -12,15 +12,14 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from reenact.core.assets import cache_dir, fetch
+from reenact.core.arrays import carried
+from reenact.core.assets import fetch
 from reenact.core.errors import ReenactError
 from reenact.core.face_mesh import ARCFACE_SIZE
 from reenact.losses.frozen import prelu
 from reenact.losses.regions import arcface_region
 
 EMBEDDING = 128
-PLAIN = "sface.npz"
-"""beside the fetched file: its arrays"""
 _CHANGED = "sface.onnx holds another network than expected: delete it, it is fetched anew"
 
 
@@ -30,7 +29,7 @@ class SFace(nn.Module):
     def __init__(self) -> None:
         """Raises ReenactError when the network is neither cached nor to be had, or is another one."""
         super().__init__()
-        known = _network()
+        known = carried("sface") or plain(fetch("sface.onnx").read_bytes())
         arrays = {name: torch.from_numpy(np.ascontiguousarray(value)) for name, value in known.items()}
         count = sum(name.startswith("kernel_") for name in arrays)
         layers = [tuple(arrays[f"{name}_{number}"] for name in _LAYER) for number in range(count)]
@@ -116,15 +115,6 @@ def plain(network: bytes) -> dict[str, np.ndarray]:
 
 
 _LAYER = ("kernel", "gain", "shift", "slope", "stride")
-
-
-def _network() -> dict[str, np.ndarray]:
-    """The arrays: of the plain copy that a lease carries (remote_job/pack.py), else of the fetched file."""
-    path = cache_dir() / PLAIN
-    if path.exists():
-        with np.load(path, allow_pickle=False) as file:
-            return dict(file)
-    return plain(fetch("sface.onnx").read_bytes())
 
 
 def _gain_and_shift(node, arrays: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:

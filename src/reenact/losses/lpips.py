@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from reenact.core.arrays import carried
 from reenact.core.assets import fetch
 from reenact.core.errors import ReenactError
 
@@ -36,6 +37,19 @@ MIN_SIDE: dict[Net, int] = {"alex": 31, "vgg": 16}
 """smallest picture that still has a pixel at the last tap, px"""
 
 
+def plain(net: Net) -> dict[str, np.ndarray]:
+    """weight_<i> [out,in,k,k] and bias_<i> of the convolutions, head_<i> [1,channels,1,1] of the taps, float32."""
+    tree = read_arrays(fetch(ASSET[net]))
+    layers, arrays = tree[_TREE[net]], {}
+    for i in range(len(layers)):
+        kernel = np.array(layers[f"Conv_{i}"]["kernel"], np.float32)
+        arrays[f"weight_{i}"] = np.ascontiguousarray(kernel.transpose(3, 2, 0, 1))
+        arrays[f"bias_{i}"] = np.array(layers[f"Conv_{i}"]["bias"], np.float32)
+    for i in range(_TAPS):
+        arrays[f"head_{i}"] = np.array(tree[f"NetLinLayer_{i}"]["Conv_0"]["kernel"], np.float32).reshape(1, -1, 1, 1)
+    return arrays
+
+
 class LPIPS(nn.Module):
     """Distance of two batches of pictures, one figure a pair: 0 for the same picture, about 1 for unlike ones.
 
@@ -47,17 +61,10 @@ class LPIPS(nn.Module):
         """Raises ReenactError when the weights are neither cached nor to be had."""
         super().__init__()
         self.net = net
-        tree = read_arrays(fetch(ASSET[net]))
-        layers = tree[_TREE[net]]
-        self.depth = len(layers)
-        for i in range(self.depth):
-            kernel = torch.from_numpy(np.array(layers[f"Conv_{i}"]["kernel"], np.float32))
-            self.register_buffer(f"weight_{i}", kernel.permute(3, 2, 0, 1).contiguous(), persistent=False)
-            bias = torch.from_numpy(np.array(layers[f"Conv_{i}"]["bias"], np.float32))
-            self.register_buffer(f"bias_{i}", bias, persistent=False)
-        for i in range(_TAPS):
-            head = torch.from_numpy(np.array(tree[f"NetLinLayer_{i}"]["Conv_0"]["kernel"], np.float32))
-            self.register_buffer(f"head_{i}", head.reshape(1, -1, 1, 1), persistent=False)
+        arrays = carried(f"lpips_{net}") or plain(net)
+        self.depth = sum(name.startswith("weight_") for name in arrays)
+        for name, array in arrays.items():
+            self.register_buffer(name, torch.from_numpy(array), persistent=False)
         self.register_buffer("shift", torch.tensor(_SHIFT).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("scale", torch.tensor(_SCALE).view(1, 3, 1, 1), persistent=False)
 

@@ -1,17 +1,17 @@
-"""The constant arrays of a .tflite network, in the order in which its operators use them."""
+"""The constant arrays of a .tflite network, in the order in which its operators use them.
+
+The file's format is read by `tflite`, its schema alone; where arrays are carried by themselves (core/arrays.py), nobody needs it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
-import tflite
 import torch
 from torch import Tensor
 
 from reenact.core.errors import ReenactError
-
-_FLOATS = {tflite.TensorType.FLOAT32: np.float32, tflite.TensorType.FLOAT16: np.float16}
 
 
 class Weights:
@@ -20,8 +20,9 @@ class Weights:
     A constant is given once for each operator that reads it; half floats come as float32. Scalars are left out.
     """
 
-    def __init__(self, network: bytes) -> None:
-        self._arrays = list(_constants(network))
+    def __init__(self, arrays: Sequence[np.ndarray]) -> None:
+        """arrays: in the order of the operators that read them (`constants`)."""
+        self._arrays = list(arrays)
         self._next = 0
 
     @property
@@ -39,19 +40,23 @@ class Weights:
         if not self.left:
             raise ReenactError("face_landmarker.task holds another network than expected: install reenact anew")
         self._next += 1
-        return torch.from_numpy(self._arrays[self._next - 1])
+        return torch.from_numpy(np.ascontiguousarray(self._arrays[self._next - 1]))
 
 
-def _constants(network: bytes) -> Iterator[np.ndarray]:
+def constants(network: bytes) -> Iterator[np.ndarray]:
+    """The float constants of a .tflite file's bytes, as float32, one for each operator that reads it."""
+    import tflite
+
+    floats = {tflite.TensorType.FLOAT32: np.float32, tflite.TensorType.FLOAT16: np.float16}
     model = tflite.Model.GetRootAsModel(network, 0)
     graph = model.Subgraphs(0)
     arrays: dict[int, np.ndarray] = {}
     for i in range(graph.TensorsLength()):
         tensor = graph.Tensors(i)
         buffer = model.Buffers(tensor.Buffer())
-        if buffer.DataLength() and tensor.Type() in _FLOATS:
+        if buffer.DataLength() and tensor.Type() in floats:
             shape = tensor.ShapeAsNumpy() if tensor.ShapeLength() else ()
-            data = np.frombuffer(buffer.DataAsNumpy().tobytes(), _FLOATS[tensor.Type()])
+            data = np.frombuffer(buffer.DataAsNumpy().tobytes(), floats[tensor.Type()])
             arrays[i] = data.astype(np.float32).reshape(shape)
     for k in range(graph.OperatorsLength()):
         operator = graph.Operators(k)

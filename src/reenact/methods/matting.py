@@ -4,20 +4,14 @@ as they are."""
 from __future__ import annotations
 
 from functools import lru_cache
-from importlib import util
 from typing import TypeVar
 
 import torch
 
-from reenact.core.assets import cache_dir
+from reenact.core.arrays import carried
 from reenact.nn.background import Behind
 from reenact.nn.keypoint_method import KeypointMethod
-from reenact.runtime.background import FIND
-from reenact.runtime.onnx_method import weights_folder
-from reenact.train.tensors import read_tensors
 
-PLAIN = "behind.safetensors"
-"""the same numbers among the networks that go to a lent machine, which reads no ONNX (remote_job/pack.py)"""
 SIDE = 256
 """of the pictures that the graph was exported with, px"""
 M = TypeVar("M", bound=KeypointMethod)
@@ -28,11 +22,12 @@ def behind() -> Behind:
     """Raises ReenactError where weights/person holds no such networks."""
     with torch.random.fork_rng(devices=[]):  # what is drawn afterwards must not depend on who read this first
         network = Behind().eval()
-    carried = cache_dir() / PLAIN
-    if util.find_spec("onnx") is None and carried.exists():
-        network.load_state_dict(read_tensors(carried)[0])
+    if (state := carried("behind")) is not None:
+        network.load_state_dict({name: torch.from_numpy(value) for name, value in state.items()})
     else:
         from reenact.methods.import_onnx import revive
+        from reenact.runtime.background import FIND
+        from reenact.runtime.onnx_method import weights_folder
 
         pictures = torch.rand(2, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
         revive(weights_folder() / "person" / FIND, network, lambda: network(pictures))

@@ -1,7 +1,9 @@
-"""Trains from packed parts (remote_job/pack.py) on a lent machine: PyTorch, NumPy, and a JPEG reader are all it needs.
+"""Trains from packed parts (remote_job/pack.py) on a borrowed machine: PyTorch, NumPy and OpenCV are all it needs.
 
 python lease.py unpack PARTS FOLDER                      as parts arrive, in any order; again and again
 python lease.py train FOLDER --out OUT --minutes M       decode, train, validate; weights and results into OUT
+python lease.py start FOLDER --out OUT --minutes M       the same in a process that outlives the shell
+python lease.py wait OUT --seconds S [--to FOLDER]       until it is done, or S seconds; then copies OUT to FOLDER
 
 Time on such a machine is short, so everything that can be done before it is done in `pack`, and only training is left.
 A second `train` on the same machine goes on where the first one stopped.
@@ -13,13 +15,18 @@ import argparse
 import hashlib
 import json
 import os
+import shutil
+import subprocess
 import sys
 import time
 import zipfile
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+
+LOG, DONE = "train.log", "done"
+"""in OUT: what the process says, and its exit status once it has one"""
+RUNNING = 75
+"""exit status of `wait` where the process goes on"""
 
 
 def unpack(parts: Path, folder: Path) -> int:
@@ -53,132 +60,107 @@ def _whole(path: Path, about: dict[str, Any]) -> bool:
     return hashlib.sha256(path.read_bytes()).hexdigest() == about["sha256"]
 
 
-def decode(folder: Path, unit: int, side: int = 256) -> Path:
-    """The packed pictures -> a pool (data/pool.py), once, on all cores; gives its folder."""
-    import numpy as np
-
-    pool = folder / "decoded"
-    if (pool / "labels0.npz").exists():
-        return pool
-    pool.mkdir(exist_ok=True)
-    labels = dict(np.load(folder / "pool" / "labels.npz"))
-    lengths = labels.pop("lengths")
-    frames = np.lib.format.open_memmap(pool / "frames0.npy", "w+", np.uint8, (len(lengths), side, side, 3))
-    read = jpeg_reader()
-
-    def fill(row: int, data: bytes) -> None:
-        frames[row] = read(data)
-
-    with ThreadPoolExecutor(os.cpu_count()) as threads:
-        jobs, row = [], 0
-        for path in sorted((folder / "pool").glob("jpeg_*.bin")):
-            data, place = path.read_bytes(), 0
-            while place < len(data):
-                end = place + int(lengths[row])
-                jobs.append(threads.submit(fill, row, data[place:end]))
-                place, row = end, row + 1
-        for job in jobs:
-            job.result()
-    frames.flush()
-    labels["lm"] = labels["lm"].astype(np.float32) / unit
-    np.savez(pool / "labels0.part.npz", **labels)
-    os.replace(pool / "labels0.part.npz", pool / "labels0.npz")
-    return pool
-
-
-def jpeg_reader() -> Callable[[bytes], Any]:
-    """JPEG -> uint8 [side, side, 3]: torchvision where it is installed, else Pillow."""
-    import numpy as np
-
-    try:
-        import torch
-        from torchvision.io import ImageReadMode, decode_jpeg
-    except (ImportError, RuntimeError):
-        import io
-
-        from PIL import Image
-
-        return lambda data: np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
-    return lambda data: (
-        decode_jpeg(torch.frombuffer(bytearray(data), dtype=torch.uint8), ImageReadMode.RGB).permute(1, 2, 0).numpy()
-    )
-
-
-def train(folder: Path, out: Path, minutes: float, device: str, compiled: bool) -> dict[str, Any]:
-    """Trains for `minutes` and writes weights_*.safetensors (fp16), results.json, results.md and a page for each stage."""
+def train(folder: Path, out: Path, minutes: float, device: str, compiled: bool, graph: str) -> dict[str, Any]:
+    """Trains for `minutes`, of which decoding is a part, and writes what goes home (remote_job/home.py) into `out`."""
     begun = time.monotonic()
     if lacking := missing(folder):
         raise SystemExit(f"error: {len(lacking)} files have not arrived ({lacking[0]}): unpack every part first")
     sys.path.insert(0, str(folder / "code"))
-    os.environ["REENACT_CACHE"] = str(folder / "networks")
-    from reenact.data.pool import Pool
+    os.environ["PYTHONPATH"] = str(folder / "code")  # of the processes that draw pairs
+    os.environ["REENACT_NETWORKS"] = os.environ["REENACT_CACHE"] = str(folder / "networks")
     from reenact.methods import recipe
+    from reenact.remote_job.home import bring_home
+    from reenact.remote_job.rows import read_pool
     from reenact.train.config import Machine
-    from reenact.train.run import configured, run
+    from reenact.train.run import configured, folder_of, run
 
     about = json.loads((folder / "lease.json").read_text())
     start = [str(folder / "start")] if about["start"] else []
-    stages = configured(recipe(about["recipe"]), about["images"], start, Machine(device=device, compiled=compiled))
-    pool = Pool.load(decode(folder, about["unit"], about["side"]))
+    machine = Machine(device=device, compiled=compiled, graph=graph, by_clock=True)  # type: ignore[arg-type]
+    stages = configured(recipe(about["recipe"]), about["images"], start, machine)
+    pool = read_pool(folder / "pool")
     prepared = time.monotonic() - begun
-    runs = run(stages, pool, folder / "runs", minutes)
-    done = {stage.name: path for stage, path in zip(stages, runs, strict=False) if (path / "checkpoint.safetensors").exists()}
+    say(f"{len(pool.split)} frames decoded, {prepared:.1f} s")
+    run(stages, pool, folder / "runs", minutes - prepared / 60, tell)
     seconds = {"prepare": round(prepared, 1), "train": round(time.monotonic() - begun - prepared, 1)}
-    return report(done, out, {**about, "seconds": seconds})
+    runs = {stage.name: folder_of(stage, stages, folder / "runs") for stage in stages}
+    return bring_home(runs, out, {**about, "seconds": seconds})
 
 
-def report(done: dict[str, Path], out: Path, about: dict[str, Any]) -> dict[str, Any]:
-    """Everything that goes home: averaged weights of all stages, later ones over earlier, logs, table, pages."""
-    from reenact.remote_job.pack import write_weights
-    from reenact.train.journal import read_log
-    from reenact.train.state import read_average
-
+def start(folder: Path, out: Path, options: list[str]) -> int:
+    """Begins `train` in a session of its own, which no shell's end ends; gives the process's number."""
     out.mkdir(parents=True, exist_ok=True)
-    tensors: dict[str, Any] = {}
-    stages = {}
-    for name, path in done.items():
-        average, seen = read_average(path)
-        tensors |= {key: value for key, value in average.items() if not key.startswith("probe.")}
-        stages[name] = {"images": seen, "log": read_log(path)}
-        (out / f"{name}.html").write_bytes((path / "index.html").read_bytes())
-    written = [path.name for path in write_weights(out, tensors)]
-    results = {**about, "weights": written, "stages": stages}
-    (out / "results.json").write_text(json.dumps(results, indent=1) + "\n")
-    (out / "results.md").write_text(table(results))
-    return results
+    (out / DONE).unlink(missing_ok=True)
+    train = [sys.executable, "-u", str(Path(__file__).resolve()), "train", str(folder.resolve()), "--out", str(out.resolve())]
+    shell = 'log=$1 done=$2; shift 2; "$@" >"$log" 2>&1; echo $? >"$done.part"; mv "$done.part" "$done"'
+    command = ["sh", "-c", shell, "sh", str(out / LOG), str(out / DONE), *train, *options]
+    quiet = subprocess.DEVNULL
+    return subprocess.Popen(command, stdin=quiet, stdout=quiet, stderr=quiet, start_new_session=True).pid
 
 
-def table(results: dict[str, Any]) -> str:
-    """A line a stage and figure: images, value at the first check, value at the last."""
-    lines = ["| stage | images | figure | first | last |", "|---|---|---|---|---|"]
-    for name, stage in results["stages"].items():
-        log, figures = stage["log"], dict.fromkeys(key for line in stage["log"] for key in line if key != "images")
-        for figure in figures:
-            values = [line[figure] for line in log if figure in line]
-            lines.append(f"| {name} | {stage['images']} | {figure} | {values[0]:.5g} | {values[-1]:.5g} |")
-    return "\n".join(lines) + "\n"
+def wait(out: Path, seconds: float, to: Path | None) -> int:
+    """Says what the process says until it ends, or for `seconds`. Gives its exit status and copies what it made, or RUNNING."""
+    end, told = time.monotonic() + seconds, 0
+    while True:
+        text = (out / LOG).read_text(errors="replace") if (out / LOG).exists() else ""
+        sys.stdout.write(text[told:])
+        sys.stdout.flush()
+        told = len(text)
+        if (out / DONE).exists() or time.monotonic() >= end:
+            break
+        time.sleep(min(1.0, max(0.0, end - time.monotonic())))
+    if not (out / DONE).exists():
+        return RUNNING
+    if to is not None:
+        for path in out.iterdir():
+            if path.name != DONE and path.is_file():
+                shutil.copy(path, to / path.name)
+    return int((out / DONE).read_text())
+
+
+def say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+def tell(line: Any) -> None:
+    say(" ".join(f"{name}={value:g}" if isinstance(value, float) else f"{name}={value}" for name, value in line.items()))
+
+
+def parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(dest="command", required=True)
+    arrived = commands.add_parser("unpack")
+    arrived.add_argument("parts", type=Path)
+    arrived.add_argument("folder", type=Path)
+    for name in ("train", "start"):
+        begun = commands.add_parser(name)
+        begun.add_argument("folder", type=Path)
+        begun.add_argument("--out", type=Path, required=True)
+        begun.add_argument("--minutes", type=float, required=True)
+        begun.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+        begun.add_argument("--compile", action="store_true")
+        begun.add_argument("--graph", choices=("auto", "on", "off"), default="auto")
+    waited = commands.add_parser("wait")
+    waited.add_argument("out", type=Path)
+    waited.add_argument("--seconds", type=float, required=True)
+    waited.add_argument("--to", type=Path)
+    return parser
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    commands = parser.add_subparsers(dest="command", required=True)
-    first = commands.add_parser("unpack")
-    first.add_argument("parts", type=Path)
-    first.add_argument("folder", type=Path)
-    second = commands.add_parser("train")
-    second.add_argument("folder", type=Path)
-    second.add_argument("--out", type=Path, required=True)
-    second.add_argument("--minutes", type=float, required=True)
-    second.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
-    second.add_argument("--compile", action="store_true")
-    given = parser.parse_args()
+    given = parser().parse_args()
     if given.command == "unpack":
         count = unpack(given.parts, given.folder)
-        lacking = missing(given.folder)
-        sys.stdout.write(f"{count} parts unpacked, {len(lacking)} files to come\n")
+        say(f"{count} parts unpacked, {len(missing(given.folder))} files to come")
+    elif given.command == "wait":
+        raise SystemExit(wait(given.out, given.seconds, given.to))
+    elif given.command == "start":
+        options = ["--minutes", str(given.minutes), "--device", given.device, "--graph", given.graph]
+        say(f"process {start(given.folder, given.out, options + ['--compile'] * given.compile)}")
     else:
-        results = train(given.folder, given.out, given.minutes, given.device, given.compile)
-        sys.stdout.write(table(results) + f"{results['seconds']}\n")
+        results = train(given.folder, given.out, given.minutes, given.device, given.compile, given.graph)
+        say(f"{results['seconds']}")
 
 
 if __name__ == "__main__":

@@ -61,6 +61,10 @@ class Machine:
     """how several processes share the work: whole copies, or parameters and optimiser in shards"""
     threads: int = 0
     """CPU threads; 0 leaves it to PyTorch"""
+    graph: Literal["auto", "on", "off"] = "auto"
+    """the whole step as one CUDA graph (train/graph.py); auto: on CUDA, in one process. On a CPU the same step runs as written"""
+    by_clock: bool = False
+    """the learning rate falls with the minutes that are given, where it is not known how many images they are good for"""
 
 
 @dataclass(frozen=True)

@@ -72,11 +72,19 @@ def _grids(folder: Path) -> str:
 
 
 def _grid(path: Path) -> str:
-    from PIL import Image
+    kind, data = _small(path)
+    coded = base64.b64encode(data).decode()
+    images = int(path.stem.split("_")[1])
+    return f'<h2>{images:,} images</h2><img alt="validation grid" src="data:image/{kind};base64,{coded}">'
 
+
+def _small(path: Path) -> tuple[str, bytes]:
+    """The sheet as JPEG; as it is where there is no Pillow."""
+    try:
+        from PIL import Image
+    except ImportError:
+        return "png", path.read_bytes()
     data = io.BytesIO()
     with Image.open(path) as sheet:
         sheet.save(data, "JPEG", quality=88)
-    coded = base64.b64encode(data.getvalue()).decode()
-    images = int(path.stem.split("_")[1])
-    return f'<h2>{images:,} images</h2><img alt="validation grid" src="data:image/jpeg;base64,{coded}">'
+    return "jpeg", data.getvalue()

@@ -33,6 +33,8 @@ class Recipe:
     """tells the batches what the motion objective wants besides the teacher's reading"""
     paired: bool = False
     """the motion objective wants two frames of each clip"""
+    landmarks: bool = False
+    """a fresh model, or what a batch brings, is made of all 478 landmarks: they go with a packed pool (remote_job/rows.py)"""
     figures: Callable[[Any, Batches, np.ndarray], dict[str, float]] | None = None
     """(model, data, rows) -> more to say at validation"""
 

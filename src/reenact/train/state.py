@@ -34,15 +34,23 @@ class _Step(nn.Module):
 class Player:
     """One network and its optimiser: the trained one, or its critic."""
 
-    def __init__(self, trained: nn.Module, objective: Any, learning_rate: float, workers: Workers) -> None:
+    def __init__(
+        self, trained: nn.Module, objective: Any, learning_rate: float, workers: Workers, captured: bool = False
+    ) -> None:
+        """captured: its step is to be part of a graph, so that its rate is a tensor, and on CUDA its kernels are fused."""
         self.trained, self.learning_rate = trained, learning_rate
+        options: dict[str, Any] = {"fused": True, "capturable": True} if captured and workers.device.type == "cuda" else {}
+        options["lr"] = torch.tensor(learning_rate, device=workers.device) if captured else learning_rate
         self.module, self.optimiser = workers.share(
-            _Step(trained, objective), lambda m: torch.optim.AdamW(m.parameters(), learning_rate, BETAS, weight_decay=1e-4)
+            _Step(trained, objective), lambda m: torch.optim.AdamW(m.parameters(), betas=BETAS, weight_decay=1e-4, **options)
         )
 
     def set_rate(self, share: float) -> None:
         for group in self.optimiser.param_groups:
-            group["lr"] = share * self.learning_rate
+            if isinstance(group["lr"], Tensor):
+                group["lr"].fill_(share * self.learning_rate)
+            else:
+                group["lr"] = share * self.learning_rate
 
     def step(self) -> None:
         nn.utils.clip_grad_norm_(self.trained.parameters(), 1.0)
@@ -72,12 +80,12 @@ class Player:
 class State:
     """Players, average and progress."""
 
-    def __init__(self, task: Task, schedule: Schedule, workers: Workers) -> None:
+    def __init__(self, task: Task, schedule: Schedule, workers: Workers, captured: bool = False) -> None:
         self.seen = 0
         self.schedule = schedule
-        self.main = Player(task.trained, task.objective, schedule.learning_rate, workers)
+        self.main = Player(task.trained, task.objective, schedule.learning_rate, workers, captured)
         critic: Critic | None = task.critic
-        self.critic = critic and Player(critic.network, critic.objective, critic.learning_rate, workers)
+        self.critic = critic and Player(critic.network, critic.objective, critic.learning_rate, workers, captured)
         self.average = {name: value.detach().clone() for name, value in task.trained.state_dict().items()}
 
     @torch.no_grad()

@@ -13,6 +13,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from reenact.core.arrays import data_of, header
 from reenact.core.errors import ReenactError
 from reenact.core.files import replaced
 
@@ -31,13 +32,13 @@ _TYPES = {code: dtype for dtype, code in _CODES.items()}
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], about: Mapping[str, str]) -> None:
     """Replaces `path`: a reader, or a kill at any moment, finds the old file or the new one. about: the file's metadata."""
-    header: dict[str, object] = {"__metadata__": dict(about)}
+    entries: dict[str, object] = {"__metadata__": dict(about)}
     place = 0
     for name, tensor in tensors.items():
         end = place + tensor.numel() * tensor.element_size()
-        header[name] = {"dtype": _CODES[tensor.dtype], "shape": list(tensor.shape), "data_offsets": [place, end]}
+        entries[name] = {"dtype": _CODES[tensor.dtype], "shape": list(tensor.shape), "data_offsets": [place, end]}
         place = end
-    text = json.dumps(header).encode()
+    text = json.dumps(entries).encode()
     text += b" " * (-len(text) % 8)
     with replaced(path, sync=True) as part, open(part, "wb") as file:
         file.write(len(text).to_bytes(8, "little") + text)
@@ -49,11 +50,9 @@ def read_tensors(path: Path, prefixes: Iterable[str] = ("",)) -> tuple[dict[str,
     """The tensors whose names begin with one of `prefixes`, and the metadata. Raises ReenactError where it is no such file."""
     try:
         with open(path, "rb") as file:
-            length = int.from_bytes(file.read(8), "little")
-            header = json.loads(file.read(length))
-            about = header.pop("__metadata__", {})
-            wanted = {name: entry for name, entry in header.items() if name.startswith(tuple(prefixes))}
-            return {name: _read(file, 8 + length, entry) for name, entry in wanted.items()}, about
+            entries, about, start = header(file)
+            wanted = {name: entry for name, entry in entries.items() if name.startswith(tuple(prefixes))}
+            return {name: _read(file, start, entry) for name, entry in wanted.items()}, about
     except (OSError, ValueError, KeyError, TypeError, MemoryError, OverflowError) as error:
         raise ReenactError(f"{path} is no whole safetensors file ({error}): take another, or delete it") from error
 
@@ -62,18 +61,13 @@ def read_about(path: Path) -> tuple[list[str], dict[str, str]]:
     """The tensors' names and the metadata, nothing else being read. Raises ReenactError where it is no such file."""
     try:
         with open(path, "rb") as file:
-            header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
-            about = header.pop("__metadata__", {})
-            return list(header), about
+            entries, about, _ = header(file)
+            return list(entries), about
     except (OSError, ValueError, TypeError, AttributeError, MemoryError, OverflowError) as error:
         raise ReenactError(f"{path} is no whole safetensors file ({error}): take another, or delete it") from error
 
 
 def _read(file, start: int, entry: dict) -> Tensor:
-    first, last = entry["data_offsets"]
-    file.seek(start + first)
-    data = bytearray(file.read(last - first))
-    if len(data) != last - first:
-        raise ValueError("it ends early")
+    data = data_of(file, start, entry)
     dtype = _TYPES[entry["dtype"]]
     return (torch.frombuffer(data, dtype=dtype) if data else torch.empty(0, dtype=dtype)).view(entry["shape"])

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -22,7 +22,6 @@ from jaxtyping import UInt8
 from reenact.core.errors import ReenactError
 from reenact.data.pairs import mirrored_blendshapes
 from reenact.data.pool import Pool, Truth
-from reenact.faces.landmarker import Landmarker
 from reenact.faces.points import MESH_POINTS, SHELL
 from reenact.faces.pose import canonical_face, fit_head
 from reenact.methods.matting import backed
@@ -31,6 +30,9 @@ from reenact.methods.prior.face import Face, FacePrior, Reading, fitted, neutral
 from reenact.methods.prior.model import Prior
 from reenact.methods.prior.objective import MotionObjective
 from reenact.train.recipe import RENDER_PARTS, Recipe
+
+if TYPE_CHECKING:
+    from reenact.faces.landmarker import Landmarker
 
 IRIS_MIRROR = np.array([473, 476, 475, 474, 477, 468, 471, 470, 469, 472])
 """of the mesh points 468 to 477: centre and rim of the right iris, then of the left"""
@@ -61,6 +63,8 @@ class LandmarkPrior:
 
     def read(self, image: UInt8[np.ndarray, "size size 3"]) -> Reading | None:
         """As a pool's frames were read."""
+        from reenact.faces.landmarker import Landmarker
+
         self._landmarker = self._landmarker or Landmarker(1)
         found = self._landmarker.detect(image)
         if not found:

@@ -69,7 +69,7 @@ def adopt(found: Mapping[str, Tensor], fresh: Mapping[str, Tensor]) -> Mapping[s
 
 def method(config: Config) -> Recipe:
     """The recipe for a model of this configuration."""
-    return recipe(partial(build, config), prepare=fit, adopt=adopt)
+    return recipe(partial(build, config), prepare=fit, adopt=adopt, landmarks=True)
 
 
 METHOD = method(Config())

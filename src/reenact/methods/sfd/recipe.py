@@ -52,6 +52,7 @@ def method(config: Config) -> Recipe:
         adopt=adopted,
         learn=learn,
         paired=True,
+        landmarks=True,
         figures=figures,
     )
 

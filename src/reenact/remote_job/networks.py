@@ -1,0 +1,54 @@
+"""Frozen networks that training looks through, as plain safetensors: core/arrays.py reads them without `onnx` or `tflite`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from reenact.core.assets import fetch
+from reenact.losses import face_mesh, identity, lpips
+from reenact.methods.matting import behind
+
+ALWAYS = ("lpips_alex", "face_mesh", "sface", "behind")
+"""what the objectives of every drawing stage read"""
+HALVED = ("sface",)
+"""carried in half precision, though their numbers are not: 18 MiB instead of 37, cosine of the embeddings .9999 and more"""
+
+
+def _behind() -> Mapping[str, np.ndarray]:
+    return {name: value.numpy() for name, value in behind().state_dict().items()}
+
+
+NETWORKS: Mapping[str, Callable[[], Mapping[str, np.ndarray]]] = {
+    "lpips_alex": lambda: lpips.plain("alex"),
+    "face_mesh": face_mesh.plain,
+    "sface": lambda: identity.plain(fetch("sface.onnx").read_bytes()),
+    "behind": _behind,
+}
+
+
+def carried(names: Iterable[str]) -> dict[str, dict[str, Tensor]]:
+    """Each network's tensors. Raises ReenactError where one is neither cached nor to be had."""
+    return {name: _tensors(name) for name in names}
+
+
+def _tensors(name: str) -> dict[str, Tensor]:
+    found = {key: torch.from_numpy(np.array(value)) for key, value in NETWORKS[name]().items()}
+    if name not in HALVED:
+        return compact(found)
+    return {key: value.half() if value.is_floating_point() else value for key, value in found.items()}
+
+
+def compact(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The same numbers, in half precision where that holds each of a tensor exactly."""
+    return {name: _smallest(value) for name, value in tensors.items()}
+
+
+def _smallest(value: Tensor) -> Tensor:
+    if value.dtype != torch.float32:
+        return value
+    half = value.half()
+    return half if torch.equal(half.float(), value) else value
