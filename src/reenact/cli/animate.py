@@ -14,6 +14,7 @@ from reenact.cli.shared import (
     HeadSide,
     MethodName,
     MotionName,
+    PrecisionName,
     ReferenceName,
     Threads,
     app,
@@ -72,6 +73,7 @@ def animate(
     threads: Threads = 0,
     background: BackgroundName = "still",
     size: HeadSide = "photo",
+    precision: PrecisionName = "auto",
     seed: Annotated[int | None, typer.Option(hidden=True)] = None,
     badge: Badge = False,
     unsigned: Unsigned = False,
@@ -81,7 +83,7 @@ def animate(
     """Animate a portrait with a driving video."""
     if seed is not None:
         say("--seed does nothing: no method draws random numbers")
-    engine = Engine(method, device, threads, background, head_size(size))  # type: ignore[arg-type]  # checked inside, in one line
+    engine = Engine(method, device, threads, background, head_size(size), precision)  # type: ignore[arg-type]  # checked inside, in one line
     clip = Clip(seconds("start", start), seconds("end", end), rate(fps))
     drawn = Output(output, face, marks(badge, unsigned, sign_cert, sign_key))  # type: ignore[arg-type]
     chosen = locked(parse_parts(parts, drawn.parts()), lock or ())

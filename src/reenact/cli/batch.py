@@ -13,6 +13,7 @@ from reenact.cli.shared import (
     HeadSide,
     MethodName,
     MotionName,
+    PrecisionName,
     Threads,
     app,
     head_size,
@@ -50,6 +51,7 @@ def batch(
     threads: Threads = 0,
     background: BackgroundName = "still",
     size: HeadSide = "photo",
+    precision: PrecisionName = "auto",
 ) -> None:
     """Every photo of a folder with every driving; run it again and it goes on where it was stopped."""
     if face not in ("1", "all"):
@@ -58,7 +60,7 @@ def batch(
     control = Control(motion, locked(parse_parts(parts, base), lock or ()), strength, smooth, settle)  # type: ignore[arg-type]
     options = BatchOptions(control, output, face == "all", drivers, rate(fps))  # type: ignore[arg-type]  # checked inside
     target = out or folder / "animated"
-    engine = Engine(method, device, threads, background, head_size(size))  # type: ignore[arg-type]
+    engine = Engine(method, device, threads, background, head_size(size), precision)  # type: ignore[arg-type]
     jobs = batch_folder(folder, target, options, engine=engine, tell=lambda job: say(job.line()))
     failed = [job for job in jobs if job.state == "failed"]
     told = f"{len(jobs) - len(failed)} of {len(jobs)} films are in {target}"

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from reenact.cli.shared import Device, MethodName, Threads, app, example, one_line_errors
+from reenact.cli.shared import Device, MethodName, PrecisionName, Threads, app, example, one_line_errors
 from reenact.core.files import check_output, write_text
 from reenact.pipeline.bench import BenchResult
 from reenact.pipeline.bench import bench as measure
@@ -24,6 +24,7 @@ def bench(
     method: MethodName = "mmfa",
     device: Device = "auto",
     threads: Threads = 0,
+    precision: PrecisionName = "auto",
     runs: Annotated[int, typer.Option(help="timed runs behind each median")] = 100,
 ) -> None:
     """Measure how fast it runs on this machine."""
@@ -31,7 +32,8 @@ def bench(
     driving = driving or example("driving.mp4", "--driving VIDEO")
     if json_path is not None:
         check_output(json_path, [portrait, driving])
-    result = measure(portrait, driving, engine=Engine(method, device, threads), runs=runs)
+    engine = Engine(method, device, threads, precision=precision)  # type: ignore[arg-type]  # checked inside, in one line
+    result = measure(portrait, driving, engine=engine, runs=runs)
     typer.echo(_table(result))
     if json_path is not None:
         write_text(json_path, json.dumps(result.as_dict(), indent=2) + "\n")

@@ -15,6 +15,7 @@ from reenact.cli.shared import (
     HeadSide,
     MethodName,
     MotionName,
+    PrecisionName,
     Threads,
     app,
     counted,
@@ -84,6 +85,7 @@ def decode(
     threads: Threads = 0,
     background: BackgroundName = "still",
     size: HeadSide = "photo",
+    precision: PrecisionName = "auto",
     badge: Badge = False,
     unsigned: Unsigned = False,
     sign_cert: SignCert = None,
@@ -98,7 +100,7 @@ def decode(
             file,
             out,
             control=Control(motion, drawn.parts()),  # type: ignore[arg-type]  # checked inside, in one line
-            engine=Engine(method, device, threads, background, head_size(size)),  # type: ignore[arg-type]
+            engine=Engine(method, device, threads, background, head_size(size), precision),  # type: ignore[arg-type]
             drawn=drawn,
             sound=sound,
             progress=progress,

@@ -16,6 +16,7 @@ from reenact.cli.shared import (
     Device,
     HeadSide,
     MethodName,
+    PrecisionName,
     Threads,
     app,
     counted,
@@ -82,6 +83,7 @@ def edit(
     threads: Threads = 0,
     background: BackgroundName = "still",
     size: HeadSide = "photo",
+    precision: PrecisionName = "auto",
     badge: Badge = False,
     unsigned: Unsigned = False,
     sign_cert: SignCert = None,
@@ -102,12 +104,11 @@ def edit(
         "absolute" if absolute else "relative",
         {name: value for name, value in values.items() if is_slider(name)},
     )
-    engine = Engine(method, device, threads, background, head_size(size))  # type: ignore[arg-type]  # checked inside, in one line
+    engine = Engine(method, device, threads, background, head_size(size), precision)  # type: ignore[arg-type]  # checked inside, in one line
     drawn = Output(output, face, marks(badge, unsigned, sign_cert, sign_key))  # type: ignore[arg-type]
     if sweep is None:
         _sweep_only({"--seconds": length, "--fps": fps, "--ease": ease, "--return": return_})
-        target = out or Path("out.png")
-        edit_file(photo, target, wanted, engine=engine, drawn=drawn)
+        edit_file(photo, target := out or Path("out.png"), wanted, engine=engine, drawn=drawn)
         say(f"{target}: written")
         return
     target = out or Path("out.mp4")
@@ -139,6 +140,7 @@ def interpolate(
     threads: Threads = 0,
     background: BackgroundName = "still",
     size: HeadSide = "photo",
+    precision: PrecisionName = "auto",
     badge: Badge = False,
     unsigned: Unsigned = False,
     sign_cert: SignCert = None,
@@ -152,7 +154,7 @@ def interpolate(
             out,
             portrait=portrait,
             film=film,
-            engine=Engine(method, device, threads, background, head_size(size)),  # type: ignore[arg-type]
+            engine=Engine(method, device, threads, background, head_size(size), precision),  # type: ignore[arg-type]
             drawn=Output(output, face, marks(badge, unsigned, sign_cert, sign_key)),  # type: ignore[arg-type]
             progress=progress,
         )

@@ -7,7 +7,18 @@ from typing import Annotated
 
 import typer
 
-from reenact.cli.shared import BackgroundName, Device, MethodName, MotionName, Threads, app, one_line_errors, rate, say
+from reenact.cli.shared import (
+    BackgroundName,
+    Device,
+    MethodName,
+    MotionName,
+    PrecisionName,
+    Threads,
+    app,
+    one_line_errors,
+    rate,
+    say,
+)
 from reenact.live import sinks, sources
 from reenact.live.run import LiveOptions, run_live
 from reenact.live.session import Summary
@@ -45,6 +56,7 @@ def live(
     method: MethodName = "mmfa",
     device: Device = "auto",
     threads: Threads = 0,
+    precision: PrecisionName = "auto",
     background: BackgroundName = "still",
 ) -> None:
     """A photo that follows a face now: from a camera, a file at its own pace or a tracker, into a meeting, a file or a pipe."""
@@ -53,7 +65,7 @@ def live(
     summary = run_live(
         portrait,
         LiveOptions(source, to, record, size, slots, face, length, Axes.parse(axes)),
-        engine=Engine(method, device, threads, background, live_side(size)),  # type: ignore[arg-type]  # checked inside, in one line
+        engine=Engine(method, device, threads, background, live_side(size), precision),  # type: ignore[arg-type]  # checked inside, in one line
         control=Control(motion, locked(parse_parts(parts), lock or ()), strength, smooth, settle),  # type: ignore[arg-type]
         say=say,
     )

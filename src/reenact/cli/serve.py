@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from reenact.cli.shared import BackgroundName, Device, MethodName, Threads, app, one_line_errors, say
+from reenact.cli.shared import BackgroundName, Device, MethodName, PrecisionName, Threads, app, one_line_errors, say
 from reenact.core.errors import ReenactError
 
 Name = Annotated[list[str] | None, typer.Option("--allow-host", help="another name that this server is reached by; repeatable")]
@@ -44,6 +44,7 @@ def serve(
     method: MethodName = "mmfa",
     device: Device = "auto",
     threads: Threads = 0,
+    precision: PrecisionName = "auto",
     background: BackgroundName = "still",
 ) -> None:
     """Serve a page where a camera, a video or sliders drive a portrait live."""
@@ -63,13 +64,13 @@ def serve(
             webbrowser.open(address)
 
     with _folder(folder) as place:
-        common = {"method": method, "device": device, "threads": threads, "background": background, "smooth": smooth}
+        engine = {"method": method, "device": device, "threads": threads, "precision": precision, "background": background}
         secret = {"token": None} if no_token else {"token": token} if token is not None else {}
         run(
             Settings(
                 place, host, port, tls_cert=tls_cert, tls_key=tls_key, allow_hosts=tuple(allow_host or ()), insecure=insecure,
                 sessions=sessions, max_image_mb=max_image_mb, max_video_mb=max_video_mb, max_minutes=max_minutes, jobs=jobs,
-                keep_hours=keep_hours, **secret, **common,  # type: ignore[arg-type]
+                keep_hours=keep_hours, smooth=smooth, **secret, **engine,  # type: ignore[arg-type]
             ),
             portrait,
             announce,

@@ -63,14 +63,19 @@ ReferenceName = Annotated[
     str,
     typer.Option(help="relative motion's neutral: calm (the calmest face of the first 3 seconds), first, or at which second"),
 ]
-Device = Annotated[
-    str, typer.Option(help="auto (OpenVINO, bf16 where this CPU is faster in it), cpu (OpenVINO, fp32), openvino (=auto) or cuda")
-]
+Device = Annotated[str, typer.Option(help="auto (OpenVINO), cpu (OpenVINO in fp32), openvino (=auto) or cuda")]
 BackgroundName = Annotated[
     str, typer.Option(help="still (the portrait's own backdrop stays where it is) or moved (all of it as the method draws it)")
 ]
 HeadSide = Annotated[
     str, typer.Option("--size", help="side of the drawn head in pixels: photo (as in the photo, at most 1024), or 256 to 1024")
+]
+PrecisionName = Annotated[
+    str,
+    typer.Option(
+        help="auto (int8 where it was measured which numbers occur, and bf16 for the rest where this CPU is faster in it), int8,"
+        " bf16 or fp32; with --device auto"
+    ),
 ]
 Threads = Annotated[int, typer.Option(help="CPU threads; 0 is automatic")]
 

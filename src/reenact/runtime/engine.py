@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from reenact.runtime.background import Background, check_background
 from reenact.runtime.detail import LEAST, HeadSize, head_side
+from reenact.runtime.graph import Precision
 from reenact.runtime.onnx_method import OnnxMethod, load
 
 
@@ -23,6 +24,8 @@ class Engine:
     """backdrop.py"""
     head_size: HeadSize = "photo"
     """side of the head's square in what is drawn, px (detail.py)"""
+    precision: Precision = "auto"
+    """auto, int8, bf16 or fp32 (graph.py)"""
 
     def check(self) -> None:
         """Raises ReenactError for a background or a size that is none."""
@@ -35,7 +38,7 @@ class Engine:
 
     def load(self) -> OnnxMethod:
         """Raises ReenactError for a method, device, background or size that is none."""
-        return load(self.method or "mmfa", self.device, self.threads, self.background, self.head_size)
+        return load(self.method or "mmfa", self.device, self.threads, self.background, self.head_size, self.precision)
 
 
 ENGINE = Engine()

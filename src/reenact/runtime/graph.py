@@ -7,18 +7,23 @@ import time
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal, Protocol, runtime_checkable
+from typing import Literal, Protocol, get_args, runtime_checkable
 
 import numpy as np
 
 from reenact.core.errors import ReenactError
 from reenact.core.inference import cpu_options, load_openvino
+from reenact.runtime.int8 import pays, quantised, read_ranges
 from reenact.runtime.trust import fitting, read_graph
 
 BF16_GAIN = 1.2
 """ours: bf16 must be this much faster to be worth its rounding"""
 Speed = Literal["fast", "exact"]
-"""exact: fp32 always, for what decides where pixels lie; fast: bf16 where that pays"""
+"""exact: fp32 always, for what decides where pixels lie; fast: int8 or bf16 where that pays"""
+Precision = Literal["auto", "int8", "bf16", "fp32"]
+"""of the fast graphs. auto: int8 where it is measured which numbers occur (int8.py), for the rest bf16 where this CPU is faster
+in it; int8: the same, and an error where nothing is measured; bf16: no int8; fp32: neither"""
+PRECISIONS: tuple[str, ...] = get_args(Precision)
 Shapes = Mapping[str, Sequence[int]]
 DEVICES = ("auto", "cpu", "cuda", "openvino")
 
@@ -40,23 +45,26 @@ class Graph(Protocol):
 
 
 class OpenVinoGraph:
-    """A graph on the CPU with OpenVINO, in fp32 or bf16. Not thread-safe: one for each thread."""
+    """A graph on the CPU with OpenVINO. Not thread-safe: one for each thread."""
 
-    def __init__(self, path: Path, precision: str, threads: int = 0, shapes: Shapes | None = None) -> None:
-        """precision: 'f32' or 'bf16'; threads: 0 leaves it to OpenVINO; shapes: of inputs that the file leaves open."""
+    def __init__(self, path: Path, precision: str, threads: int = 0, shapes: Shapes | None = None, int8: bool = False) -> None:
+        """precision: 'f32' or 'bf16'; threads: 0 leaves it to OpenVINO; shapes: of inputs that the file leaves open; int8: those
+        convolutions in integers whose ranges are known."""
         openvino = load_openvino()
 
         # Not CPU_DENORMALS_OPTIMIZATION: it flushes denormals in the caller's thread too, and changes the user's own sums.
         self._tensor = openvino.Tensor
         core = openvino.Core()
         model = read_graph(core, path, shapes)
+        ranges = read_ranges(path) if int8 else {}
         with fitting(path):
+            model = quantised(model, ranges) if ranges else model
             compiled = core.compile_model(model, "CPU", cpu_options(threads, precision))
         self._request = compiled.create_infer_request()
         # A port may bear an internal name besides the exported one, so all of a port's names count.
         self.inputs = tuple(name for port in compiled.inputs for name in port.get_names())
         self._outputs = tuple(name for port in compiled.outputs for name in port.get_names())
-        self.precision = precision
+        self.precision = "int8" if ranges else precision
         self._held: dict[str, np.ndarray] = {}
 
     def hold(self, tensors: Mapping[str, np.ndarray]) -> None:
@@ -77,7 +85,8 @@ class Chain:
     def __init__(self, graphs: Sequence[Graph]) -> None:
         self._graphs = tuple(graphs)
         self.inputs = tuple(dict.fromkeys(name for graph in graphs for name in graph.inputs))
-        self.precision = "bf16" if any(graph.precision == "bf16" for graph in graphs) else "f32"
+        found = {graph.precision for graph in graphs}
+        self.precision = next((name for name in ("int8", "bf16") if name in found), "f32")
 
     def hold(self, tensors: Mapping[str, np.ndarray]) -> None:
         for graph in self._graphs:
@@ -128,21 +137,34 @@ class Opener(Protocol):
     def __call__(self, path: Path, speed: Speed, shapes: Shapes | None = None) -> Graph: ...
 
 
-def opener(device: str, threads: int = 0) -> Opener:
+def opener(device: str, threads: int = 0, precision: Precision = "auto") -> Opener:
     """What opens a graph file on `device`, one of `DEVICES`.
 
-    auto and openvino: OpenVINO, bf16 where this CPU is faster in it; cpu: OpenVINO, fp32; cuda: ONNX Runtime. Raises ReenactError
-    for a device that is unknown or absent.
+    auto and openvino: OpenVINO, in the precision asked for; cpu: OpenVINO, fp32; cuda: ONNX Runtime, fp32. Raises ReenactError
+    for a device that is unknown or absent, and a precision that it does not have.
     """
     if device not in DEVICES:
         raise ReenactError(f"unknown device {device!r}: choose one of {', '.join(DEVICES)}")
+    if precision not in PRECISIONS:
+        raise ReenactError(f"unknown precision {precision!r}: choose one of {', '.join(PRECISIONS)}")
     if not 0 <= threads <= 1024:
         raise ReenactError(f"threads must be 0 (automatic) to 1024, not {threads}")
+    if device in ("cpu", "cuda") and precision not in ("auto", "fp32"):
+        raise ReenactError(f"`device` {device} computes in fp32: leave `precision` out, or take `device` auto for {precision}")
     if device == "cuda":
         _onnxruntime_with_cuda()
         return lambda path, speed, shapes=None: OrtGraph(path, threads)
-    fast = "f32" if device == "cpu" else fast_precision()
-    return lambda path, speed, shapes=None: OpenVinoGraph(path, fast if speed == "fast" else "f32", threads, shapes)
+    if precision == "bf16" and not _has_bf16():
+        raise ReenactError("this CPU has no bf16: take `precision` auto, int8 or fp32")
+    precision = "fp32" if device == "cpu" else precision
+    fast = {"fp32": "f32", "bf16": "bf16"}.get(precision) or fast_precision()
+    int8 = precision == "int8" or (precision == "auto" and pays())
+
+    def open_graph(path: Path, speed: Speed, shapes: Shapes | None = None) -> Graph:
+        rapid = speed == "fast"
+        return OpenVinoGraph(path, fast if rapid else "f32", threads, shapes, int8 and rapid)
+
+    return open_graph
 
 
 @lru_cache(maxsize=1)
@@ -151,11 +173,13 @@ def fast_precision() -> str:
 
     With AMX bf16 is two to four times faster; with AVX-512 bf16 alone we saw it one and a half times slower.
     """
-    openvino = load_openvino()
-
-    if "BF16" not in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+    if not _has_bf16():
         return "f32"
     return "bf16" if _convolution_seconds("f32") > BF16_GAIN * _convolution_seconds("bf16") else "f32"
+
+
+def _has_bf16() -> bool:
+    return "BF16" in load_openvino().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
 def _convolution_seconds(precision: str) -> float:

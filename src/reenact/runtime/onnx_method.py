@@ -32,7 +32,7 @@ from reenact.faces.portrait import find_face, warn_if_small
 from reenact.runtime.around import brought_in, surroundings
 from reenact.runtime.background import FOUND, GRID, HELD, PLATE, Background, BackgroundKeeper, check_background
 from reenact.runtime.detail import UNCOVERED, Enlarger, HeadSize, head_side
-from reenact.runtime.graph import Chain, opener
+from reenact.runtime.graph import Chain, Precision, opener
 from reenact.runtime.trust import check_hashes, fitting, read_config
 
 SHARED = "shared"
@@ -49,10 +49,11 @@ class OnnxMethod:
         threads: int = 0,
         background: Background = "moved",
         head_size: HeadSize | None = None,
+        precision: Precision = "auto",
     ) -> None:
         """device: auto, cpu, cuda or openvino; threads: 0 is automatic; background: runtime/background.py, `moved` being the
-        method by itself; head_size: what `encode_source` takes where it is told nothing else. Raises ReenactError: folder,
-        device, background or head_size bad."""
+        method by itself; head_size: what `encode_source` takes where it is told nothing else; precision: runtime/graph.py. Raises
+        ReenactError: folder, device, background, head_size or precision bad."""
         check_background(background)
         self.folder = folder = Path(folder)
         self.config = _config(folder)
@@ -61,10 +62,12 @@ class OnnxMethod:
         self.device, self.threads = device, threads
         self.head_size: HeadSize = self.size if head_size is None else head_size
         head_side(self.head_size, self.size, self.size)
-        open_graph = opener(device, threads)
+        open_graph = opener(device, threads, precision)
         self._source = open_graph(folder / self.config["source"], "fast")
         self._motion = open_graph(folder / "motion.onnx", self.config["motion"])
         self._render = Chain([open_graph(folder / file, speed) for file, speed in self.config["render"]])
+        if precision == "int8" and self._render.precision != "int8":
+            raise ReenactError(f"{folder}: not measured for int8: run reenact.calibrate.int8, or take `precision` auto")
         wanted = HELD if background == "still" else ()
         self._found = tuple(name for name in FOUND if name in wanted or name in self._render.inputs)
         self._backdrop = BackgroundKeeper(weights_folder() / "person", open_graph) if self._found else None
@@ -95,7 +98,7 @@ class OnnxMethod:
 
     @property
     def precision(self) -> str:
-        """What the render graph computes in: f32 or bf16."""
+        """The narrowest that a render graph computes in: int8, bf16 or f32."""
         return self._render.precision
 
     @property
@@ -157,14 +160,14 @@ class OnnxMethod:
 
     def _drawn(self, portrait: Portrait, motion: Motion) -> Image:
         if self._held is not portrait:
-            self._render.hold({**portrait.tensors, **_prefixed("source", portrait.motion)})
+            self._render.hold({**portrait.tensors, **prefixed("source", portrait.motion)})
             if (backdrop := self._behind(portrait)) is not None:
                 backdrop.hold(portrait.tensors)
             if portrait.large is not None:
                 enlarger = self._enlarging(portrait.large)
                 enlarger.hold(portrait.tensors["image"], portrait.large, portrait.tensors.get(PLATE))
             self._held = portrait
-        drawn = self._render.run(_prefixed("driving", motion))
+        drawn = self._render.run(prefixed("driving", motion))
         frame, still = drawn["frame"], None
         if (backdrop := self._behind(portrait)) is not None and GRID in drawn:
             frame, still = backdrop.put(frame, drawn[GRID])
@@ -247,19 +250,22 @@ def load(
     threads: int = 0,
     background: Background = "still",
     head_size: HeadSize | None = None,
+    precision: Precision = "auto",
 ) -> OnnxMethod:
     """The method `name`, ready to run; `name` may also be the path of a weights folder.
 
-    device: auto and openvino (OpenVINO, bf16 where this CPU is faster in it), cpu (fp32), cuda (ONNX Runtime); threads: 0 is
-    automatic; background: still (the portrait's own, unmoved) or moved (as the method draws it); head_size: side of the frames,
-    256 to 1024 px, or "photo", as large as the photo has the head (None: 256). Raises ReenactError for what is unknown.
+    device: auto and openvino (OpenVINO), cpu (OpenVINO, fp32), cuda (ONNX Runtime, fp32); threads: 0 is automatic; background:
+    still (the portrait's own, unmoved) or moved (as the method draws it); head_size: side of the frames, 256 to 1024 px, or
+    "photo", as large as the photo has the head (None: 256); precision: auto, int8, bf16 or fp32 (runtime/graph.py). Raises
+    ReenactError for what is unknown.
     """
     if name in known_methods():
-        return OnnxMethod(weights_folder() / name, device, threads, background, head_size)
+        return OnnxMethod(weights_folder() / name, device, threads, background, head_size, precision)
     if (Path(name) / "config.json").is_file():
-        return OnnxMethod(Path(name), device, threads, background, head_size)
+        return OnnxMethod(Path(name), device, threads, background, head_size, precision)
     raise WeightsError(f"unknown method {name!r}: choose one of {', '.join(known_methods()) or '(none is installed)'}")
 
 
-def _prefixed(prefix: str, motion: Motion) -> dict[str, np.ndarray]:
+def prefixed(prefix: str, motion: Motion) -> dict[str, np.ndarray]:
+    """A motion's fields by the names that the render graphs give them, each with a batch axis; prefix: source or driving."""
     return {f"{prefix}_{field.name}": getattr(motion, field.name)[None] for field in fields(Motion)}

@@ -172,7 +172,13 @@ class Seats:
     """So many sessions at once."""
 
     def __init__(self, engine: Engine, count: int, smooth: float) -> None:
-        fields = {"method": engine.method, "device": engine.device, "threads": engine.threads, "background": engine.background}
+        fields = {
+            "method": engine.method,
+            "device": engine.device,
+            "threads": engine.threads,
+            "background": engine.background,
+            "precision": engine.precision,
+        }
         self._engines = [Kept(**fields) for _ in range(count)]
         self._taken: list[Live | None] = [None] * count
         self._smooth = smooth

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from reenact.core.errors import ReenactError
 from reenact.runtime.background import Background
+from reenact.runtime.graph import Precision
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
@@ -42,6 +43,7 @@ class Settings:
     method: str = "mmfa"
     device: str = "auto"
     threads: int = 0
+    precision: Precision = "auto"
     background: Background = "still"
     smooth: float = 0.5
 
