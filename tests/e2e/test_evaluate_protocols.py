@@ -27,7 +27,8 @@ from reenact.evaluate.memo import Memo
 from reenact.evaluate.pairs import fixed_list, read_pairs
 from reenact.evaluate.protocols import Item, cross_items, self_items, synth_items, widest
 from reenact.evaluate.readings import FaceReader
-from reenact.evaluate.report.page import best, gain, write_report
+from reenact.evaluate.report.page import gain, write_report
+from reenact.evaluate.report.tables import best
 from reenact.evaluate.runner import Outcome, Scorer, run_item
 from reenact.evaluate.session import Parts, run_all
 from reenact.evaluate.shots import Shot
@@ -385,7 +386,7 @@ def test_a_missing_pytorch_is_one_line(tmp_path, monkeypatch):
 
     monkeypatch.setenv("REENACT_CACHE", str(tmp_path))
     with pytest.raises(ReenactError, match=r"torch is not installed: pip install 'reenact\[eval\]'"):
-        networks._compiled("lpips_alex", "lpips_alexnet.ckpt", build, 1)
+        networks.compiled("lpips_alex", "lpips_alexnet.ckpt", build, 1)
 
 
 SLEEPER = """

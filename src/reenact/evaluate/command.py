@@ -14,7 +14,7 @@ import numpy as np
 from reenact.core.errors import ReenactError
 from reenact.core.files import make_folder_of
 from reenact.core.provenance import provenance
-from reenact.evaluate import control, distribution, results
+from reenact.evaluate import control, distribution, dists, face_api, landmarks106, results
 from reenact.evaluate.contact import WorstFrame, write_pictures
 from reenact.evaluate.contenders import Contender, contenders, load_methods, start_all
 from reenact.evaluate.control_table import control_table
@@ -23,9 +23,11 @@ from reenact.evaluate.figures import METRICS
 from reenact.evaluate.identity import ASSET as IDENTITY_ASSET
 from reenact.evaluate.identity import LABEL as IDENTITY_LABEL
 from reenact.evaluate.identity import IdentityNet
+from reenact.evaluate.intervals import intervals, resampled, tied
 from reenact.evaluate.networks import EMOTION_ASSET, IN_BF16, INCEPTION_ASSET, LPIPS_ASSET, Net, Precision
 from reenact.evaluate.protocols import PROTOCOLS, Item, cross_items, large_pose_items, self_items, synth_items
 from reenact.evaluate.readings import FaceReader
+from reenact.evaluate.registry import TRUTH
 from reenact.evaluate.runner import Outcome, Scorer, run_item
 from reenact.evaluate.session import Parts, Progress, Work, run_all
 from reenact.evaluate.shots import Shot
@@ -43,6 +45,9 @@ PROTOCOL_TEXT = {
     "large-pose": "self-reenactment, driving frames more than 30 degrees of yaw from the source; FID's truth is those frames",
     "control": "one field of the portrait's own motion is changed; the output is read again, against the unchanged rendering",
 }
+
+WITH_TRUTH = ("self", "synth", "large-pose")
+"""protocols in which the true video is known, and a row of its own"""
 
 
 @dataclass(frozen=True)
@@ -63,10 +68,12 @@ class Options:
     """patterns of clip names, as *_i05?,m2*; the others are left out"""
     every: int = 1
     """score every n-th frame"""
+    fid_every: int = 0
+    """FID and KID read every n-th frame of a clip, scored or not; 0: the scored ones, at least five apart"""
     motion: Mode = "absolute"
-    nets: tuple[Net, ...] = ("alex",)
+    nets: tuple[Net, ...] = ("alex", "vgg")
     """of LPIPS"""
-    identities: tuple[IdentityNet, ...] = ("sface",)
+    identities: tuple[IdentityNet, ...] = ("sface", "arcface")
     """of CSIM and AED-id"""
     pictures: Path | None = None
     """a folder for contact sheets and curves"""
@@ -84,7 +91,9 @@ def evaluate(options: Options, command: list[str], progress: Progress | None = N
     """Runs the protocol, writes the JSON (and pictures) and gives the table. Raises ReenactError for bad input."""
     _check(options)
     check_background(options.background)
-    chosen = contenders(options.methods)
+    chosen = tuple(c for c in contenders(options.methods) if c.name != TRUTH or options.protocol in WITH_TRUTH)
+    if not chosen:
+        raise ReenactError(f"`protocol` {options.protocol} has no true video: give `methods` something else")
     precision = _precision(options)
     items: list[Item] | list[Shot]
     control_only = options.protocol == "control"
@@ -104,7 +113,7 @@ def evaluate(options: Options, command: list[str], progress: Progress | None = N
     if options.pictures is not None:
         _pictures(options.pictures, names, outcomes, list(outcomes[0].tallies))
     parts.remove()
-    return control_table(report["mean"]) if options.protocol == "control" else results.table(report["mean"])
+    return control_table(report["mean"]) if options.protocol == "control" else results.table(report["mean"], report["intervals"])
 
 
 def _precision(options: Options) -> Precision:
@@ -131,8 +140,8 @@ def _check(options: Options) -> None:
             raise ReenactError(f"{name} {','.join(given)}: choose of {', '.join(known)}")
     if options.networks not in get_args(Speed):
         raise ReenactError(f"`networks` {options.networks}: choose of {', '.join(get_args(Speed))}")
-    if options.every < 1:
-        raise ReenactError(f"`every` {options.every}: must be 1 or more")
+    if options.every < 1 or options.fid_every < 0:
+        raise ReenactError(f"`every` {options.every}, `fid_every` {options.fid_every}: must be 1 or more (fid_every: 0 or more)")
     if options.pairs is not None and options.protocol != "cross":
         raise ReenactError("`pairs` belongs to `protocol` cross: leave one of them out")
     check_mode(options.motion)
@@ -158,7 +167,7 @@ def _set_up(options: Options, chosen: tuple[Contender, ...], items: list[Item], 
     threads = options.threads or (1 if options.workers > 1 else 0)
     starters, size = start_all(chosen, options.device, threads, options.motion, options.background)
     scorer = Scorer(options.nets, options.identities, threads, precision=precision)
-    return lambda index: run_item(items[index], starters, scorer, size, options.every)
+    return lambda index: run_item(items[index], starters, scorer, size, options.every, options.fid_every)
 
 
 def _control(options: Options, chosen: tuple[Contender, ...]) -> tuple[list[Shot], Any]:
@@ -190,7 +199,8 @@ def _report(
 ) -> dict[str, Any]:
     networks = ["face_landmarker.task", *(IDENTITY_ASSET[net] for net in options.identities)]
     if options.protocol != "control":
-        networks += [EMOTION_ASSET, INCEPTION_ASSET, *(LPIPS_ASSET[net] for net in options.nets)]
+        networks += [EMOTION_ASSET, face_api.BYTES, INCEPTION_ASSET, *(LPIPS_ASSET[net] for net in options.nets)]
+        networks += [dists.ASSET, landmarks106.DETECTOR_ASSET, landmarks106.POINTS_ASSET]
     mean = {name: tally.report() for name, tally in _merged(outcomes).items()}
     for name, figures in _distances(outcomes).items():
         mean[name].update(figures)
@@ -207,7 +217,11 @@ def _report(
     }
     if options.protocol == "control":
         return report
+    draws = resampled([outcome.tallies for outcome in outcomes])
+    report["intervals"] = intervals(draws)
+    report["ties"] = tied(draws, mean, [contender.name for contender in chosen if contender.method])
     report["metrics"] = {key: f"{one.label}: {one.text}" for key, one in METRICS.items()}
+    report["taught"] = {key: one.taught for key, one in METRICS.items() if one.taught}
     clips = {name: {c: t.report() for c, t in outcome.tallies.items()} for name, outcome in zip(names, outcomes, strict=True)}
     return {**report, "clips": results.rows(clips)}
 

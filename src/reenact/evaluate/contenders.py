@@ -7,17 +7,18 @@ from pathlib import Path
 
 from reenact.core.errors import ReenactError
 from reenact.core.provenance import weights_digest
-from reenact.evaluate.floors import Starter, mesh_warp, of_method, still
+from reenact.evaluate.floors import Starter, mesh_warp, of_method, still, true_video
+from reenact.evaluate.registry import TRUTH
 from reenact.motion.transfer import Mode
 from reenact.runtime.background import Background
 from reenact.runtime.onnx_method import OnnxMethod, known_methods, load, weights_folder
 
-FLOORS: dict[str, Starter] = {"still": still, "mesh_warp": mesh_warp}
+FLOORS: dict[str, Starter] = {TRUTH: true_video, "still": still, "mesh_warp": mesh_warp}
 
 
 @dataclass(frozen=True)
 class Contender:
-    """One column of the table."""
+    """One row of the tables."""
 
     name: str
     method: str | None
@@ -35,7 +36,7 @@ def contenders(names: tuple[str, ...]) -> tuple[Contender, ...]:
             methods[i] = Contender(f"{contender.name} ({Path(str(contender.method)).name})", *_rest(contender))
     chosen = floors + methods
     if not chosen:
-        raise ReenactError("no method: give `methods` with still, mesh_warp, a method's name or a weights folder")
+        raise ReenactError("no method: give `methods` with truth, still, mesh_warp, a method's name or a weights folder")
     if len({contender.name for contender in chosen}) < len(chosen):
         raise ReenactError("`methods` names one method twice: give each once")
     return tuple(chosen)

@@ -2,7 +2,8 @@
 
 To add one, write a pure function of what it needs and register it here: `reenact evaluate` measures it, tables and page show it.
 `needs` names what the function is given, attributes of `registry.Frame`: a figure that misses one of them (no face, no truth, a
-network that was not asked for) does not exist in that frame.
+network that was not asked for) does not exist in that frame. `taught` says what the measure, or its network, has been to our own
+training; without it a figure is a headline.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from reenact.evaluate import expression, metrics, steadiness
+from reenact.evaluate.landmarks106 import akd_106
 from reenact.evaluate.registry import METRICS, measured, metric
 
 if TYPE_CHECKING:
@@ -19,7 +21,9 @@ if TYPE_CHECKING:
 
 __all__ = ["METRICS", "measured"]
 
-metric("l1", "L1", ".4f", "mean |difference|, RGB in [0, 1]", better="lower", needs="picture truth")(metrics.l1)
+LOSS, TEACHER = "a training loss", "its network, MediaPipe's landmarker, taught the motion"
+
+metric("l1", "L1", ".4f", "mean |difference|, RGB in [0, 1]", better="lower", needs="picture truth", taught=LOSS)(metrics.l1)
 metric("psnr", "PSNR", ".2f", "dB, a frame at a time, then the mean", better="higher", needs="picture truth", unit="dB")(
     metrics.psnr
 )
@@ -35,8 +39,9 @@ def _ms_ssim(both: tuple[float, float]) -> float:
     return both[1]
 
 
-metric("lpips_alex", "LPIPS-Alex", ".4f", "AlexNet, v0.1 heads", better="lower", needs="lpips.alex")(float)
+metric("lpips_alex", "LPIPS-Alex", ".4f", "AlexNet, v0.1 heads", better="lower", needs="lpips.alex", taught=LOSS)(float)
 metric("lpips_vgg", "LPIPS-VGG", ".4f", "VGG16, v0.1 heads, frames at least 5 apart", better="lower", needs="lpips.vgg")(float)
+metric("dists", "DISTS", ".4f", "structure and texture in VGG16, frames at least 5 apart", better="lower", needs="dists")(float)
 metric(
     "fid",
     "FID",
@@ -46,6 +51,36 @@ metric(
     needs="set",
 )(None)
 metric("kid", "KID", ".4f", "the same features, cubic kernel, unbiased", better="lower", needs="set")(None)
+metric(
+    "akd_106",
+    "AKD-106",
+    ".2f",
+    "mean distance of InsightFace's 106 points, px at 256",
+    better="lower",
+    needs="found.outline person.outline side",
+    unit="px at 256",
+    table="motion",
+)(akd_106)
+metric(
+    "ard_106",
+    "ARD-106",
+    ".2f",
+    "mean |yaw, pitch, roll| difference, of the eyes' corners and the nose among those points, degrees",
+    better="lower",
+    needs="found.outline.head_pose wanted.outline.head_pose",
+    unit="degrees",
+    table="motion",
+)(metrics.ard)
+for _kind, _of in (("mouth", "the inner lips' gap"), ("brows", "the brows' height"), ("lids", "the eyes' opening")):
+    metric(
+        f"slope_{_kind}",
+        f"{_kind} slope",
+        ".2f",
+        f"of {_of} on the truth's (cross: the driver's) in each clip, from the 106 points; 1 moves as far",
+        better="one",
+        needs="clip",
+        table="motion",
+    )(None)
 POINTS = "found.landmarks person.landmarks side"
 metric(
     "akd_mesh",
@@ -56,6 +91,7 @@ metric(
     needs=POINTS,
     unit="px at 256",
     table="motion",
+    taught=TEACHER,
 )(metrics.akd_mesh)
 metric(
     "akd_68",
@@ -66,6 +102,7 @@ metric(
     needs=POINTS,
     unit="px at 256",
     table="motion",
+    taught=TEACHER,
 )(metrics.akd_68)
 metric(
     "ard",
@@ -76,6 +113,7 @@ metric(
     needs="found.fit.head_pose wanted.fit.head_pose",
     unit="degrees",
     table="motion",
+    taught=TEACHER,
 )(metrics.ard)
 
 
@@ -87,15 +125,23 @@ metric(
     better="lower",
     needs="found wanted side",
     table="motion",
+    taught=TEACHER,
 )
 def _apd(found: Reading, wanted: Reading, side: int) -> float:
     return metrics.apd(found.pose(side), wanted.pose(side))
 
 
 SHAPES = "found.blendshapes wanted.blendshapes"
-metric("aed_exp", "AED-exp", ".4f", "mean |difference| of 52 ARKit blendshapes", better="lower", needs=SHAPES, table="motion")(
-    metrics.aed_exp
-)
+metric(
+    "aed_exp",
+    "AED-exp",
+    ".4f",
+    "mean |difference| of 52 ARKit blendshapes",
+    better="lower",
+    needs=SHAPES,
+    table="motion",
+    taught=TEACHER,
+)(metrics.aed_exp)
 metric(
     "au_agreement",
     "AU-agree",
@@ -104,6 +150,7 @@ metric(
     better="higher",
     needs=SHAPES,
     table="motion",
+    taught=TEACHER,
 )(expression.au_agreement)
 metric(
     "au_overlap",
@@ -113,6 +160,7 @@ metric(
     better="higher",
     needs=SHAPES,
     table="motion",
+    taught=TEACHER,
 )(expression.au_overlap)
 
 
@@ -125,6 +173,7 @@ metric(
     needs="found wanted",
     unit="degrees",
     table="motion",
+    taught=TEACHER,
 )
 def _gaze(found: Reading, wanted: Reading) -> float | None:
     return expression.gaze_error(found.head, wanted.head) if expression.eyes_open(wanted.blendshapes) else None
@@ -138,10 +187,18 @@ metric(
     better="higher",
     needs="clip",
     table="motion",
+    taught=TEACHER,
 )(None)
-metric("mouth_correlation", "mouth r", ".3f", "the same of the mouth's opening", better="higher", needs="clip", table="motion")(
-    None
-)
+metric(
+    "mouth_correlation",
+    "mouth r",
+    ".3f",
+    "the same of the mouth's opening",
+    better="higher",
+    needs="clip",
+    table="motion",
+    taught=TEACHER,
+)(None)
 FELT = "found.emotion wanted.emotion"
 
 
@@ -165,6 +222,19 @@ def _emotion_l2(found: np.ndarray, wanted: np.ndarray) -> float:
     return float(np.linalg.norm(found - wanted))
 
 
+@metric(
+    "emotion_api",
+    "emotion (face-api)",
+    ".4f",
+    "1 - cosine of the 256-d embedding of face-api's expression network",
+    better="lower",
+    needs="found.emotion_api wanted.emotion_api",
+    table="motion",
+)
+def _emotion_api(found: np.ndarray, wanted: np.ndarray) -> float:
+    return 1.0 - metrics.cosine(found, wanted)
+
+
 metric(
     "aed_id_sface",
     "AED-id",
@@ -172,6 +242,7 @@ metric(
     "distance of unit embeddings to the truth's, SFace",
     better="lower",
     needs="found.identity.sface person.identity.sface",
+    taught=LOSS,
 )(metrics.aed_id)
 metric(
     "aed_id_arcface",
@@ -189,6 +260,7 @@ metric(
     better="higher",
     needs="found.identity.sface portrait.identity.sface",
     floors_win=True,
+    taught=LOSS,
 )(metrics.cosine)
 metric(
     "csim_arcface",
@@ -207,6 +279,7 @@ metric(
     better="one",
     needs="clip",
     table="motion",
+    taught=TEACHER,
     floors_win=True,
 )(None)
 metric(
@@ -234,5 +307,6 @@ metric(
     "share of frames with a face to find where the generated frame has one; the others have no face figures",
     better="higher",
     needs="set",
+    taught=TEACHER,
     floors_win=True,
 )(None)

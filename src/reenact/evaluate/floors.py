@@ -56,6 +56,12 @@ def mesh_warp(source: Image, reading: Reading | None) -> Driver:
     return drive
 
 
+def true_video(source: Image, reading: Reading | None) -> Driver:
+    """No floor but the other end: the driver's own frames, which in self-reenactment are the truth. What a figure says of them is
+    what a perfect method would get: the true video's CSIM is below 1, and a method above it moves too little."""
+    return lambda driving, driving_reading: driving
+
+
 def of_method(method: Method, mode: Mode = "absolute") -> Starter:
     """A method by its three verbs.
 

@@ -41,7 +41,7 @@ class Perceptual:
 
     def __init__(self, net: Net = "alex", threads: int = 0, precision: Precision = "f32") -> None:
         """Raises ReenactError when the weights are not to be had."""
-        self._run = _compiled(f"lpips_{net}", LPIPS_ASSET[net], lambda: _build_lpips(net), threads, precision)
+        self._run = compiled(f"lpips_{net}", LPIPS_ASSET[net], lambda: _build_lpips(net), threads, precision)
 
     def distances(self, pictures: list[Image], target: Image) -> list[float]:
         """The distance of each picture from the target, all of one size (31 px or more): 0 for the same picture."""
@@ -55,7 +55,7 @@ class Inception:
 
     def __init__(self, threads: int = 0, precision: Precision = "f32") -> None:
         """Raises ReenactError when the weights are not to be had."""
-        self._run = _compiled("fid_inception", INCEPTION_ASSET, _build_inception, threads, precision)
+        self._run = compiled("fid_inception", INCEPTION_ASSET, _build_inception, threads, precision)
         self._known: Memo[Float32[np.ndarray, "2048"]] = Memo()
 
     def features(self, pictures: list[Image]) -> Float32[np.ndarray, "n 2048"]:
@@ -63,7 +63,7 @@ class Inception:
         return np.stack([self._known.get(picture, self._feature) for picture in pictures])
 
     def _feature(self, picture: Image) -> Float32[np.ndarray, "2048"]:
-        return self._run(_resized(picture, INCEPTION_SIDE)[None])[0]
+        return self._run(resized(picture, INCEPTION_SIDE)[None])[0]
 
 
 class Emotion:
@@ -82,7 +82,7 @@ class Emotion:
 
     def embed(self, faces: list[Image]) -> tuple[Float32[np.ndarray, "n 1024"], Float32[np.ndarray, "n 7"]]:
         """Face crops (`face_box`) -> embeddings, and logits of angry, disgust, fear, happy, sad, surprise, neutral."""
-        batch = np.stack([_resized(face, EMOTION_SIDE) for face in faces]).transpose(0, 3, 1, 2)
+        batch = np.stack([resized(face, EMOTION_SIDE) for face in faces]).transpose(0, 3, 1, 2)
         self._request.infer([np.ascontiguousarray(batch, np.float32) / np.float32(255)])
         logits, embedding = (np.array(self._request.output_tensors[i].data) for i in (0, 1))
         return embedding, logits
@@ -96,13 +96,13 @@ def face_box(image: Image, landmarks: Float32[np.ndarray, "478 3"]) -> Image:
     return np.asarray(PILImage.fromarray(image).crop(box))
 
 
-def _resized(image: Image, side: int) -> Image:
+def resized(image: Image, side: int) -> Image:
     if image.shape[:2] == (side, side):
         return image
     return np.asarray(PILImage.fromarray(image).resize((side, side), PILImage.Resampling.BICUBIC))
 
 
-def _compiled(
+def compiled(
     name: str, asset: str, build: Callable[[], Any], threads: int, precision: Precision = "f32"
 ) -> Callable[[np.ndarray], np.ndarray]:
     """What runs the converted network on a batch uint8 [n, height, width, 3]; converts it on first use."""

@@ -8,7 +8,9 @@ import numpy as np
 from jaxtyping import Float32
 
 from reenact.core.types import Image
+from reenact.evaluate.face_api import FaceApiExpression
 from reenact.evaluate.identity import IdentityNet, IdentityNetwork
+from reenact.evaluate.landmarks106 import Landmarks106, Outline
 from reenact.evaluate.memo import Memo
 from reenact.evaluate.networks import Emotion, Precision, face_box
 from reenact.faces.landmarker import Face, Landmarker
@@ -29,6 +31,10 @@ class Reading:
     """embeddings, not normalised"""
     emotion: Float32[np.ndarray, "1024"] | None
     """embedding, not normalised; None if it was not asked for"""
+    emotion_api: Float32[np.ndarray, "256"] | None = None
+    """likewise, of the second expression network"""
+    outline: Outline | None = None
+    """the face as the landmarker that taught nothing sees it; None where that finds none, or was not asked"""
 
     @property
     def head(self) -> Float32[np.ndarray, "478 3"]:
@@ -54,13 +60,16 @@ class FaceReader:
         threads: int = 0,
         precision: Precision = "f32",
     ) -> None:
-        """threads: 0 is automatic; precision: of all but the landmarker. Raises ReenactError when a network is not to be had."""
+        """emotion: also both expression networks and the second landmarker; threads: 0 is automatic; precision: of all but the
+        landmarkers. Raises ReenactError when a network is not to be had."""
         self.landmarker = Landmarker(threads)
         self._identity = {net: IdentityNetwork(net, threads, precision) for net in identities}
         self._emotion = Emotion(threads, precision) if emotion else None
+        self._emotion_api = FaceApiExpression(threads) if emotion else None
+        self._outlines = Landmarks106(threads) if emotion else None
         self._faces: Memo[Face | None] = Memo()
         self._readings: Memo[Reading | None] = Memo()
-        self._emotions: Memo[np.ndarray] = Memo()
+        self._emotions: Memo[tuple[np.ndarray, np.ndarray]] = Memo()
 
     def find(self, image: Image) -> Face | None:
         """The largest face; None where there is none.
@@ -74,8 +83,13 @@ class FaceReader:
         reading = self._readings.get(image, self._read)
         if reading is None or self._emotion is None or not felt:
             return reading
-        network, landmarks = self._emotion, reading.landmarks
-        return replace(reading, emotion=self._emotions.get(image, lambda seen: network.embed([face_box(seen, landmarks)])[0][0]))
+        emotion, emotion_api = self._emotions.get(image, lambda seen: self._feel(seen, reading.landmarks))
+        return replace(reading, emotion=emotion, emotion_api=emotion_api)
+
+    def _feel(self, image: Image, landmarks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        assert self._emotion is not None and self._emotion_api is not None
+        face = face_box(image, landmarks)
+        return self._emotion.embed([face])[0][0], self._emotion_api.embed(face)[0]
 
     def _find(self, image: Image) -> Face | None:
         faces = self.landmarker.detect(image)
@@ -91,4 +105,5 @@ class FaceReader:
             fit=fit_head(face.landmarks),
             identity={net: network.embed(image, face.landmarks) for net, network in self._identity.items()},
             emotion=None,
+            outline=None if self._outlines is None else self._outlines.read(image),
         )

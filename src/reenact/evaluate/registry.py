@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 Better = Literal["lower", "higher", "one"]
 """one: best where it is nearest to 1"""
 Table = Literal["picture", "motion"]
+TRUTH = "truth"
+"""the true video as a row of its own; the runner gives it the truth's frames"""
 SUMMED = ("clip", "set")
 """needs of figures that frames alone do not have: a whole clip (runner.py, tally.py), the frames of all clips (command.py)"""
 
@@ -41,6 +43,8 @@ class Metric:
     unit: str = ""
     table: Table = "picture"
     """of the page: the picture and who it is, or motion and expression"""
+    taught: str = ""
+    """what it has been to our own training: a loss, or a teacher's network. Empty for a judge that taught nothing: a headline"""
     floors_win: bool = False
     """standing still wins by construction: no method is marked for losing to a floor in it"""
 
@@ -69,6 +73,8 @@ class Frame:
     """the source's"""
     lpips: Mapping[str, float] = field(default_factory=dict)
     """net -> distance to the truth, measured for all systems at once"""
+    dists: float | None = None
+    """likewise"""
     meshes: tuple[np.ndarray, ...] = ()
     """[n,2+] px: heads that are no background"""
 
@@ -87,6 +93,12 @@ class Frame:
 
 METRICS: dict[str, Metric] = {}
 """by key, in the order of the columns"""
+
+
+def headlines(keys: Iterable[str]) -> tuple[list[str], list[str]]:
+    """Of these keys, in their order, those whose judge taught nothing, and the others."""
+    keys = list(keys)
+    return [key for key in keys if not METRICS[key].taught], [key for key in keys if METRICS[key].taught]
 
 
 def metric(

@@ -9,7 +9,10 @@ from typing import Any
 
 from reenact.core.files import explained, replaced
 from reenact.evaluate.figures import METRICS
+from reenact.evaluate.registry import headlines
 
+HEADLINES = "Judged by networks that taught nothing here"
+TAUGHT = "By measures that were losses, or whose network was a teacher"
 COUNTS = ("frames", "target_faces", "found_faces", "fid_frames")
 
 
@@ -47,15 +50,31 @@ def rows(clips: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> dict[str, list
     }
 
 
-def table(rows: Mapping[str, Mapping[str, Any]]) -> str:
-    """Contender -> figures, as a Markdown table; a figure that is missing is a dash."""
+def table(rows: Mapping[str, Mapping[str, Any]], spans: Mapping[str, Mapping[str, Sequence[float]]] | None = None) -> str:
+    """Contender -> figures, as Markdown tables, those of judges that taught nothing here first; a missing figure is a dash.
+
+    spans: contender -> figure -> the interval that is written beside a method's headline.
+    """
     keys = [key for key in METRICS if any(key in figures for figures in rows.values())]
+    first, second = headlines(keys)
+    if not (first and second):
+        return _table(rows, keys, spans or {})
+    return f"{HEADLINES}:\n\n{_table(rows, first, spans or {})}\n\n{TAUGHT}:\n\n{_table(rows, second, {})}"
+
+
+def _table(rows: Mapping[str, Mapping[str, Any]], keys: Sequence[str], spans: Mapping[str, Mapping[str, Sequence[float]]]) -> str:
     lines = [["", *(METRICS[key].label for key in keys), "frames"]]
     for name, figures in rows.items():
-        values = [figures.get(key) for key in keys]
-        cells = ["-" if value is None else format(value, METRICS[key].form) for key, value in zip(keys, values, strict=True)]
+        cells = [_cell(key, figures.get(key), spans.get(name, {}).get(key)) for key in keys]
         lines.append([name, *cells, str(figures["frames"])])
     return markdown(lines)
+
+
+def _cell(key: str, value: float | None, span: Sequence[float] | None) -> str:
+    if value is None:
+        return "-"
+    form = METRICS[key].form
+    return format(value, form) + (f" [{format(span[0], form)}, {format(span[1], form)}]" if span and span[0] < span[1] else "")
 
 
 def markdown(lines: Sequence[Sequence[str]]) -> str:

@@ -20,20 +20,23 @@ from reenact.core.errors import ReenactError
 from reenact.core.types import Image
 from reenact.evaluate import expression, steadiness
 from reenact.evaluate.contact import WorstFrame, strip
+from reenact.evaluate.dists import Dists
 from reenact.evaluate.figures import measured
 from reenact.evaluate.floors import Driver, Starter
 from reenact.evaluate.identity import IdentityNet
+from reenact.evaluate.landmarks106 import Outline
+from reenact.evaluate.motion_slopes import slope_sums
 from reenact.evaluate.networks import Inception, Net, Perceptual, Precision
 from reenact.evaluate.protocols import Item
 from reenact.evaluate.readings import FaceReader, Reading
-from reenact.evaluate.registry import Frame
+from reenact.evaluate.registry import TRUTH, Frame
 from reenact.evaluate.shots import frames
 from reenact.evaluate.tally import Tally
 from reenact.faces.pose import fit_head
 
 HEAVY_SPACING = 5
-"""ours: Inception, LPIPS-VGG and the emotion network read frames at least so many apart; nearer ones say little new and cost
-most of the time"""
+"""ours: Inception, LPIPS-VGG, DISTS and the emotion networks read frames at least so many apart; nearer ones say little new and
+cost most of the time"""
 
 
 @dataclass
@@ -61,21 +64,25 @@ class Scorer:
         full: bool = True,
         precision: Precision = "f32",
     ) -> None:
-        """nets: of LPIPS; full: also FID's network and the emotion network; threads: 0 is automatic; precision: of all but the
-        landmarker.
+        """nets: of LPIPS; full: also FID's network, DISTS, the emotion networks and the second landmarker; threads: 0 is
+        automatic; precision: of all but the landmarkers.
 
         Raises ReenactError when a network is not to be had.
         """
         self.reader = FaceReader(identities, full, threads, precision)
         self.lpips = {net: Perceptual(net, threads, precision) for net in nets}
+        self.dists = Dists(threads) if full else None
         self.inception = Inception(threads, precision) if full else None
 
 
 class ItemRun:
     """The state of one item while it runs."""
 
-    def __init__(self, item: Item, starters: Mapping[str, Starter], scorer: Scorer, size: int, every: int) -> None:
+    def __init__(
+        self, item: Item, starters: Mapping[str, Starter], scorer: Scorer, size: int, every: int, fid_every: int = 0
+    ) -> None:
         """Reads the source and starts every contender. Raises ReenactError for an unreadable source."""
+        self._fid_every = fid_every
         self._item, self._scorer, self._size = item, scorer, size
         self._heavy_step = max(1, -(-HEAVY_SPACING // every)) if item.frames is None else 1
         self.source = item.source.read(size, scorer.reader.landmarker)
@@ -85,6 +92,7 @@ class ItemRun:
         self.outcome = Outcome({name: Tally() for name in starters}, {name: {} for name in starters})
         self._traces: dict[str, deque] = {name: deque(maxlen=3) for name in ("", *starters)}
         self._blinks: dict[str, list[tuple[float, float, float, float]]] = {name: [] for name in starters}
+        self._outlines: dict[str, list[tuple[Outline, Outline]]] = {name: [] for name in starters}
         self._scored = 0
 
     def prime(self, driving: Image) -> None:
@@ -98,17 +106,27 @@ class ItemRun:
         reader, heavy = self._scorer.reader, self._scored % self._heavy_step == 0
         driving_reading = reader.read(driving, heavy)
         wanted = driving_reading if truth is None or truth is driving else reader.read(truth, heavy)
-        pictures = {name: drive(driving, driving_reading) for name, drive in self.drivers.items()}
+        pictures = self._drawn(driving, driving_reading, truth)
         readings = {name: reader.read(image, heavy) for name, image in pictures.items()}
         figures = self._figures(pictures, readings, wanted, truth, heavy)
         for name, found in readings.items():
             self._count(name, found, wanted, figures[name])
-        if heavy and self._scorer.inception is not None:
+        if self.reads_features(index) if self._fid_every else heavy:
             self._keep_features(pictures, driving if truth is None else truth)
         self._trace(index, {"": wanted, **readings})
         self._keep_series(figures)
         self._keep_worst(index, driving, truth, pictures, figures)
         self._scored += 1
+
+    def reads_features(self, index: int) -> bool:
+        """Whether FID and KID read this frame, where they were given an interval of their own."""
+        return self._fid_every > 0 and index % self._fid_every == 0
+
+    def features(self, driving: Image, truth: Image | None) -> None:
+        """One frame that counts for FID and KID alone."""
+        face = self._scorer.reader.find(driving)
+        reading = None if face is None else _landmarks_only(face)
+        self._keep_features(self._drawn(driving, reading, truth), driving if truth is None else truth)
 
     def trace(self, index: int, driving: Image, truth: Image | None) -> None:
         """One frame after a scored one: landmarks only, found anew. Following them would be cheaper, and tremble: a still picture
@@ -117,7 +135,10 @@ class ItemRun:
         face = find(driving)
         wanted = face if truth is None or truth is driving else find(truth)
         given = None if face is None else _landmarks_only(face)
-        found = {name: find(drive(driving, given)) for name, drive in self.drivers.items()}
+        pictures = self._drawn(driving, given, truth)
+        found = {name: find(image) for name, image in pictures.items()}
+        if self.reads_features(index):
+            self._keep_features(pictures, driving if truth is None else truth)
         self._trace(index, {"": wanted, **found})
 
     def finish(self) -> Outcome:
@@ -132,7 +153,16 @@ class ItemRun:
                     "mouth_correlation": expression.correlation(mouth, wanted_mouth),
                 }
             )
+        for name, pairs in self._outlines.items():
+            self.outcome.tallies[name].add(slope_sums(pairs))
         return self.outcome
+
+    def _drawn(self, driving: Image, reading: Reading | None, truth: Image | None) -> dict[str, Image]:
+        """What every contender makes of a driving frame; the true video is the truth itself."""
+        made = {name: drive(driving, reading) for name, drive in self.drivers.items()}
+        if TRUTH in made and truth is not None:
+            made[TRUTH] = truth
+        return made
 
     def _figures(
         self,
@@ -145,6 +175,7 @@ class ItemRun:
         """Contender -> every figure that this frame can have."""
         exact = None if truth is None else truth.astype(np.float32) / 255.0
         lpips = self._lpips(pictures, truth, heavy)
+        dists = self._dists(pictures, truth) if heavy else {}
         out = {}
         for name, image in pictures.items():
             found = readings[name]
@@ -158,6 +189,7 @@ class ItemRun:
                 person=None if truth is None else wanted,
                 portrait=self._source_reading,
                 lpips=lpips[name],
+                dists=dists.get(name),
                 meshes=tuple(one.landmarks for one in (self._source_reading, found, wanted) if one is not None),
             )
             out[name] = measured(frame)
@@ -174,6 +206,11 @@ class ItemRun:
                     out[name][net] = value
         return out
 
+    def _dists(self, pictures: Mapping[str, Image], truth: Image | None) -> dict[str, float]:
+        if truth is None or self._scorer.dists is None:
+            return {}
+        return dict(zip(pictures, self._scorer.dists.distances(list(pictures.values()), truth), strict=True))
+
     def _count(self, name: str, found: Reading | None, wanted: Reading | None, figures: Mapping[str, float]) -> None:
         tally = self.outcome.tallies[name]
         tally.frames += 1
@@ -185,7 +222,9 @@ class ItemRun:
         tally.add(figures)
 
     def _keep_blink(self, name: str, found: Reading, wanted: Reading) -> None:
-        """What the clip's correlations are made of."""
+        """What the clip's correlations and slopes are made of."""
+        if found.outline is not None and wanted.outline is not None:
+            self._outlines[name].append((found.outline, wanted.outline))
         self._blinks[name].append(
             (
                 expression.blink(found.blendshapes),
@@ -207,7 +246,8 @@ class ItemRun:
                 tally.add({"jitter": bends[name], "jitter_driver": bends[""]})
 
     def _keep_features(self, pictures: Mapping[str, Image], reference: Image) -> None:
-        assert self._scorer.inception is not None
+        if self._scorer.inception is None:
+            return
         rows = self._scorer.inception.features([reference, *pictures.values()])
         for name, row in zip(("", *pictures), rows, strict=True):
             self.outcome.features.setdefault(name, []).append(row)
@@ -231,11 +271,14 @@ class ItemRun:
             self.outcome.worst = WorstFrame(float(badness), index, name, strip(shown))
 
 
-def run_item(item: Item, starters: Mapping[str, Starter], scorer: Scorer, size: int, every: int) -> Outcome:
-    """All frames of an item. Raises ReenactError for what cannot be read or has no frame to score."""
+def run_item(item: Item, starters: Mapping[str, Starter], scorer: Scorer, size: int, every: int, fid_every: int = 0) -> Outcome:
+    """All frames of an item. fid_every: FID and KID read every n-th frame, scored or not; 0: the scored ones, some apart.
+
+    Raises ReenactError for what cannot be read or has no frame to score.
+    """
     if every < 1:
         raise ReenactError(f"`every` {every}: must be 1 or more")
-    run = ItemRun(item, starters, scorer, size, every)
+    run = ItemRun(item, starters, scorer, size, every, fid_every)
     wanted = None if item.frames is None else set(item.frames[::every])
     if wanted is not None and item.truth is not None:
         run.prime(run.source)
@@ -255,6 +298,8 @@ def run_item(item: Item, starters: Mapping[str, Starter], scorer: Scorer, size: 
             scored = True
         elif index % every in (1, 2) and scored:
             run.trace(*last)
+        elif run.reads_features(index):
+            run.features(driving, truth)
     if wanted is None and not scored and last is not None and last[0] > 0:
         run.score(*last)  # a clip shorter than the interval is scored at its end
     return run.finish()

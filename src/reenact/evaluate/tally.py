@@ -6,6 +6,12 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+RATIOS = {
+    "jitter_ratio": ("jitter", "jitter_driver"),
+    **{f"slope_{kind}": (f"slope_{kind}_cov", f"slope_{kind}_var") for kind in ("mouth", "brows", "lids")},
+}
+"""figure -> the two sums whose quotient it is"""
+
 
 @dataclass
 class Tally:
@@ -38,9 +44,10 @@ class Tally:
     def report(self) -> dict[str, float | int | None]:
         """Means over the frames that have the figure, the detection rate, the jitter ratio, and the counts behind them."""
         rate = self.found_faces / self.target_faces if self.target_faces else None
-        means = {name: round(total / self.counts[name], 5) for name, total in self.sums.items()}
-        if means.get("jitter_driver"):
-            means["jitter_ratio"] = round(self.sums["jitter"] / self.sums["jitter_driver"], 5)
+        means = {name: round(total / self.counts[name], 5) for name, total in self.sums.items() if not name.startswith("slope_")}
+        for name, (upper, lower) in RATIOS.items():
+            if upper in self.sums and self.sums.get(lower):
+                means[name] = round(self.sums[upper] / self.sums[lower], 5)
         counts = {"frames": self.frames, "target_faces": self.target_faces, "found_faces": self.found_faces}
         return {**means, "detection_rate": None if rate is None else round(rate, 5), **counts}
 

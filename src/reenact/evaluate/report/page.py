@@ -5,11 +5,10 @@ from __future__ import annotations
 import base64
 import io
 import json
-import math
 from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from PIL import Image as PILImage
 
@@ -19,14 +18,13 @@ from reenact.evaluate.codec_curve import read_codec
 from reenact.evaluate.control_table import CONTROL_COLUMNS
 from reenact.evaluate.curves import line_chart
 from reenact.evaluate.figures import METRICS
-from reenact.evaluate.registry import Table
 from reenact.evaluate.report.codec import codec_section
 from reenact.evaluate.report.others import other_section
 from reenact.evaluate.report.published import PUBLISHED
+from reenact.evaluate.report.tables import tables
 from reenact.media.image import read_image
 from reenact.methods import METHODS, Claim, about
 
-FLOORS = ("still", "mesh_warp")
 PICTURE_WIDTH = 1100
 
 STYLE = """
@@ -98,19 +96,10 @@ def gain(value: float, base: float) -> float:
     return (value - base) / abs(base) * 100
 
 
-def best(figures: Mapping[str, float], key: str) -> str | None:
-    """Whose figure of this key is best; None without figures."""
-    if not figures:
-        return None
-    better = METRICS[key].better
-    if better == "one":
-        return min(figures, key=lambda name: abs(math.log(max(figures[name], 1e-6))))
-    return (min if better == "lower" else max)(figures, key=figures.__getitem__)
-
-
 def _head(count: int) -> str:
     return (
-        f'<h1>reenact: evaluation</h1><p class="note">{count} results files. Bold: the best method (floors aside). '
+        f'<h1>reenact: evaluation</h1><p class="note">{count} results files. Bold: the best method, and every other that '
+        "these clips cannot tell from it (floors and the true video aside). "
         "Shaded: a method that is worse than the better of the two floors, <i>still</i> (the source as it is) and "
         "<i>mesh_warp</i> (the source's face mesh laid on the driver's). What every column means, with its network, stands in "
         "docs/evaluation.md and under each table.</p>"
@@ -120,42 +109,8 @@ def _head(count: int) -> str:
 def _section(path: Path, report: Mapping[str, Any]) -> str:
     control = report["protocol"] == "control"
     parts = [f"<h2>{TITLES[report['protocol']]} ({escape(path.name)})</h2>", f"<p>{escape(report.get('about', ''))}</p>"]
-    parts.append(_control(report["mean"]) if control else _table(report["mean"]) + _clip_chart(report))
+    parts.append(_control(report["mean"]) if control else tables(report) + _clip_chart(report))
     return "\n".join([*parts, _provenance(path, report)])
-
-
-def _table(mean: Mapping[str, Mapping[str, Any]]) -> str:
-    """Two tables that fit a page: the picture and who it is; motion and expression."""
-    keys = [key for key in METRICS if any(figures.get(key) is not None for figures in mean.values())]
-    groups = [[key for key in keys if METRICS[key].table == table] for table in get_args(Table)]
-    meaning = "".join(f"<li><b>{escape(METRICS[key].label)}</b>: {escape(METRICS[key].text)}</li>" for key in keys)
-    tables = "\n".join(_group(mean, group, number == 0) for number, group in enumerate(groups) if group)
-    return f"{tables}<details><summary>what the columns mean</summary><ul>{meaning}</ul></details>"
-
-
-def _group(mean: Mapping[str, Mapping[str, Any]], keys: Sequence[str], counted: bool) -> str:
-    """One table. counted: with the numbers of frames."""
-    header = "".join(f'<th title="{escape(METRICS[key].text)}">{escape(METRICS[key].label)}</th>' for key in keys)
-    lines = [f"<tr><th></th>{header}{'<th>frames</th><th>FID frames</th>' if counted else ''}</tr>"]
-    winners = {key: best({n: f[key] for n, f in mean.items() if n not in FLOORS and f.get(key) is not None}, key) for key in keys}
-    for name, figures in mean.items():
-        cells = "".join(_cell(name, key, mean, winners[key]) for key in keys)
-        style = ' class="floor"' if name in FLOORS else ""
-        counts = f"<td>{figures.get('frames', '-')}</td><td>{figures.get('fid_frames', '-')}</td>" if counted else ""
-        lines.append(f"<tr{style}><td>{escape(name)}</td>{cells}{counts}</tr>")
-    return '<div class="scroll"><table>' + "\n".join(lines) + "</table></div>"
-
-
-def _cell(name: str, key: str, mean: Mapping[str, Mapping[str, Any]], winner: str | None) -> str:
-    value = mean[name].get(key)
-    if value is None:
-        return "<td>-</td>"
-    classes = ["best"] if name == winner else []
-    floors = {floor: mean[floor][key] for floor in FLOORS if floor in mean and mean[floor].get(key) is not None}
-    if name not in FLOORS and floors and not METRICS[key].floors_win and best({**floors, name: value}, key) != name:
-        classes.append("under")
-    style = f' class="{" ".join(classes)}"' if classes else ""
-    return f"<td{style}>{format(value, METRICS[key].form)}</td>"
 
 
 def _clip_chart(report: Mapping[str, Any]) -> str:
