@@ -6,7 +6,7 @@ import pytest
 import reenact
 from reenact.core.types import Placement
 from reenact.faces.crop import covered, points_in
-from reenact.faces.crown import crowned
+from reenact.faces.crown import closed_beside, crowned, cut_off_beside
 
 SIZE, EDGE = 128, 40
 WALL, DARK, LIGHT = (200, 210, 220), (60, 40, 20), (110, 80, 50)
@@ -70,3 +70,50 @@ def test_a_real_head_cut_through_the_forehead_has_the_wall_above_it():
     assert np.abs(crop[2, [16, 240]] - wall).max() < 60
     assert crop[rows // 2, 110:146].std(0).max() < 0.5 * crop[rows + 1, 110:146].std(0).max(), "no lines go up from the edge"
     assert np.abs(crop[rows - 6, 128] - wall).max() > 60, "the head's cap above the edge"
+
+
+@pytest.mark.parametrize("left", [False, True])
+def test_a_cheek_that_the_photos_side_cuts_is_closed_down_to_the_jaw(left: bool):
+    person = np.zeros((SIZE, SIZE), np.float32)
+    person[20:, 30:98] = 1
+    crop = np.full((SIZE, SIZE, 3), WALL, np.uint8)
+    crop[20:, 30:] = LIGHT  # the photo ends at column 80 and its edge has gone on
+    inside = np.zeros((SIZE, SIZE), bool)
+    inside[:, :80] = True
+    points = np.float32([[36, 40], [88, 60], [62, 90], [62, 30]])
+    given = crop, inside, person
+    if left:
+        given = tuple(part[:, ::-1].copy() for part in given)
+        points[:, 0] = SIZE - points[:, 0]
+    made = closed_beside(*given, points)
+    if left:
+        made = made[:, ::-1]
+    assert np.array_equal(made[:, :80], crop[:, :80]), "what the photo has stays"
+    skin = np.abs(made[:, 80:].astype(int) - LIGHT).sum(2) < 60
+    reach = skin.sum(1)
+    assert 10 <= reach[55] <= 18 and reach[25] < reach[55] > reach[88], "an outline that bulges beyond the mesh and comes back"
+    assert np.abs(made[30:80, 110:].astype(int) - WALL).max() < 12, "wall beside it"
+    assert (reach[110:] == SIZE - 80).all(), "shoulders go on"
+
+
+def test_nothing_to_close_beside(cut_head):
+    crop, inside, person, points = cut_head
+    assert np.array_equal(closed_beside(crop, inside, person, points), crop)
+    place = Placement(50, 50, 80)
+    assert cut_off_beside(place, np.zeros((100, 100, 3), np.uint8)) == (False, False)
+    assert cut_off_beside(place, np.zeros((100, 80, 3), np.uint8)) == (False, True)
+    assert cut_off_beside(Placement(30, 50, 80), np.zeros((100, 100, 3), np.uint8)) == (True, False)
+
+
+def test_a_real_cheek_cut_by_the_side_has_the_wall_beside_it():
+    """Example portrait, its photo ending in the cheek: no bars from the cut to the rim."""
+    method = reenact.load("mmfa", "cpu", 1)
+    photo = reenact.read_image("examples/portrait.jpg")
+    face = method.landmarker.detect(photo)[0]
+    left, top, right, bottom = face.box
+    portrait = method.encode_source(np.ascontiguousarray(photo[:, : int(right - 0.05 * (right - left))]))
+    crop, place = portrait.image.astype(int), portrait.placement
+    row = int(256 * ((top + bottom) / 2 - place.centre_y + place.side / 2) / place.side)
+    assert np.abs(crop[row, 250] - crop[8, 20]).max() < 40, "wall at the rim beside the cheek"
+    assert np.abs(crop[row - 40 : row + 40, 250] - crop[row, 250]).max() < 40
+    assert portrait.around is not None and np.array_equal(portrait.around[128, -10], portrait.around[128, -64])

@@ -1,15 +1,19 @@
-"""The top of a head that the photo cuts off: a cap that closes the head's outline, hair going on in it, the backdrop around it.
+"""What of a head the photo cuts off: a cap that closes the head's outline, hair and skin going on in it, the backdrop around it.
 
-Without it the edge of the photo goes on upwards (fill.py) and a head that is cut through the forehead wears a tower of lines.
+Without it the edge of the photo goes on outwards (fill.py): a head that is cut through the forehead wears a tower of lines, one
+that is cut through the cheek bars from there to the rim.
 Nothing is learnt here: the outline is half an ellipse on what of the edge is the person, as high as heads are; its colours
 are those below the edge, their grain mirrored as far as the brows. All of it ours.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from jaxtyping import Bool, Float32
 from PIL import Image as PILImage
+from PIL import ImageFilter
 
 from reenact.core.types import Image, Placement
 from reenact.faces.crop import covered, points_in
@@ -17,6 +21,12 @@ from reenact.faces.fill import smooth_colours
 
 HEAD_TOP = 0.45
 """ours: how far the crown of a head lies above the highest point of the face mesh, hair and all, in heights of the mesh"""
+SIDE_OUT = 0.1
+"""ours: how far hair and ears lie beside the face mesh of a head from the front, in widths of the mesh (.075 without ears: nn/background.py)"""
+JAW = 0.05
+"""ours: the cap beside a cheek ends so far below the mesh, in its heights; neck and shoulders go on as they are"""
+WIDER = 0.035
+"""ours: in sides"""
 LOWEST = 0.1
 """ours: height of the flattest cap, in widths of what is cut"""
 NARROWEST = 0.1
@@ -40,18 +50,31 @@ def cut_off_above(placement: Placement) -> bool:
     return placement.centre_y < placement.side / 2
 
 
-def crowned_cut(
+def cut_off_beside(placement: Placement, image: Image) -> tuple[bool, bool]:
+    """Does an upright square reach over the photo's left edge, and its right one?"""
+    half = placement.side / 2
+    return placement.centre_x < half, placement.centre_x + half > image.shape[1]
+
+
+def is_cut_off(placement: Placement, image: Image) -> bool:
+    """Is there anything to close?"""
+    return cut_off_above(placement) or any(cut_off_beside(placement, image))
+
+
+def closed_cut(
+    close: Callable[..., Image],
     crop: Image,
     image: Image,
     placement: Placement,
     landmarks: Float32[np.ndarray, "478 2"],
     person: Float32[np.ndarray, "height width"],
 ) -> Image:
-    """`crowned`, of a square that was cut from the photo at any size. landmarks: px of the photo; person: of any size."""
+    """`crowned` or `closed_beside` (close), of a square that was cut from the photo at any size. landmarks: px of the photo;
+    person: of any size."""
     size = crop.shape[0]
     if person.shape[0] != size:
         person = np.asarray(PILImage.fromarray(person).resize((size, size), PILImage.Resampling.BILINEAR))
-    return crowned(crop, covered(placement, size, image), person, points_in(landmarks, placement, size))
+    return close(crop, covered(placement, size, image), person, points_in(landmarks, placement, size))
 
 
 def crowned(
@@ -69,17 +92,61 @@ def crowned(
     if not 0 < edge < size // 2:
         return crop
     strip = max(2, round(STRIP * size))
-    who = person[edge : edge + strip].mean(0)
-    span = _span(who, float(points[:, 0].mean()), NARROWEST * size)
+    span = _span(person[edge : edge + strip].mean(0), float(points[:, 0].mean()), NARROWEST * size)
     if span is None:
         return crop
-    cap = _cap(size, edge, span, points)
-    backdrop = smooth_colours(crop, (inside & (person < SURELY_NOBODY)).astype(np.float32)[..., None])
-    hair = _hair(crop, edge, span, strip, _room(edge, points, size))
-    drawn = backdrop[:edge] + cap[..., None] * (hair - backdrop[:edge])
     out = crop.copy()
-    out[:edge] = drawn.round().clip(0, 255).astype(np.uint8)
+    out[:edge] = _closing(crop, inside, person, points, span, HEAD_TOP)
     return out
+
+
+def closed_beside(
+    crop: Image,
+    inside: Bool[np.ndarray, "size size"],
+    person: Float32[np.ndarray, "size size"],
+    points: Float32[np.ndarray, "478 2"],
+) -> Image:
+    """The same for columns beside the photo, down to the jaw: a cheek that its edge cuts is closed."""
+    size = crop.shape[0]
+    for left in (False, True):
+        if left:
+            crop, inside, person = crop[:, ::-1], inside[:, ::-1], person[:, ::-1]
+            points = np.stack([size - points[:, 0], points[:, 1]], 1)
+        # lying on its left side, the head has its right edge above
+        lying = [np.ascontiguousarray(np.rot90(part)) for part in (crop, inside, person)]
+        crop = np.rot90(_closed_right(*lying, np.stack([points[:, 1], size - points[:, 0]], 1)), -1)
+    return np.ascontiguousarray(crop[:, ::-1])
+
+
+def _closed_right(crop: Image, inside: np.ndarray, person: np.ndarray, points: np.ndarray) -> Image:
+    size, edge = crop.shape[0], int(inside.any(1).argmax())
+    if not 0 < edge < size // 2:
+        return crop
+    top, bottom = float(points[:, 0].min()), float(points[:, 0].max())
+    jaw = min(size, round(bottom + JAW * (bottom - top)))
+    who = person[edge : edge + max(2, round(STRIP * size))].mean(0)
+    span = _span(np.where(np.arange(size) < jaw, who, 0), (top + bottom) / 2, NARROWEST * size)
+    if span is None:
+        return crop
+    out = crop.copy()
+    above = np.arange(size) < jaw  # cloth below is no backdrop, whatever the network takes it for
+    closing = _closing(crop, inside & above, _widened(person), points, span, SIDE_OUT)
+    share = np.clip((jaw + JAW * size - np.arange(size)) / (JAW * size), 0, 1).astype(np.float32)
+    was = crop[:edge].astype(np.float32)
+    out[:edge] = (was + share[None, :, None] * (closing - was)).round().clip(0, 255).astype(np.uint8)
+    return out
+
+
+def _closing(
+    crop: Image, inside: np.ndarray, person: np.ndarray, points: np.ndarray, span: tuple[int, int], beyond: float
+) -> Image:
+    """What replaces the rows above the photo. beyond: as HEAD_TOP."""
+    size, edge = crop.shape[0], int(inside.any(1).argmax())
+    cap = _cap(size, edge, span, points, beyond)
+    backdrop = smooth_colours(crop, (inside & (person < SURELY_NOBODY)).astype(np.float32)[..., None])
+    hair = _hair(crop, edge, span, max(2, round(STRIP * size)), _room(edge, points, size))
+    drawn = backdrop[:edge] + cap[..., None] * (hair - backdrop[:edge])
+    return drawn.round().clip(0, 255).astype(np.uint8)
 
 
 def _span(who: Float32[np.ndarray, " size"], middle: float, least: float) -> tuple[int, int] | None:
@@ -91,11 +158,17 @@ def _span(who: Float32[np.ndarray, " size"], middle: float, least: float) -> tup
     return int(columns[0]), int(columns[-1])
 
 
-def _cap(size: int, edge: int, span: tuple[int, int], points: np.ndarray) -> Float32[np.ndarray, "edge size"]:
+def _widened(person: np.ndarray) -> np.ndarray:
+    """By a few pixels: hair at its edge is no backdrop."""
+    width = 2 * round(WIDER * len(person) / 2) + 1
+    return np.asarray(PILImage.fromarray(np.float32(255 * person).astype(np.uint8)).filter(ImageFilter.MaxFilter(width))) / 255
+
+
+def _cap(size: int, edge: int, span: tuple[int, int], points: np.ndarray, beyond: float) -> Float32[np.ndarray, "edge size"]:
     """How much of each pixel above the edge is the head, 0..1: half an ellipse."""
     top, bottom = float(points[:, 1].min()), float(points[:, 1].max())
     half = (span[1] - span[0] + 1) / 2
-    height = max(edge - (top - HEAD_TOP * (bottom - top)), LOWEST * 2 * half)
+    height = max(edge - (top - beyond * (bottom - top)), LOWEST * 2 * half)
     x = (np.arange(size) + 0.5 - (span[0] + half)) / half
     y = (edge - np.arange(edge) - 0.5)[:, None]
     outline = height * np.sqrt(np.clip(1 - x**2, 0, None))

@@ -11,7 +11,7 @@ from jaxtyping import Float32
 
 from reenact.core.types import Image, Placement
 from reenact.faces.crop import cut
-from reenact.faces.crown import cut_off_above
+from reenact.faces.crown import cut_off_above, cut_off_beside
 
 MARGIN = 0.25
 """ours: how far the photo is kept around the square, in sides; heads move by less"""
@@ -22,7 +22,7 @@ SOFT = 1.5
 def surroundings(photo: Image, placement: Placement, crop: Image) -> Image:
     """The crop and what of the photo lies around it, at its scale.
 
-    Where the photo ends below the crop's upper edge, the crop's own top goes on: it has been drawn to end there (faces/crown.py).
+    Where the photo ends before the crop does, the crop's own rim goes on: it has been drawn to end there (faces/crown.py).
     """
     size = crop.shape[0]
     margin = round(MARGIN * size)
@@ -31,6 +31,11 @@ def surroundings(photo: Image, placement: Placement, crop: Image) -> Image:
     wide[margin:-margin, margin:-margin] = crop
     if cut_off_above(placement):
         wide[:margin] = wide[margin]
+    left, right = cut_off_beside(placement, photo)
+    if left:
+        wide[:, :margin] = wide[:, margin : margin + 1]
+    if right:
+        wide[:, -margin:] = wide[:, -margin - 1 : -margin]
     return wide
 
 

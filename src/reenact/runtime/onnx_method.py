@@ -26,7 +26,7 @@ import numpy as np
 from reenact.core.errors import ReenactError, WeightsError
 from reenact.core.types import Image, Motion, Placement, Portrait
 from reenact.faces.crop import cut, head_crop
-from reenact.faces.crown import crowned_cut, cut_off_above
+from reenact.faces.crown import closed_beside, closed_cut, crowned, cut_off_above, cut_off_beside, is_cut_off
 from reenact.faces.landmarker import Face, Landmarker
 from reenact.faces.portrait import find_face, warn_if_small
 from reenact.runtime.around import brought_in, surroundings
@@ -122,8 +122,8 @@ class OnnxMethod:
         warn_if_small(placement, self.size)
         side = head_side(self.head_size if head_size is None else head_size, placement.side, self.size)
         crops = [cut(image, placement, n) for n in dict.fromkeys((self.size, side))]
-        if self._backdrop is not None and cut_off_above(placement):
-            crops = self._crowned(crops, image, placement, found)
+        if self._backdrop is not None and is_cut_off(placement, image):
+            crops = self._closed(crops, image, placement, found)
         around = surroundings(image, placement, crops[0])
         portrait = replace(self._encode(crops[0]), placement=placement, photo=image, around=around)
         return portrait if len(crops) == 1 else replace(portrait, large=crops[1])
@@ -139,13 +139,16 @@ class OnnxMethod:
         portrait, side = self._encode(small), head_side(wanted, place.side, self.size)
         return portrait if side == self.size else replace(portrait, large=cut(crop, place, side))
 
-    def _crowned(self, crops: list[Image], image: Image, placement: Placement, face: Face) -> list[Image]:
-        """The crops, with the top of the head drawn where the photo's edge cuts it off (faces/crown.py)."""
+    def _closed(self, crops: list[Image], image: Image, placement: Placement, face: Face) -> list[Image]:
+        """The crops, with what of the head the photo's edges cut off drawn (faces/crown.py): above, then beside."""
         assert self._backdrop is not None
-        tensor = self._tensor(crops[0])
-        read = self._read(tensor)
-        person = self._backdrop.find(tensor, read)["person"][0, 0]
-        return [crowned_cut(crop, image, placement, face.landmarks[:, :2], person) for crop in crops]
+        beside = any(cut_off_beside(placement, image))
+        for close, wanted in ((crowned, cut_off_above(placement)), (closed_beside, beside)):
+            if wanted:
+                tensor = self._tensor(crops[0])
+                person = self._backdrop.find(tensor, self._read(tensor))["person"][0, 0]
+                crops = [closed_cut(close, crop, image, placement, face.landmarks[:, :2], person) for crop in crops]
+        return crops
 
     def encode_motion(self, frame: Image) -> Motion:
         """A size x size crop -> its motion."""
