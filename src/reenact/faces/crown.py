@@ -22,7 +22,8 @@ from reenact.faces.fill import smooth_colours
 HEAD_TOP = 0.45
 """ours: how far the crown of a head lies above the highest point of the face mesh, hair and all, in heights of the mesh"""
 SIDE_OUT = 0.1
-"""ours: how far hair and ears lie beside the face mesh of a head from the front, in widths of the mesh (.075 without ears: nn/background.py)"""
+"""ours: how far hair and ears lie beside the face mesh of a head from the front, in widths of the mesh; the head's ellipse of
+nn/background.py, which has no ears, .075"""
 JAW = 0.05
 """ours: the cap beside a cheek ends so far below the mesh, in its heights; neck and shoulders go on as they are"""
 WIDER = 0.035
