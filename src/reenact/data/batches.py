@@ -54,8 +54,7 @@ class Batches:
         source, driving = self.sampler.rows(count)
         flip = torch.from_numpy(random.random(count) < 0.5)[share].to(self.device)
         gain = torch.from_numpy(random.uniform(0.85, 1.15, (count, 3, 1, 1)).astype(np.float32))[share].to(self.device)
-        return tuple(mirrored(self.read(rows[share]), flip, gain, self.mirror, self.sampler.shapes) for rows in (source,
-        driving))  # type: ignore[return-value]
+        return tuple(mirrored(self.read(rows[share]), flip, gain, self.mirror, self.sampler.shapes) for rows in (source, driving))  # type: ignore[return-value]
 
     def triples(self, seen: int, count: int, share: slice) -> tuple[Batch, Batch, Batch]:
         """Source, driving, and the target: what the source's person looks like in the driving frame's motion. Else as `pairs`;

@@ -65,3 +65,14 @@ class Adversary(Discriminators):
         truth = driving["image"]
         parts, true_parts = (enlarged(picture, driving) for picture in (frame, truth))
         return {"fake": frame, "real": truth, "fake_parts": parts, "real_parts": true_parts}
+
+
+class WholeAdversary(Discriminators):
+    """Of whole pictures alone, where nothing says where eyes and mouth are."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.whole = PatchDiscriminator(WIDTH, blocks=3)
+
+    def judges(self) -> tuple[tuple[PatchDiscriminator, str], ...]:
+        return ((self.whole, ""),)

@@ -19,15 +19,14 @@ from reenact.data.pairs import Shake, shaken_picture, shaken_pose
 from reenact.losses import gaussian
 from reenact.losses.equivariance import equivariance, random_warp
 from reenact.losses.keypoints import MIN_SQUARE_DISTANCE, deformation_prior, keypoint_prior
-from reenact.losses.lpips import LPIPS
+from reenact.losses.lpips import LPIPS, MIN_SIDE
 from reenact.nn.blocks import pool
 from reenact.nn.keypoint_method import Rendered
 from reenact.nn.keypoints import Pose, Tensors
 from reenact.objectives.motion import POSE
-from reenact.objectives.self_reenactment import enlarged
 
-PICTURE_WEIGHTS = {"l1": 4.0, "warped": 1.0, "lpips": 1.0, "features": 1.5}
-"""ours, as where there is a teacher; `features` looks where the method itself has found the face"""
+PICTURE_WEIGHTS = {"l1": 4.0, "warped": 1.0, "lpips": 1.0}
+"""ours, as where there is a teacher"""
 UNTAUGHT_WEIGHTS = {
     "equivariance": 20.0,
     "keypoint_prior": 10.0,
@@ -45,18 +44,20 @@ FREE_NATS = 0.05
 TURN = 0.35
 """ours: rad, 20 degrees; the most that a drawn head is turned by before it is read again"""
 TURNED_SHARE = 4
-"""ours: one of so many pairs is drawn turned, too"""
+"""ours: a drawing of its own is dear"""
 
 
 class UntaughtObjective(nn.Module):
     """Self-reenactment by the method's own reading, and what that reading has to obey by itself."""
 
-    def __init__(self, drawn_at: int, depth: float = 0.0, least: float = MIN_SQUARE_DISTANCE) -> None:
+    def __init__(
+        self, drawn_at: int, depth: float = 0.0, least: float = MIN_SQUARE_DISTANCE, turned_share: int = TURNED_SHARE
+    ) -> None:
         """drawn_at: side of the pictures that are drawn, px, which may be smaller than those that are read; depth, least: of
-        the keypoint prior (losses/keypoints.py)."""
+        the keypoint prior (losses/keypoints.py); turned_share: one of so many pairs is drawn turned, too; 0: none."""
         super().__init__()
         self.lpips = LPIPS("alex")
-        self.drawn_at, self.depth, self.least = drawn_at, depth, least
+        self.drawn_at, self.depth, self.least, self.turned_share = drawn_at, depth, least, turned_share
 
     def forward(
         self, model: Any, source: Tensors, driving: Tensors
@@ -80,20 +81,19 @@ class UntaughtObjective(nn.Module):
             **self._shape(one, other, poses, model.person),
             **code_terms(read),
         }
-        if model.training and (some := count // TURNED_SHARE):
+        if model.training and self.turned_share and (some := count // self.turned_share):
             terms |= self._turned(model, image, portrait, poses, rendered, some)
         return terms, rendered, [one, other], target
 
     def _pictures(self, rendered: Rendered, target: Tensors) -> dict[str, Tensor]:
         truth = target["image"]
-        made, wanted = (enlarged(picture, target) for picture in (rendered.frame, truth))
         small = [(one, F.interpolate(truth, size=one.shape[-2:], mode="area")) for one in rendered.small]
-        inner = [(one - wanted).abs().mean() + self.lpips(one, wanted).mean() for one, wanted in small]
+        inner = [(one - wanted).abs().mean() for one, wanted in small]
+        inner += [self.lpips(one, wanted).mean() for one, wanted in small if one.shape[-1] >= MIN_SIDE["alex"]]
         return {
             "l1": (rendered.frame - truth).abs().mean(),
             "warped": (rendered.warped - truth).abs().mean(),
             "lpips": self.lpips(rendered.frame, truth).mean(),
-            "features": self.lpips(made, wanted).mean(),
             **({"scales": torch.stack(inner).mean()} if inner else {}),
         }
 

@@ -142,6 +142,21 @@ def render_figures(draw: Callable, objective: RenderObjective, model: KeypointMe
 
 
 @torch.no_grad()
+def picture_figures(draw: Callable, lpips: nn.Module, model: nn.Module, data: Batches) -> dict[str, float]:
+    """Of methods without a teacher: L1 and LPIPS of frames drawn from another frame of their clip, beside the still source's."""
+    sums: dict[str, float] = {}
+    source_rows, driving_rows = validation_rows(data.pool)
+    for first in range(0, len(source_rows), CHECKED_AT_ONCE):
+        cut = slice(first, first + CHECKED_AT_ONCE)
+        source, driving = data.read(source_rows[cut]), data.read(driving_rows[cut])
+        truth = driving["image"]
+        for who, frame in (("val", draw(model, source, driving).frame), ("still", source["image"])):
+            for name, value in (("l1", (frame - truth).abs().mean()), ("lpips", lpips(frame, truth).mean())):
+                sums[f"{who}_{name}"] = sums.get(f"{who}_{name}", 0.0) + float(value) * len(truth) / len(source_rows)
+    return {name: round(value, 5) for name, value in sums.items()}
+
+
+@torch.no_grad()
 def _mouths(draw: Callable, objective: RenderObjective, model: KeypointMethod, data: Batches) -> float:
     """LPIPS of mouths enlarged, the widest open of each clip drawn from the one most shut: what a source does not show."""
     jaw, losses = BLENDSHAPE_NAMES.index("jawOpen"), []

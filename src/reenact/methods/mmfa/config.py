@@ -20,6 +20,8 @@ class Config(Sizes):
     """where the expression's offsets enter; the other two are there to be compared with"""
     offsets: Literal["free", "without_pose"] = "free"
     """without_pose: shift, turn and change of size are taken out of the offsets (projection.py)"""
+    rigid: Literal["landmarks", "all"] = "landmarks"
+    """keypoints that say where a head is (projection.py): its RIGID, or all, where no keypoint has a name"""
     code: Literal["plain", "gaussian"] = "plain"
     """gaussian: the encoder says a mean and a variance, pulled towards the unit Gaussian in training (a VAE)"""
 

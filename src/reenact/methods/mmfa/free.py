@@ -21,7 +21,7 @@ from reenact.data.pool import Pool
 from reenact.methods.mmfa.objective import MOTION_WEIGHTS, MotionObjective
 from reenact.nn.keypoints import Tensors
 from reenact.objectives import adversary
-from reenact.objectives.self_reenactment import RENDER_WEIGHTS, RenderObjective
+from reenact.objectives.self_reenactment import RENDER_WEIGHTS, RenderObjective, enlarged
 from reenact.objectives.untaught import CODE_WEIGHTS, PICTURE_WEIGHTS, UNTAUGHT_WEIGHTS, UntaughtObjective
 from reenact.train import validation_grid as shown
 from reenact.train.config import Shown, Stage, Task, Terms, Validation
@@ -40,7 +40,17 @@ FADING = 0.7
 """ours: of the stage's pairs, those over which the teacher goes: 10,000 of 14,000"""
 LEAST = 1e-4
 """ours: D_t of the keypoint prior for 40 keypoints of which lids and lips lie .01 of a face apart; face-vid2vid's .1 is of 20"""
-WEIGHTS = TAUGHT_WEIGHTS | PICTURE_WEIGHTS | UNTAUGHT_WEIGHTS | CODE_WEIGHTS | adversary.WEIGHTS | {"taught": 0.0}
+FEATURES_WEIGHT = 1.5
+"""as in the joint stage: eyes and mouth enlarged, where the method itself has found the face"""
+WEIGHTS = (
+    TAUGHT_WEIGHTS
+    | PICTURE_WEIGHTS
+    | {"features": FEATURES_WEIGHT}
+    | UNTAUGHT_WEIGHTS
+    | CODE_WEIGHTS
+    | adversary.WEIGHTS
+    | {"taught": 0.0}
+)
 
 
 def taught_share(seen: int, images: int) -> float:
@@ -62,6 +72,8 @@ class FreeObjective(nn.Module):
         """share: of the teacher's weights. The weighed terms, and what a discriminator compares: the drawn frame and the true one
         with where the method has found its face."""
         terms, rendered, read, target = self.untaught(model, source, driving)
+        made, wanted = (enlarged(picture, target) for picture in (rendered.frame, target["image"]))
+        terms["features"] = self.untaught.lpips(made, wanted).mean()
         grown = {name: (1 - share) * value if name in UNTAUGHT_WEIGHTS else value for name, value in terms.items()}
         if share:
             said = self.reading.compare(model, in_turn(*read), in_turn(source, driving))

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from reenact.methods.mmfa.config import Config
 from reenact.methods.mmfa.parts import ExpressionDecoder, MotionEncoder
-from reenact.methods.mmfa.projection import without_pose
+from reenact.methods.mmfa.projection import RIGID, without_pose
 from reenact.methods.mmfa.transform import offsets_of, transformed
 from reenact.nn.blocks import Keypoints, exact
 from reenact.nn.keypoint_method import KeypointMethod
@@ -21,6 +21,8 @@ __all__ = ["Mmfa", "place"]
 
 
 class Mmfa(KeypointMethod):
+    config: Config
+
     def __init__(self, config: Config, template: Float[Tensor, "keypoint 3"] | None = None) -> None:
         """template: the mean face's keypoints (faces/points.py); left out, it comes with the weights."""
         template = torch.zeros(config.keypoints, 3) if template is None else template
@@ -43,7 +45,8 @@ class Mmfa(KeypointMethod):
         if self.config.offsets == "free":
             return offsets
         count = self.config.mesh_keypoints
-        projected = without_pose(canonical[:, :count], offsets[:, :count])
+        rigid = RIGID if self.config.rigid == "landmarks" else range(count)
+        projected = without_pose(canonical[:, :count], offsets[:, :count], rigid)
         return torch.cat([projected, offsets[:, count:]], 1)
 
     @torch.no_grad()

@@ -18,6 +18,7 @@ from reenact.faces.points import template
 from reenact.faces.pose import canonical_face
 from reenact.methods.matting import backed
 from reenact.methods.mmfa import free as freed
+from reenact.methods.mmfa import unsupervised as untaught
 from reenact.methods.mmfa.config import Config
 from reenact.methods.mmfa.model import Mmfa
 from reenact.methods.mmfa.objective import MotionObjective, motion_weights
@@ -279,6 +280,8 @@ RECIPES = {
     "flow": flow,
     "free": free,
     "free_reading": free_reading,
+    "unsupervised": untaught.unsupervised,
+    "unsupervised64": untaught.unsupervised64,
     "motion_anew": form,
     "motion_without_vae": without_vae,
     "motion_without_projection": without_projection,

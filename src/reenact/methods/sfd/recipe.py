@@ -25,6 +25,7 @@ from reenact.methods.sfd.adopt import adopted
 from reenact.methods.sfd.config import Config
 from reenact.methods.sfd.model import Sfd
 from reenact.methods.sfd.objective import KNOWN_AS, MOMENT, MOTION_WEIGHTS, PERSON, SPLIT_TERMS, MotionObjective
+from reenact.methods.sfd.own import recipe as whole_own
 from reenact.methods.sfd.parts import IDENTITY
 from reenact.methods.sfd.space import off_orthonormal
 from reenact.methods.sfd.turn import directions, turn
@@ -191,4 +192,6 @@ RECIPES = {
     "joint": joint,
     "through": through,
     "tiny": tiny,
+    "own": whole_own.own,
+    "own64": whole_own.own64,
 }

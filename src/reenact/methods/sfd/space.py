@@ -6,22 +6,36 @@ positive is the Gram-Schmidt process in another order of arithmetic, and keeps i
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from reenact.methods.sfd.config import Config
 from reenact.nn.blocks import exact
 
 PACE = 0.03
 """ours: an optimiser moves every number alike; a basis of numbers near .04 would turn faster than its readers follow"""
 
 
+class Subspaces(Protocol):
+    """What a Config must say of the space."""
+
+    @property
+    def descriptor_size(self) -> int: ...
+    @property
+    def identity_size(self) -> int: ...
+    @property
+    def motion_size(self) -> int: ...
+    @property
+    def basis(self) -> str: ...
+
+
 class Space(nn.Module):
     """Coefficients -> descriptor, and back."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Subspaces) -> None:
         super().__init__()
         self.identity_size = config.identity_size
         self.free = config.basis == "free"
