@@ -56,9 +56,10 @@ def shaken(batch: Tensors) -> dict[str, Tensor]:
     }
 
 
-def feature_weight(count: int) -> Tensor:
-    """[count,1]: lips, eyes and brows (the first 26 keypoints) count three times, where expression is read (ours)."""
-    weight = torch.ones(count, 1)
+def feature_weight(count: int, like: Tensor) -> Tensor:
+    """[count,1], on the device of `like`: lips, eyes and brows (the first 26 keypoints) count three times, where expression is
+    read (ours)."""
+    weight = like.new_ones(count, 1)
     weight[:26] = 3
     return weight
 
@@ -71,7 +72,7 @@ def keypoint_terms(guess: Pose, truth: Pose, offsets: Tensor, expression: Tensor
     """
     return {
         "keypoints": F.l1_loss(guess.keypoints[:, :count, :2], truth.keypoints[:, :count, :2]),
-        "offsets": ((offsets - expression)[:, :count].abs() * feature_weight(count).to(offsets)).mean(),
+        "offsets": ((offsets - expression)[:, :count].abs() * feature_weight(count, offsets)).mean(),
         "gaps": F.l1_loss(gaps(offsets), gaps(expression)),
         "gaps_head": F.l1_loss(gaps(guess.head), gaps(truth.head)),
     }

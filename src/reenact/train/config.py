@@ -137,6 +137,8 @@ class Task:
     """what is said of the data in config.json, so that a run does not go on with another pool"""
     adopt: Callable[[Mapping[str, Tensor]], Mapping[str, Tensor]] = dict
     """weights to start from, which may be another method's -> the same under the names and in the shapes of this one"""
+    capturable: bool = False
+    """does a step ask nothing of the host that changes, so that a graph may hold it (train/graph.py)?"""
 
 
 def same_settings(path: Path, stage: Stage, data: Mapping[str, Any]) -> None:

@@ -29,9 +29,9 @@ WARM_UP = 4
 
 
 class HeldConstants(TorchFunctionMode):
-    """Inside it `new_tensor`, `torch.tensor` and indices that are lists give the tensor that the same numbers gave before.
+    """Inside it `new_tensor`, and indices that are lists, give the tensor that the same numbers gave before.
 
-    Whoever changes such a tensor in place changes it for all: constants are not to be changed.
+    Whoever changes such a tensor in place changes it for all, so no optimiser runs inside.
     """
 
     def __init__(self) -> None:
@@ -43,8 +43,6 @@ class HeldConstants(TorchFunctionMode):
         if func is torch.Tensor.new_tensor and _plain(args[1]):
             key = ("new", repr(args[1]), args[0].dtype, args[0].device, repr(kwargs))
             return self._once(key, lambda: func(*args, **kwargs))
-        if func is torch.tensor and _plain(args[0]):
-            return self._once(("tensor", repr(args[0]), repr(kwargs)), lambda: func(*args, **kwargs))
         if func in (torch.Tensor.__getitem__, torch.Tensor.__setitem__):
             args = (args[0], self._index(args[1], args[0].device), *args[2:])
         return func(*args, **kwargs)
@@ -113,9 +111,12 @@ class GraphStep(Step):
             torch.cuda.current_stream().wait_stream(self.stream)
         return {name: value.clone() for name, value in self.terms.items()}
 
-    def _run(self, meter: Meter | None = None) -> None:
+    def part(self, batch: object, last: bool, meter: Meter | None) -> Terms:
         with self.constants:
-            self.terms = self.learn(self.held, meter)
+            return super().part(batch, last, meter)
+
+    def _run(self, meter: Meter | None = None) -> None:
+        self.terms = self.learn(self.held, meter)
 
     def _capture(self) -> None:
         """Records the step without running it; where that fails, every step runs as written."""

@@ -48,7 +48,7 @@ def train(
     folder.mkdir(parents=True, exist_ok=True)
     if workers.first:
         same_settings(folder / "config.json", stage, task.data)
-    captured = wants_graph(stage, workers)
+    captured = wants_graph(stage, task, workers)
     state = State(task, schedule, workers, captured)
     state.load(folder)
     journal = Journal(folder, state.seen, tell) if workers.first else None
@@ -80,13 +80,15 @@ def train(
     return state.averaged()
 
 
-def wants_graph(stage: Stage, workers: Workers) -> bool:
+def wants_graph(stage: Stage, task: Task, workers: Workers) -> bool:
     """Does this stage run as one graph? Raises ReenactError where that was asked for and cannot be."""
     machine = stage.machine
     able = workers.count == 1 and stage.schedule.accumulate == 1 and not machine.compiled
     if machine.graph == "on" and not able:
         raise ReenactError("a graph holds one process's whole step: leave `graph` out with `compiled`, several processes, parts")
-    return able and (machine.graph == "on" or (machine.graph == "auto" and workers.device.type == "cuda"))
+    if machine.graph == "on" and not task.capturable:
+        raise ReenactError(f"{stage.name} asks Python for numbers that change at every step: leave `graph` out")
+    return able and task.capturable and (machine.graph == "on" or (machine.graph == "auto" and workers.device.type == "cuda"))
 
 
 def _orders(schedule: Schedule, seen: int, workers: Workers) -> Iterator[tuple[int, slice]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -48,6 +49,7 @@ def motion_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device) 
         partial(reading_check, method, data, rows),
         data=about(pool),
         adopt=adopt,
+        capturable=True,
     )
 
 
@@ -69,7 +71,15 @@ def steady_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device) 
         return objective(model, batch[0]), {}
 
     batch, adopt, check = stage.schedule.batch, adopter(method, model), partial(reading_check, method, data, rows)
-    return Task(trained, compute, lambda seen, share: data.singles(seen, batch, share), check, data=about(pool), adopt=adopt)
+    return Task(
+        trained,
+        compute,
+        lambda seen, share: data.singles(seen, batch, share),
+        check,
+        data=about(pool),
+        adopt=adopt,
+        capturable=True,
+    )
 
 
 def render_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device) -> Task:
@@ -93,7 +103,14 @@ def render_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device) 
 
     batch, adopt = stage.schedule.batch, adopter(method, model)
     return Task(
-        trained, compute, lambda seen, share: data.pairs(seen, batch, share), check, critic, data=about(pool), adopt=adopt
+        trained,
+        compute,
+        lambda seen, share: data.pairs(seen, batch, share),
+        check,
+        critic,
+        data=about(pool),
+        adopt=adopt,
+        capturable=True,
     )
 
 
@@ -133,7 +150,14 @@ def joint_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device, s
 
     batch, adopt = stage.schedule.batch, adopter(method, model)
     return Task(
-        trained, compute, lambda seen, share: data.triples(seen, batch, share), check, critic, data=about(pool), adopt=adopt
+        trained,
+        compute,
+        lambda seen, share: data.triples(seen, batch, share),
+        check,
+        critic,
+        data=about(pool),
+        adopt=adopt,
+        capturable=True,
     )
 
 
@@ -163,7 +187,8 @@ def windows_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device)
         return {**terms, **judge.terms(exhibit)}, exhibit
 
     critic = Critic(judge, judge, CRITIC_WEIGHTS, CRITIC_SHARE * stage.schedule.learning_rate)
-    return _part_task(method, stage, pool, device, "generator", step, critic)
+    # windows are cut at places that Python is told, so no graph holds this step
+    return replace(_part_task(method, stage, pool, device, "generator", step, critic), capturable=False)
 
 
 def uncover_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device) -> Task:
@@ -232,6 +257,7 @@ def _part_task(
         critic,
         data=about(pool),
         adopt=adopt,
+        capturable=True,
     )
 
 

@@ -38,7 +38,7 @@ class MotionObjective(nn.Module):
         offsets, expression = (x.view(-1, model.config.keypoints, 3) for x in (found["expression"], truth.motion["expression"]))
         return {
             "keypoints": F.l1_loss(guess.keypoints[:, :count, :2], truth.keypoints[:, :count, :2]),
-            "offsets": ((offsets - expression).abs() * feature_weight(model.config.keypoints).to(offsets)).mean(),
+            "offsets": ((offsets - expression).abs() * feature_weight(model.config.keypoints, offsets)).mean(),
             "canonical": F.l1_loss(found["canonical_keypoints"][:, :count], batch["canonical"][:, :count]),
             "pose": sum(F.l1_loss(found[name], batch[name]) for name in ("head_pose", "translation")),
             "deformation": offsets.abs().mean(),

@@ -70,7 +70,7 @@ class MotionObjective(nn.Module):
         what = torch.cat([motion, still, motion, motion])
         descriptor = model.space(who, what)
         guess, neutral, crossed, swapped = _parted(model.read(descriptor), len(motion))
-        truth, weight = model.teacher(batch), feature_weight(count).to(motion)
+        truth, weight = model.teacher(batch), feature_weight(count, motion)
         offsets, expression = guess.head - neutral.head, batch["head"] - batch["canonical"]
         wanted = batch["canonical"][other] + expression
         same, alike = ((batch[name] == batch[name][partner]).to(motion) for name in (PERSON, MOMENT))
