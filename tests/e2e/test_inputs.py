@@ -90,8 +90,8 @@ def test_a_picture_drives_any_method_of_the_protocol(fake: str, tmp_path: Path) 
     assert len(pictures) == 100 and pictures[-1].shape == (256, 256, 3)
 
 
-@pytest.mark.parametrize("turns", [1, 3])
-def test_a_head_that_lies_is_turned_upright(turns: int) -> None:
+@pytest.mark.parametrize("turns", [1, 2, 3])
+def test_a_head_that_lies_or_stands_on_its_top_is_turned_upright(turns: int) -> None:
     frames = moving_face(3)
     lying = [np.ascontiguousarray(np.rot90(image, -turns)) for image in frames]
     landmarker = Landmarker(1)

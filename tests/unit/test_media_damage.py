@@ -9,12 +9,14 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+import numpy as np
 import pytest
 
-from media_clips import frame_image, index_of, make_clip, sound_span
+from media_clips import frame_image, index_of, make_clip, sound_of, sound_span
 from reenact.core.errors import ReenactError
+from reenact.media.audio import Sound
 from reenact.media.clock import LONGEST_GAP, Clock, exact_rate, finest_rate
-from reenact.media.video import VideoReader, VideoWriter, resample
+from reenact.media.video import VideoFrame, VideoReader, VideoWriter, resample
 
 RATE = Fraction(25)
 
@@ -239,3 +241,52 @@ def test_mutated_videos_give_a_film_or_one_line(ending: str, tmp_path: Path) -> 
             carried(tmp_path / f"in.{ending}", tmp_path / "out.mp4")
         except ReenactError as error:
             assert "\n" not in str(error)
+
+
+def leaping(source: Path, target: Path, kinds: tuple[str, ...], by: int = 100) -> Path:
+    """The same packets; from the first second on, timestamps of these kinds lie `by` seconds later."""
+    with av.open(str(source)) as old, av.open(str(target), "w") as new:
+        streams = {stream.index: new.add_stream_from_template(stream) for stream in old.streams}
+        for packet in old.demux():
+            if packet.size:
+                late = packet.stream.type in kinds and packet.pts * packet.time_base >= 1
+                packet.stream = streams[packet.stream.index]
+                if late:
+                    packet.pts, packet.dts = packet.pts + by / packet.time_base, packet.dts + by / packet.time_base
+                new.mux(packet)
+    return target
+
+
+@pytest.mark.parametrize("sound", ["aac", "flac"])
+def test_where_the_clock_leaps_the_sound_stays_with_the_pictures(sound: str, tmp_path: Path) -> None:
+    times = [Fraction(k, 25) for k in range(50)]
+    whole = make_clip(tmp_path / "whole.mkv", times, Fraction(25), sound=sound)
+    leapt = leaping(whole, tmp_path / "leapt.mkv", ("video", "audio"))
+    film = make_clip(tmp_path / "film.mp4", times, Fraction(25))
+    laid = Sound.of(leapt, Fraction(0))
+    assert laid is not None
+    laid.lay_under(film, "mp4", Fraction(2), {})
+    heard, meant = sound_of(film), sound_of(whole)
+    at = slice(60_000, 90_000)  # after the leap
+    lags = range(-3000, 3001, 20)
+    found = max(lags, key=lambda lag: float(np.dot(meant[at], heard[at.start + lag : at.stop + lag])))
+    assert abs(found) <= 48000 * 0.045 and len(heard) > 90_000 + 3000, "within a frame"
+
+
+def test_a_pause_of_the_sound_alone_stays_one(tmp_path: Path) -> None:
+    times = [Fraction(k, 25) for k in range(50)]
+    whole = make_clip(tmp_path / "whole.mkv", times, Fraction(25), sound="aac")
+    paused = leaping(whole, tmp_path / "paused.mkv", ("audio",))
+    film = make_clip(tmp_path / "film.mp4", times, Fraction(25))
+    laid = Sound.of(paused, Fraction(0))
+    assert laid is not None
+    laid.lay_under(film, "mp4", Fraction(2), {})
+    assert 0.9 < float(sound_span(film)[1]) < 1.1
+
+
+def test_beyond_the_end_no_picture_is_held() -> None:
+    image = np.zeros((2, 2, 3), np.uint8)
+    frames = [VideoFrame(image, Fraction(k, 25)) for k in (0, 1, 2, 8, 9)]
+    assert len(list(resample(frames[:4], Fraction(25), Fraction(2, 5)))) == 10
+    assert len(list(resample(frames, Fraction(25)))) == 10
+    assert len(list(resample(frames[:3], Fraction(25), Fraction(9, 100)))) == 3

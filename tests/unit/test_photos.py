@@ -13,10 +13,12 @@ import pytest
 from PIL import Image as PILImage
 from PIL import ImageCms, ImageOps
 
+from clips import face
+from heic import write_tiled_heic
 from places import SOURCE
 from reenact.core.errors import ReenactError
 from reenact.media import image as image_module
-from reenact.media.image import read_image
+from reenact.media.image import decode_image, read_image
 
 
 def wide_gamut() -> bytes:
@@ -138,7 +140,7 @@ def test_what_would_start_another_program_is_no_photo(tmp_path: Path) -> None:
 
 PEAK = """
 import sys
-from reenact.media.image import read_image
+from reenact.media.image import decode_image, read_image
 image = read_image(sys.argv[1])
 status = dict(line.split(":", 1) for line in open("/proc/self/status"))
 print(image.shape[0] * image.shape[1], int(status["VmHWM"].split()[0]) // 1024)
@@ -157,3 +159,21 @@ def test_the_largest_photos_within_a_gigabyte(name: str, mode: str, size: tuple[
                           env={"PYTHONPATH": SOURCE}, timeout=300, check=True)  # fmt: skip
     pixels, megabytes = map(int, done.stdout.split())
     assert pixels <= 40_000_000 and megabytes <= 1000
+
+
+@pytest.mark.parametrize("turns", [0, 1, 3])
+def test_a_phones_tiled_heic_is_read_whole_and_upright(turns: int, tmp_path: Path) -> None:
+    image = face(200)[:, :150]
+    heic = write_tiled_heic(tmp_path / "phone.heic", np.ascontiguousarray(np.rot90(image, -turns)), turns=turns)
+    for read in (read_image(heic), decode_image(heic.read_bytes())):
+        assert read.shape == image.shape and np.abs(read.astype(int) - image).mean() < 4
+    with pytest.raises(ReenactError, match="too large"):
+        decode_image(heic.read_bytes(), pixels=200 * 150 - 1)
+
+
+def test_a_damaged_heic_is_one_line(tmp_path: Path) -> None:
+    data = write_tiled_heic(tmp_path / "phone.heic", face(128)).read_bytes()
+    for damaged in (data[:300], data[:500] + bytes(len(data) - 500)):
+        (tmp_path / "bad.heic").write_bytes(damaged)
+        with pytest.raises(ReenactError, match="HEIC photo that cannot be read"):
+            read_image(tmp_path / "bad.heic")

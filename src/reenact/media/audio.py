@@ -20,6 +20,7 @@ import numpy as np
 
 from reenact.core.errors import ReenactWarning
 from reenact.core.files import Unfinished, check_readable
+from reenact.media.clock import BesideClock, leaps, stated_rate
 from reenact.media.opening import DAMAGE, Packets, open_media, reason
 
 COPIED = {
@@ -89,7 +90,8 @@ class Sound:
             try:
                 shown = output.add_stream_from_template(pictures.streams.video[0])
                 packets = Packets(source, stream)
-                timed = way(output, stream, packets, self._zero(source), bool(self.start), length)
+                clock = BesideClock(self._zero(source), self._leaps)
+                timed = way(output, stream, packets, clock, bool(self.start), length)
                 laid = 0
                 for packet in _interleaved(_pictures(pictures, shown), timed):
                     output.mux(packet)
@@ -99,9 +101,8 @@ class Sound:
             if not laid:
                 raise ValueError(packets.last_error or "it holds nothing in this range")
         if packets.lost:
-            warnings.warn(
-                f"{self.path}: {packets.lost} pieces of its sound are damaged and left out", ReenactWarning, stacklevel=1
-            )
+            count = "1 piece of its sound is" if packets.lost == 1 else f"{packets.lost} pieces of its sound are"
+            warnings.warn(f"{self.path}: {count} damaged and left out", ReenactWarning, stacklevel=1)
 
     def _zero(self, source: Any) -> Fraction:
         """The timestamp of time 0, seconds; the source is wound there."""
@@ -111,6 +112,15 @@ class Sound:
             stream = _known(source)
             source.seek(int(zero / stream.time_base), stream=stream)
         return zero
+
+    def _leaps(self) -> list[Fraction]:
+        """Where the clock of the file's pictures leaps."""
+        with open_media(self.path) as source:
+            if not source.streams.video:
+                return []
+            video = source.streams.video[0]
+            times = (packet.pts * video.time_base for packet in Packets(source, video) if packet.pts is not None)
+            return leaps(times, 1 / stated_rate(video.average_rate, video.guessed_rate))
 
 
 def open_output(path: Path, kind: str, tags: Mapping[str, str]) -> Any:
@@ -142,37 +152,37 @@ def _interleaved(pictures: Timed, sound: Timed) -> Iterator[Any]:
         yield packet
 
 
-def _copied(output: Any, stream: Any, packets: Packets, zero: Fraction, cut: bool, length: Fraction) -> Timed:
+def _copied(output: Any, stream: Any, packets: Packets, clock: BesideClock, cut: bool, length: Fraction) -> Timed:
     if stream.codec_context.name not in COPIED.get(output.format.name, set()):
         raise ValueError("a codec that this container does not take")
-    return _copies(output.add_stream_from_template(stream), stream.time_base, packets, zero, cut, length)
+    return _copies(output.add_stream_from_template(stream), stream.time_base, packets, clock, cut, length)
 
 
-def _copies(out: Any, unit: Fraction, packets: Packets, zero: Fraction, cut: bool, length: Fraction) -> Timed:
-    shift, last, earliest = round(zero / unit), None, Fraction(0) if cut else -PRIMING
+def _copies(out: Any, unit: Fraction, packets: Packets, clock: BesideClock, cut: bool, length: Fraction) -> Timed:
+    last, earliest = None, Fraction(0) if cut else -PRIMING
     for packet in packets:
         if packet.pts is None or packet.dts is None:
             packets.lost += 1
             continue
-        time = packet.pts * unit - zero
+        time = clock.time(packet.pts * unit, (packet.duration or 0) * unit)
         if time >= length:
             return
+        packet.pts, packet.dts = packet.pts + round(clock.shift / unit), packet.dts + round(clock.shift / unit)
         if time + (packet.duration or 0) * unit / 2 < earliest:
             continue
         if last is not None and packet.dts <= last:
             packets.lost += 1
             continue
         last = packet.dts
-        packet.pts, packet.dts = packet.pts - shift, packet.dts - shift
         packet.stream = out
         yield time, packet
 
 
-def _encoded(output: Any, stream: Any, packets: Packets, zero: Fraction, cut: bool, length: Fraction) -> Timed:
+def _encoded(output: Any, stream: Any, packets: Packets, clock: BesideClock, cut: bool, length: Fraction) -> Timed:
     source = stream.codec_context
     rate = source.sample_rate if source.sample_rate in AAC_RATES else AAC_RATES[-1]
     out = output.add_stream("aac", rate=rate, layout="mono" if source.channels == 1 else "stereo")
-    return _encodings(out, _samples(packets, stream, out.codec_context, zero, length), rate)
+    return _encodings(out, _samples(packets, stream, out.codec_context, clock, length), rate)
 
 
 def _encodings(out: Any, pieces: Iterator[np.ndarray], rate: int) -> Timed:
@@ -199,7 +209,7 @@ def _stamped(out: Any, packets: list[Any]) -> Timed:
         yield packet.pts * packet.time_base, packet
 
 
-def _samples(packets: Packets, stream: Any, codec: Any, zero: Fraction, length: Fraction) -> Iterator[np.ndarray]:
+def _samples(packets: Packets, stream: Any, codec: Any, clock: BesideClock, length: Fraction) -> Iterator[np.ndarray]:
     """The sound as float [channels, n] from time 0 on without a hole: silence where something is missing."""
     rate, channels, done = codec.sample_rate, codec.layout.nb_channels, 0
     total, resampler = round(length * rate), None
@@ -208,7 +218,8 @@ def _samples(packets: Packets, stream: Any, codec: Any, zero: Fraction, length: 
             if done >= total:
                 return
             continue
-        at = round((frame.pts * (frame.time_base or stream.time_base) - zero) * rate)
+        lasts = Fraction(frame.samples or 0, frame.sample_rate or rate)
+        at = round(clock.time(frame.pts * (frame.time_base or stream.time_base), lasts) * rate)
         if at >= total:
             continue
         try:

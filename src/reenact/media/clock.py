@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
 
 from reenact.core.errors import ReenactError
@@ -82,6 +82,11 @@ def without_gaps(times: Sequence[Fraction]) -> tuple[list[Fraction], int]:
     return closed, len(steps) - len(kept)
 
 
+def gaps_left_out(count: int) -> str:
+    """What a user is told of them."""
+    return f"{count} gap{'' if count == 1 else 's'} of more than {LONGEST_GAP} s {'is' if count == 1 else 'are'} left out"
+
+
 class Clock:
     """Seconds from the first frame, always rising; gaps beyond a minute are closed."""
 
@@ -108,4 +113,42 @@ class Clock:
         if last is not None and time <= last:
             time = last + TICK
         self.last = time
+        return time
+
+
+def leaps(times: Iterable[Fraction], step: Fraction) -> list[Fraction]:
+    """By how many seconds a clock leaps, one after the other, besides the usual `step`: what `Clock` closes. times: of packets,
+    which may be out of order by less than a second."""
+    found, shift, last = [], Fraction(0), None
+    for time in times:
+        if last is not None and not -STEP_BACK < time + shift - last < LONGEST_GAP:
+            found.append(time + shift - last - step)
+            shift -= found[-1]
+        last = time + shift if last is None else max(last, time + shift)
+    return found
+
+
+class BesideClock:
+    """Times of the sound beside pictures: where the clocks of both leap, it leaps as theirs does, and lips and sound stay
+    together. A pause that the sound alone makes stays one."""
+
+    def __init__(self, zero: Fraction, of_pictures: Callable[[], list[Fraction]]) -> None:
+        """zero: the timestamp of time 0, seconds; of_pictures: their `leaps`, asked for once, and only if the sound leaps."""
+        self.shift, self._last = -zero, None
+        self._ask, self._pictures = of_pictures, None
+
+    _last: Fraction | None
+    _pictures: list[Fraction] | None
+
+    def time(self, stamp: Fraction, step: Fraction) -> Fraction:
+        """Of the next packet or frame. step: how long the one before lasts, seconds."""
+        time, last = stamp + self.shift, self._last
+        if last is not None and not -STEP_BACK < time - last < LONGEST_GAP:
+            self._pictures = self._ask() if self._pictures is None else self._pictures
+            near = [i for i, leap in enumerate(self._pictures) if abs(leap - (time - last - step)) < STEP_BACK]
+            if near:
+                leap = self._pictures[near[0]]
+                self.shift, time = self.shift - leap, time - leap
+                del self._pictures[: near[0] + 1]
+        self._last = time
         return time

@@ -66,17 +66,27 @@ def _decoded(source: Path | io.BytesIO, name: str, pixels: int = LARGEST, format
             _check_size(picture.width * picture.height, name, pixels)
             return _upright(picture, name)
     except UnidentifiedImageError:
-        image = read_heif(source, name, lambda count: _check_size(count, name, pixels))
-        if image is None:
-            raise InputError(f"{name}: not a photo that can be read; save it as JPEG or PNG") from None
-        return image
+        return _heif(source, name, pixels)
     except PILImage.DecompressionBombError:
         raise _too_large(name, pixels) from None
     except ReenactError:
         raise
     except Exception as error:  # decoders of thirty formats raise whatever they like on damaged files
-        reason = (str(error) or type(error).__name__).splitlines()[0][:120]
+        asks = "it asks for more memory than there is" if isinstance(error, MemoryError) else type(error).__name__
+        reason = (str(error) or asks).splitlines()[0][:120]
         raise InputError(f"{name}: the photo is damaged ({reason}); save it again as JPEG or PNG") from None
+
+
+def _heif(source: Path | io.BytesIO, name: str, pixels: int) -> Image:
+    try:
+        picture = read_heif(source, lambda count: _check_size(count, name, pixels))
+    except ReenactError:
+        raise
+    except Exception:  # as above
+        raise InputError(f"{name}: a HEIC photo that cannot be read here; save it as JPEG") from None
+    if picture is None:
+        raise InputError(f"{name}: not a photo that can be read; save it as JPEG or PNG")
+    return _upright(picture, name)
 
 
 def _upright(picture: PILImage.Image, name: str) -> Image:

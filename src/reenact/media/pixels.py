@@ -46,11 +46,6 @@ def turned(image: Image, orientation: int) -> Image:
     return np.ascontiguousarray(np.rot90(image, turns))
 
 
-def to_srgb(image: Image, profile: bytes | None) -> Image:
-    """RGB pixels that `profile` (ICC) describes, as sRGB."""
-    return np.asarray(_Profile(profile).applied(PILImage.fromarray(image)))
-
-
 def _plain(picture: PILImage.Image, profile: _Profile) -> PILImage.Image:
     if picture.mode.startswith(("I", "F")):
         return PILImage.fromarray(_deep_gray(np.asarray(picture)))

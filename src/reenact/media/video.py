@@ -116,6 +116,11 @@ class VideoReader:
         return next(self._decoded)
 
     @property
+    def end(self) -> Fraction | None:
+        """Up to when it is read, seconds; None: to the file's end."""
+        return self._end
+
+    @property
     def seconds(self) -> Fraction | None:
         """Of the part that is read; None if the file does not say."""
         stops = [stop for stop in (self.duration, self._end) if stop is not None]
@@ -231,11 +236,12 @@ class VideoReader:
             warnings.warn(told, ReenactWarning, stacklevel=1)
 
 
-def resample(frames: Iterable[VideoFrame], rate: Fraction) -> Iterator[VideoFrame]:
+def resample(frames: Iterable[VideoFrame], rate: Fraction, end: Fraction | None = None) -> Iterator[VideoFrame]:
     """The same clip at a constant `rate`: each slot shows the frame that is due, up to half a slot early.
 
     The half slot takes up the jitter of rounded timestamps, so a clip already at `rate` comes back frame for frame.
-    The first slot is at the first frame's time. Holds one frame.
+    The first slot is at the first frame's time. Holds one frame. end: the last frame is held no longer, seconds; None: as long as
+    the one before it.
     """
     step = 1 / Fraction(rate)
     shown: VideoFrame | None = None
@@ -253,7 +259,9 @@ def resample(frames: Iterable[VideoFrame], rate: Fraction) -> Iterator[VideoFram
         shown = frame
     if shown is None:
         return
-    while count == 0 or slot + step / 2 <= shown.time + interval:
+    until = shown.time + interval
+    until = until if end is None else min(until, max(end, shown.time + step))
+    while count == 0 or slot + step / 2 <= until:
         yield VideoFrame(shown.image, slot)
         count += 1
         slot = first + count * step

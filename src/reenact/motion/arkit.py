@@ -25,7 +25,7 @@ from reenact.core.errors import InputError, ReenactError, ReenactWarning
 from reenact.core.files import check_readable
 from reenact.core.types import Motion
 from reenact.faces.blendshapes import BLENDSHAPE_NAMES
-from reenact.media.clock import LONGEST_GAP, RATE_MIN, stated_rate, without_gaps
+from reenact.media.clock import RATE_MIN, gaps_left_out, stated_rate, without_gaps
 from reenact.motion.expression import ExpressionMap
 from reenact.motion.takes import Take
 
@@ -218,7 +218,7 @@ def _running(path: Path, times: list[Fraction]) -> list[Fraction]:
             raise InputError(f"{path}: the time of row {i + 2} is not after the one before; sort or mend the file")
     closed, gaps = without_gaps(times)
     if gaps:
-        warnings.warn(f"{path}: {gaps} gaps of more than {LONGEST_GAP} s are left out", ReenactWarning, stacklevel=2)
+        warnings.warn(f"{path}: {gaps_left_out(gaps)}", ReenactWarning, stacklevel=2)
     return closed
 
 

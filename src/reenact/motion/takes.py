@@ -25,7 +25,7 @@ from jaxtyping import Float32
 from reenact.core.errors import InputError, ReenactError, ReenactWarning
 from reenact.core.files import check_readable, replaced
 from reenact.core.types import Motion
-from reenact.media.clock import LONGEST_GAP, without_gaps
+from reenact.media.clock import gaps_left_out, without_gaps
 from reenact.motion.edit import interpolate
 
 SCHEMA = "reenact.take/1"
@@ -230,7 +230,7 @@ def _checked(head: dict, times: list[str], vectors: np.ndarray, faces: np.ndarra
         neutral = Motion.from_vector(row)
     closed, gaps = without_gaps(seconds)
     if gaps:
-        warnings.warn(f"the take has {gaps} gaps of more than {LONGEST_GAP} s, which are left out", ReenactWarning, stacklevel=2)
+        warnings.warn(f"the take: {gaps_left_out(gaps)}", ReenactWarning, stacklevel=2)
         seconds = tuple(seconds[0] + time for time in closed)
     return Take(str(head["method"]), str(head["weights"]), rate, seconds, vectors, faces, neutral)
 

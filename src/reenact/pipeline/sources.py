@@ -26,7 +26,7 @@ from reenact.media.video import VideoReader, resample
 from reenact.motion.arkit import is_coefficients, read_coefficients
 from reenact.motion.expression import expression_map
 from reenact.motion.takes import SUFFIXES, Take
-from reenact.pipeline.inputs import STILL_SECONDS, is_still, quarter_turns, turned
+from reenact.pipeline.inputs import STILL_SECONDS, is_still, turned, turns_to_stand
 from reenact.pipeline.options import WHOLE, Clip, StrPath
 
 Moment = tuple[Fraction, Motion | None]
@@ -36,6 +36,8 @@ Timed = tuple[Fraction | float, Image]
 Driving = StrPath | Take | Iterable[Image] | Iterable[Timed]
 """a file (video, take, blendshapes), a take, or pictures as they come, with their times or without"""
 NO_FACE = "no face found in any frame of the driving video: choose one that shows a face"
+TRIES = 3
+"""ours: frames without a face, at the beginning, in which it is sought upside down as well"""
 RATE = Fraction(25)
 """of pictures that say no time"""
 
@@ -69,17 +71,21 @@ class MotionSource:
 def crops(frames: Iterable[Timed], landmarker: Landmarker, size: int) -> Iterator[tuple[Fraction, Image | None]]:
     """The tracked head of each picture as size x size, with the picture's time; None where there is no face.
 
-    Where the first head lies on its side, all pictures are turned, and a warning says so.
+    Where the first head lies on its side or stands on its top, all pictures are turned, and a warning says so.
     """
-    tracker, turns = CropTracker(landmarker), None
+    tracker, turns, tries = CropTracker(landmarker), None, TRIES
     for time, shown in frames:
         image = turned(shown, turns or 0)
         found = tracker.update(image)
-        if turns is None and found is not None and (turns := quarter_turns(found[1])):
-            warnings.warn("the head lies on its side in the driving video, which is turned upright", ReenactWarning, stacklevel=1)
-            tracker.forget()
-            image = turned(shown, turns)
-            found = tracker.update(image)
+        if turns is None and (found is not None or tries):
+            tries -= found is None
+            turns = turns_to_stand(image, None if found is None else found[1], landmarker) or (None if found is None else 0)
+            if turns:
+                lies = "is upside down" if turns == 2 else "lies on its side"
+                warnings.warn(f"the head {lies} in the driving video, which is turned upright", ReenactWarning, stacklevel=1)
+                tracker.forget()
+                image = turned(shown, turns)
+                found = tracker.update(image)
         yield Fraction(time), None if found is None else cut(image, found[0], size)
 
 
@@ -95,7 +101,7 @@ def of_video(reader: VideoReader, method: Method, landmarker: Landmarker, rate: 
 
     The thread runs the motion encoder, whose graph no other verb uses once the portrait is encoded. Close it before the video.
     """
-    frames = reader if rate is None else resample(reader, rate)
+    frames = reader if rate is None else resample(reader, rate, reader.end)
 
     def moments() -> Generator[Moment, None, None]:
         with ahead(read(method, crops(((frame.time, frame.image) for frame in frames), landmarker, method.size))) as ready:
