@@ -1,4 +1,4 @@
-"""HEIC photos, as phones take them, through libheif: Pillow has no decoder of its own, and FFmpeg gives the first of their tiles."""
+"""HEIC photos, as phones take them, through libheif: Pillow has no decoder of its own, FFmpeg gives the first of their tiles."""
 
 from __future__ import annotations
 
