@@ -1,6 +1,6 @@
-"""The claim of a paper that sends motion: better than the yardstick at the same bitrate.
+"""The claim of a paper that sends motion: better than the baseline at the same bitrate.
 
-python -m experiments.claim DATA --ours src/reenact/weights/prior --yardstick src/reenact/weights/facevid2vid
+python -m experiments.claim DATA --ours src/reenact/weights/prior --baseline src/reenact/weights/facevid2vid
     --out results/prior_claim.json [--kbps 0.5 1 3] [--every 10] [--minutes 10]
 
 DATA: a folder with clips/val and synth_pairs. Three protocols (protocols.py): self-reenactment and large poses on clips/val,
@@ -39,11 +39,12 @@ KEPT = "m2[0-3]_*,*_i05[6-9]*,*_i06[0-3]*"
 """rendered clips that nothing is trained on (the data's README)"""
 FIGURES = ("akd_mesh", "emotion", "aed_exp", "ard")
 CLAIMED = {"akd_mesh": 0.07, "emotion": 0.15}
-"""share by which ours shall lie below the yardstick"""
-OURS, YARDSTICK = "ours", "yardstick"
+"""share by which ours shall lie below the baseline"""
+OURS, BASELINE = "ours", "yardstick"
+"""keys of the file; those of earlier results stay"""
 
 Figures = dict[str, dict[str, dict[str, list[float]]]]
-"""contender -> rate -> figure -> one number a scored frame; bits and frames: one number a clip"""
+"""method -> rate -> figure -> one number a scored frame; bits and frames: one number a clip"""
 
 
 def score_item(item: Item, methods: Mapping[str, OnnxMethod], reader: FaceReader, rates: Iterable[float], every: int) -> Figures:
@@ -86,7 +87,7 @@ def _add(kept: dict[str, list[float]], picture: Image, wanted: Any, reader: Face
 
 
 def joined(items: Iterable[Figures]) -> dict[str, dict[str, dict[str, float]]]:
-    """Contender -> rate -> means over all frames of all clips; kbps as measured."""
+    """System -> rate -> means over all frames of all clips; kbps as measured."""
     total: Figures = {}
     for item in items:
         for name, rates in item.items():
@@ -104,10 +105,10 @@ def _mean(figures: Mapping[str, list[float]]) -> dict[str, float]:
 
 
 def reached(table: Mapping[str, Mapping[str, Mapping[str, float]]]) -> dict[str, dict[str, Any]]:
-    """Rate -> figure -> by which share ours lies below the yardstick, and whether that is what is claimed."""
+    """Rate -> figure -> by which share ours lies below the baseline, and whether that is what is claimed."""
     out: dict[str, dict[str, Any]] = {}
     for rate, ours in table[OURS].items():
-        theirs = table[YARDSTICK][rate]
+        theirs = table[BASELINE][rate]
         for key in FIGURES:
             if key in ours and theirs.get(key):
                 share = round(1 - ours[key] / theirs[key], 4)
@@ -156,22 +157,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
     parser.add_argument("--ours", type=Path, required=True)
-    parser.add_argument("--yardstick", type=Path, required=True)
+    parser.add_argument(
+        "--baseline", "--yardstick", dest="baseline", type=Path, required=True, help="weights (formerly --yardstick)"
+    )
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--kbps", type=float, nargs="+", default=[0.5, 1.0, 3.0])
     parser.add_argument("--every", type=int, default=10)
     parser.add_argument("--minutes", type=float, default=math.inf, help="begin no further clip after these")
     given = parser.parse_args()
     try:
-        folders = {OURS: given.ours, YARDSTICK: given.yardstick}
+        folders = {OURS: given.ours, BASELINE: given.baseline}
         methods = {name: OnnxMethod(folder, "cpu", 1) for name, folder in folders.items()}
         found = measure(given.data, methods, given.kbps, given.every, given.minutes)
     except ReenactError as error:
         raise SystemExit(f"error: {error}") from None
     rates = " ".join(f"{kbps:g}" for kbps in given.kbps)
-    command = (
-        f"python -m experiments.claim DATA --ours weights/{methods[OURS].name} --yardstick weights/{methods[YARDSTICK].name}"
-    )
+    command = f"python -m experiments.claim DATA --ours weights/{methods[OURS].name} --baseline weights/{methods[BASELINE].name}"
     digests = {methods[name].name: weights_digest(folder) for name, folder in folders.items()}
     about = provenance(
         [f"{command} --kbps {rates} --every {given.every}"], digests, ["face_landmarker.task", "fer_densenet121.onnx"]

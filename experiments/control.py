@@ -32,6 +32,7 @@ SCALES = (0.8, 0.9, 1.1, 1.25)
 VALUES = (0.5, 1.0)
 """of each blendshape, on top of the portrait's own"""
 
+
 def poses(method: OnnxMethod, reader: Reader, given: list[Subject], gain: PoseGain) -> dict[str, Any]:
     """For each angle and scale asked for: what arrived (mean over people), and how far the blendshapes moved with it."""
     asked: list[tuple[str, float, dict[str, float]]] = [

@@ -54,11 +54,14 @@ def main(folder: Path) -> None:
     named = [
         [(name, edit(own, expression=faces.preset(name))) for name in names],
         [(f"{name} x2", edit(own, expression=faces.preset(name), strength=2)) for name in names],
-        [(f"{name} --absolute", edit(own, expression=faces.wearing(own.expression, name), mode="absolute")) for name in names],
+        [
+            (f"{name} --absolute", edit(own, expression=faces.with_expression(own.expression, name), mode="absolute"))
+            for name in names
+        ],
     ]
     save(sheet(method, portrait, named), folder / "editing-expressions.webp")
     start = edit(own, yaw=rad(-20), expression=faces.preset("jaw_open"), strength=1.5)
-    end = edit(own, yaw=rad(20), expression=faces.wearing(own.expression, "neutral"), mode="absolute")
+    end = edit(own, yaw=rad(20), expression=faces.with_expression(own.expression, "neutral"), mode="absolute")
     shares = np.linspace(0, 1, 8)
     ways = [[(f"{path} {share:.2f}", interpolate(start, end, share, path)) for share in shares] for path in ("lerp", "slerp")]
     save(sheet(method, portrait, ways), folder / "editing-interpolation.webp")

@@ -2,7 +2,7 @@
 
 python tools/results_tables.py [--check]
 
-A table is found by its first column head `| | L1 |`; lines that name no contender of the JSON are kept (the first weights).
+A table is found by its first column head `| | L1 |`; lines that name no system of the JSON are kept (the first weights).
 """
 
 import argparse
@@ -36,7 +36,7 @@ HEAD = "| | " + " | ".join(title for title, _, _ in COLUMNS) + " |"
 
 
 def table(mean: dict) -> list[str]:
-    """Head, rule, one line a contender."""
+    """Head, rule, one line a system."""
     lines = [HEAD, "|---" * (len(COLUMNS) + 1) + "|"]
     for name, title in NAMES.items():
         if name in mean:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from reenact import methods
+from reenact.core.errors import ReenactError, ReenactWarning
 from reenact.methods import METHODS, about, trained
 from reenact.nn.keypoint_method import KeypointMethod
 from reenact.runtime.onnx_method import weights_folder
@@ -45,3 +46,10 @@ def test_registry_needs_no_torch():
     code = "import sys; sys.modules['torch'] = None; from reenact.methods import METHODS, about; print(*map(about, METHODS))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
+
+
+def test_former_names_of_stages_work_and_say_so():
+    with pytest.warns(ReenactWarning, match="mmfa_drawing is called mmfa_finetune_renderer now"):
+        assert methods.recipe("mmfa_drawing") == methods.recipe("mmfa_finetune_renderer")
+    with pytest.raises(ReenactError, match="no recipe 'mmfa_through'"):  # which mmfa has under neither name
+        methods.recipe("mmfa_through")

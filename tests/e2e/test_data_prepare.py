@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from crew_tasks import die_on_three, double, fail_on_three
 from data_material import SquareLandmarker, photo, picture, square_of, video
+from parallel_tasks import die_on_three, double, fail_on_three
 from places import HELPERS
 from reenact.core.errors import ReenactError
 from reenact.data import work
-from reenact.data.crew import crew
 from reenact.data.jobs import Settings
+from reenact.data.parallel import parallel_map
 from reenact.data.prepare import prepare
 from reenact.data.reader import Shards
 from reenact.data.shards import DiskFull
@@ -207,19 +207,19 @@ def test_parts_already_in_a_shard_are_not_joined_twice(squares: None, tmp_path: 
     assert len(list((out / "shards").glob("*.tar"))) == 1 and not list((out / "parts").iterdir())
 
 
-def test_a_crew_does_every_task_and_outlives_a_dead_worker():
-    results = list(crew(die_on_three, [(number,) for number in range(7)], lambda task: -task[0], 2, None))
+def test_a_parallel_map_does_every_task_and_outlives_a_dead_worker():
+    results = list(parallel_map(die_on_three, [(number,) for number in range(7)], lambda task: -task[0], 2, None))
     assert sorted(results) == [-3, 0, 2, 4, 8, 10, 12]
 
 
-def test_a_crew_stops_for_what_its_work_raises():
+def test_a_parallel_map_stops_for_what_its_work_raises():
     tasks = [(number,) for number in range(5)]
     for workers in (1, 2):
         with pytest.raises(ValueError, match="three"):
-            list(crew(fail_on_three, tasks, lambda task: None, workers, None))
-    assert list(crew(double, tasks, lambda task: None, 1, None)) == [0, 2, 4, 6, 8]
+            list(parallel_map(fail_on_three, tasks, lambda task: None, workers, None))
+    assert list(parallel_map(double, tasks, lambda task: None, 1, None)) == [0, 2, 4, 6, 8]
     with pytest.raises(ReenactError, match="`workers`"):
-        crew(double, [], lambda task: None, 0, None)
+        parallel_map(double, [], lambda task: None, 0, None)
 
 
 def real_videos(folder: Path) -> None:

@@ -19,10 +19,9 @@ from reenact.cli import run
 from reenact.core.errors import ReenactError
 from reenact.core.types import Motion, Portrait
 from reenact.evaluate import control, results
+from reenact.evaluate.baselines import mesh_warp, of_method, still
 from reenact.evaluate.command import Options, evaluate
-from reenact.evaluate.contenders import contenders
 from reenact.evaluate.curves import line_chart
-from reenact.evaluate.floors import mesh_warp, of_method, still
 from reenact.evaluate.memo import Memo
 from reenact.evaluate.pairs import fixed_list, read_pairs
 from reenact.evaluate.protocols import Item, cross_items, self_items, synth_items, widest
@@ -32,6 +31,7 @@ from reenact.evaluate.report.tables import best
 from reenact.evaluate.runner import Outcome, Scorer, run_item
 from reenact.evaluate.session import Parts, run_all
 from reenact.evaluate.shots import Shot
+from reenact.evaluate.systems import systems
 from reenact.evaluate.tally import Tally
 from reenact.media.image import read_image, write_image
 from reenact.media.video import VideoWriter
@@ -166,7 +166,7 @@ def test_a_moved_portrait_by_itself(tmp_path):
     assert across["frames"] == 2 and "ard" in across and not {"l1", "akd_mesh", "lpips_alex"} & set(across)
     longer = write_clip(tmp_path / "longer.mp4", [0, 2, 4, 6, 9, 12, 15, 19])
     steady = run_item(Item("l", Shot(longer), longer, longer, first=False), {"still": still}, scorer, 256, every=4)
-    assert steady.tallies["still"].report()["jitter"] == 0, "a picture that stands still does not tremble"
+    assert steady.tallies["still"].report()["jitter"] == 0, "a picture that stands still has no jitter"
     with VideoWriter(tmp_path / "wide.mp4", 25) as video:
         video.write(np.zeros((64, 128, 3), np.uint8))
     with pytest.raises(ReenactError, match="square"):
@@ -273,13 +273,13 @@ def test_a_picture_is_read_once_by_its_content():
 def test_contenders_by_name_and_folder(tmp_path):
     write_fake_method(tmp_path / "one")
     write_fake_method(tmp_path / "two")
-    found = contenders((str(tmp_path / "one"), "mesh_warp", str(tmp_path / "two"), "still"))
-    assert [contender.name for contender in found] == ["still", "mesh_warp", "fake (one)", "fake (two)"]
+    found = systems((str(tmp_path / "one"), "mesh_warp", str(tmp_path / "two"), "still"))
+    assert [system.name for system in found] == ["still", "mesh_warp", "fake (one)", "fake (two)"]
     assert found[2].weights_sha256 == found[3].weights_sha256 and found[0].weights_sha256 is None
     with pytest.raises(ReenactError, match="unknown method"):
-        contenders(("nobody",))
+        systems(("nobody",))
     with pytest.raises(ReenactError, match="twice"):
-        contenders(("mesh_warp", str(tmp_path / "one"), str(tmp_path / "one")))
+        systems(("mesh_warp", str(tmp_path / "one"), str(tmp_path / "one")))
 
 
 def test_the_command_on_a_weights_folder_by_control(tmp_path, capsys):
@@ -321,7 +321,7 @@ def test_the_command_on_a_weights_folder_by_control(tmp_path, capsys):
         (["--every", "0"], "--every"),
         (["--pairs", "x.csv"], "--pairs"),
         (["--motion", "odd"], "unknown motion"),
-        (["--protocol", "control", "--method", "still"], "floors"),
+        (["--protocol", "control", "--method", "still"], "baselines"),
     ],
 )
 def test_wrong_options_of_evaluate(tmp_path, capsys, arguments, words):

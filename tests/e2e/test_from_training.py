@@ -58,7 +58,7 @@ def test_only_what_draws_is_renewed(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     export(mmfa.build().eval(), weights, {"images_seen": {"before": 7}, "said": "before"})
     write_tensors(run / "weights_00.safetensors", dict(mmfa.build().state_dict()), {"images": "5"})
     before = {path.name: path.read_bytes() for path in weights.iterdir()}
-    monkeypatch.setattr("sys.argv", ["export", str(weights), str(weights), "--drawing", str(run), "--only-drawing"])
+    monkeypatch.setattr("sys.argv", ["export", str(weights), str(weights), "--renderer", str(run), "--only-renderer"])
     main()
     after = {path.name: path.read_bytes() for path in weights.iterdir()}
     assert after.keys() == before.keys() | {"lineage.json", "hashes.json"}
@@ -66,8 +66,8 @@ def test_only_what_draws_is_renewed(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert {"source.onnx", "field.onnx", "draw.onnx", "config.json"} <= changed <= {*DRAWING, "config.json", "hashes.json"}
     config = json.loads(after["config.json"])
     assert config["images_seen"] == {"before": 7, f"drawing of {tmp_path.name}/run": 5} and config["said"] == "before"
-    monkeypatch.setattr("sys.argv", ["export", str(tmp_path / "new"), str(weights), "--drawing", str(run), "--only-drawing"])
-    with pytest.raises(SystemExit, match="name one, and --drawing"):
+    monkeypatch.setattr("sys.argv", ["export", str(tmp_path / "new"), str(weights), "--renderer", str(run), "--only-renderer"])
+    with pytest.raises(SystemExit, match="name one, and --renderer"):
         main()
 
 
@@ -77,7 +77,7 @@ def test_what_reads_is_renewed_alone(tmp_path: Path, monkeypatch):
     export(mmfa.build().eval(), weights, {"images_seen": {"before": 7}, "said": "before"})
     write_tensors(run / "weights_00.safetensors", dict(mmfa.build().state_dict()), {"images": "5"})
     before = {path.name: path.read_bytes() for path in weights.iterdir()}
-    monkeypatch.setattr("sys.argv", ["export", str(weights), str(run), "--only-reading"])
+    monkeypatch.setattr("sys.argv", ["export", str(weights), str(run), "--only-encoder"])
     main()
     after = {path.name: path.read_bytes() for path in weights.iterdir()}
     assert {name for name in after if after[name] != before.get(name)} == {
@@ -88,6 +88,6 @@ def test_what_reads_is_renewed_alone(tmp_path: Path, monkeypatch):
     }
     config = json.loads(after["config.json"])
     assert config["images_seen"] == {"before": 7, f"{tmp_path.name}/run": 5} and config["said"] == "before"
-    monkeypatch.setattr("sys.argv", ["export", str(tmp_path / "new"), str(run), "--only-reading"])
+    monkeypatch.setattr("sys.argv", ["export", str(tmp_path / "new"), str(run), "--only-encoder"])
     with pytest.raises(SystemExit, match="is none"):
         main()

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from clips import face, moving_face, write_clip
-from experiments.claim import OURS, UNCODED, YARDSTICK, joined, reached, score_item, scored
+from experiments.claim import BASELINE, OURS, UNCODED, joined, reached, score_item, scored
 from fake_method import write_fake_method
 from reenact.evaluate.protocols import Item
 from reenact.evaluate.readings import FaceReader
@@ -27,7 +27,7 @@ def test_what_is_said_of_two_tables():
     figures = {"frames": [50.0, 50.0], "bits": [4000.0, 4000.0], "missing": [0.0, 1.0]}
     ours = {"3 kbit/s": {**figures, "akd_mesh": [0.8, 1.0], "emotion": [0.2]}}
     theirs = {"3 kbit/s": {**figures, "akd_mesh": [1.0], "emotion": [0.22]}}
-    table = joined([{OURS: ours, YARDSTICK: theirs}])
+    table = joined([{OURS: ours, BASELINE: theirs}])
     assert table[OURS]["3 kbit/s"] == {"akd_mesh": 0.9, "emotion": 0.2, "kbps": 2.0, "scored": 2, "without_face": 1}
     said = reached(table)["3 kbit/s"]
     assert said["akd_mesh"] == {"lower_by": pytest.approx(0.1), "claimed": 0.07, "reached": True}
@@ -38,9 +38,9 @@ def test_a_clip_is_coded_drawn_and_read(tmp_path: Path):
     clip = write_clip(tmp_path / "a.mp4", [*moving_face(11), face(256)])
     method = OnnxMethod(write_fake_method(tmp_path / "fake"), "cpu", 1)
     item = Item("a", Shot(clip), clip, clip, first=False)
-    found = score_item(item, {OURS: method, YARDSTICK: method}, FaceReader((), False, 1), [3.0], 6)
+    found = score_item(item, {OURS: method, BASELINE: method}, FaceReader((), False, 1), [3.0], 6)
     assert found[OURS].keys() == {UNCODED, "3 kbit/s"}
-    assert found[OURS] == found[YARDSTICK]
+    assert found[OURS] == found[BASELINE]
     coded = found[OURS]["3 kbit/s"]
     assert coded["frames"] == [12.0] and 0 < coded["bits"][0] <= 3000 * 12 / 25 * 1.1
     assert len(coded["missing"]) == 1 and len(coded["akd_mesh"]) == 1

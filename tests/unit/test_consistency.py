@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from reenact.nn.keypoints import Pose
-from reenact.objectives.consistency import UNSETTLED, grained, tremble, two_windows
+from reenact.objectives.consistency import UNSETTLED, consistency, two_windows, with_noise
 
 ROWS = 400
 
@@ -44,24 +44,24 @@ def test_some_second_windows_stay_off_so_that_mending_is_not_forgotten(windows: 
     assert (windows[1]["scale"][off] != 1).all() and (windows[1]["scale"][~off] == 1).all(), "off as a whole, or not at all"
 
 
-def test_what_is_read_twice_alike_does_not_tremble():
+def test_what_is_read_twice_alike_is_consistent():
     def placed(person: Tensor, found: dict[str, Tensor]) -> Pose:
         return Pose(found["points"], found["points"] / 2, torch.eye(3)[None], found)
 
     model = SimpleNamespace(person="points", pose=placed)
     once = torch.rand(2, 5, 3)
-    alike = tremble(model, {"points": torch.cat([once, once])})
-    assert alike["tremble"] == 0 == alike["tremble_gaps"]
-    moved = tremble(model, {"points": torch.cat([once, once + 0.1])})
-    assert moved["tremble"] == pytest.approx(0.1, rel=1e-4) and moved["tremble_gaps"] == pytest.approx(0.05, rel=1e-4)
-    swapped = tremble(model, {"points": torch.cat([once, once.flip(0)])})
-    assert swapped["tremble"] > 0.1, "pictures are compared with themselves"
+    alike = consistency(model, {"points": torch.cat([once, once])})
+    assert alike["consistency"] == 0 == alike["consistency_shape"]
+    moved = consistency(model, {"points": torch.cat([once, once + 0.1])})
+    assert moved["consistency"] == pytest.approx(0.1, rel=1e-4) and moved["consistency_shape"] == pytest.approx(0.05, rel=1e-4)
+    swapped = consistency(model, {"points": torch.cat([once, once.flip(0)])})
+    assert swapped["consistency"] > 0.1, "pictures are compared with themselves"
 
 
 def test_grain_differs_from_picture_to_picture_and_stays_in_range():
     torch.manual_seed(0)
     grey = torch.full((8, 3, 32, 32), 0.5)
-    one, other = grained(grey), grained(grey)
+    one, other = with_noise(grey), with_noise(grey)
     spread = (one - grey).flatten(1).std(1)
     assert (one != other).any() and spread.max() > 2 * spread.min() > 0
-    assert grained(torch.ones(1, 3, 8, 8)).max() <= 1
+    assert with_noise(torch.ones(1, 3, 8, 8)).max() <= 1

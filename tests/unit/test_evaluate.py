@@ -1,4 +1,4 @@
-"""Known values and a failing case for each metric of pictures and points; the floors."""
+"""Known values and a failing case for each metric of pictures and points; trivial baselines."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from reenact.core.errors import ReenactError
 from reenact.evaluate import metrics
-from reenact.evaluate.floors import border_points, mesh_warp, piecewise_affine, ring_triangles, still
+from reenact.evaluate.baselines import border_points, mesh_warp, piecewise_affine, ring_triangles, still
 from reenact.evaluate.identity import REFERENCE, five_points, similarity
 from reenact.faces.pose import canonical_face
 from reenact.geometry.rotation import rotation_matrix

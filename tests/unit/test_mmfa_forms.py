@@ -14,7 +14,7 @@ from reenact.faces.pose import canonical_face
 from reenact.geometry.rotation import rotation_matrix
 from reenact.losses import gaussian
 from reenact.methods.export import export
-from reenact.methods.facevid2vid.config import Config as YardstickConfig
+from reenact.methods.facevid2vid.config import Config as BaselineConfig
 from reenact.methods.facevid2vid.model import FaceVid2Vid
 from reenact.methods.mmfa.config import Config
 from reenact.methods.mmfa.model import Mmfa
@@ -93,11 +93,11 @@ def test_transforms_by_hand():
         assert torch.allclose(transformed(transform, canonical, offsets, motion).keypoints, torch.tensor([[keypoint]]), atol=1e-6)
 
 
-def test_the_yardsticks_equation_is_the_same():
+def test_the_baselines_equation_is_the_same():
     """methods/facevid2vid writes it out; as an option of mmfa it must say the same."""
     one = truth()
-    yardstick = FaceVid2Vid(YardstickConfig(), face())
-    ours, theirs = made(transform="facevid2vid").teacher(one), yardstick.teacher(one)
+    baseline = FaceVid2Vid(BaselineConfig(), face())
+    ours, theirs = made(transform="facevid2vid").teacher(one), baseline.teacher(one)
     for name in ("keypoints", "head"):
         assert torch.allclose(getattr(ours, name), getattr(theirs, name), atol=1e-5)
 

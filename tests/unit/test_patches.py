@@ -57,7 +57,7 @@ def test_the_mouth_is_in_its_window(middle: tuple[float, float]):
 
 def test_the_generator_alone_learns(tmp_path_factory: pytest.TempPathFactory):
     pool = Pool.load(make_pool(tmp_path_factory.mktemp("pool")))
-    (stage,) = recipe("mmfa_mouths")
+    (stage,) = recipe("mmfa_finetune_patches")
     task = task_of(replace(stage, size=SIDE), pool, torch.device("cpu"))
     terms, exhibit = task.objective(task.batches(0, slice(0, 2)))
     assert terms.keys() == stage.weights.keys()
@@ -65,6 +65,6 @@ def test_the_generator_alone_learns(tmp_path_factory: pytest.TempPathFactory):
     sum(terms.values()).backward()
     learns = {name for name, part in task.trained.items() if any(p.grad is not None for p in part.parameters())}
     assert learns == {"generator"}
-    assert float(task.critic.objective({k: v.detach() for k, v in exhibit.items()})["critic"].detach()) > 0
+    assert float(task.discriminator.objective({k: v.detach() for k, v in exhibit.items()})["discriminator"].detach()) > 0
     figures = task.check(task.trained.state_dict()).figures
     assert 0 < figures["val_mouths"] < 2

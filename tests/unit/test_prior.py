@@ -244,7 +244,7 @@ def test_blendshapes_are_the_code(exported: Path):
         "mouthSmileLeft": 0.8,
     }
     assert np.array_equal(held.read(codes), codes[:, :52])
-    worn = held.wearing(codes[0], "smile")
+    worn = held.with_expression(codes[0], "smile")
     assert np.array_equal(worn[52:], codes[0, 52:]) and np.allclose(held.read(worn), held.code(PRESETS["smile"])[:52])
     with pytest.raises(ReenactError, match="tongue"):
         held.code({"tongueOut": 1.0})

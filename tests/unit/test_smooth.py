@@ -1,4 +1,4 @@
-"""The temporal filter does what it states: less trembling when still, no more delay than said when moving."""
+"""The temporal filter does what it states: less jitter when still, no more delay than said when moving."""
 
 from fractions import Fraction
 
@@ -21,7 +21,7 @@ def run(rows: np.ndarray, rate: Fraction, strength: float = 1.0) -> np.ndarray:
 
 
 @pytest.mark.parametrize("rate", RATES)
-def test_a_still_head_trembles_at_most_six_tenths_as_much(rate):
+def test_a_still_head_jitters_at_most_six_tenths_as_much(rate):
     noise = np.random.default_rng(1).normal(size=(600, 10)) * NOISE
     rows = (STILL.vector() + noise).astype(np.float32)
     left = run(rows, rate)[50:].std(0) / rows[50:].std(0)

@@ -19,8 +19,9 @@ from reenact.data.pairs import PairSampler, Shake, jitter
 from reenact.data.pool import Pool, mirror_order
 from reenact.faces.pose import canonical_face
 from reenact.geometry.rotation import rotation_matrix
+from reenact.methods import recipe
 from reenact.methods.mmfa.model import place
-from reenact.train.config import Critic, Machine, Schedule, Stage, Task
+from reenact.train.config import Discriminator, Machine, Schedule, Stage, Task, same_settings
 from reenact.train.journal import read_log
 from reenact.train.loop import train
 from reenact.train.state import load_average, read_average
@@ -102,7 +103,7 @@ def test_accumulated_steps_are_whole_steps(tmp_path: Path):
 
 
 def test_the_critic_learns_beside(tmp_path: Path):
-    """A critic that can tell 0 from 3, and a generator of one number that it pulls over; both resume."""
+    """A discriminator that can tell 0 from 3, and a generator of one number that it pulls over; both resume."""
 
     def pair() -> Task:
         torch.manual_seed(0)
@@ -117,8 +118,10 @@ def test_the_critic_learns_beside(tmp_path: Path):
             margin = (1 + judge(shown["fake"])).relu().mean() + (1 - judge(torch.full((4, 1), 3.0))).relu().mean()
             return {"hinge": margin}
 
-        critic = Critic(judge, judged, {"hinge": 1.0}, 0.05)
-        return Task(nn.ModuleDict({"made": made}), objective, lambda seen, share: torch.zeros(4, 1)[share], critic=critic)
+        discriminator = Discriminator(judge, judged, {"hinge": 1.0}, 0.05)
+        return Task(
+            nn.ModuleDict({"made": made}), objective, lambda seen, share: torch.zeros(4, 1)[share], discriminator=discriminator
+        )
 
     schedule = Schedule(240, 4, 0.05, warm_up=0, save_every=120, log_every=40)
     stage = Stage("pair", run, schedule, {"gan": 1.0}, None, machine=CPU)
@@ -126,7 +129,7 @@ def test_the_critic_learns_beside(tmp_path: Path):
     before = float(task.trained["made"].weight.detach())
     train(tmp_path / "whole", stage, task, gather(CPU))
     assert before < float(task.trained["made"].weight.detach()) - 0.5
-    assert all(p.requires_grad for p in task.critic.network.parameters())
+    assert all(p.requires_grad for p in task.discriminator.network.parameters())
     assert {"gan", "hinge"} <= read_log(tmp_path / "whole")[-1].keys()
 
 
@@ -268,3 +271,20 @@ def test_mirror_keeps_the_nose_and_swaps_the_eyes():
     order = mirror_order()
     assert order[0] == 0 and order[10] == 14
     assert (order[order] == np.arange(47)).all()
+
+
+def test_a_run_begun_under_former_names_goes_on(tmp_path: Path):
+    (stage,) = recipe("mmfa_finetune_consistency")
+    same_settings(tmp_path / "config.json", stage, {})
+    text = (tmp_path / "config.json").read_text()
+    for now, then in (
+        ("finetune_consistency", "steady"),
+        ('"consistency_shape"', '"tremble_gaps"'),
+        ('"consistency"', '"tremble"'),
+    ):
+        assert now in text
+        text = text.replace(now, then)
+    (tmp_path / "config.json").write_text(text)
+    same_settings(tmp_path / "config.json", stage, {})
+    with pytest.raises(ReenactError, match="seed"):
+        same_settings(tmp_path / "config.json", replace(stage, seed=stage.seed + 1), {})

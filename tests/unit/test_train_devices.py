@@ -58,34 +58,34 @@ def stepped(name: str, pool: Pool, monkeypatch: pytest.MonkeyPatch):
     return task, shown, {name for name, part in task.trained.items() if any(p.grad is not None for p in part.parameters())}
 
 
-@pytest.mark.parametrize("name", ["sfd_through", "prior_through", "facevid2vid_through"])
+@pytest.mark.parametrize("name", ["sfd_finetune_encoder", "prior_finetune_encoder", "facevid2vid_finetune_encoder"])
 def test_what_draws_stands_still(name: str, pool: Pool, monkeypatch: pytest.MonkeyPatch):
     """A method that draws with another one's weights learns to read through them, and leaves them as they are."""
     task, shown, learns = stepped(name, pool, monkeypatch)
-    assert task.critic is None and not shown
+    assert task.discriminator is None and not shown
     assert "motion" in learns and not learns & set(RENDER_PARTS) and set(RENDER_PARTS) <= task.trained.keys()
 
 
-@pytest.mark.parametrize("name", ["mmfa_drawing", "facevid2vid_drawing"])
+@pytest.mark.parametrize("name", ["mmfa_finetune_renderer", "facevid2vid_finetune_renderer"])
 def test_what_reads_stands_still(name: str, pool: Pool, monkeypatch: pytest.MonkeyPatch):
     """The other way about: the rendering network learns, by a reading on which sliders and the codec's steps were measured."""
     task, shown, learns = stepped(name, pool, monkeypatch)
-    assert task.critic is not None and shown
+    assert task.discriminator is not None and shown
     assert learns == set(RENDER_PARTS) and "motion" in task.trained
 
 
 def test_the_mask_alone_learns(pool: Pool, monkeypatch: pytest.MonkeyPatch):
     """Where the inpainted background is shown, taught by itself: neither what reads nor the rendering network may move."""
-    task, shown, learns = stepped("mmfa_uncover", pool, monkeypatch)
-    assert task.critic is None and not shown
+    task, shown, learns = stepped("mmfa_disocclusion", pool, monkeypatch)
+    assert task.discriminator is None and not shown
     assert learns == {"uncover"} and set(RENDER_PARTS) | {"motion"} <= task.trained.keys()
 
 
-@pytest.mark.parametrize("name", ["mmfa_steady", "facevid2vid_steady"])
-def test_the_second_look_alone_learns_to_be_steady(name: str, pool: Pool, monkeypatch: pytest.MonkeyPatch):
+@pytest.mark.parametrize("name", ["mmfa_finetune_consistency", "facevid2vid_finetune_consistency"])
+def test_the_second_pass_alone_learns_consistency(name: str, pool: Pool, monkeypatch: pytest.MonkeyPatch):
     """Windows are set by looks that get no gradient; the first pass does not learn at all."""
     task, shown, learns = stepped(name, pool, monkeypatch)
-    assert task.critic is None and not shown and "motion" in learns
+    assert task.discriminator is None and not shown and "motion" in learns
     looks = task.trained["motion"].named_children()
     got = {part for part, module in looks if any(p.grad is not None for p in module.parameters())}
     assert {"second", "refine"} <= got and not {"first", "place"} & got

@@ -34,7 +34,7 @@ REACH = 2.0
 FAINT = 0.15
 """ours: a direction whose strongest reading is less (in its unit, for a step of 1) moves nothing that can be named"""
 SPREAD_LEAST = 0.02
-"""ours: of an action; what never moves would count as moving at every tremble"""
+"""ours: of an action; what never moves would count as moving at all jitter"""
 SHOWN = (-3.0, -1.5, 0.0, 1.5, 3.0)
 TILE, MARGIN = 128, 130
 

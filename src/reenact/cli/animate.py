@@ -59,7 +59,8 @@ def animate(
     ] = None,
     strength: Annotated[float, typer.Option(help="how much of the driver's motion: 1 is all of it, 0 none, 3 at most")] = 1.0,
     smooth: Annotated[
-        float, typer.Option(help=f"filter against trembling; 1 delays slow movements by {delay_ms():.0f} ms at most, 0 is off")
+        float,
+        typer.Option(help=f"temporal filter against jitter; 1 delays slow movements by {delay_ms():.0f} ms at most, 0 is off"),
     ] = 1.0,
     output: Annotated[
         str, typer.Option(help="crop (the head, square) or photo (the whole; the head's size and place stay unless --parts says)")

@@ -44,7 +44,7 @@ def batch(
     parts: Annotated[str, typer.Option(help=f"whose motion, part by part, as in animate: {', '.join(NAMES)}")] = "",
     lock: Annotated[list[str] | None, typer.Option(help="hold a part as the portrait has it; may be repeated")] = None,
     strength: Annotated[float, typer.Option(help="how much of the driver's motion: 1 is all of it, 0 none, 3 at most")] = 1.0,
-    smooth: Annotated[float, typer.Option(help="filter against trembling, as in animate; 0 is off")] = 1.0,
+    smooth: Annotated[float, typer.Option(help="temporal filter against jitter, as in animate; 0 is off")] = 1.0,
     fps: Annotated[str | None, typer.Option(help="frames a second, as 25 or 30000/1001; default: the driving's own")] = None,
     method: MethodName = "mmfa",
     device: Device = "auto",

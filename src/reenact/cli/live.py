@@ -47,7 +47,9 @@ def live(
     strength: Annotated[float, typer.Option(help="how much of the driver's motion: 1 is all of it, 0 none, 3 at most")] = 1.0,
     smooth: Annotated[
         float,
-        typer.Option(help=f"filter against trembling; 0.5 delays slow movements by {delay_ms(0.5):.0f} ms at most, 0 is off"),
+        typer.Option(
+            help=f"temporal filter against jitter; 0.5 delays slow movements by {delay_ms(0.5):.0f} ms at most, 0 is off"
+        ),
     ] = 0.5,
     axes: Annotated[
         str, typer.Option(help="of a tracker that turns the head the wrong way, as -yaw,pitch,roll")

@@ -40,7 +40,7 @@ def serve(
     folder: Annotated[
         Path | None, typer.Option(help="where uploads and results lie; default: a new folder, removed at the end")
     ] = None,
-    smooth: Annotated[float, typer.Option(help="filter against trembling at the start; 0 is off")] = 0.5,
+    smooth: Annotated[float, typer.Option(help="temporal filter against jitter at the start; 0 is off")] = 0.5,
     method: MethodName = "mmfa",
     device: Device = "auto",
     threads: Threads = 0,

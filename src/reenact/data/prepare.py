@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import Any
 
 from reenact.core.errors import ReenactError
-from reenact.data.crew import crew
 from reenact.data.jobs import Job, Settings
+from reenact.data.parallel import parallel_map
 from reenact.data.shards import ShardWriter, disk, read_index, shards_in, write_json
 from reenact.data.sources import find_jobs
 from reenact.data.work import Record, fingerprint, run_job
@@ -78,7 +78,7 @@ def prepare(
         todo = [job for job in jobs if not _done(job, before.get(job.key))]
         done_before = len(jobs) - len(todo)
         tasks = [(job, settings, out / "parts" / f"{_name(job)}.tar") for job in todo]
-        for done, record in enumerate(crew(run_job, tasks, _lost, workers, ray), 1):
+        for done, record in enumerate(parallel_map(run_job, tasks, _lost, workers, ray), 1):
             if record["error"] and tell is not None:
                 tell(record["error"])
             if progress is not None:

@@ -179,14 +179,14 @@ def _listed(job: Job, settings: Settings, stride: int) -> Iterator[Picture]:
 
 def _whole(job: Job, settings: Settings, pictures: Iterable[Picture]) -> Iterator[Clip]:
     """A clip for each shot of pictures that are head crops already; frames without a face are left out."""
-    landmarker, taken, number = _landmarker(), Taken(), 0
+    landmarker, taken, number = _landmarker(), ProcessedClip(), 0
     face: Face | None = None
     problem: ReenactError | None = None
     try:
         for picture in pictures:
             if taken.faces and picture.shot != taken.shot:
                 yield taken.clip(_numbered(job, number), settings)
-                taken, number, face = Taken(), number + 1, None
+                taken, number, face = ProcessedClip(), number + 1, None
             face = (landmarker.track(picture.image, face) if face else None) or next(iter(landmarker.detect(picture.image)), None)
             if face is not None:
                 taken.add(picture, face, settings)
@@ -204,7 +204,7 @@ def _numbered(job: Job, number: int) -> Job:
 
 
 @dataclass
-class Taken:
+class ProcessedClip:
     """The frames of a clip so far: encoded, for only a few are needed again."""
 
     encoded: list[bytes] = field(default_factory=list)
@@ -242,7 +242,7 @@ def _photo(job: Job, settings: Settings) -> Iterator[Clip]:
     if job.box is not None or place.side > 0.8 * min(photo.shape[:2]):
         place = Placement(photo.shape[1] / 2, photo.shape[0] / 2, float(min(photo.shape[:2])))
     image = cut(photo, place, settings.size)
-    taken = Taken()
+    taken = ProcessedClip()
     taken.add(Picture(0.0, image, place.side), _moved(face, place, settings.size), settings)
     yield taken.clip(job, settings)
 
@@ -266,7 +266,7 @@ def _shots(job: Job, settings: Settings, stride: int, dropped: Counter) -> Itera
 
 def _cut_shot(job: Job, settings: Settings, shot: Shot, place: Placement) -> Clip:
     faces = dict(zip(shot.times, shot.faces, strict=True))
-    taken = Taken()
+    taken = ProcessedClip()
     with VideoReader(job.path, shot.times[0], shot.times[-1] + 1) as reader:
         for frame in reader:
             if frame.time > shot.times[-1]:
@@ -284,7 +284,7 @@ def _moved(face: Face, place: Placement, size: int) -> Face:
     return Face((face.landmarks - corner) * np.float32(unit), face.presence)
 
 
-def _clip(job: Job, settings: Settings, taken: Taken) -> Clip:
+def _clip(job: Job, settings: Settings, taken: ProcessedClip) -> Clip:
     landmarker, faces, times = _landmarker(), taken.faces, taken.times
     landmarks = np.stack([face.landmarks for face in faces])
     truth = {

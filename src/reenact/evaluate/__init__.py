@@ -1,1 +1,1 @@
-"""Figures one can trust: metrics named by their network and protocol, two floors, and a runner that writes down how."""
+"""Figures one can trust: metrics named by network and protocol, two trivial baselines, and a runner that writes down how."""

@@ -88,20 +88,20 @@ class Reader:
 
 
 def score_clip(method: OnnxMethod, reader: Reader, clip: Path, rates: Iterable[float], every: int) -> dict[str, dict[str, list]]:
-    """Contender -> figure -> one number a scored frame; bits and frames as lists of one."""
+    """System -> figure -> one number a scored frame; bits and frames as lists of one."""
     with VideoReader(clip, pixels="stored") as video:
         frames = [frame.image for frame in video]
     motions = [method.encode_motion(frame) for frame in frames]
     profile = profile_of(method, motions[0].expression.size)
-    contenders = {f"{kbps:g} kbit/s": Coded(profile, motions, kbps) for kbps in rates}
+    systems = {f"{kbps:g} kbit/s": Coded(profile, motions, kbps) for kbps in rates}
     portrait = method.encode_crop(frames[0])
     out: dict[str, dict[str, list]] = {UNCODED: {"frames": [len(frames)]}}
-    for name, coded in contenders.items():
+    for name, coded in systems.items():
         spent = {"bits": [coded.bits], "stream_bits": [coded.stream_bits], "quality": [coded.quality]}
         out[name] = {"frames": [len(frames)], **spent}
     for at in range(every, len(frames), every):
         plain = method.render(portrait, motions[at])
-        drawn = [plain, *(method.render(portrait, coded.motions[at]) for coded in contenders.values())]
+        drawn = [plain, *(method.render(portrait, coded.motions[at]) for coded in systems.values())]
         for figures, found, moved in zip(
             out.values(), reader.against(drawn, frames[at]), reader.against(drawn, plain), strict=True
         ):

@@ -16,7 +16,6 @@ from reenact.core.files import make_folder_of
 from reenact.core.provenance import provenance
 from reenact.evaluate import control, distribution, dists, face_api, landmarks106, results
 from reenact.evaluate.contact import WorstFrame, write_pictures
-from reenact.evaluate.contenders import Contender, contenders, load_methods, start_all
 from reenact.evaluate.control_table import control_table
 from reenact.evaluate.curves import write_curves
 from reenact.evaluate.figures import METRICS
@@ -31,6 +30,7 @@ from reenact.evaluate.registry import TRUTH
 from reenact.evaluate.runner import Outcome, Scorer, run_item
 from reenact.evaluate.session import Parts, Progress, Work, run_all
 from reenact.evaluate.shots import Shot
+from reenact.evaluate.systems import System, load_methods, start_all, systems
 from reenact.evaluate.tally import Tally
 from reenact.faces.landmarker import Landmarker
 from reenact.motion.transfer import Mode, check_mode
@@ -55,7 +55,7 @@ class Options:
     """What the user may choose."""
 
     methods: tuple[str, ...]
-    """floors, names of methods, weights folders"""
+    """trivial baselines, names of methods, weights folders"""
     data: Path
     protocol: str
     out: Path
@@ -91,7 +91,7 @@ def evaluate(options: Options, command: list[str], progress: Progress | None = N
     """Runs the protocol, writes the JSON (and pictures) and gives the table. Raises ReenactError for bad input."""
     _check(options)
     check_background(options.background)
-    chosen = tuple(c for c in contenders(options.methods) if c.name != TRUTH or options.protocol in WITH_TRUTH)
+    chosen = tuple(c for c in systems(options.methods) if c.name != TRUTH or options.protocol in WITH_TRUTH)
     if not chosen:
         raise ReenactError(f"`protocol` {options.protocol} has no true video: give `methods` something else")
     precision = _precision(options)
@@ -148,7 +148,7 @@ def _check(options: Options) -> None:
     make_folder_of(options.out)
 
 
-def _protocol(options: Options, chosen: tuple[Contender, ...], precision: Precision) -> tuple[list[Item], Any]:
+def _protocol(options: Options, chosen: tuple[System, ...], precision: Precision) -> tuple[list[Item], Any]:
     """The items, and what sets up a process for them."""
     if options.protocol == "self":
         items = self_items(options.data, options.only)
@@ -163,23 +163,23 @@ def _protocol(options: Options, chosen: tuple[Contender, ...], precision: Precis
     return items, partial(_set_up, options, chosen, items, precision)
 
 
-def _set_up(options: Options, chosen: tuple[Contender, ...], items: list[Item], precision: Precision) -> Work:
+def _set_up(options: Options, chosen: tuple[System, ...], items: list[Item], precision: Precision) -> Work:
     threads = options.threads or (1 if options.workers > 1 else 0)
     starters, size = start_all(chosen, options.device, threads, options.motion, options.background)
     scorer = Scorer(options.nets, options.identities, threads, precision=precision)
     return lambda index: run_item(items[index], starters, scorer, size, options.every, options.fid_every)
 
 
-def _control(options: Options, chosen: tuple[Contender, ...]) -> tuple[list[Shot], Any]:
-    if not any(contender.method for contender in chosen):
-        raise ReenactError("floors have nothing to control: give `methods` a method's name or a weights folder")
+def _control(options: Options, chosen: tuple[System, ...]) -> tuple[list[Shot], Any]:
+    if not any(system.method for system in chosen):
+        raise ReenactError("baselines have nothing to control: give `methods` a method's name or a weights folder")
     shots = [shot for shot in control.control_shots(options.data) if options.only is None or shot.path.match(options.only)]
     if not shots:
         raise ReenactError(f"`only` {options.only} leaves nothing: change the pattern")
     return shots, partial(_set_up_control, options, chosen, shots)
 
 
-def _set_up_control(options: Options, chosen: tuple[Contender, ...], shots: list[Shot]) -> Work:
+def _set_up_control(options: Options, chosen: tuple[System, ...], shots: list[Shot]) -> Work:
     threads = options.threads or (1 if options.workers > 1 else 0)
     methods = load_methods(chosen, options.device, threads, options.background)
     size = next(iter(methods.values())).size
@@ -195,7 +195,7 @@ def _set_up_control(options: Options, chosen: tuple[Contender, ...], shots: list
 
 
 def _report(
-    options: Options, chosen: tuple[Contender, ...], command: list[str], names: list[str], outcomes: list[Outcome]
+    options: Options, chosen: tuple[System, ...], command: list[str], names: list[str], outcomes: list[Outcome]
 ) -> dict[str, Any]:
     networks = ["face_landmarker.task", *(IDENTITY_ASSET[net] for net in options.identities)]
     if options.protocol != "control":
@@ -204,7 +204,7 @@ def _report(
     mean = {name: tally.report() for name, tally in _merged(outcomes).items()}
     for name, figures in _distances(outcomes).items():
         mean[name].update(figures)
-    weights = {contender.name: contender.weights_sha256 for contender in chosen if contender.weights_sha256}
+    weights = {system.name: system.weights_sha256 for system in chosen if system.weights_sha256}
     report = {
         "protocol": options.protocol,
         "about": f"{PROTOCOL_TEXT[options.protocol]}; every {options.every}. frame, motion {options.motion}",
@@ -219,7 +219,7 @@ def _report(
         return report
     draws = resampled([outcome.tallies for outcome in outcomes])
     report["intervals"] = intervals(draws)
-    report["ties"] = tied(draws, mean, [contender.name for contender in chosen if contender.method])
+    report["ties"] = tied(draws, mean, [system.name for system in chosen if system.method])
     report["metrics"] = {key: f"{one.label}: {one.text}" for key, one in METRICS.items()}
     report["taught"] = {key: one.taught for key, one in METRICS.items() if one.taught}
     clips = {name: {c: t.report() for c, t in outcome.tallies.items()} for name, outcome in zip(names, outcomes, strict=True)}
@@ -235,7 +235,7 @@ def _merged(outcomes: Iterable[Outcome]) -> dict[str, Tally]:
 
 
 def _distances(outcomes: list[Outcome]) -> dict[str, dict[str, float | int]]:
-    """FID and KID of each contender over the whole set, with the number of frames behind them."""
+    """FID and KID of each system over the whole set, with the number of frames behind them."""
     rows: dict[str, list[np.ndarray]] = {}
     for outcome in outcomes:
         for name, features in outcome.features.items():

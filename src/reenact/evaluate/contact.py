@@ -25,9 +25,9 @@ class WorstFrame:
     badness: float
     """LPIPS-Alex where there is a truth, else AED-exp; 2 where no face was found"""
     index: int
-    contender: str
+    system: str
     picture: Image
-    """source, driver, truth where it is another picture, and every contender, side by side"""
+    """source, driver, truth where it is another picture, and every system, side by side"""
 
 
 def strip(pictures: Sequence[Image]) -> Image:
@@ -58,7 +58,7 @@ def write_pictures(folder: Path, worst: Mapping[str, WorstFrame], order: Sequenc
     ranked = sorted(worst.items(), key=lambda entry: -entry[1].badness)
 
     def rows(entries: Sequence[tuple[str, WorstFrame]]) -> list[tuple[str, Image]]:
-        return [(f"{name}, frame {w.index}: {w.badness:.3f} ({w.contender}); {columns}", w.picture) for name, w in entries]
+        return [(f"{name}, frame {w.index}: {w.badness:.3f} ({w.system}); {columns}", w.picture) for name, w in entries]
 
     MarkedOutput(folder / "worst.png").picture(sheet(rows(ranked[:WORST])))
     for number, start in enumerate(range(0, len(worst), WORST), 1):

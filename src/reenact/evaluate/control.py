@@ -81,7 +81,7 @@ def strongest_frame(path: Path, size: int, reader: FaceReader) -> Image | None:
 def run_control(
     source: Image, donor: Image | None, methods: dict[str, Method], reader: FaceReader, requests: tuple[Request, ...] = REQUESTS
 ) -> Outcome:
-    """One portrait: figures under "contender/request". donor: whose expression alone is put on; None leaves that out.
+    """One portrait: figures under "system/request". donor: whose expression alone is put on; None leaves that out.
 
     Raises ReenactError where the portrait shows no face.
     """

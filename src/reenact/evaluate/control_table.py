@@ -21,7 +21,7 @@ CONTROL_COLUMNS = {
 
 
 def control_table(mean: dict[str, dict[str, Any]]) -> str:
-    """One row a contender and request."""
+    """One row a system and request."""
     keys = [key for key in CONTROL_COLUMNS if any(key in figures for figures in mean.values())]
     lines = [["method", "asked", *(CONTROL_COLUMNS[key][0] for key in keys)]]
     for name, figures in mean.items():

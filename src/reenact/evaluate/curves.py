@@ -39,12 +39,12 @@ def line_chart(title: str, lines: Mapping[str, Line], x_label: str = "", y_label
 
 
 def write_curves(folder: Path, series: Mapping[str, Mapping[str, Mapping[str, Sequence[float | None]]]]) -> None:
-    """item -> contender -> figure -> values: one SVG an item and figure."""
+    """item -> system -> figure -> values: one SVG an item and figure."""
     folder.mkdir(parents=True, exist_ok=True)
-    for item, contenders in series.items():
-        keys = sorted({key for figures in contenders.values() for key in figures})
+    for item, systems in series.items():
+        keys = sorted({key for figures in systems.values() for key in figures})
         for key in keys:
-            lines = {name: list(enumerate(figures.get(key, []))) for name, figures in contenders.items()}
+            lines = {name: list(enumerate(figures.get(key, []))) for name, figures in systems.items()}
             if any(value is not None for line in lines.values() for _, value in line):
                 chart = line_chart(f"{item}: {key}", lines, "scored frame", key)
                 (folder / f"{_file(item)}_{key}.svg").write_text(chart, encoding="utf-8")

@@ -259,7 +259,7 @@ metric(
     "cosine with the source's embedding, 1 for the still source",
     better="higher",
     needs="found.identity.sface portrait.identity.sface",
-    floors_win=True,
+    baselines_win=True,
     taught=LOSS,
 )(metrics.cosine)
 metric(
@@ -269,7 +269,7 @@ metric(
     "the same, ArcFace w600k_mbf (evaluation only)",
     better="higher",
     needs="found.identity.arcface portrait.identity.arcface",
-    floors_win=True,
+    baselines_win=True,
 )(metrics.cosine)
 metric(
     "jitter_ratio",
@@ -280,7 +280,7 @@ metric(
     needs="clip",
     table="motion",
     taught=TEACHER,
-    floors_win=True,
+    baselines_win=True,
 )(None)
 metric(
     "background",
@@ -289,7 +289,7 @@ metric(
     "mean |difference| from the source outside heads and shoulders",
     better="lower",
     needs="picture source background",
-    floors_win=True,
+    baselines_win=True,
 )(steadiness.background_change)
 metric(
     "seam",
@@ -298,7 +298,7 @@ metric(
     "the same in the outer ring of 1/32 of the side, shoulders included",
     better="lower",
     needs="picture source",
-    floors_win=True,
+    baselines_win=True,
 )(steadiness.seam_change)
 metric(
     "detection_rate",
@@ -308,5 +308,5 @@ metric(
     better="higher",
     needs="set",
     taught=TEACHER,
-    floors_win=True,
+    baselines_win=True,
 )(None)

@@ -1,7 +1,7 @@
 """How sure a mean is: bootstrap over clips. Frames of one clip are near copies of each other, clips are what was drawn by chance.
 
 Clips are drawn with replacement (Efron 1979), every figure's mean over frames is made anew, `RESAMPLES` times with one seed; an
-interval lies between the 2.5th and the 97.5th percentile. All contenders are resampled alike, so their differences are paired:
+interval lies between the 2.5th and the 97.5th percentile. All systems are resampled alike, so their differences are paired:
 two methods are told apart where the interval of their difference leaves 0 out. FID and KID are no sums over frames and have none.
 """
 
@@ -22,11 +22,11 @@ CLIPS_MIN = 3
 """ours: fewer clips say nothing about others"""
 
 Draws = dict[str, dict[str, Float[np.ndarray, " resamples"]]]
-"""contender -> figure -> its mean in each resample; NaN where no drawn clip has it"""
+"""system -> figure -> its mean in each resample; NaN where no drawn clip has it"""
 
 
 def resampled(clips: Sequence[Mapping[str, Tally]], resamples: int = RESAMPLES, seed: int = SEED) -> Draws:
-    """clips: contender -> tally, a clip each. Empty below `CLIPS_MIN` clips."""
+    """clips: system -> tally, a clip each. Empty below `CLIPS_MIN` clips."""
     if len(clips) < CLIPS_MIN:
         return {}
     drawn = np.random.default_rng(seed).multinomial(len(clips), np.full(len(clips), 1 / len(clips)), resamples).astype(float)
@@ -50,7 +50,7 @@ def _means(tallies: Sequence[Tally], drawn: Float[np.ndarray, "resamples clips"]
 
 
 def intervals(draws: Draws) -> dict[str, dict[str, list[float]]]:
-    """contender -> figure -> [low, high], rounded as the means are."""
+    """system -> figure -> [low, high], rounded as the means are."""
     return {
         name: {key: _bounds(values) for key, values in figures.items() if np.isfinite(values).any()}
         for name, figures in draws.items()
@@ -58,7 +58,7 @@ def intervals(draws: Draws) -> dict[str, dict[str, list[float]]]:
 
 
 def tied(draws: Draws, means: Mapping[str, Mapping[str, float | None]], names: Sequence[str]) -> dict[str, list[str]]:
-    """figure -> of these contenders the best (by `means`) and all that cannot be told from it, the best first."""
+    """figure -> of these systems the best (by `means`) and all that cannot be told from it, the best first."""
     out = {}
     for key, one in METRICS.items():
         had = [name for name in names if key in draws.get(name, {}) and means[name].get(key) is not None]

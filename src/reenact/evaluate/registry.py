@@ -45,8 +45,8 @@ class Metric:
     """of the page: the picture and who it is, or motion and expression"""
     taught: str = ""
     """what it has been to our own training: a loss, or a teacher's network. Empty for a judge that taught nothing: a headline"""
-    floors_win: bool = False
-    """standing still wins by construction: no method is marked for losing to a floor in it"""
+    baselines_win: bool = False
+    """the still portrait wins by construction: no method is marked for losing to a trivial baseline in it"""
 
     @property
     def text(self) -> str:

@@ -37,23 +37,23 @@ def _text(value: Any, indent: int = 0) -> str:
 
 
 def rows(clips: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> dict[str, list]:
-    """clip -> contender -> figures, as columns and one row a clip and contender."""
-    every = [figures for contenders in clips.values() for figures in contenders.values()]
+    """clip -> system -> figures, as columns and one row a clip and system."""
+    every = [figures for systems in clips.values() for figures in systems.values()]
     keys = [key for key in (*METRICS, *COUNTS) if any(key in figures for figures in every)]
     return {
         "columns": ["clip", "contender", *keys],
         "rows": [
             [clip, name, *(figures.get(key) for key in keys)]
-            for clip, contenders in clips.items()
-            for name, figures in contenders.items()
+            for clip, systems in clips.items()
+            for name, figures in systems.items()
         ],
     }
 
 
 def table(rows: Mapping[str, Mapping[str, Any]], spans: Mapping[str, Mapping[str, Sequence[float]]] | None = None) -> str:
-    """Contender -> figures, as Markdown tables, those of judges that taught nothing here first; a missing figure is a dash.
+    """System -> figures, as Markdown tables, those of judges that taught nothing here first; a missing figure is a dash.
 
-    spans: contender -> figure -> the interval that is written beside a method's headline.
+    spans: system -> figure -> the interval that is written beside a method's headline.
     """
     keys = [key for key in METRICS if any(key in figures for figures in rows.values())]
     first, second = headlines(keys)

@@ -1,4 +1,4 @@
-"""One item of a protocol: the source is encoded once, each driving frame drives every contender, the figures are summed.
+"""One item of a protocol: the source is encoded once, each driving frame drives every system, the figures are summed.
 
     clips --PyAV--> driving frame, truth --starters--> pictures --metrics, networks--> figures of the frame --> tallies
 
@@ -19,10 +19,10 @@ from jaxtyping import Float32
 from reenact.core.errors import ReenactError
 from reenact.core.types import Image
 from reenact.evaluate import expression, steadiness
+from reenact.evaluate.baselines import Driver, Starter
 from reenact.evaluate.contact import WorstFrame, strip
 from reenact.evaluate.dists import Dists
 from reenact.evaluate.figures import measured
-from reenact.evaluate.floors import Driver, Starter
 from reenact.evaluate.identity import IdentityNet
 from reenact.evaluate.landmarks106 import Outline
 from reenact.evaluate.motion_slopes import slope_sums
@@ -41,15 +41,15 @@ cost most of the time"""
 
 @dataclass
 class Outcome:
-    """What an item gave, by contender."""
+    """What an item gave, by system."""
 
     tallies: dict[str, Tally]
     series: dict[str, dict[str, list[float | None]]] = field(default_factory=dict)
-    """contender -> figure -> one value a scored frame, for curves"""
+    """system -> figure -> one value a scored frame, for curves"""
     features: dict[str, list[Float32[np.ndarray, "2048"]]] = field(default_factory=dict)
-    """contender -> Inception's; under "" those of the truth, or of the driver"""
+    """system -> Inception's; under "" those of the truth, or of the driver"""
     worst: WorstFrame | None = None
-    """of the last contender"""
+    """of the last system"""
 
 
 class Scorer:
@@ -81,7 +81,7 @@ class ItemRun:
     def __init__(
         self, item: Item, starters: Mapping[str, Starter], scorer: Scorer, size: int, every: int, fid_every: int = 0
     ) -> None:
-        """Reads the source and starts every contender. Raises ReenactError for an unreadable source."""
+        """Reads the source and starts every system. Raises ReenactError for an unreadable source."""
         self._fid_every = fid_every
         self._item, self._scorer, self._size = item, scorer, size
         self._heavy_step = max(1, -(-HEAVY_SPACING // every)) if item.frames is None else 1
@@ -102,7 +102,7 @@ class ItemRun:
             drive(driving, reading)
 
     def score(self, index: int, driving: Image, truth: Image | None) -> None:
-        """One frame: every figure of every contender. truth: None where nobody knows it."""
+        """One frame: every figure of every system. truth: None where nobody knows it."""
         reader, heavy = self._scorer.reader, self._scored % self._heavy_step == 0
         driving_reading = reader.read(driving, heavy)
         wanted = driving_reading if truth is None or truth is driving else reader.read(truth, heavy)
@@ -129,7 +129,7 @@ class ItemRun:
         self._keep_features(self._drawn(driving, reading, truth), driving if truth is None else truth)
 
     def trace(self, index: int, driving: Image, truth: Image | None) -> None:
-        """One frame after a scored one: landmarks only, found anew. Following them would be cheaper, and tremble: a still picture
+        """One frame after a scored one: landmarks only, found anew. Following them would be cheaper, and jitter: a still picture
         read from two places is not read alike."""
         find = self._scorer.reader.find
         face = find(driving)
@@ -158,7 +158,7 @@ class ItemRun:
         return self.outcome
 
     def _drawn(self, driving: Image, reading: Reading | None, truth: Image | None) -> dict[str, Image]:
-        """What every contender makes of a driving frame; the true video is the truth itself."""
+        """What every system makes of a driving frame; the true video is the truth itself."""
         made = {name: drive(driving, reading) for name, drive in self.drivers.items()}
         if TRUTH in made and truth is not None:
             made[TRUTH] = truth
@@ -172,7 +172,7 @@ class ItemRun:
         truth: Image | None,
         heavy: bool,
     ) -> dict[str, dict[str, float]]:
-        """Contender -> every figure that this frame can have."""
+        """System -> every figure that this frame can have."""
         exact = None if truth is None else truth.astype(np.float32) / 255.0
         lpips = self._lpips(pictures, truth, heavy)
         dists = self._dists(pictures, truth) if heavy else {}
@@ -196,7 +196,7 @@ class ItemRun:
         return out
 
     def _lpips(self, pictures: Mapping[str, Image], truth: Image | None, heavy: bool) -> dict[str, dict[str, float]]:
-        """Contender -> net -> distance, all contenders in one batch: the truth is looked at once."""
+        """System -> net -> distance, all systems in one batch: the truth is looked at once."""
         out: dict[str, dict[str, float]] = {name: {} for name in pictures}
         if truth is None:
             return out
@@ -259,7 +259,7 @@ class ItemRun:
                 self.outcome.series[name].setdefault(key, []).append(None if value is None else round(float(value), 4))
 
     def _keep_worst(self, index, driving, truth, pictures, figures) -> None:
-        """The last contender's worst frame: by LPIPS, without truth by the identity that is lost and the expression."""
+        """The last system's worst frame: by LPIPS, without truth by the identity that is lost and the expression."""
         name = list(pictures)[-1]
         values = figures[name]
         badness = values.get("lpips_alex")

@@ -7,12 +7,13 @@ what follows the method's name at the command line ("" for the whole run).
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from reenact.core.errors import ReenactError
+from reenact.core.errors import ReenactError, ReenactWarning
 
 if TYPE_CHECKING:
     from reenact.train.config import Stage
@@ -75,9 +76,16 @@ def recipe_names() -> list[str]:
 def recipe(name: str) -> tuple[Stage, ...]:
     """The stages of a recipe, in their order: of a method's name, or of that and one of its stages, as in mmfa_motion.
 
-    A name that ends in _tiny makes its own data where none is given. Raises ReenactError where there is no such recipe.
+    A name that ends in _tiny makes its own data where none is given. Former names of stages work, and warn.
+    Raises ReenactError where there is no such recipe.
     """
     method, _, stage = name.partition("_")
+    if method in METHODS and stage not in trained(method).RECIPES:
+        from reenact.train.config import FORMER_STAGES
+
+        if (now := FORMER_STAGES.get(stage)) in trained(method).RECIPES:
+            warnings.warn(f"the recipe {name} is called {method}_{now} now", ReenactWarning, stacklevel=2)
+            stage = str(now)
     if method not in METHODS or stage not in (known := trained(method).RECIPES):
         raise ReenactError(f"there is no recipe {name!r}: take one of {', '.join(recipe_names())}")
     stages = known[stage]()

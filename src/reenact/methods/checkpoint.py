@@ -1,6 +1,6 @@
 """The training state of what ships, whole, norms and all: so that training goes on from it, and nothing is guessed out of ONNX.
 
-python -m reenact.methods.checkpoint CHECKPOINTS RUN... --method mmfa [--drawing RUN] [--weights src/reenact/weights/mmfa]
+python -m reenact.methods.checkpoint CHECKPOINTS RUN... --method mmfa [--renderer RUN] [--weights src/reenact/weights/mmfa]
 
 Writes CHECKPOINTS/NAME and, of weights that share the rendering network with other methods, CHECKPOINTS/drawing: large weights
 as fp16,
@@ -89,7 +89,7 @@ def main() -> None:
     parser.add_argument("out", type=Path, help="folder of checkpoints; that of a clone is checkpoints")
     parser.add_argument("runs", type=Path, nargs="+", help="as for the exporter")
     parser.add_argument("--method", choices=sorted(METHODS), default="mmfa")
-    parser.add_argument("--drawing", type=Path, help="as for the exporter")
+    parser.add_argument("--renderer", "--drawing", dest="drawing", type=Path, help="as for the exporter")
     parser.add_argument("--weights", type=Path, help="the weights that were exported from them; default: those that ship")
     given = parser.parse_args()
     try:

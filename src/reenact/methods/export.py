@@ -1,7 +1,7 @@
 """Trained runs -> what ships: ONNX graphs with fp16 weights, and config.json.
 
-python -m reenact.methods.export OUT RUN... [--method mmfa|facevid2vid|prior|sfd] [--drawing RUN]
-    [--only-drawing | --only-reading] [--shared src/reenact/weights/shared]
+python -m reenact.methods.export OUT RUN... [--method mmfa|facevid2vid|prior|sfd] [--renderer RUN]
+    [--only-renderer | --only-encoder] [--shared src/reenact/weights/shared]
 
 Which graphs there are is the method's own affair (its `graphs()`). They hold 2-D operators only. Weights are stored as fp16
 and widened as a graph is loaded, so that the arithmetic is the run-time's choice (fp32, bf16).
@@ -152,7 +152,7 @@ def _drawn_as(model: KeypointMethod) -> dict[str, str]:
     return {name: getattr(model.config, name) for name in told}
 
 
-def main() -> None:
+def _arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("out", type=Path)
     parser.add_argument("--method", choices=sorted(METHODS), default="mmfa")
@@ -162,28 +162,44 @@ def main() -> None:
     parser.add_argument("--expression-gain", type=float, default=1.0, help="factor on the expression's offsets (1)")
     parser.add_argument("--mask-gain", type=float, default=1.0, help="factor on the disocclusion mask's logits (1)")
     parser.add_argument("--data", type=Path, help="training pool, for what sfd's directions are turned to")
-    parser.add_argument("--drawing", type=Path, help="run of any method whose source encoder, dense motion and generator to take")
     parser.add_argument(
+        "--renderer",
+        "--drawing",
+        dest="drawing",
+        type=Path,
+        help="run of any method whose source encoder, dense motion and generator to take",
+    )
+    parser.add_argument(
+        "--only-renderer",
         "--only-drawing",
+        dest="only_drawing",
         action="store_true",
-        help="leave the graphs that read as they are in OUT, so that what was measured on them stays true",
+        help="leave the motion encoder in OUT as it is, so that what was measured on it stays true (formerly --only-drawing)",
     )
     parser.add_argument(
+        "--only-encoder",
         "--only-reading",
+        dest="only_reading",
         action="store_true",
-        help="renew the graph that reads in OUT and leave those that draw; what was measured on it must then be measured anew",
+        help="renew the motion encoder in OUT alone; what was measured on it must be measured anew (formerly --only-reading)",
     )
-    parser.add_argument("--shared", type=Path, help="folder beside OUT for the graphs that are equal in methods that draw alike")
+    parser.add_argument(
+        "--shared", type=Path, help="folder beside OUT for the graphs that are equal in methods that render alike"
+    )
     parser.add_argument("--licence", help="of the weights, for lineage.json; default: as that of the weights they come from")
-    given = parser.parse_args()
+    return parser
+
+
+def main() -> None:
+    given = _arguments().parse_args()
     if given.shared is not None and given.shared.resolve().parent != given.out.resolve().parent:
         raise SystemExit(f"error: --shared {given.shared}: must lie beside {given.out}")
     recipe = trained(given.method)
     try:
         if given.only_drawing and not (given.drawing and (given.out / "config.json").exists()):
-            raise ReenactError("--only-drawing renews the rendering network in a folder of weights: name one, and --drawing RUN")
+            raise ReenactError("--only-renderer renews a folder of weights: name one, and --renderer RUN")
         if given.only_reading and not (given.out / "config.json").exists():
-            raise ReenactError(f"--only-reading renews a folder of weights: {given.out} is none")
+            raise ReenactError(f"--only-encoder renews a folder of weights: {given.out} is none")
         model, seen = load(recipe, given.runs, given.drawing)
         model.amplify(given.expression_gain)
         if model.uncover is not None:

@@ -91,7 +91,7 @@ class ExpressionMap:
         """The change of the code for a named expression. Raises ReenactError for a name that is none."""
         return self.code(preset(name))
 
-    def wearing(self, code: Float32[np.ndarray, "code"], name: str) -> Float32[np.ndarray, "code"]:
+    def with_expression(self, code: Float32[np.ndarray, "code"], name: str) -> Float32[np.ndarray, "code"]:
         """The code with its own expression (as the map reads it) exchanged for a named one; what is the person's stays."""
         return (code - self.read(code) @ self.to_code + self.preset(name)).astype(np.float32)
 

@@ -1,6 +1,6 @@
 """The temporal filter between the driver's motion and the portrait: a one-euro filter (Casiez et al., CHI 2012).
 
-A first-order low-pass whose cutoff rises with the speed: a still head does not tremble, a moving one is hardly late. Pose,
+A first-order low-pass whose cutoff rises with the speed: a still head does not jitter, a moving one is hardly late. Pose,
 scale (its logarithm), translation and expression have a speed of their own each, that of the whole group.
 """
 

@@ -43,7 +43,7 @@ class Graph(NamedTuple):
 def keypoint_graphs(model: KeypointMethod) -> list[Graph]:
     """source, motion, and four steps of `render`: one of them can run in fp32 while its neighbours run in bf16.
 
-    motion is exact for its window: a coordinate rounded to bf16 is half a pixel off, and the keypoints would tremble.
+    motion is exact for its window: a coordinate rounded to bf16 is half a pixel off, and the keypoints would jitter.
     """
     moved = (model.person, *MOTIONS)
     return [

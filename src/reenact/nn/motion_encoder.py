@@ -5,7 +5,7 @@ image --the face's square, upright, at 128--> ConvTrunk --> feature, and what is
 
 The second pass is taken twice: a window that is off by much is mended by half. (On people never trained on, keypoints were
 2.8 px off after one, 1.6 after two, 1.3 after three; docs/log.md.) Roll, scale and place are what the last one says; all else is
-the mean of what both windows showed, two samples of one face, which trembles less than the better of them. The second pass
+the mean of what both windows showed, two samples of one face, which jitters less than the better of them. The second pass
 cannot tell of place, size and roll (methods.md 3.3: what is read from it is decoupled from them), and shows the face half as
 large again as the whole picture at 128 would.
 """

@@ -1,6 +1,7 @@
-"""The critic of the rendering network: one judge for the whole picture, one for eyes and mouth enlarged (losses/patch_gan.py).
+"""Discriminators of the rendering network: one for the whole picture, one for eyes and mouth enlarged (losses/patch_gan.py).
 
-ours: at a CPU's number of pictures, a face is judged where looks are decided; the rest of the picture by coarse patches.
+ours: at a CPU's number of pictures, a face is looked at closely where likeness is decided, the rest of the picture by coarse
+patches.
 """
 
 from __future__ import annotations
@@ -16,37 +17,36 @@ from reenact.objectives.self_reenactment import enlarged
 WIDTH = 32
 """ours: channels of the first block; a tenth of a step's arithmetic"""
 WEIGHTS = {"adversarial": 0.03, "matching": 0.3}
-"""ours: matching leads, so that what is learnt is the texture of this very picture; the bare verdict is a nudge"""
-CRITIC_WEIGHTS = {"critic": 1.0}
+"""ours: matching leads, so that what is learnt is the texture of this very picture; the hinge alone is a nudge"""
+DISCRIMINATOR_WEIGHTS = {"discriminator": 1.0}
 
 
 class Discriminators(nn.Module):
-    """One or several patch discriminators, and what each side learns from them. A subclass gives `judges`."""
+    """One or several patch discriminators, and what each side learns from them. A subclass gives `networks`."""
 
-    def judges(self) -> tuple[tuple[PatchDiscriminator, str], ...]:
-        """Each judge with the suffix of what it is shown: fake<suffix>, real<suffix>."""
+    def networks(self) -> tuple[tuple[PatchDiscriminator, str], ...]:
+        """Each discriminator with the suffix of what it is shown: fake<suffix>, real<suffix>."""
         raise NotImplementedError
 
     def terms(self, shown: Tensors) -> dict[str, Float[Tensor, ""]]:
-        """For the rendering network: the hinge's other side, and the distance of the judges' features to those of the true
-        picture.
+        """For the rendering network: the hinge's other side, and the distance of features to those of the true picture.
 
-        Gradients reach the fake pictures; whoever calls it keeps the judges' own parameters still (train/loop.py does)."""
+        Gradients reach the fake pictures; whoever calls it freezes the discriminators' own parameters (train/loop.py does)."""
         adversarial, matching = [], []
-        for judge, name in self.judges():
-            fake = judge(shown[f"fake{name}"])
+        for network, name in self.networks():
+            fake = network(shown[f"fake{name}"])
             with torch.no_grad():
-                real = judge(shown[f"real{name}"])
+                real = network(shown[f"real{name}"])
             adversarial.append(hinge_generator(fake.logits))
             matching.append(feature_matching(fake.features, real.features))
         return {"adversarial": torch.stack(adversarial).sum(), "matching": torch.stack(matching).sum()}
 
     def forward(self, shown: Tensors) -> dict[str, Float[Tensor, ""]]:
-        """For the judges: hinge, summed; 2 for each judge that knows nothing."""
+        """For the discriminators: hinge, summed; 2 for each that knows nothing."""
         losses = []
-        for judge, name in self.judges():
-            losses.append(hinge_discriminator(judge(shown[f"real{name}"]).logits, judge(shown[f"fake{name}"]).logits))
-        return {"critic": torch.stack(losses).sum()}
+        for network, name in self.networks():
+            losses.append(hinge_discriminator(network(shown[f"real{name}"]).logits, network(shown[f"fake{name}"]).logits))
+        return {"discriminator": torch.stack(losses).sum()}
 
 
 class Adversary(Discriminators):
@@ -57,11 +57,11 @@ class Adversary(Discriminators):
         self.whole = PatchDiscriminator(WIDTH, blocks=4)
         self.parts = PatchDiscriminator(WIDTH, blocks=3)
 
-    def judges(self) -> tuple[tuple[PatchDiscriminator, str], ...]:
+    def networks(self) -> tuple[tuple[PatchDiscriminator, str], ...]:
         return (self.whole, ""), (self.parts, "_parts")
 
     def shown(self, frame: Float[Tensor, "batch 3 size size"], driving: Tensors) -> dict[str, Tensor]:
-        """What the judges see of a drawn picture and of the true one."""
+        """What the discriminators see of a generated picture and of the true one."""
         truth = driving["image"]
         parts, true_parts = (enlarged(picture, driving) for picture in (frame, truth))
         return {"fake": frame, "real": truth, "fake_parts": parts, "real_parts": true_parts}

@@ -1,8 +1,8 @@
-"""What trembles in a reading, taught by itself: one picture seen through two windows that the second pass has set itself, with
-another grain on each, must be read the same.
+"""Temporal consistency of the motion encoder, from single pictures: one picture seen through two windows that the second pass has
+set itself, with other Gaussian noise on each, must give one motion.
 
 ours. In the stages before, windows are off by a broad margin, so that the second pass learns to mend them; when it runs, it has
-mended them once already, and what is left of its error changes from frame to frame with the window and the grain. So here a
+mended them once already, and what is left of its error changes from frame to frame with the window and the noise. So here a
 window is settled first, as it will be, and most of the rate is gone: weights that a joint stage has taught forget at the
 motion stage's (docs/log.md: keypoints 1.10 -> 1.41 px).
 """
@@ -21,16 +21,16 @@ from reenact.nn.motion_encoder import MotionEncoder, face_grid
 from reenact.objectives.motion import shaken
 
 Tensors = Mapping[str, Tensor]
-TREMBLE_WEIGHTS = {"tremble": 40.0, "tremble_gaps": 60.0}
+CONSISTENCY_WEIGHTS = {"consistency": 40.0, "consistency_shape": 60.0}
 """ours: as the terms that they repeat (methods/mmfa/objective.py)"""
-GRAIN = 0.03
+NOISE = 0.03
 """ours: the most noise on a picture, of [0, 1], sigma"""
 UNSETTLED = 0.25
 """ours: of the second windows, those that stay as far off as in the motion stage, so that mending is not forgotten"""
 
 
 class ConsistencyObjective(nn.Module):
-    """The method's own terms of both readings, and by how much the two differ."""
+    """The method's own terms of both estimates, and by how much the two differ."""
 
     def __init__(self, reading: nn.Module) -> None:
         """reading: the method's motion objective."""
@@ -39,18 +39,18 @@ class ConsistencyObjective(nn.Module):
 
     def forward(self, model: Any, batch: Tensors) -> dict[str, Tensor]:
         """batch: pictures, truth and `wobble`, as data.batches.Batches.singles gives them."""
-        images = [grained(batch["image"]) for _ in range(2)]
+        images = [with_noise(batch["image"]) for _ in range(2)]
         windows = two_windows(model.motion, images, batch)
         views = [sample(image, face_grid(window, model.motion.face_view)) for image, window in zip(images, windows, strict=True)]
         both = {name: torch.cat([window[name] for window in windows]) for name in windows[0]}
         found = model.motion.examine(torch.cat(views), both)
         twice = {name: torch.cat([value, value]) for name, value in batch.items() if name not in ("image", "wobble")}
-        return {**self.reading.compare(model, found, twice), **tremble(model, found)}
+        return {**self.reading.compare(model, found, twice), **consistency(model, found)}
 
 
-def grained(image: Tensor) -> Tensor:
+def with_noise(image: Tensor) -> Tensor:
     """Noise of another strength on each picture."""
-    strength = GRAIN * torch.rand(len(image), 1, 1, 1, device=image.device)
+    strength = NOISE * torch.rand(len(image), 1, 1, 1, device=image.device)
     return (image + strength * torch.randn_like(image)).clamp(0, 1)
 
 
@@ -64,10 +64,10 @@ def two_windows(motion: MotionEncoder, images: list[Tensor], batch: Tensors) -> 
     return [settled, {name: torch.where(stay, off[name], mended[name]) for name in mended}]
 
 
-def tremble(model: Any, found: Tensors) -> dict[str, Tensor]:
-    """Mean distance between the keypoints of both readings, in halves of the side; the same of the head's own shape, in face
+def consistency(model: Any, found: Tensors) -> dict[str, Tensor]:
+    """Mean distance between the keypoints of both estimates, in halves of the side; the same of the head's own shape, in face
     heights. found: a batch read once, and again."""
     pose = model.pose(found[model.person], found)
     one, other = pose.keypoints[..., :2].chunk(2)
     head = pose.head.chunk(2)
-    return {"tremble": F.l1_loss(one, other), "tremble_gaps": F.l1_loss(*head)}
+    return {"consistency": F.l1_loss(one, other), "consistency_shape": F.l1_loss(*head)}

@@ -84,12 +84,12 @@ def cut(maps: Tensor, corners: Int64[Tensor, "batch 2"], cells: int, rows: int =
     return torch.stack(parts)
 
 
-class Judge(Discriminators):
-    """One judge, of windows."""
+class WindowDiscriminator(Discriminators):
+    """One discriminator, of windows."""
 
     def __init__(self) -> None:
         super().__init__()
         self.judge = PatchDiscriminator(WIDTH, blocks=3)
 
-    def judges(self) -> tuple[tuple[PatchDiscriminator, str], ...]:
+    def networks(self) -> tuple[tuple[PatchDiscriminator, str], ...]:
         return ((self.judge, ""),)

@@ -101,7 +101,7 @@ class Editor:
         moved = self.gain.reached(own, edit(own, **sliders, mode=wanted.mode))  # type: ignore[arg-type]
         name = wanted.expression
         if name in PRESETS:
-            code = self.map.preset(name) if wanted.mode == "relative" else self.map.wearing(moved.expression, name)
+            code = self.map.preset(name) if wanted.mode == "relative" else self.map.with_expression(moved.expression, name)
             moved = edit(moved, expression=code, strength=wanted.strength, mode=wanted.mode)
         elif name is not None:
             moved = edit(moved, expression=self._code(name), strength=wanted.strength, mode="absolute")

@@ -26,6 +26,17 @@ Shown = Mapping[str, Tensor]
 Tiles = list[UInt8[np.ndarray, "size size 3"]]
 FORMER_TASK = re.compile(r"^reenact\.recipes\.\w+\.make_")
 """how runs of earlier versions wrote a task's name, before the name"""
+FORMER_STAGES = {
+    "steady": "finetune_consistency",
+    "mouths": "finetune_patches",
+    "windows": "finetune_patches",
+    "uncover": "disocclusion",
+    "drawing": "finetune_renderer",
+    "flow": "finetune_flow",
+    "through": "finetune_encoder",
+}
+"""former names of stages and tasks; the command line takes them, and says so"""
+FORMER_WEIGHTS = {"weights.tremble": "weights.consistency", "weights.tremble_gaps": "weights.consistency_shape"}
 
 
 @dataclass(frozen=True)
@@ -100,8 +111,8 @@ class Stage:
 
 
 @dataclass(frozen=True)
-class Critic:
-    """A second network that judges the first one's pictures (a discriminator), with its own optimiser."""
+class Discriminator:
+    """A network that tells the trained one's pictures from true ones, with its own optimiser."""
 
     network: nn.Module
     objective: Callable[[Shown], Terms]
@@ -132,7 +143,7 @@ class Task:
     exactly, and several processes draw one batch between them."""
     check: Callable[[Mapping[str, Tensor]], Validation] | None = None
     """averaged weights (the state of `trained`) -> how good they are"""
-    critic: Critic | None = None
+    discriminator: Discriminator | None = None
     data: Mapping[str, Any] = field(default_factory=dict)
     """what is said of the data in config.json, so that a run does not go on with another pool"""
     adopt: Callable[[Mapping[str, Tensor]], Mapping[str, Tensor]] = dict
@@ -149,11 +160,20 @@ def same_settings(path: Path, stage: Stage, data: Mapping[str, Any]) -> None:
             part.write_text(json.dumps(settings, indent=1) + "\n")
         return
     before, now = _flat(json.loads(path.read_text())), _flat(settings)
-    before["task"] = FORMER_TASK.sub("", str(before.get("task")))
+    before = _renamed(before)
     for name in sorted(before.keys() | now.keys()):
         if before.get(name) != now.get(name):
             then = f"{name} = {before.get(name)}, not {now.get(name)}"
             raise ReenactError(f"this run was started with {then}: take the old value or another folder")
+
+
+def _renamed(before: dict[str, Any]) -> dict[str, Any]:
+    """Settings of an earlier version's run, in the words of this one."""
+    named = {FORMER_WEIGHTS.get(name, name): value for name, value in before.items()}
+    task = FORMER_TASK.sub("", str(named.get("task")))
+    after = [FORMER_STAGES.get(name, name) for name in named.get("after", ())]
+    stage = str(named.get("name"))
+    return named | {"task": FORMER_STAGES.get(task, task), "name": FORMER_STAGES.get(stage, stage), "after": after}
 
 
 def _settings(stage: Stage) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from reenact.core.errors import ReenactError
-from reenact.train.config import Critic, Schedule, Task
+from reenact.train.config import Discriminator, Schedule, Task
 from reenact.train.tensors import read_tensors, write_tensors
 from reenact.train.workers import Workers, laid_out_like, whole
 
@@ -32,7 +32,7 @@ class _Step(nn.Module):
 
 
 class Player:
-    """One network and its optimiser: the trained one, or its critic."""
+    """One network and its optimiser: the trained one, or its discriminator."""
 
     def __init__(
         self, trained: nn.Module, objective: Any, learning_rate: float, workers: Workers, captured: bool = False
@@ -84,8 +84,10 @@ class State:
         self.seen = 0
         self.schedule = schedule
         self.main = Player(task.trained, task.objective, schedule.learning_rate, workers, captured)
-        critic: Critic | None = task.critic
-        self.critic = critic and Player(critic.network, critic.objective, critic.learning_rate, workers, captured)
+        discriminator: Discriminator | None = task.discriminator
+        self.discriminator = discriminator and Player(
+            discriminator.network, discriminator.objective, discriminator.learning_rate, workers, captured
+        )
         self.average = {name: value.detach().clone() for name, value in task.trained.state_dict().items()}
 
     @torch.no_grad()
@@ -107,8 +109,8 @@ class State:
     def save(self, folder: Path, first: bool) -> None:
         """Every process must call it; the first one writes."""
         tensors = self.main.tensors() | {f"average.{name}": value for name, value in self.average.items()}
-        if self.critic:
-            tensors |= {f"critic.{name}": value for name, value in self.critic.tensors().items()}
+        if self.discriminator:
+            tensors |= {f"critic.{name}": value for name, value in self.discriminator.tensors().items()}
         tensors = {name: whole(value) for name, value in tensors.items()}
         if first:
             write_tensors(folder / CHECKPOINT, tensors, {"images": str(self.seen)})
@@ -119,8 +121,8 @@ class State:
             return
         tensors, about = read_tensors(folder / CHECKPOINT)
         self.main.load(tensors)
-        if self.critic:
-            self.critic.load(_under("critic.", tensors))
+        if self.discriminator:
+            self.discriminator.load(_under("critic.", tensors))
         for name, value in _under("average.", tensors).items():
             mean = self.average[name]
             mean.copy_(laid_out_like(value.reshape(mean.shape), mean))  # FSDP keeps a single number as a row of one

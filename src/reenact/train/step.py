@@ -56,19 +56,19 @@ class Step:
         """Both players' terms and gradients; last: of the step's parts."""
         with meter.counting() if meter else nullcontext():
             terms, shown = self._main(batch, last)
-        return {**terms, **self._critic(shown, last)} if self.state.critic and self.task.critic else terms
+        return {**terms, **self._discriminator(shown, last)} if self.state.discriminator and self.task.discriminator else terms
 
     def _players(self) -> list[Player]:
-        return [player for player in (self.state.main, self.state.critic) if player]
+        return [player for player in (self.state.main, self.state.discriminator) if player]
 
     def _step(self) -> None:
         for player in self._players():
             player.step()
 
     def _main(self, batch: object, last: bool) -> tuple[Terms, dict[str, Tensor]]:
-        player, critic = self.state.main, self.task.critic
-        if critic:
-            critic.network.requires_grad_(False)
+        player, discriminator = self.state.main, self.task.discriminator
+        if discriminator:
+            discriminator.network.requires_grad_(False)
         # the first step runs as written, so that its operations can be counted
         module = self.compiled if self.compiled is not None and self.state.seen > 0 else player.module
         with self.workers.gathering(player.module, last):
@@ -77,13 +77,13 @@ class Step:
             self.workers.backward(self._total(terms, self.stage.weights))
         return terms, {name: value.detach() for name, value in shown.items()}
 
-    def _critic(self, shown: dict[str, Tensor], last: bool) -> Terms:
-        critic, player = self.task.critic, self.state.critic
-        critic.network.requires_grad_(True)
+    def _discriminator(self, shown: dict[str, Tensor], last: bool) -> Terms:
+        discriminator, player = self.task.discriminator, self.state.discriminator
+        discriminator.network.requires_grad_(True)
         with self.workers.gathering(player.module, last):
             with self.autocast():
                 terms = player.module(shown)
-            self.workers.backward(self._total(terms, critic.weights))
+            self.workers.backward(self._total(terms, discriminator.weights))
         return terms
 
     def _total(self, terms: Terms, weights: dict[str, float]) -> Tensor:

@@ -16,20 +16,20 @@ from reenact.data.pairs import Batch
 from reenact.data.pool import Pool
 from reenact.nn.keypoint_method import KeypointMethod
 from reenact.objectives import disocclusion, patches
-from reenact.objectives.adversary import CRITIC_WEIGHTS, Adversary
+from reenact.objectives.adversary import DISCRIMINATOR_WEIGHTS, Adversary
 from reenact.objectives.consistency import ConsistencyObjective
 from reenact.objectives.self_reenactment import RenderObjective
 from reenact.train import validation_grid as shown
-from reenact.train.config import Critic, Shown, Stage, Task, Terms, Validation
+from reenact.train.config import Discriminator, Shown, Stage, Task, Terms, Validation
 from reenact.train.recipe import RENDER_PARTS, Recipe, parts
 from reenact.train.validation import agreement, averaged, draw, draw_as_read, more_figures, reading_check, render_figures
 
-CRITIC_SHARE = 2.0
-"""ours: the discriminator's learning rate in those of what it judges; it begins from nothing"""
+DISCRIMINATOR_SHARE = 2.0
+"""ours: the discriminator's learning rate in those of the generator's; it begins from nothing"""
 
 
 def motion_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device) -> Task:
-    """Stage one: the motion encoder, one picture at a time, against the teacher's reading."""
+    """Stage one: the motion encoder, one picture at a time, against the teacher's estimate."""
     model = method.fresh(pool).to(device).train()
     objective = method.motion_objective(model).to(device)
     trained = parts(model, method.motion_parts)
@@ -53,7 +53,7 @@ def motion_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device) 
     )
 
 
-def steady_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device) -> Task:
+def consistency_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device) -> Task:
     """After stage three: the second pass learns on, through windows that it has set itself, to read alike what is alike
     (objectives/consistency.py)."""
     model = method.build().to(device).train()
@@ -83,17 +83,17 @@ def steady_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device) 
 
 
 def render_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device) -> Task:
-    """Stage two: everything that draws, driven by the teacher's keypoints."""
+    """Stage two: the rendering network, driven by the teacher's keypoints."""
     model = method.fresh(pool).to(device).train()
     objective = RenderObjective().to(device)
     checked = method.fresh(pool).to(device)
     trained = parts(model, method.render_parts).to(memory_format=torch.channels_last)
     data = Batches(pool, stage.splits, stage.size, device, stage.seed, stage.wide, mouths=stage.mouths)
-    judge, critic = adversary(stage, device)
+    against, discriminator = adversary(stage, device)
 
     def compute(batch: tuple[Batch, Batch]) -> tuple[Terms, Shown]:
         terms, rendered = objective(model, *batch)
-        more, exhibit = judge(rendered.frame, batch[1])
+        more, exhibit = against(rendered.frame, batch[1])
         return terms | more, exhibit
 
     def check(average: Mapping[str, Tensor]) -> Validation:
@@ -107,36 +107,36 @@ def render_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device) 
         compute,
         lambda seen, share: data.pairs(seen, batch, share),
         check,
-        critic,
+        discriminator,
         data=about(pool),
         adopt=adopt,
         capturable=True,
     )
 
 
-def joint_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device, still: tuple[str, ...] = ()) -> Task:
-    """Stage three: everything, driven by the method's own reading, so that what is read is taught by what is drawn.
+def joint_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device, frozen: tuple[str, ...] = ()) -> Task:
+    """Stage three: everything, driven by the method's own motion encoder, which is taught by the frames made.
 
-    still: parts that do not learn.
+    frozen: parts that do not learn.
 
-    Some sources are rendered people whom another one drives, with the exact truth. All batch norms stand still:
+    Some sources are rendered people whom another one drives, with the exact truth. All batch norms are frozen:
     batches are small here, pairs of one clip are alike, and weights that shipped have lost their norms (methods/import_onnx.py).
     """
     model = method.build().to(device).train()  # the stages before it have done what `fresh` does
-    reads = method.motion_parts[0] not in still
+    reads = method.motion_parts[0] not in frozen
     objective, reading = RenderObjective().to(device), method.motion_objective(model).to(device)
     names = (*method.render_parts, *method.motion_parts)
     trained = parts(model, names)
-    parts(model, still).requires_grad_(False)  # the optimiser passes over what has no gradient
+    parts(model, frozen).requires_grad_(False)  # the optimiser passes over what has no gradient
     trained["probe"] = reading
     trained.to(memory_format=torch.channels_last)
     data = _data(method, stage, pool, device)
-    judge, critic = adversary(stage, device)
+    against, discriminator = adversary(stage, device)
 
     def compute(batch: tuple[Batch, Batch, Batch]) -> tuple[Terms, Shown]:
         hold_norms(model)
         terms, rendered, read = objective.joint(model, *batch)
-        more, exhibit = judge(rendered.frame, batch[2])
+        more, exhibit = against(rendered.frame, batch[2])
         if reads:
             terms |= reading.compare(model, in_turn(*read), in_turn(*batch[:2]))
         return {**terms, **more}, exhibit
@@ -154,44 +154,44 @@ def joint_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device, s
         compute,
         lambda seen, share: data.triples(seen, batch, share),
         check,
-        critic,
+        discriminator,
         data=about(pool),
         adopt=adopt,
         capturable=True,
     )
 
 
-def through_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device) -> Task:
-    """As `joint_task`, through a drawing that stands still: methods that draw with the same weights go on doing so."""
-    return joint_task(method, stage, pool, device, still=RENDER_PARTS)
+def finetune_encoder_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device) -> Task:
+    """As `joint_task`, through a frozen rendering network: methods that render with the same weights go on doing so."""
+    return joint_task(method, stage, pool, device, frozen=RENDER_PARTS)
 
 
-def drawing_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device) -> Task:
-    """As `joint_task`, by a reading that stands still: what is measured on it (sliders, the codec's steps) stays true."""
-    return joint_task(method, stage, pool, device, still=method.motion_parts)
+def finetune_renderer_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device) -> Task:
+    """As `joint_task`, by a frozen motion encoder: what is measured on it (sliders, the codec's steps) stays true."""
+    return joint_task(method, stage, pool, device, frozen=method.motion_parts)
 
 
-def flow_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device) -> Task:
-    """As `drawing_task`, but the generator stands still too, and what decides where things go learns: of the reading the
-    decoder of expression codes, so that a code goes on meaning the same."""
-    return joint_task(method, stage, pool, device, still=("motion", "generator"))
+def finetune_flow_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device) -> Task:
+    """As `finetune_renderer_task`, but the generator is frozen too, and what decides where things go learns: of the encoder
+    the decoder of expression codes, so that a code goes on meaning the same."""
+    return joint_task(method, stage, pool, device, frozen=("motion", "generator"))
 
 
-def windows_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device) -> Task:
-    """After stage three: the generator alone, window by window (objectives/patches.py), most of them mouths."""
-    objective, judge = patches.PatchObjective().to(device), patches.Judge().to(device)
+def patches_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device) -> Task:
+    """After stage three: the generator alone, patch by patch (objectives/patches.py), most of them mouths."""
+    objective, network = patches.PatchObjective().to(device), patches.WindowDiscriminator().to(device)
 
     def step(model: KeypointMethod, batch: tuple[Batch, Batch]) -> tuple[Terms, Shown]:
         hold_norms(model)
         terms, exhibit = objective(model, *batch)
-        return {**terms, **judge.terms(exhibit)}, exhibit
+        return {**terms, **network.terms(exhibit)}, exhibit
 
-    critic = Critic(judge, judge, CRITIC_WEIGHTS, CRITIC_SHARE * stage.schedule.learning_rate)
+    discriminator = Discriminator(network, network, DISCRIMINATOR_WEIGHTS, DISCRIMINATOR_SHARE * stage.schedule.learning_rate)
     # windows are cut at places that Python is told, so no graph holds this step
-    return replace(_part_task(method, stage, pool, device, "generator", step, critic), capturable=False)
+    return replace(_part_task(method, stage, pool, device, "generator", step, discriminator), capturable=False)
 
 
-def uncover_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device) -> Task:
+def disocclusion_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device) -> Task:
     """Before the last stage: the mask alone that shows the inpainted background (objectives/disocclusion.py)."""
     objective = disocclusion.DisocclusionObjective().to(device)
 
@@ -205,14 +205,14 @@ def uncover_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device)
 
 TASKS: Mapping[str, Callable[[Recipe, Stage, Pool, torch.device], Task]] = {
     "motion": motion_task,
-    "steady": steady_task,
+    "finetune_consistency": consistency_task,
     "render": render_task,
     "joint": joint_task,
-    "through": through_task,
-    "drawing": drawing_task,
-    "flow": flow_task,
-    "windows": windows_task,
-    "uncover": uncover_task,
+    "finetune_encoder": finetune_encoder_task,
+    "finetune_renderer": finetune_renderer_task,
+    "finetune_flow": finetune_flow_task,
+    "finetune_patches": patches_task,
+    "disocclusion": disocclusion_task,
 }
 """what `Stage.task` may name"""
 
@@ -232,9 +232,9 @@ def _part_task(
     device: torch.device,
     part: str,
     step: Callable[[Any, tuple[Batch, Batch]], tuple[Terms, Shown]],
-    critic: Critic | None = None,
+    discriminator: Discriminator | None = None,
 ) -> Task:
-    """One part of the rendering network learns, by the method's own reading; all else stands still."""
+    """One part of the rendering network learns, by the method's own motion encoder; all else is frozen."""
     model = method.build().to(device).train()
     names = (*method.render_parts, *method.motion_parts)
     trained = parts(model, names).to(memory_format=torch.channels_last)
@@ -254,7 +254,7 @@ def _part_task(
         lambda pairs: step(model, pairs),
         lambda seen, share: data.pairs(seen, batch, share),
         check,
-        critic,
+        discriminator,
         data=about(pool),
         adopt=adopt,
         capturable=True,
@@ -273,19 +273,18 @@ def hold_norms(model: nn.Module) -> None:
             module.eval()
 
 
-def adversary(stage: Stage, device: torch.device) -> tuple[Callable[[Tensor, Batch], tuple[Terms, Shown]], Critic | None]:
-    """(drawn picture, driving) -> the terms that a discriminator adds and what it is shown, and the discriminator; of a stage
-    whose weights
-    name `adversarial`. Else nothing, and none."""
+def adversary(stage: Stage, device: torch.device) -> tuple[Callable[[Tensor, Batch], tuple[Terms, Shown]], Discriminator | None]:
+    """(frame made, driving) -> the terms that a discriminator adds and what it is shown, and the discriminator; of a stage whose
+    weights name `adversarial`. Else nothing, and none."""
     if "adversarial" not in stage.weights:
         return lambda frame, driving: ({}, {}), None
     network = Adversary().to(device).to(memory_format=torch.channels_last)
 
-    def judge(frame: Tensor, driving: Batch) -> tuple[Terms, Shown]:
+    def against(frame: Tensor, driving: Batch) -> tuple[Terms, Shown]:
         shown = network.shown(frame, driving)
         return network.terms(shown), shown
 
-    return judge, Critic(network, network, CRITIC_WEIGHTS, CRITIC_SHARE * stage.schedule.learning_rate)
+    return against, Discriminator(network, network, DISCRIMINATOR_WEIGHTS, DISCRIMINATOR_SHARE * stage.schedule.learning_rate)
 
 
 def _data(method: Recipe, stage: Stage, pool: Pool, device: torch.device) -> Batches:

@@ -16,7 +16,7 @@ from reenact.data.pool import Pool
 from reenact.faces.blendshapes import BLENDSHAPE_NAMES
 from reenact.geometry.grid import identity_grid, sample
 from reenact.nn.keypoint_method import KeypointMethod, Rendered
-from reenact.objectives.consistency import grained
+from reenact.objectives.consistency import with_noise
 from reenact.objectives.motion import SHOWN_GAPS, gaps
 from reenact.objectives.self_reenactment import RenderObjective, enlarged
 from reenact.train import validation_grid as shown
@@ -59,7 +59,7 @@ def _reading_figures(method: Recipe, model: KeypointMethod, data: Batches, rows:
     terms = _means(objective, model, data, rows)
     return {
         "val_keypoints_px": round(terms["keypoints"] * 128, 3),
-        "val_tremble_px": round(_trembling(model, data, rows) * 128, 3),
+        "val_tremble_px": round(_consistency(model, data, rows) * 128, 3),
         "val_offsets": round(terms["offsets"], 5),
         "val_pose": round(terms["pose"], 4),
         "val_rough": round(terms["rough"], 4),
@@ -69,7 +69,7 @@ def _reading_figures(method: Recipe, model: KeypointMethod, data: Batches, rows:
 
 
 @torch.no_grad()
-def _trembling(model: KeypointMethod, data: Batches, rows: np.ndarray) -> float:
+def _consistency(model: KeypointMethod, data: Batches, rows: np.ndarray) -> float:
     """Mean distance between keypoints read twice, in halves of the side: as it is and shifted by half a pixel, with grain."""
     total = 0.0
     with torch.random.fork_rng(devices=[data.device] if data.device.type == "cuda" else []):
@@ -78,7 +78,7 @@ def _trembling(model: KeypointMethod, data: Batches, rows: np.ndarray) -> float:
             image = data.read(rows[first : first + CHECKED_AT_ONCE])["image"]
             shift = 1 / image.shape[-1]
             moved = sample(image, identity_grid(*image.shape[-2:], image)[None].expand(len(image), -1, -1, -1) + shift)
-            both = torch.cat([grained(image), grained(moved)])
+            both = torch.cat([with_noise(image), with_noise(moved)])
             found = model.motion(both)
             points = model.pose(found[model.person], found).keypoints[..., :2]
             one, other = points.chunk(2)

@@ -33,7 +33,8 @@ h1{font-size:1.6em}h2{font-size:1.25em;margin-top:2.2em;border-bottom:2px solid 
 .scroll{overflow-x:auto}table{border-collapse:collapse;font-size:13px;font-variant-numeric:tabular-nums;margin:.6em 0}
 th,td{padding:.3em .6em;border-bottom:1px solid #e3e3e3;text-align:right;white-space:nowrap}
 th{background:#f4f4f2;vertical-align:bottom}th:first-child,td:first-child,.text td,.text th{text-align:left}
-.text td{white-space:normal}.floor td{color:#777}.best{font-weight:700}.under{background:#fbe6e3}.note{color:#666;font-size:13px}
+.text td{white-space:normal}
+.baseline td{color:#777}.best{font-weight:700}.under{background:#fbe6e3}.note{color:#666;font-size:13px}
 .foreign{background:#f6f3ea;border-left:4px solid #c9b26b;padding:.4em 1em}svg,img{max-width:100%;height:auto;margin:.3em 0}
 details{margin:.5em 0}code{background:#f2f2f0;padding:0 .25em;overflow-wrap:anywhere}
 """
@@ -99,8 +100,8 @@ def gain(value: float, base: float) -> float:
 def _head(count: int) -> str:
     return (
         f'<h1>reenact: evaluation</h1><p class="note">{count} results files. Bold: the best method, and every other that '
-        "these clips cannot tell from it (floors and the true video aside). "
-        "Shaded: a method that is worse than the better of the two floors, <i>still</i> (the source as it is) and "
+        "these clips cannot tell from it (trivial baselines and the true video aside). "
+        "Shaded: a method that is worse than the better of the two trivial baselines, <i>still</i> (the source as it is) and "
         "<i>mesh_warp</i> (the source's face mesh laid on the driver's). What every column means, with its network, stands in "
         "docs/evaluation.md and under each table.</p>"
     )

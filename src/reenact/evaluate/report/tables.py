@@ -11,7 +11,7 @@ from reenact.evaluate.figures import METRICS
 from reenact.evaluate.registry import TRUTH, Table, headlines
 from reenact.evaluate.results import HEADLINES, TAUGHT
 
-FLOORS = ("still", "mesh_warp")
+BASELINES = ("still", "mesh_warp")
 
 
 def tables(report: Mapping[str, Any]) -> str:
@@ -39,9 +39,9 @@ def best(figures: Mapping[str, float], key: str) -> str | None:
     return (min if better == "lower" else max)(figures, key=figures.__getitem__)
 
 
-def is_floor(name: str) -> bool:
-    """Whether a row is no method: a floor, or the true video."""
-    return name in FLOORS or name == TRUTH
+def is_baseline(name: str) -> bool:
+    """Whether a row is no method: a trivial baseline, or the true video."""
+    return name in BASELINES or name == TRUTH
 
 
 def _meaning(key: str) -> str:
@@ -54,7 +54,7 @@ def _group(report: Mapping[str, Any], keys: Sequence[str], counted: bool) -> str
     mean, ties = report["mean"], report.get("ties", {})
     header = "".join(f'<th title="{escape(_meaning(key))}">{escape(METRICS[key].label)}</th>' for key in keys)
     lines = [f"<tr><th></th>{header}{'<th>frames</th><th>FID frames</th>' if counted else ''}</tr>"]
-    methods = {name: figures for name, figures in mean.items() if not is_floor(name)}
+    methods = {name: figures for name, figures in mean.items() if not is_baseline(name)}
     winners = {}
     for key in keys:
         winner = best({name: f[key] for name, f in methods.items() if f.get(key) is not None}, key)
@@ -62,7 +62,7 @@ def _group(report: Mapping[str, Any], keys: Sequence[str], counted: bool) -> str
     for name, figures in mean.items():
         spans = report.get("intervals", {}).get(name, {})
         cells = "".join(_cell(name, key, mean, winners[key], spans.get(key)) for key in keys)
-        style = ' class="floor"' if is_floor(name) else ""
+        style = ' class="baseline"' if is_baseline(name) else ""
         counts = f"<td>{figures.get('frames', '-')}</td><td>{figures.get('fid_frames', '-')}</td>" if counted else ""
         shown = "the true video" if name == TRUTH else name
         lines.append(f"<tr{style}><td>{escape(shown)}</td>{cells}{counts}</tr>")
@@ -76,10 +76,10 @@ def _cell(
     if value is None:
         return "<td>-</td>"
     classes = ["best"] if name in winners else []
-    floors = {floor: mean[floor][key] for floor in FLOORS if floor in mean and mean[floor].get(key) is not None}
-    if not is_floor(name) and floors and not METRICS[key].floors_win and best({**floors, name: value}, key) != name:
+    trivial = {one: mean[one][key] for one in BASELINES if one in mean and mean[one].get(key) is not None}
+    if not is_baseline(name) and trivial and not METRICS[key].baselines_win and best({**trivial, name: value}, key) != name:
         classes.append("under")
     style = f' class="{" ".join(classes)}"' if classes else ""
     form = METRICS[key].form
-    small = f"<br><small>{format(span[0], form)} to {format(span[1], form)}</small>" if span and not is_floor(name) else ""
+    small = f"<br><small>{format(span[0], form)} to {format(span[1], form)}</small>" if span and not is_baseline(name) else ""
     return f"<td{style}>{format(value, form)}{small}</td>"

@@ -57,19 +57,19 @@ def joint() -> Stage:
     return replace(mmfa.joint(), **OWN, weights=mmfa.joint_weights(MOTION_WEIGHTS))
 
 
-def steady() -> Stage:
-    """The reading alone, steadier, as mmfa's, on its own terms."""
-    return replace(mmfa.steady(), **OWN, weights=mmfa.steady_weights(MOTION_WEIGHTS))
+def finetune_consistency() -> Stage:
+    """The motion encoder alone, towards consistency, as mmfa's, on its own terms."""
+    return replace(mmfa.finetune_consistency(), **OWN, weights=mmfa.consistency_weights(MOTION_WEIGHTS))
 
 
-def through() -> Stage:
-    """Instead of stage three, with mmfa's drawing as it is."""
-    return mmfa.through(joint())
+def finetune_encoder() -> Stage:
+    """Instead of stage three, through mmfa's rendering network as it is."""
+    return mmfa.finetune_encoder(joint())
 
 
-def drawing() -> Stage:
-    """The rendering network, by the baseline's own reading, as mmfa's last stage."""
-    return replace(mmfa.drawing(), **OWN, after=("joint",))
+def finetune_renderer() -> Stage:
+    """The rendering network, by the baseline's own motion encoder, as mmfa's last stage."""
+    return replace(mmfa.finetune_renderer(), **OWN, after=("joint",))
 
 
 def whole() -> tuple[Stage, ...]:
@@ -88,8 +88,8 @@ RECIPES = {
     "render": render,
     "render256": render256,
     "joint": joint,
-    "steady": steady,
-    "through": through,
-    "drawing": drawing,
+    "finetune_consistency": finetune_consistency,
+    "finetune_encoder": finetune_encoder,
+    "finetune_renderer": finetune_renderer,
     "tiny": tiny,
 }

@@ -93,20 +93,20 @@ def free_task(stage: Stage, pool: Pool, device: torch.device, still: tuple[str, 
     trained.to(memory_format=torch.channels_last)
     parts(model, still).requires_grad_(False)
     data = Batches(pool, stage.splits, stage.size, device, stage.seed, stage.wide, mouths=stage.mouths)
-    judge, critic = judged(stage, device)
+    against, discriminator = judged(stage, device)
     images, batch = stage.schedule.images, stage.schedule.batch
 
     def compute(given: tuple[int, tuple[Batch, Batch]]) -> tuple[Terms, Shown]:
         hold_norms(model)
         terms, drawn, target = objective(model, *given[1], taught_share(given[0], images))
-        more, exhibit = judge(drawn["frame"], target)
+        more, exhibit = against(drawn["frame"], target)
         return {**terms, **more}, exhibit
 
     def batches(seen: int, share: slice) -> tuple[int, tuple[Batch, Batch]]:
         return seen, data.pairs(seen, batch, share)
 
     check = partial(read_and_drawn, method, objective.teacher, data, names)
-    return Task(trained, compute, batches, check, critic, data=about(pool), adopt=adopter(method, model))
+    return Task(trained, compute, batches, check, discriminator, data=about(pool), adopt=adopter(method, model))
 
 
 def reading_task(stage: Stage, pool: Pool, device: torch.device) -> Task:

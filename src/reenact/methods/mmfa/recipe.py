@@ -23,8 +23,9 @@ from reenact.methods.mmfa.config import Config
 from reenact.methods.mmfa.model import Mmfa
 from reenact.methods.mmfa.objective import MotionObjective, motion_weights
 from reenact.nn.sizes import Scales
-from reenact.objectives import adversary, disocclusion, patches
-from reenact.objectives.consistency import TREMBLE_WEIGHTS
+from reenact.objectives import adversary, patches
+from reenact.objectives.consistency import CONSISTENCY_WEIGHTS
+from reenact.objectives.disocclusion import WEIGHTS as DISOCCLUSION_WEIGHTS
 from reenact.objectives.self_reenactment import RENDER_WEIGHTS
 from reenact.train.config import Schedule, Stage
 from reenact.train.recipe import Recipe
@@ -89,67 +90,91 @@ def joint() -> Stage:
     return replace(stage, same_motion=0.15, mouths=0.2)
 
 
-def mouths() -> Stage:
-    """Stage four: the generator alone, window by window, on pairs whose mouths lie far apart."""
+def finetune_patches() -> Stage:
+    """Stage four: the generator alone, patch by patch, on pairs whose mouths lie far apart."""
     schedule = Schedule(images=64_000, batch=16, learning_rate=2e-4, warm_up=640, save_every=8_000, log_every=800)
-    stage = replace(render256(), name="mouths", task="windows", schedule=schedule, weights=patches.WEIGHTS, after=("joint",))
+    stage = replace(
+        render256(),
+        name="finetune_patches",
+        task="finetune_patches",
+        schedule=schedule,
+        weights=patches.WEIGHTS,
+        after=("joint",),
+    )
     return replace(stage, wide=0.3, mouths=0.6)
 
 
-def steady() -> Stage:
-    """After stage three, before the rendering network learns on: the reading alone, at a fifth of its first rate, steadier."""
+def finetune_consistency() -> Stage:
+    """After stage three, before the rendering network learns on: the motion encoder alone, at a fifth of its first rate, towards
+    temporal consistency."""
     schedule = Schedule(images=100_000, batch=48, learning_rate=1.5e-4, warm_up=2_000, save_every=8_000)
-    weights = steady_weights(motion_weights(WHOLE))
-    return replace(motion(), name="steady", task="steady", schedule=schedule, weights=weights, after=("joint",))
+    weights = consistency_weights(motion_weights(WHOLE))
+    return replace(
+        motion(), name="finetune_consistency", task="finetune_consistency", schedule=schedule, weights=weights, after=("joint",)
+    )
 
 
-def steady_weights(motion: Mapping[str, float]) -> dict[str, float]:
-    """The motion stage's terms and what trembles. Not the blendshapes: their probe would begin from nothing, and pull the code
-    about until it knows something. The first pass stands still."""
+def consistency_weights(motion: Mapping[str, float]) -> dict[str, float]:
+    """The motion stage's terms and consistency. Not the blendshapes: their probe would begin from nothing, and pull the code
+    about until it knows something. The first pass is frozen."""
     kept = {name: 0.0 if name == "blendshapes" else weight for name, weight in motion.items() if name != "rough"}
-    return kept | TREMBLE_WEIGHTS
+    return kept | CONSISTENCY_WEIGHTS
 
 
-def through(joint: Stage) -> Stage:
-    """Instead of stage three, for a method that is to draw with another one's weights: what it reads is taught by what is drawn,
-    and the rendering network stands still (so it needs no discriminator)."""
+def finetune_encoder(joint: Stage) -> Stage:
+    """Instead of stage three, for a method that renders with another one's weights: its motion encoder is taught by the frames
+    made, and the rendering network is frozen (so it needs no discriminator)."""
     weights = {name: weight for name, weight in joint.weights.items() if name not in adversary.WEIGHTS}
-    return replace(joint, name="through", task="through", weights=weights, after=("motion", "render256"))
+    return replace(joint, name="finetune_encoder", task="finetune_encoder", weights=weights, after=("motion", "render256"))
 
 
-def drawing() -> Stage:
-    """Stage five: everything that draws, whole pictures again, with more weight on whose face it is, which windows blur."""
+def finetune_renderer() -> Stage:
+    """Stage five: the rendering network, whole pictures again, with more weight on whose face it is, which patches blur."""
     schedule = Schedule(images=9_600, batch=8, learning_rate=2e-4, warm_up=240, save_every=1_200, log_every=80)
-    stage = replace(render256(), name="drawing", task="drawing", schedule=schedule, after=("mouths", "uncover"))
+    stage = replace(
+        render256(),
+        name="finetune_renderer",
+        task="finetune_renderer",
+        schedule=schedule,
+        after=("finetune_patches", "disocclusion"),
+    )
     weights = RENDER_WEIGHTS | adversary.WEIGHTS | LAST_WEIGHTS
     return replace(stage, weights=weights, same_motion=0.15, mouths=0.4)
 
 
-def flow() -> Stage:
-    """After a change of what is read: the expression decoder and the whole rendering network but the generator learn to follow
-    it. Codes,
-    and with them the codec, stay as they are; a discriminator would only dot edges (docs/log.md)."""
+def finetune_flow() -> Stage:
+    """After a change of the motion encoder: the expression decoder and the whole rendering network but the generator learn to
+    follow it. Codes, and with them the codec, stay as they are; a discriminator would only dot edges (docs/log.md)."""
     weights = {name: weight for name, weight in (RENDER_WEIGHTS | LAST_WEIGHTS).items() if name not in adversary.WEIGHTS}
-    return replace(drawing(), name="flow", task="flow", weights=weights, after=("steady", "uncover"))
+    return replace(
+        finetune_renderer(),
+        name="finetune_flow",
+        task="finetune_flow",
+        weights=weights,
+        after=("finetune_consistency", "disocclusion"),
+    )
 
 
-def uncover() -> Stage:
+def disocclusion() -> Stage:
     """Before stage five: the mask alone that shows the inpainted background where the head has uncovered it, on pairs that lie
     far apart."""
     schedule = Schedule(images=12_000, batch=16, learning_rate=1e-3, warm_up=640, save_every=2_400, log_every=320)
-    stage = replace(render256(), name="uncover", task="uncover", schedule=schedule, weights=disocclusion.WEIGHTS, wide=0.7)
-    return replace(stage, mouths=0.0, after=("mouths",))
+    stage = replace(
+        render256(), name="disocclusion", task="disocclusion", schedule=schedule, weights=DISOCCLUSION_WEIGHTS, wide=0.7
+    )
+    return replace(stage, mouths=0.0, after=("finetune_patches",))
 
 
 def free() -> Stage:
     """After everything: the teacher goes, what the paper names comes (free.py). At full size, everything learns."""
     schedule = Schedule(images=14_000, batch=8, learning_rate=1e-4, warm_up=240, save_every=1_280, log_every=80)
-    stage = replace(joint(), name="free", task=freed.free_task, schedule=schedule, weights=freed.WEIGHTS, after=("drawing",))
+    after = ("finetune_renderer",)
+    stage = replace(joint(), name="free", task=freed.free_task, schedule=schedule, weights=freed.WEIGHTS, after=after)
     return replace(stage, same_motion=0.0)
 
 
 def free_reading() -> Stage:
-    """The same through a generator that stands still, drawn at 128 px: a third of the arithmetic, and steps of half the pairs."""
+    """The same through a frozen generator, at 128 px: a third of the arithmetic, and steps of half the pairs."""
     schedule = replace(free().schedule, batch=4, save_every=600, log_every=40)
     return replace(free(), name="free_reading", task=freed.reading_task, schedule=schedule)
 
@@ -222,7 +247,7 @@ def method_redrawn(config: Config) -> Recipe:
 
 
 def drawn_in(scales: Scales) -> Stage:
-    """The drawing stage at 128 px of a generator of these scales, for the ablation: same start, same pairs, same schedule."""
+    """The rendering stage at 128 px of a generator of these scales, for the ablation: same start, same pairs, same schedule."""
     schedule = replace(render().schedule, images=2_400, warm_up=240, save_every=1_200)
     weights = RENDER_WEIGHTS | ({"scales": SCALES_WEIGHT} if scales == "each" else {})
     return replace(render(), method=method_redrawn, schedule=schedule, weights=weights, model=replace(WHOLE, scales=scales))
@@ -241,8 +266,8 @@ def each_scale() -> Stage:
 
 
 def whole() -> tuple[Stage, ...]:
-    """motion; render at 128; render at 256; joint; mouths; uncover; drawing."""
-    return motion(), render(), render256(), joint(), mouths(), uncover(), drawing()
+    """motion; render at 128; render at 256; joint; patches of the generator; disocclusion; the renderer once more."""
+    return motion(), render(), render256(), joint(), finetune_patches(), disocclusion(), finetune_renderer()
 
 
 def tiny() -> tuple[Stage, ...]:
@@ -264,7 +289,7 @@ def shortened(motion: Stage, render: Stage, joint: Stage) -> tuple[Stage, ...]:
 def drawing_tiny() -> Stage:
     """Stage five for four steps at 64 px, from nothing: does what a borrowed machine gets still run?"""
     schedule = Schedule(images=16, batch=4, learning_rate=2e-4, warm_up=4, save_every=8, log_every=4)
-    return replace(drawing(), schedule=schedule, size=64, after=())
+    return replace(finetune_renderer(), schedule=schedule, size=64, after=())
 
 
 RECIPES = {
@@ -273,11 +298,11 @@ RECIPES = {
     "render": render,
     "render256": render256,
     "joint": joint,
-    "steady": steady,
-    "mouths": mouths,
-    "uncover": uncover,
-    "drawing": drawing,
-    "flow": flow,
+    "finetune_consistency": finetune_consistency,
+    "finetune_patches": finetune_patches,
+    "disocclusion": disocclusion,
+    "finetune_renderer": finetune_renderer,
+    "finetune_flow": finetune_flow,
     "free": free,
     "free_reading": free_reading,
     "unsupervised": untaught.unsupervised,

@@ -98,9 +98,9 @@ def joint() -> Stage:
     return replace(mmfa.joint(), **OWN, weights=mmfa.joint_weights(MOTION_WEIGHTS), wide=WIDE)
 
 
-def through() -> Stage:
-    """Instead of stage three, with mmfa's drawing as it is."""
-    return mmfa.through(joint())
+def finetune_encoder() -> Stage:
+    """Instead of stage three, through mmfa's rendering network as it is."""
+    return mmfa.finetune_encoder(joint())
 
 
 def whole() -> tuple[Stage, ...]:
@@ -119,6 +119,6 @@ RECIPES = {
     "render": render,
     "render256": render256,
     "joint": joint,
-    "through": through,
+    "finetune_encoder": finetune_encoder,
     "tiny": tiny,
 }

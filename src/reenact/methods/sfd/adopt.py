@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from reenact.methods.sfd.config import POSE_SIZE
-from reenact.methods.sfd.parts import HUSHED
+from reenact.methods.sfd.parts import DESCRIPTOR_GAIN
 
 MARK = "motion.canonical.weight"
 """a name that mmfa's weights have and ours have not"""
@@ -46,7 +46,7 @@ def adopted(tensors: Mapping[str, Tensor], fresh: Mapping[str, Tensor]) -> dict[
     directions = torch.linalg.svd(shape, full_matrices=True).Vh[:identity_size]
     made["motion.identity.linear.weight"][: len(directions)] = directions
     made["motion.identity.linear.bias"].zero_()
-    made["read_out.layers.linear.weight"] = shape @ directions.T @ about_identity[:, : len(directions)].T / HUSHED
+    made["read_out.layers.linear.weight"] = shape @ directions.T @ about_identity[:, : len(directions)].T / DESCRIPTOR_GAIN
     made["read_out.layers.linear.bias"] = tensors["motion.canonical.bias"].float()
 
     code = tensors["motion.expression.weight"].float()
@@ -61,7 +61,7 @@ def adopted(tensors: Mapping[str, Tensor], fresh: Mapping[str, Tensor]) -> dict[
     width = len(enter)
     heard = FRESH * torch.randn(width, expression_size, generator=torch.Generator().manual_seed(1))
     heard[:, :count] = enter[:, :count]
-    made["read_out.layers.inner.weight"][:width] = heard @ about_expression.T / HUSHED
+    made["read_out.layers.inner.weight"][:width] = heard @ about_expression.T / DESCRIPTOR_GAIN
     made["read_out.layers.inner.bias"][:width] = shift
     made["read_out.layers.outer.weight"].zero_()
     made["read_out.layers.outer.weight"][:, :width] = leave

@@ -17,7 +17,7 @@ IDENTITY = "identity"
 DRAWN = "drawn_identity"
 """the same, of whom is drawn: the source, unless somebody mixes"""
 READ_WIDTH = 256
-HUSHED = 0.1
+DESCRIPTOR_GAIN = 0.1
 """ours: a descriptor's numbers, each of which is a mixture of all coefficients, move what is read by this share: a step of an
 optimiser moves all weights alike, and 512 of them at once would overshoot"""
 LEVELS = 4
@@ -65,7 +65,7 @@ class ReadOut(nn.Module):
         small(self.layers.linear)
 
     def forward(self, descriptor: Float[Tensor, "batch descriptor"]) -> Keypoints:
-        shape = self.layers(HUSHED * descriptor).view(len(descriptor), self.mesh_keypoints, 3)
+        shape = self.layers(DESCRIPTOR_GAIN * descriptor).view(len(descriptor), self.mesh_keypoints, 3)
         return self.template + F.pad(shape, (0, 0, 0, len(self.template) - self.mesh_keypoints))
 
 

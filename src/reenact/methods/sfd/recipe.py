@@ -86,9 +86,9 @@ def joint() -> Stage:
     return replace(mmfa.joint(), **OWN, weights=weights)
 
 
-def through() -> Stage:
-    """Instead of stage three, with mmfa's drawing as it is."""
-    return mmfa.through(joint())
+def finetune_encoder() -> Stage:
+    """Instead of stage three, through mmfa's rendering network as it is."""
+    return mmfa.finetune_encoder(joint())
 
 
 def whole() -> tuple[Stage, ...]:
@@ -190,7 +190,7 @@ RECIPES = {
     "render": render,
     "render256": render256,
     "joint": joint,
-    "through": through,
+    "finetune_encoder": finetune_encoder,
     "tiny": tiny,
     "own": whole_own.own,
     "own64": whole_own.own64,

@@ -12,7 +12,7 @@ export class Follow {
     this.steer = steer;
     this.send = calmly(() => this.steer(this.state()), 40);
     this.strength = slider({ name: "strength", label: "Strength", min: 0, max: 2, step: 0.05, value: 1, title: "how much of the driver's motion", changed: this.send });
-    this.smooth = slider({ name: "smooth", label: "Smoothness", min: 0, max: 2, step: 0.05, value: 0.5, title: "against trembling; 1 delays slow movements by 80 ms at most", changed: this.send });
+    this.smooth = slider({ name: "smooth", label: "Smoothness", min: 0, max: 2, step: 0.05, value: 0.5, title: "against jitter; 1 delays slow movements by 80 ms at most", changed: this.send });
     this.mode = make("select", { id: "mode", onchange: this.send });
     /** @type {Record<string, {select: HTMLSelectElement, factor: ReturnType<typeof slider>}>} */
     this.parts = {};

@@ -19,7 +19,7 @@ Work = Callable[..., Any]
 Task = tuple[Any, ...]
 
 
-def crew(work: Work, tasks: Sequence[Task], lost: Callable[[Task], Any], workers: int, ray: str | None) -> Iterator[Any]:
+def parallel_map(work: Work, tasks: Sequence[Task], lost: Callable[[Task], Any], workers: int, ray: str | None) -> Iterator[Any]:
     """work(*task) of every task, in the order in which they are done.
 
     workers: at a time. ray: None, `local`, or a cluster's address. lost(task): the result of a task whose process died TRIES

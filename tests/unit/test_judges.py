@@ -1,22 +1,22 @@
 """Judges that taught nothing here: a second landmarker and its pose, DISTS, an expression network; and how sure means are."""
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
 
+from places import EXAMPLES
 from reenact.evaluate import intervals, landmarks106
-from reenact.evaluate.contenders import contenders
+from reenact.evaluate.baselines import still, true_video
 from reenact.evaluate.face_api import read_weights
 from reenact.evaluate.figures import METRICS, measured
-from reenact.evaluate.floors import still, true_video
 from reenact.evaluate.landmarks106 import RIGID, Landmarks106, Outline, akd_106, expression_series, likeliest, outline
 from reenact.evaluate.motion_slopes import FRAMES_MIN, KINDS, slope_sums
 from reenact.evaluate.readings import Reading
 from reenact.evaluate.registry import TRUTH, Frame, headlines
 from reenact.evaluate.report.tables import tables
 from reenact.evaluate.results import HEADLINES, TAUGHT, table
+from reenact.evaluate.systems import systems
 from reenact.evaluate.tally import Tally
 from reenact.faces.pose import HeadFit
 from reenact.geometry.rotation import rotation_matrix
@@ -169,7 +169,7 @@ def test_weights_as_bytes():
 
 
 def test_the_true_video_is_a_row_of_its_own():
-    assert [one.name for one in contenders(("still", TRUTH))] == [TRUTH, "still"]
+    assert [one.name for one in systems(("still", TRUTH))] == [TRUTH, "still"]
     source, driving = np.zeros((8, 8, 3), np.uint8), np.ones((8, 8, 3), np.uint8)
     assert true_video(source, None)(driving, None) is driving and still(source, None)(driving, None) is source
 
@@ -196,7 +196,7 @@ def test_the_second_landmarker_sees_the_example():
     from reenact.faces.pose import fit_head
     from reenact.media.image import read_image
 
-    photo = read_image(Path(__file__).parent.parent / "examples" / "portrait.jpg")
+    photo = read_image(EXAMPLES / "portrait.jpg")
     side = min(photo.shape[:2])
     face = Landmarks106(1).read(photo[:side, :side])
     mesh = Landmarker(1).detect(photo[:side, :side])[0]

@@ -1,4 +1,4 @@
-"""What a method must beat: the still source, and the source warped by its face mesh. And a method, in the same form.
+"""Trivial baselines: the still source, and the source warped by its face mesh. And a method, in the same form.
 
 A `Starter` takes a clip's source and gives a `Driver`, which takes each driving frame (with what the reader sees in it,
 so that it need not be read twice) and gives the frame to be scored.
@@ -27,12 +27,12 @@ BORDER_POINTS_A_SIDE = 4
 
 
 def still(source: Image, reading: Reading | None) -> Driver:
-    """Floor 1: the source, whatever the driver does."""
+    """Baseline 1: the source, whatever the driver does."""
     return lambda driving, driving_reading: source
 
 
 def mesh_warp(source: Image, reading: Reading | None) -> Driver:
-    """Floor 2: the source's 468-point mesh is laid on the driver's, each triangle with its own affine map.
+    """Baseline 2: the source's 468-point mesh is laid on the driver's, each triangle with its own affine map.
 
     Nothing is invented: teeth and hidden cheeks stay missing. Where the source has no face it stays still; where the
     driver has none the last frame is held.
@@ -57,8 +57,8 @@ def mesh_warp(source: Image, reading: Reading | None) -> Driver:
 
 
 def true_video(source: Image, reading: Reading | None) -> Driver:
-    """No floor but the other end: the driver's own frames, which in self-reenactment are the truth. What a figure says of them is
-    what a perfect method would get: the true video's CSIM is below 1, and a method above it moves too little."""
+    """Not a baseline but the other end: the driver's own frames, which in self-reenactment are the truth. What a figure says of
+    them is what a perfect method would get: the true video's CSIM is below 1, and a method above it moves too little."""
     return lambda driving, driving_reading: driving
 
 
