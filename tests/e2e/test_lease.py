@@ -201,7 +201,9 @@ def test_files_of_a_checkout_are_weighed(tmp_path: Path):
 def trained(tmp_path: Path, pool: Path, more: tuple[str, ...] = ()) -> Path:
     """The whole way of a step, as parts would arrive: unpack, decode, train, weights and table home."""
     parts, to, home = tmp_path / "parts", tmp_path / "to", tmp_path / "home"
-    assert command(["train", "pack", "mmfa_drawing_tiny", "--data", str(pool), "--out", str(parts), "--images", "4"]) == 0
+    assert (
+        command(["train", "pack", "mmfa_finetune_renderer_tiny", "--data", str(pool), "--out", str(parts), "--images", "4"]) == 0
+    )
     bare_machine.run(parts / "lease.py", "unpack", parts, to, code=to / "code", more=more)
     options = ("--out", home, "--minutes", "9", "--device", "cpu")
     own = ("jaxtyping", "reenact", "reenact.train.loop")

@@ -14,6 +14,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from reenact.core.errors import ReenactError, ReenactWarning
+from reenact.train.former import FORMER_STAGES
 
 if TYPE_CHECKING:
     from reenact.train.config import Stage
@@ -80,12 +81,10 @@ def recipe(name: str) -> tuple[Stage, ...]:
     Raises ReenactError where there is no such recipe.
     """
     method, _, stage = name.partition("_")
-    if method in METHODS and stage not in trained(method).RECIPES:
-        from reenact.train.config import FORMER_STAGES
-
-        if (now := FORMER_STAGES.get(stage)) in trained(method).RECIPES:
-            warnings.warn(f"the recipe {name} is called {method}_{now} now", ReenactWarning, stacklevel=2)
-            stage = str(now)
+    now = FORMER_STAGES.get(stage)
+    if method in METHODS and now and stage not in (known := trained(method).RECIPES) and now in known:
+        warnings.warn(f"the recipe {name} is called {method}_{now} now", ReenactWarning, stacklevel=2)
+        stage = now
     if method not in METHODS or stage not in (known := trained(method).RECIPES):
         raise ReenactError(f"there is no recipe {name!r}: take one of {', '.join(recipe_names())}")
     stages = known[stage]()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -15,6 +14,7 @@ from torch import Tensor, nn
 
 from reenact.core.errors import ReenactError
 from reenact.core.files import replaced
+from reenact.train.former import FORMER_STAGES, FORMER_TASK, FORMER_WEIGHTS
 
 if TYPE_CHECKING:
     from reenact.train.recipe import Recipe
@@ -24,19 +24,6 @@ Terms = Mapping[str, Tensor]
 Shown = Mapping[str, Tensor]
 """what a discriminator is shown of a step: {} where there is none"""
 Tiles = list[UInt8[np.ndarray, "size size 3"]]
-FORMER_TASK = re.compile(r"^reenact\.recipes\.\w+\.make_")
-"""how runs of earlier versions wrote a task's name, before the name"""
-FORMER_STAGES = {
-    "steady": "finetune_consistency",
-    "mouths": "finetune_patches",
-    "windows": "finetune_patches",
-    "uncover": "disocclusion",
-    "drawing": "finetune_renderer",
-    "flow": "finetune_flow",
-    "through": "finetune_encoder",
-}
-"""former names of stages and tasks; the command line takes them, and says so"""
-FORMER_WEIGHTS = {"weights.tremble": "weights.consistency", "weights.tremble_gaps": "weights.consistency_shape"}
 
 
 @dataclass(frozen=True)

@@ -286,7 +286,7 @@ def shortened(motion: Stage, render: Stage, joint: Stage) -> tuple[Stage, ...]:
     )
 
 
-def drawing_tiny() -> Stage:
+def finetune_renderer_tiny() -> Stage:
     """Stage five for four steps at 64 px, from nothing: does what a borrowed machine gets still run?"""
     schedule = Schedule(images=16, batch=4, learning_rate=2e-4, warm_up=4, save_every=8, log_every=4)
     return replace(finetune_renderer(), schedule=schedule, size=64, after=())
@@ -316,5 +316,5 @@ RECIPES = {
     "render_several_scales": several_scales,
     "render_each_scale": each_scale,
     "tiny": tiny,
-    "drawing_tiny": drawing_tiny,
+    "finetune_renderer_tiny": finetune_renderer_tiny,
 }
