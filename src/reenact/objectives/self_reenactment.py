@@ -20,6 +20,7 @@ from reenact.core.face_mesh import (
     RIGHT_LIDS,
 )
 from reenact.geometry.grid import identity_grid, sample
+from reenact.losses.emotion import Expression, emotion_distance
 from reenact.losses.face_mesh import FaceMesh
 from reenact.losses.identity import SFace, identity_distance
 from reenact.losses.lpips import LPIPS
@@ -50,11 +51,13 @@ class RenderObjective(nn.Module):
     those of the driving frame, and eyes and mouth compared by themselves, enlarged; and who it is, by SFace.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, expression: Expression | None = None) -> None:
+        """expression: what says how alike two faces feel, for stages that weigh `emotion`."""
         super().__init__()
         self.lpips = LPIPS("alex")
         self.face_mesh = FaceMesh()
         self.sface = SFace()
+        self.expression = expression
 
     def forward(self, model: KeypointMethod, source: Tensors, driving: Tensors) -> tuple[dict[str, Tensor], Rendered]:
         """Driven by the teacher's keypoints. The terms, and what was drawn."""
@@ -138,7 +141,15 @@ class RenderObjective(nn.Module):
             people = {"identity": self.sface.embed(target, place)}
             if portrait is not None:
                 people["identity_source"] = self._person(*portrait)
-        return read | {name: identity_distance(shown, person) for name, person in people.items()}
+        return read | self._felt(frame, target, place) | {name: identity_distance(shown, who) for name, who in people.items()}
+
+    def _felt(self, frame: Tensor, target: Tensor, place: Tensor) -> dict[str, Tensor]:
+        """How far apart the expressions feel, looked at where the true face is; {} where nobody is asked."""
+        if self.expression is None:
+            return {}
+        with torch.no_grad():
+            wanted = self.expression.embed(target, place)
+        return {"emotion": emotion_distance(self.expression.embed(frame, place), wanted)}
 
     @torch.no_grad()
     def _person(self, picture: Tensor, region: Region) -> Tensor:

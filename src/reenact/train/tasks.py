@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from reenact.data.batches import Batches
 from reenact.data.pairs import Batch
 from reenact.data.pool import Pool
+from reenact.losses.emotion import Expression
 from reenact.nn.keypoint_method import KeypointMethod
 from reenact.objectives import disocclusion, patches
 from reenact.objectives.adversary import DISCRIMINATOR_WEIGHTS, Adversary
@@ -124,7 +125,8 @@ def joint_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device, f
     """
     model = method.build().to(device).train()  # the stages before it have done what `fresh` does
     reads = method.motion_parts[0] not in frozen
-    objective, reading = RenderObjective().to(device), method.motion_objective(model).to(device)
+    objective = RenderObjective(Expression() if "emotion" in stage.weights else None).to(device)
+    reading = method.motion_objective(model).to(device)
     names = (*method.render_parts, *method.motion_parts)
     trained = parts(model, names)
     parts(model, frozen).requires_grad_(False)  # the optimiser passes over what has no gradient

@@ -24,7 +24,7 @@ from reenact.train.config import Validation
 from reenact.train.recipe import Recipe, parts
 from reenact.train.state import fill
 
-CHECKED_TERMS = ("lpips", "features", "mesh", "mesh_gaps", "mesh_shapes", "identity", "identity_source", "behind")
+CHECKED_TERMS = ("lpips", "features", "mesh", "mesh_gaps", "mesh_shapes", "identity", "identity_source", "behind", "emotion")
 CHECKED_AT_ONCE = 32
 """ours: pictures of one validation batch"""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from reenact.nn.sizes import Sizes
 
@@ -20,6 +21,9 @@ class Config(Sizes):
     """both together: what is sent of an expression"""
     identity_size: int = 32
     """numbers for the shape of a person's face"""
+    visibility: Literal["told", "explicit"] = "told"
+    """told: the dense motion hears which parts face the camera, now and in the source; explicit: what faces it now and did not
+    then is hidden, before the network says anything (parts.py)"""
     alignment: str = "absolute"
     """how a portrait follows a driver unless told otherwise (motion/transfer.py): the prior's pose needs no first frame"""
 

@@ -15,9 +15,9 @@ from torch import Tensor
 
 from reenact.methods.prior.config import Config
 from reenact.methods.prior.face import Face
-from reenact.methods.prior.parts import UNIT, MotionEncoder, ResidualDecoder, Visibility
+from reenact.methods.prior.parts import UNIT, MotionEncoder, ResidualDecoder, Visibility, facing, uncovered
 from reenact.nn.blocks import Keypoints, Maps, exact
-from reenact.nn.keypoint_method import KeypointMethod
+from reenact.nn.keypoint_method import Field, KeypointMethod
 from reenact.nn.keypoints import Pose, Tensors, place
 
 FP16_LEAST = 6e-8
@@ -25,6 +25,8 @@ FP16_LEAST = 6e-8
 
 
 class Prior(KeypointMethod):
+    config: Config
+
     def __init__(self, config: Config, template: Float[Tensor, "keypoint 3"] | None = None, face: Face | None = None) -> None:
         """template: the mean face's keypoints (faces/points.py); face: the prior's face model. Left out, both come with the
         weights."""
@@ -53,6 +55,14 @@ class Prior(KeypointMethod):
     def told(self, source: Pose, driving: Pose) -> Maps:
         """Visibility, from the mesh's normals."""
         return self.visibility(self.motion.face.keypoint_normals(), source, driving, self.dense_motion)
+
+    def field(self, correction: Maps, source: Pose, driving: Pose, size: int) -> Field:
+        """As every method; where visibility is explicit, what faced away in the source is hidden from the start."""
+        plain = super().field(correction, source, driving, size)
+        if self.config.visibility == "told":
+            return plain
+        seen = facing(self.motion.face.keypoint_normals(), source, driving, self.dense_motion)
+        return plain._replace(occlusion=plain.occlusion + uncovered(seen, plain.occlusion.shape[-1]))
 
     @torch.no_grad()
     def unfold(self, constants: list[Tensor]) -> None:

@@ -20,6 +20,10 @@ UNIT = 0.02
 """ours: face heights that a learned number of the face model stands for, so that one learning rate fits it and the networks"""
 OWN, NEAR = 6.0, 0.1
 """ours: a semantic keypoint begins as its mesh point, e^6 times as heavy as the others, which fade with distance (heights)"""
+HIDDEN = 6.0
+"""ours: logits that explicit visibility takes: a fresh mask begins at 2, so .88 becomes .02"""
+GRAZING = 0.2
+"""ours: z of a normal, 78 degrees from the camera, above which a part is seen well enough to be looked up"""
 THIN = 0.1
 """ours: sum of keypoints' heat below which a place belongs to none of them"""
 
@@ -127,6 +131,16 @@ class Visibility(nn.Module):
         """Both maps are laid out in the driving picture: how far what is seen there faces the camera, and how far the same
         part of the face did so in the source."""
         return self.maps(facing(normals, source, driving, dense_motion))
+
+
+@exact
+def uncovered(seen: Maps, size: int) -> Maps:
+    """[B,1,size,size], 0 or less: what `facing` [B,2,64,64] takes from the occlusion logits, where a part of the face looks at
+    the camera now that did not in the source: there is nothing to be looked up there."""
+    now, then = seen.split(1, 1)
+    away = ((GRAZING - then) / GRAZING).clamp(0, 1)
+    hidden = now.clamp(min=0) * away
+    return -HIDDEN * (hidden if size == hidden.shape[-1] else F.interpolate(hidden, size=(size, size), mode="bilinear"))
 
 
 @exact

@@ -32,6 +32,8 @@ from reenact.train.recipe import Recipe
 
 WIDE = 0.8
 """ours: share of pairs whose poses and looks lie far apart; .5 in the other methods"""
+EMOTION_WEIGHT = 1.0
+"""docs/design/methods.md 4.3"""
 HEADS = ("motion.expression.", "motion.canonical.")
 """of mmfa's second pass"""
 IRIS_LIDS = ((slice(468, 473), [159, 145, 33, 133]), (slice(473, 478), [386, 374, 263, 362]))
@@ -103,6 +105,21 @@ def finetune_encoder() -> Stage:
     return mmfa.finetune_encoder(joint())
 
 
+def steady() -> Stage:
+    """The reading alone, steadier, as mmfa's. Here coefficients are read, not probed, so they stay."""
+    weights = mmfa.steady_weights(MOTION_WEIGHTS) | {"blendshapes": MOTION_WEIGHTS["blendshapes"]}
+    return replace(mmfa.steady(), **OWN, weights=weights, after=("joint",))
+
+
+def joint_felt() -> Stage:
+    """After `steady`: stage three again, for the paper's claims. What is drawn must feel as what drives (losses/emotion.py: not
+    the network that judges then, which is face-api's), and what faced away in the source is hidden."""
+    stage = joint()
+    weights = {**stage.weights, "emotion": EMOTION_WEIGHT}
+    explicit = replace(Config(), visibility="explicit")
+    return replace(stage, name="joint_felt", model=explicit, weights=weights, after=("steady",))
+
+
 def whole() -> tuple[Stage, ...]:
     """motion; render at 128; render at 256; joint."""
     return motion(), render(), render256(), joint()
@@ -120,5 +137,7 @@ RECIPES = {
     "render256": render256,
     "joint": joint,
     "finetune_encoder": finetune_encoder,
+    "steady": steady,
+    "joint_felt": joint_felt,
     "tiny": tiny,
 }
