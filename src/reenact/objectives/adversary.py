@@ -74,5 +74,5 @@ class WholeAdversary(Discriminators):
         super().__init__()
         self.whole = PatchDiscriminator(WIDTH, blocks=3)
 
-    def judges(self) -> tuple[tuple[PatchDiscriminator, str], ...]:
+    def networks(self) -> tuple[tuple[PatchDiscriminator, str], ...]:
         return ((self.whole, ""),)

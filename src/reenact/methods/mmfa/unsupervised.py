@@ -26,13 +26,13 @@ from reenact.methods.mmfa.config import Config
 from reenact.methods.mmfa.model import Mmfa
 from reenact.methods.mmfa.objective import MotionObjective
 from reenact.objectives import adversary
-from reenact.objectives.adversary import CRITIC_WEIGHTS, WholeAdversary
+from reenact.objectives.adversary import DISCRIMINATOR_WEIGHTS, WholeAdversary
 from reenact.objectives.motion import POSE
 from reenact.objectives.untaught import CODE_WEIGHTS, PICTURE_WEIGHTS, UNTAUGHT_WEIGHTS, UntaughtObjective
 from reenact.train import validation_grid as shown
-from reenact.train.config import Critic, Schedule, Shown, Stage, Task, Terms, Validation
+from reenact.train.config import Discriminator, Schedule, Shown, Stage, Task, Terms, Validation
 from reenact.train.recipe import Recipe, parts
-from reenact.train.tasks import CRITIC_SHARE, about, adopter
+from reenact.train.tasks import DISCRIMINATOR_SHARE, about, adopter
 from reenact.train.validation import averaged, draw_as_read, picture_figures
 
 KEYPOINTS = 20
@@ -114,14 +114,15 @@ def unsupervised_task(stage: Stage, pool: Pool, device: torch.device) -> Task:
     trained: Any = parts(model, names)
     trained.to(memory_format=torch.channels_last)
     data = Batches(pool, stage.splits, stage.size, device, stage.seed, stage.wide, mouths=stage.mouths)
-    judge = WholeAdversary().to(device) if "adversarial" in stage.weights else None
-    critic = judge and Critic(judge, judge, CRITIC_WEIGHTS, CRITIC_SHARE * stage.schedule.learning_rate)
+    against = WholeAdversary().to(device) if "adversarial" in stage.weights else None
+    rate = DISCRIMINATOR_SHARE * stage.schedule.learning_rate
+    discriminator = against and Discriminator(against, against, DISCRIMINATOR_WEIGHTS, rate)
 
     def compute(batch: tuple[Batch, Batch]) -> tuple[Terms, Shown]:
         terms, rendered, read, _ = objective(model, *batch)
         terms["rough"] = first_look(model, batch, read)
-        exhibit = {"fake": rendered.frame, "real": batch[1]["image"]} if judge else {}
-        return {**terms, **(judge.terms(exhibit) if judge else {})}, exhibit
+        exhibit = {"fake": rendered.frame, "real": batch[1]["image"]} if against else {}
+        return {**terms, **(against.terms(exhibit) if against else {})}, exhibit
 
     def check(average: Mapping[str, Tensor]) -> Validation:
         checked = averaged(method.build().to(device), names, average)
@@ -134,7 +135,7 @@ def unsupervised_task(stage: Stage, pool: Pool, device: torch.device) -> Task:
         compute,
         lambda seen, share: data.pairs(seen, batch, share),
         check,
-        critic,
+        discriminator,
         data=about(pool),
         adopt=adopter(method, model),
     )

@@ -105,19 +105,19 @@ def finetune_encoder() -> Stage:
     return mmfa.finetune_encoder(joint())
 
 
-def steady() -> Stage:
-    """The reading alone, steadier, as mmfa's. Here coefficients are read, not probed, so they stay."""
-    weights = mmfa.steady_weights(MOTION_WEIGHTS) | {"blendshapes": MOTION_WEIGHTS["blendshapes"]}
-    return replace(mmfa.steady(), **OWN, weights=weights, after=("joint",))
+def finetune_consistency() -> Stage:
+    """The motion encoder alone, steadier, as mmfa's. Here coefficients are read, not probed, so they stay."""
+    weights = mmfa.consistency_weights(MOTION_WEIGHTS) | {"blendshapes": MOTION_WEIGHTS["blendshapes"]}
+    return replace(mmfa.finetune_consistency(), **OWN, weights=weights, after=("joint",))
 
 
-def joint_felt() -> Stage:
-    """After `steady`: stage three again, for the paper's claims. What is drawn must feel as what drives (losses/emotion.py: not
-    the network that judges then, which is face-api's), and what faced away in the source is hidden."""
+def joint_emotion() -> Stage:
+    """After consistency, stage three again, for the paper's claims. What is generated must show the driver's emotion
+    (losses/emotion.py; evaluation has face-api's), and what faced away in the source is hidden."""
     stage = joint()
     weights = {**stage.weights, "emotion": EMOTION_WEIGHT}
     explicit = replace(Config(), visibility="explicit")
-    return replace(stage, name="joint_felt", model=explicit, weights=weights, after=("steady",))
+    return replace(stage, name="joint_emotion", model=explicit, weights=weights, after=("finetune_consistency",))
 
 
 def whole() -> tuple[Stage, ...]:
@@ -137,7 +137,7 @@ RECIPES = {
     "render256": render256,
     "joint": joint,
     "finetune_encoder": finetune_encoder,
-    "steady": steady,
-    "joint_felt": joint_felt,
+    "finetune_consistency": finetune_consistency,
+    "joint_emotion": joint_emotion,
     "tiny": tiny,
 }

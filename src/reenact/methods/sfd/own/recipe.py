@@ -24,10 +24,10 @@ from reenact.methods.sfd.own.config import Config
 from reenact.methods.sfd.own.model import Coefficients, Drawn, SfdOwn
 from reenact.nn.keypoints import Tensors
 from reenact.objectives import adversary
-from reenact.objectives.adversary import CRITIC_WEIGHTS, WholeAdversary
+from reenact.objectives.adversary import DISCRIMINATOR_WEIGHTS, WholeAdversary
 from reenact.train import validation_grid as shown
-from reenact.train.config import Critic, Schedule, Shown, Stage, Task, Terms, Validation
-from reenact.train.tasks import CRITIC_SHARE, about
+from reenact.train.config import Discriminator, Schedule, Shown, Stage, Task, Terms, Validation
+from reenact.train.tasks import DISCRIMINATOR_SHARE, about
 from reenact.train.validation import averaged, picture_figures
 
 PARTS = ("encoder", "space", "source", "generator")
@@ -112,13 +112,14 @@ def own_task(stage: Stage, pool: Pool, device: torch.device) -> Task:
     trained: Any = nn.ModuleDict({name: getattr(model, name) for name in PARTS})
     trained.to(memory_format=torch.channels_last)
     data = Batches(pool, stage.splits, stage.size, device, stage.seed, stage.wide)
-    judge = WholeAdversary().to(device) if "adversarial" in stage.weights else None
-    critic = judge and Critic(judge, judge, CRITIC_WEIGHTS, CRITIC_SHARE * stage.schedule.learning_rate)
+    against = WholeAdversary().to(device) if "adversarial" in stage.weights else None
+    rate = DISCRIMINATOR_SHARE * stage.schedule.learning_rate
+    discriminator = against and Discriminator(against, against, DISCRIMINATOR_WEIGHTS, rate)
 
     def compute(batch: tuple[Batch, Batch]) -> tuple[Terms, Shown]:
         terms, drawn = objective(model, *batch)
-        exhibit = {"fake": drawn.frame, "real": batch[1]["image"]} if judge else {}
-        return {**terms, **(judge.terms(exhibit) if judge else {})}, exhibit
+        exhibit = {"fake": drawn.frame, "real": batch[1]["image"]} if against else {}
+        return {**terms, **(against.terms(exhibit) if against else {})}, exhibit
 
     def check(average: Mapping[str, Tensor]) -> Validation:
         checked = averaged(SfdOwn(stage.model).to(device), PARTS, average)
@@ -126,7 +127,7 @@ def own_task(stage: Stage, pool: Pool, device: torch.device) -> Task:
         return Validation(figures, *shown.drawn_rows(draw_as_read, checked, data))
 
     batches = partial(_pairs, data, stage.schedule.batch)
-    return Task(trained, compute, batches, check, critic, data=about(pool))
+    return Task(trained, compute, batches, check, discriminator, data=about(pool))
 
 
 def _pairs(data: Batches, batch: int, seen: int, share: slice) -> tuple[Batch, Batch]:

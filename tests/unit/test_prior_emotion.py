@@ -79,11 +79,13 @@ def test_a_head_that_turns_away_and_back_uncovers_its_far_side():
 
 
 def test_stages(tmp_path_factory: pytest.TempPathFactory):
-    """`steady` keeps the coefficients, which are read and not probed; `joint_felt` steps, and `emotion` teaches what draws."""
-    assert recipe("prior_steady")[0].weights["blendshapes"] > 0 and recipe("mmfa_steady")[0].weights["blendshapes"] == 0
+    """Consistency keeps the coefficients, which are read and not probed; `joint_emotion` steps, and its term reaches the
+    generator."""
+    kept = [recipe(f"{name}_finetune_consistency")[0].weights["blendshapes"] for name in ("prior", "mmfa")]
+    assert kept[0] > 0 and kept[1] == 0
     pool = Pool.load(make_pool(tmp_path_factory.mktemp("pool")))
-    (stage,) = recipe("prior_joint_felt")
-    assert stage.model.visibility == "explicit" and stage.after == ("steady",)
+    (stage,) = recipe("prior_joint_emotion")
+    assert stage.model.visibility == "explicit" and stage.after == ("finetune_consistency",)
     task = task_of(replace(stage, size=128, same_motion=0.0, model=replace(stage.model, **THIN)), pool, CPU)
     terms, _ = task.objective(task.batches(0, slice(0, 2)))
     assert terms.keys() | {"behind"} == stage.weights.keys(), "these models show no inpainted background"
