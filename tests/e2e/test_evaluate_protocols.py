@@ -270,7 +270,7 @@ def test_a_picture_is_read_once_by_its_content():
     assert len(read) == 4
 
 
-def test_contenders_by_name_and_folder(tmp_path):
+def test_systems_by_name_and_folder(tmp_path):
     write_fake_method(tmp_path / "one")
     write_fake_method(tmp_path / "two")
     found = systems((str(tmp_path / "one"), "mesh_warp", str(tmp_path / "two"), "still"))

@@ -83,7 +83,7 @@ def run_twice(stage: Stage, pool: Pool, monkeypatch: pytest.MonkeyPatch) -> tupl
     stage, elsewhere = replace(stage, machine=Machine("cpu", "fp32")), Workers(torch.device("meta"))
     task = make(stage, (stage,), pool, Path(), elsewhere)
     state = State(task, stage.schedule, elsewhere)
-    for player in (state.main, state.critic):
+    for player in (state.main, state.discriminator):
         if player:
             monkeypatch.setattr(player.optimiser, "step", lambda: None)  # PyTorch's own, and captured with `capturable`
     step = graph.GraphStep(stage, task, state, elsewhere)

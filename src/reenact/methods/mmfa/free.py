@@ -31,7 +31,7 @@ from reenact.train.tasks import adversary as judged
 from reenact.train.validation import agreement, averaged, draw_as_read, render_figures
 
 READ = ("keypoints", "offsets", "gaps", "gaps_head", "canonical", "pose", "code")
-"""the teacher's terms of what is read. Not the blendshapes: their probe would begin from nothing (recipe.py: steady_weights)"""
+"""the teacher's terms of what is read. Not the blendshapes: their probe would begin from nothing (consistency_weights)"""
 DRAWN = ("mesh", "mesh_gaps", "mesh_shapes", "identity")
 """and of what is drawn; the last is SFace's, which the landmarker's points align"""
 TAUGHT_WEIGHTS = {name: 0.5 * MOTION_WEIGHTS[name] for name in READ} | {name: RENDER_WEIGHTS[name] for name in DRAWN}
