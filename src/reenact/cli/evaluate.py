@@ -15,9 +15,11 @@ from reenact.core.errors import ReenactError
 @app.command()
 @one_line_errors
 def evaluate(
-    data: Annotated[Path, typer.Option(help="folder of clips (self, synth, large-pose), portraits (control), or both (cross)")],
+    data: Annotated[
+        Path, typer.Option(help="folder of clips (self, path, synth, large-pose), portraits (control), or both (cross)")
+    ],
     out: Annotated[Path, typer.Option("--out", "-o", help="results file, JSON")],
-    protocol: Annotated[str, typer.Option(help="self, cross, synth, large-pose or control")] = "self",
+    protocol: Annotated[str, typer.Option(help="self, path, cross, synth, large-pose or control")] = "self",
     method: Annotated[
         list[str] | None,
         typer.Option(help="truth (the true video), still, mesh_warp, methods, weights folders, with commas; default: all"),

@@ -7,6 +7,7 @@ so that it need not be read twice) and gives the frame to be scored.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -21,6 +22,16 @@ from reenact.motion.transfer import Mode, transfer
 
 Driver = Callable[[Image, Reading | None], Image]
 Starter = Callable[[Image, Reading | None], Driver]
+
+
+@runtime_checkable
+class Stepping(Protocol):
+    """A driver that wants to know of every frame, also of those that nobody looks at (path.py)."""
+
+    def skip(self) -> None:
+        """One frame goes by."""
+        ...
+
 
 BORDER_POINTS_A_SIDE = 4
 """ours: fixed points along each edge of the picture, so that what lies around the face stretches but stays"""

@@ -14,7 +14,7 @@ import numpy as np
 from reenact.core.errors import ReenactError
 from reenact.core.files import make_folder_of
 from reenact.core.provenance import provenance
-from reenact.evaluate import control, distribution, dists, face_api, landmarks106, results
+from reenact.evaluate import control, distribution, dists, face_api, landmarks106, path, results
 from reenact.evaluate.contact import WorstFrame, write_pictures
 from reenact.evaluate.control_table import control_table
 from reenact.evaluate.curves import write_curves
@@ -30,7 +30,7 @@ from reenact.evaluate.registry import TRUTH
 from reenact.evaluate.runner import Outcome, Scorer, run_item
 from reenact.evaluate.session import Parts, Progress, Work, run_all
 from reenact.evaluate.shots import Shot
-from reenact.evaluate.systems import System, load_methods, start_all, systems
+from reenact.evaluate.systems import BASELINES, System, load_methods, start_all, systems
 from reenact.evaluate.tally import Tally
 from reenact.faces.landmarker import Landmarker
 from reenact.motion.transfer import Mode, check_mode
@@ -43,10 +43,11 @@ PROTOCOL_TEXT = {
     "cross": "cross-identity: another person's clip drives the source; no truth, motion figures are against the driver",
     "synth": "rendered pairs: source is frame 0 of identity A, B's clip of the same motion drives it, A's clip is the truth",
     "large-pose": "self-reenactment, driving frames more than 30 degrees of yaw from the source; FID's truth is those frames",
+    "path": "frame 0 of a clip is the photo, the clip drives it and is the truth: fed directly, and through the steps of animate",
     "control": "one field of the portrait's own motion is changed; the output is read again, against the unchanged rendering",
 }
 
-WITH_TRUTH = ("self", "synth", "large-pose")
+WITH_TRUTH = ("self", "synth", "large-pose", "path")
 """protocols in which the true video is known, and a row of its own"""
 
 
@@ -113,7 +114,11 @@ def evaluate(options: Options, command: list[str], progress: Progress | None = N
     if options.pictures is not None:
         _pictures(options.pictures, names, outcomes, list(outcomes[0].tallies))
     parts.remove()
-    return control_table(report["mean"]) if options.protocol == "control" else results.table(report["mean"], report["intervals"])
+    if control_only:
+        return control_table(report["mean"])
+    tables = results.table(report["mean"], report["intervals"])
+    lost = results.markdown(list(path.loss_table(report["more_than_direct"]))) if options.protocol == "path" else ""
+    return f"{tables}\n\n{lost}" if lost else tables
 
 
 def _precision(options: Options) -> Precision:
@@ -150,7 +155,7 @@ def _check(options: Options) -> None:
 
 def _protocol(options: Options, chosen: tuple[System, ...], precision: Precision) -> tuple[list[Item], Any]:
     """The items, and what sets up a process for them."""
-    if options.protocol == "self":
+    if options.protocol in ("self", "path"):
         items = self_items(options.data, options.only)
     elif options.protocol == "cross":
         items = cross_items(options.data, options.only, options.pairs)
@@ -165,8 +170,17 @@ def _protocol(options: Options, chosen: tuple[System, ...], precision: Precision
 
 def _set_up(options: Options, chosen: tuple[System, ...], items: list[Item], precision: Precision) -> Work:
     threads = options.threads or (1 if options.workers > 1 else 0)
-    starters, size = start_all(chosen, options.device, threads, options.motion, options.background)
     scorer = Scorer(options.nets, options.identities, threads, precision=precision)
+    if options.protocol == "path":
+        methods = load_methods(chosen, options.device, threads, options.background)
+        baselines = {system.name: BASELINES[system.name] for system in chosen if system.method is None}
+
+        def work(index: int) -> Outcome:
+            starters = {**baselines, **path.step_starters(methods, items[index])}
+            return run_item(items[index], starters, scorer, SIDE, options.every, options.fid_every)
+
+        return work
+    starters, size = start_all(chosen, options.device, threads, options.motion, options.background)
     return lambda index: run_item(items[index], starters, scorer, size, options.every, options.fid_every)
 
 
@@ -217,9 +231,12 @@ def _report(
     }
     if options.protocol == "control":
         return report
+    if options.protocol == "path":
+        report["steps"] = {name: step.means for name, step in path.STEPS.items()}
+        report["more_than_direct"] = path.losses(mean)
     draws = resampled([outcome.tallies for outcome in outcomes])
     report["intervals"] = intervals(draws)
-    report["ties"] = tied(draws, mean, [system.name for system in chosen if system.method])
+    report["ties"] = tied(draws, mean, [name for name in mean if name not in BASELINES])
     report["metrics"] = {key: f"{one.label}: {one.text}" for key, one in METRICS.items()}
     report["taught"] = {key: one.taught for key, one in METRICS.items() if one.taught}
     clips = {name: {c: t.report() for c, t in outcome.tallies.items()} for name, outcome in zip(names, outcomes, strict=True)}

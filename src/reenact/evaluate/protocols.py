@@ -5,6 +5,7 @@
 | self | frame 0 of a clip | the same clip | the driver |
 | large-pose | the frame of a clip that most frames are far from | the frames more than 30 degrees of yaw away | the driver |
 | cross | a photo or a clip's frame, by a list | another person's clip | none |
+| path | frame 0 of a clip, as a photo | the same clip | the driver |
 | synth | frame 0 of rendered clip A | clip B: another identity, the same motion | clip A |
 """
 
@@ -24,7 +25,7 @@ from reenact.evaluate.shots import VIDEOS, Shot, find, frames
 from reenact.faces.landmarker import Landmarker
 from reenact.faces.pose import fit_head
 
-PROTOCOLS = ("self", "cross", "synth", "large-pose", "control")
+PROTOCOLS = ("self", "cross", "synth", "large-pose", "control", "path")
 LARGE_POSE = 30.0
 """degrees of yaw between source and driver, as the field's large-pose tests have it"""
 POSE_STRIDE = 3

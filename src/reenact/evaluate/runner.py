@@ -19,7 +19,7 @@ from jaxtyping import Float32
 from reenact.core.errors import ReenactError
 from reenact.core.types import Image
 from reenact.evaluate import expression, steadiness
-from reenact.evaluate.baselines import Driver, Starter
+from reenact.evaluate.baselines import Driver, Starter, Stepping
 from reenact.evaluate.contact import WorstFrame, strip
 from reenact.evaluate.dists import Dists
 from reenact.evaluate.figures import measured
@@ -117,6 +117,12 @@ class ItemRun:
         self._keep_series(figures)
         self._keep_worst(index, driving, truth, pictures, figures)
         self._scored += 1
+
+    def skip(self) -> None:
+        """One frame that nobody looks at."""
+        for drive in self.drivers.values():
+            if isinstance(drive, Stepping):
+                drive.skip()
 
     def reads_features(self, index: int) -> bool:
         """Whether FID and KID read this frame, where they were given an interval of their own."""
@@ -300,6 +306,8 @@ def run_item(item: Item, starters: Mapping[str, Starter], scorer: Scorer, size: 
             run.trace(*last)
         elif run.reads_features(index):
             run.features(driving, truth)
+        else:
+            run.skip()
     if wanted is None and not scored and last is not None and last[0] > 0:
         run.score(*last)  # a clip shorter than the interval is scored at its end
     return run.finish()

@@ -40,6 +40,7 @@ details{margin:.5em 0}code{background:#f2f2f0;padding:0 .25em;overflow-wrap:anyw
 """
 TITLES = {
     "self": "Self-reenactment",
+    "path": "The path that people use, step by step",
     "cross": "Cross-identity",
     "synth": "Rendered pairs: cross-identity with the exact truth",
     "large-pose": "Large pose",
