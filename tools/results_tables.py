@@ -1,8 +1,10 @@
-"""Writes the table of results/self_val.json where a page has one: README.md, the model cards.
+"""Writes the tables of results/self_val.json where a page has them: the model cards.
 
 python tools/results_tables.py [--check]
 
-A table is found by its first column head `| | L1 |`; lines that name no system of the JSON are kept (the first weights).
+Two tables, known by their first cell: judges that taught nothing here, then measures that were losses or whose network was a
+teacher. Rows that name no system of the JSON (the first weights) stay, with the cells that they have. Bold: the best method, and
+all that these clips cannot tell from it, where the JSON says so.
 """
 
 import argparse
@@ -15,62 +17,102 @@ from reenact.methods import METHODS, about
 ROOT = Path(__file__).parent.parent
 PAGES = ("README.md", *(f"src/reenact/weights/{name}/README.md" for name in METHODS))
 NAMES = {
+    "truth": "the true video",
     "still": "still portrait",
     "mesh_warp": "mesh warp by the true landmarks",
     **{name: about(name).title for name in reversed(METHODS)},
 }
+HEADS = ("judged by networks that taught nothing here", "by losses and teachers")
 COLUMNS = (
-    ("L1", "l1", 3),
-    ("PSNR", "psnr", 2),
-    ("SSIM", "ssim", 3),
-    ("LPIPS (AlexNet)", "lpips_alex", 3),
-    ("AKD-mesh, px", "akd_mesh", 2),
-    ("ARD, degrees", "ard", 2),
-    ("AED-exp", "aed_exp", 4),
-    ("blink r", "blink_correlation", 2),
-    ("mouth r", "mouth_correlation", 2),
-    ("FID", "fid", 1),
-    ("CSIM (ArcFace)", "csim_arcface", 3),
+    (
+        ("PSNR", "psnr", 2),
+        ("SSIM", "ssim", 3),
+        ("LPIPS (VGG)", "lpips_vgg", 3),
+        ("DISTS", "dists", 3),
+        ("FID", "fid", 1),
+        ("AKD-106, px", "akd_106", 2),
+        ("ARD-106, degrees", "ard_106", 2),
+        ("mouth slope", "slope_mouth", 2),
+        ("brows slope", "slope_brows", 2),
+        ("lids slope", "slope_lids", 2),
+        ("emotion", "emotion", 3),
+        ("CSIM (ArcFace)", "csim_arcface", 3),
+    ),
+    (
+        ("L1", "l1", 3),
+        ("LPIPS (AlexNet)", "lpips_alex", 3),
+        ("AKD-mesh, px", "akd_mesh", 2),
+        ("ARD, degrees", "ard", 2),
+        ("AED-exp", "aed_exp", 4),
+        ("blink r", "blink_correlation", 2),
+        ("mouth r", "mouth_correlation", 2),
+    ),
 )
-HEAD = "| | " + " | ".join(title for title, _, _ in COLUMNS) + " |"
+"""of each table: title, key in the JSON, digits"""
 
 
-def table(mean: dict) -> list[str]:
-    """Head, rule, one line a system."""
-    lines = [HEAD, "|---" * (len(COLUMNS) + 1) + "|"]
+def table(report: dict, number: int, kept: dict[str, dict[str, str]]) -> list[str]:
+    """Head, rule, one line a system, then the rows that are kept."""
+    mean, ties = report["mean"], report.get("ties", {})
+    columns = [column for column in COLUMNS[number] if any(figures.get(column[1]) is not None for figures in mean.values())]
+    lines = [_line([HEADS[number], *(title for title, _, _ in columns)]), "|---" * (len(columns) + 1) + "|"]
     for name, title in NAMES.items():
         if name in mean:
-            figures = (f"{mean[name][key]:.{digits}f}" for _, key, digits in COLUMNS)
-            lines.append(f"| {title} | " + " | ".join(figures) + " |")
-    return lines
+            cells = [_figure(mean[name].get(key), digits, name in ties.get(key, ())) for _, key, digits in columns]
+            lines.append(_line([title, *cells]))
+    rows = [[name, *(cells.get(title, "-") for title, _, _ in columns)] for name, cells in kept.items()]
+    return lines + [_line(row) for row in rows if set(row[1:]) != {"-"}]
 
 
-def renewed(text: str, mean: dict) -> str:
-    """The page with its table made anew."""
+def renewed(text: str, report: dict) -> str:
+    """The page with its tables made anew; one without them as it is."""
     lines = text.split("\n")
-    if HEAD not in lines:
+    found = [i for i, line in enumerate(lines) if _cells(line)[:1] in [[head] for head in HEADS]]
+    if len(found) != len(HEADS):
         return text
-    first = lines.index(HEAD)
-    last = next(i for i in range(first, len(lines) + 1) if i == len(lines) or not lines[i].startswith("|"))
-    known = {f"| {title} " for title in NAMES.values()}
-    kept = [line for line in lines[first + 2 : last] if not any(line.startswith(name) for name in known)]
-    return "\n".join([*lines[:first], *table(mean), *kept, *lines[last:]])
+    spans = [(first, _end(lines, first)) for first in found]
+    kept: dict[str, dict[str, str]] = {}
+    for first, last in spans:
+        titles = _cells(lines[first])[1:]
+        for row in map(_cells, lines[first + 2 : last]):
+            if row[0] not in NAMES.values():
+                kept.setdefault(row[0], {}).update(zip(titles, row[1:], strict=False))
+    for number, (first, last) in reversed(list(enumerate(spans))):
+        lines[first:last] = table(report, number, kept)
+    return "\n".join(lines)
+
+
+def _figure(value: float | None, digits: int, best: bool) -> str:
+    text = "-" if value is None else f"{value:.{digits}f}"
+    return f"**{text}**" if best else text
+
+
+def _line(cells: list[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
+
+
+def _cells(line: str) -> list[str]:
+    return [cell.strip() for cell in line.strip("|").split("|")] if line.startswith("|") else []
+
+
+def _end(lines: list[str], first: int) -> int:
+    return next(i for i in range(first, len(lines) + 1) if i == len(lines) or not lines[i].startswith("|"))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true", help="write nothing; fail where a page differs")
     given = parser.parse_args()
-    mean = json.loads((ROOT / "results" / "self_val.json").read_text())["mean"]
+    report = json.loads((ROOT / "results" / "self_val.json").read_text())
     for page in (ROOT / name for name in PAGES):
         if not page.exists():
             continue
         before = page.read_text(encoding="utf-8")
-        after = renewed(before, mean)
+        after = renewed(before, report)
         if before != after:
             if given.check:
                 sys.exit(
-                    f"{page.relative_to(ROOT)}: its table is not that of results/self_val.json: python tools/results_tables.py"
+                    f"{page.relative_to(ROOT)}: its tables are not those of results/self_val.json: python tools/results_tables.py"
                 )
             page.write_text(after, encoding="utf-8")
 
