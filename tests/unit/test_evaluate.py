@@ -10,9 +10,10 @@ import pytest
 
 from reenact.core.errors import ReenactError
 from reenact.evaluate import metrics
-from reenact.evaluate.baselines import border_points, mesh_warp, piecewise_affine, ring_triangles, still
+from reenact.evaluate.baselines import border_points, mesh_warp, ring_triangles, still
 from reenact.evaluate.identity import REFERENCE, five_points, similarity
 from reenact.faces.pose import canonical_face
+from reenact.faces.warp import piecewise_affine
 from reenact.geometry.rotation import rotation_matrix
 
 

@@ -37,11 +37,14 @@ class Batches:
         wide: float = 0.5,
         same_motion: float = 0.0,
         mouths: float = 0.0,
+        stills: float = 0.0,
     ) -> None:
         """splits: the parts of the pool that are drawn from. wide, mouths: data.pairs.PairSampler. same_motion: share of
-        `triples` in which a rendered person is driven by another one in the same motion; 0 where the pool has no such clips."""
+        `triples` in which a rendered person is driven by another one in the same motion; 0 where the pool has no such clips.
+        stills: share of pairs whose source is a warped picture of a photo (data/stills.py)."""
         self.pool, self.size, self.device, self.seed = pool, size, device, seed
-        mix = Mix(same_clip=1 - same_motion, same_motion=same_motion) if same_motion and pool.motion is not None else None
+        twins = same_motion if pool.motion is not None else 0.0
+        mix = Mix(same_clip=1 - twins - stills, same_motion=twins, stills=stills) if twins or stills else None
         self.sampler = PairSampler(pool, splits, seed, wide, mix, mouths)
         self.mirror = self.sampler.mirror.to(device)
         self.truth = {name: torch.from_numpy(np.ascontiguousarray(getattr(pool.truth, name))).to(device) for name in FIELDS}

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from reenact.core.errors import ReenactError
 from reenact.data.pool import Pool, mirror_order
+from reenact.data.splits import PHOTO, WARPED
 from reenact.faces.blendshapes import BLENDSHAPE_NAMES
 from reenact.geometry.grid import identity_grid, sample
 
@@ -46,6 +47,8 @@ class Mix:
     same_motion: float = 0.0
     """source and driving are two rendered people, and the target shows the source's person in the driving frame's motion,
     exactly; drawn by `triples` only"""
+    stills: float = 0.0
+    """source is a warped picture of a single photo, driving frame and target the photo (data/stills.py)"""
     identity_power: float = 0.0
     """a person is drawn in proportion to (number of frames) ** this: 0 all people alike, 1 all frames alike"""
     gap_power: float | None = None
@@ -81,25 +84,33 @@ class PairSampler:
             raise ReenactError(
                 "pairs of one motion on two people were asked for, and the pool has no rendered clips that share one"
             )
+        self.stills = warped_rows(pool) if self.mix.stills else []
+        if self.mix.stills and not self.stills:
+            raise ReenactError("pairs of single photos were asked for, and the pool has none that are warped (data/stills.py)")
         self.mirror = torch.from_numpy(mirror_order())
         self.shapes = None if pool.truth.mirror is None else torch.from_numpy(pool.truth.mirror)
 
     def rows(self, count: int) -> tuple[np.ndarray, np.ndarray]:
         """Row numbers of sources and of driving frames, each pair of one person."""
-        pairs = [self._pair() for _ in range(count)]
+        mix = self.mix
+        still = mix.stills / (mix.same_clip + mix.other_clip + mix.stills) if mix.stills else 0.0
+        pairs = [self._still() if still and self.random.random() < still else self._pair() for _ in range(count)]
         source, driving = zip(*pairs, strict=True)
         return np.array(source), np.array(driving)
 
     def triples(self, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Row numbers of sources, driving frames and targets: what the source's person must look like when the driving frame
         drives. Target and driving frame are the same row, except in same-motion triples."""
-        share = self.mix.same_motion / (self.mix.same_clip + self.mix.other_clip + self.mix.same_motion)
+        mix = self.mix
+        whole = mix.same_clip + mix.other_clip + mix.same_motion + mix.stills
+        twin, still = mix.same_motion / whole, mix.stills / whole
         found = []
         for _ in range(count):
-            if share and self.random.random() < share:
+            chance = self.random.random() if twin or still else 1.0
+            if chance < twin:
                 found.append(self._twin())
             else:
-                source, driving = self._pair()
+                source, driving = self._still() if chance < twin + still else self._pair()
                 found.append((source, driving, driving))
         source, driving, target = zip(*found, strict=True)
         return np.array(source), np.array(driving), np.array(target)
@@ -176,6 +187,10 @@ class PairSampler:
 
         return int(max(candidates, key=gap))
 
+    def _still(self) -> tuple[int, int]:
+        photo, moved = self.stills[self.random.integers(len(self.stills))]
+        return int(moved[self.random.integers(len(moved))]), photo
+
     def _twin(self) -> tuple[int, int, int]:
         group = self.twins[self.random.integers(len(self.twins))]
         mine = group[self.random.integers(len(group))]
@@ -186,6 +201,13 @@ class PairSampler:
         moments = {mine.rows[moment]: moment for moment in sorted(mine.rows.keys() & other.rows.keys())}
         target = self._driving(source, list(moments))
         return source, other.rows[moments[target]], target
+
+
+def warped_rows(pool: Pool) -> list[tuple[int, np.ndarray]]:
+    """Every photo's row, with those of its warped pictures."""
+    photos = {str(pool.clip[row]): int(row) for row in np.flatnonzero(pool.split == PHOTO)}
+    moved = np.flatnonzero(pool.split == WARPED)
+    return [(photo, own) for clip, photo in photos.items() if len(own := moved[pool.clip[moved] == clip])]
 
 
 @dataclass(frozen=True)

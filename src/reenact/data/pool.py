@@ -88,10 +88,10 @@ class Pool:
         """Pose by Procrustes; what is left is the person plus a linear map of the blendshapes, split by regression."""
         if self.given is not None:
             return self.given
-        fit, meshes = self._unposed()
+        fit, meshes = self.unposed()
         unposed = meshes[:, list(MESH_POINTS)]
         _, person = np.unique(self.clip, return_inverse=True)
-        expression = np.einsum("nb,bkc->nkc", self.blendshapes, self._expression_map(unposed, person))
+        expression = np.einsum("nb,bkc->nkc", self.blendshapes, self.expression_map(unposed, person))
         neutral = unposed - expression
         canonical = group_means(neutral, person)[person].astype(np.float32)
         shell = np.broadcast_to(SHELL, (len(unposed), *SHELL.shape))
@@ -106,15 +106,16 @@ class Pool:
 
     def meshes(self) -> Float32[np.ndarray, "n 478 3"]:
         """Every frame's landmarks in the head's frame. Made anew at each call."""
-        return self._unposed()[1]
+        return self.unposed()[1]
 
-    def _unposed(self) -> tuple[HeadFit, Float32[np.ndarray, "n 478 3"]]:
+    def unposed(self) -> tuple[HeadFit, Float32[np.ndarray, "n 478 3"]]:
+        """Every frame's pose by Procrustes, in [-1, 1] of the crop, and its landmarks in the head's frame. Made at each call."""
         points = self.landmarks / np.float32(self.frames[0].shape[1] / 2)
         points[..., :2] -= 1
         fit = fit_head(points)
         return fit, fit.unpose(points)
 
-    def _expression_map(self, unposed: np.ndarray, person: np.ndarray) -> Float32[np.ndarray, "52 k 3"]:
+    def expression_map(self, unposed: np.ndarray, person: np.ndarray) -> Float32[np.ndarray, "52 k 3"]:
         """Least squares of unposed = neutral(person) + blendshapes @ map, the person's mean taken out of both sides."""
         flat = unposed.reshape(len(unposed), -1).astype(np.float64)
         values = self.blendshapes.astype(np.float64)

@@ -18,6 +18,8 @@ from torch import Tensor
 
 from reenact.core.errors import ReenactError
 from reenact.data.pool import Pool
+from reenact.data.splits import PHOTO, WARPED
+from reenact.data.stills import with_warped
 from reenact.remote_job import film, networks, rows
 from reenact.remote_job.parts import PART_BYTES, Parts
 from reenact.train.config import Stage
@@ -46,7 +48,10 @@ def pack(
     stages: of the recipe; they say which frames, landmarks and networks go along.
     """
     pool = Pool.load(data)
-    taken = rows.chosen(pool, tuple({split for stage in stages for split in stage.splits} | set(CHECKED)))
+    splits = {split for stage in stages for split in stage.splits} | set(CHECKED)
+    if any(stage.stills for stage in stages):
+        pool, splits = with_warped(pool), splits | {PHOTO, WARPED}
+    taken = rows.chosen(pool, tuple(splits))
     parts = Parts(out, limit)
     for name, content in _code():
         parts.add(f"code/{name}", content)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -89,6 +89,8 @@ class Stage:
     """share of pairs whose mouths lie far apart"""
     same_motion: float = 0.0
     """share of pairs in which a rendered person is driven by another one, whose motion it has; the joint stage only"""
+    stills: float = 0.0
+    """share of pairs whose source is a photo, warped, and whose target is the photo (data/stills.py)"""
     seed: int = 0
     after: tuple[str, ...] = ()
     """stages of the same recipe whose averaged weights it starts from"""
@@ -146,7 +148,8 @@ def same_settings(path: Path, stage: Stage, data: Mapping[str, Any]) -> None:
         with replaced(path) as part:
             part.write_text(json.dumps(settings, indent=1) + "\n")
         return
-    before, now = _flat(json.loads(path.read_text())), _flat(settings)
+    # a field that the run's version did not have yet was as it is by default
+    before, now = _flat(_defaults() | json.loads(path.read_text())), _flat(settings)
     before = _renamed(before)
     for name in sorted(before.keys() | now.keys()):
         if before.get(name) != now.get(name):
@@ -167,6 +170,11 @@ def _settings(stage: Stage) -> dict[str, Any]:
     settings = asdict(stage)
     del settings["machine"], settings["method"]
     return settings if isinstance(stage.task, str) else settings | {"task": f"{stage.task.__module__}.{stage.task.__qualname__}"}
+
+
+def _defaults() -> dict[str, Any]:
+    """Of a stage's fields that are plain numbers and words."""
+    return {field.name: field.default for field in fields(Stage) if isinstance(field.default, int | float | str)}
 
 
 def _flat(value: Any, name: str = "") -> dict[str, Any]:

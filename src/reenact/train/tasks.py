@@ -15,6 +15,7 @@ from reenact.data.batches import Batches
 from reenact.data.pairs import Batch
 from reenact.data.pool import Pool
 from reenact.losses.emotion import Expression
+from reenact.data.stills import with_warped
 from reenact.nn.keypoint_method import KeypointMethod
 from reenact.objectives import disocclusion, patches
 from reenact.objectives.adversary import DISCRIMINATOR_WEIGHTS, Adversary
@@ -291,7 +292,9 @@ def adversary(stage: Stage, device: torch.device) -> tuple[Callable[[Tensor, Bat
 
 def _data(method: Recipe, stage: Stage, pool: Pool, device: torch.device) -> Batches:
     """The stage's batches, with all that the method's own objective wants."""
-    data = Batches(pool, stage.splits, stage.size, device, stage.seed, stage.wide, stage.same_motion, stage.mouths)
+    if stage.stills:
+        pool = with_warped(pool)
+    data = Batches(pool, stage.splits, stage.size, device, stage.seed, stage.wide, stage.same_motion, stage.mouths, stage.stills)
     if method.learn:
         method.learn(data)
     return data
