@@ -23,10 +23,10 @@ from reenact.train.workers import Workers
 from training_pool import make_pool
 
 SLOW = (
-    *(("mmfa", name) for name in ("steady", "render256", "joint", "flow", "uncover")),
+    *(("mmfa", name) for name in ("finetune_consistency", "render256", "joint", "finetune_flow", "disocclusion")),
     *((method, name) for method in ("sfd", "prior", "facevid2vid") for name in ("motion", "joint")),
 )
-STAGES = [("mmfa", "motion"), ("mmfa", "drawing"), *(pytest.param(*known, marks=pytest.mark.slow) for known in SLOW)]
+STAGES = [("mmfa", "motion"), ("mmfa", "finetune_renderer"), *(pytest.param(*known, marks=pytest.mark.slow) for known in SLOW)]
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +69,7 @@ def test_a_step_asks_the_host_for_nothing(method: str, name: str, pool: Pool, mo
 def test_a_step_that_asks_the_host_is_found(pool: Pool, monkeypatch: pytest.MonkeyPatch):
     """Windows are cut where a tensor says; and a constant from Python is a copy."""
     with pytest.raises(NotImplementedError, match="meta"):
-        run_twice(small("mouths"), pool, monkeypatch)
+        run_twice(small("finetune_patches"), pool, monkeypatch)
     host = FromTheHost()
     with host:
         torch.ones(3).to("meta")
@@ -121,7 +121,7 @@ def run(folder: Path, stage: Stage, pool: Pool) -> tuple[dict[str, torch.Tensor]
     return averaged, lines
 
 
-@pytest.mark.parametrize("name", ["motion", pytest.param("drawing", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("name", ["motion", pytest.param("finetune_renderer", marks=pytest.mark.slow)])
 def test_the_same_is_learnt(name: str, pool: Pool, tmp_path: Path):
     """Batches copied, rates as tensors, constants held: two steps as the plain ones, but for a rate's last bit."""
     kept = [run(tmp_path / way, small(name, machine=Machine("cpu", "fp32", graph=way)), pool) for way in ("off", "on")]
@@ -157,7 +157,7 @@ def test_who_wants_a_graph():
         Task(torch.nn.ModuleDict(), lambda _: ({}, {}), lambda *_: None, capturable=True),
         *(Workers(torch.device(kind)) for kind in ("cpu", "cuda")),
     )
-    plain = small("drawing")
+    plain = small("finetune_renderer")
     assert wants_graph(plain, task, cuda) and not wants_graph(plain, task, alone)
     assert not wants_graph(plain, replace(task, capturable=False), cuda)
     assert not wants_graph(replace(plain, machine=Machine(graph="off")), task, cuda)
@@ -166,7 +166,7 @@ def test_who_wants_a_graph():
     assert wants_graph(asked, task, alone)
     with pytest.raises(ReenactError, match="several processes"):
         wants_graph(asked, task, Workers(torch.device("cuda"), 0, 2))
-    with pytest.raises(ReenactError, match="drawing asks Python"):
+    with pytest.raises(ReenactError, match="finetune_renderer asks Python"):
         wants_graph(asked, replace(task, capturable=False), cuda)
 
 

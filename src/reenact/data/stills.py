@@ -22,7 +22,7 @@ from reenact.geometry.rotation import rotation_matrix
 
 EACH = 6
 """ours: warped pictures of each photo"""
-TURN = np.deg2rad([16.0, 9.0, 7.0])
+TURN = np.deg2rad(np.array([16.0, 9.0, 7.0]))
 """ours: standard deviations of the change of yaw, pitch and roll; twice that is as far as most clips turn"""
 GROW, SHIFT = 0.08, 0.05
 """ours: standard deviations of the change of size (logarithm) and place (half sides)"""
@@ -52,7 +52,7 @@ def with_warped(pool: Pool, each: int = EACH, seed: int = 0) -> Pool:
     rows, random = np.repeat(photos, each), np.random.default_rng(seed)
     points, truth = _moved(pool, rows, random)
     side = pool.frames[0].shape[1]
-    landmarks = (points + np.float32([1, 1, 0])) * np.float32(side / 2)
+    landmarks = (points + np.array([1, 1, 0], np.float32)) * np.float32(side / 2)
     frames = np.zeros((len(rows), side, side, 3), np.uint8)
     for number, row in enumerate(rows):
         frames[number] = warped(pool.read(rows[number : number + 1])[0], pool.landmarks[row], landmarks[number])
@@ -108,12 +108,12 @@ def warped(photo: Image, landmarks: Float[np.ndarray, "478 3"], moved: Float[np.
     count, side = len(canonical_face().points), photo.shape[0]
     rim = _rim(mesh)
     edge = _edge(side)
-    points = [np.concatenate([some[:count, :2], _ring(some[:count], rim, side), edge]) for some in (landmarks, moved)]
+    start, end = (np.concatenate([some[:count, :2], _ring(some[:count], rim, side), edge]) for some in (landmarks, moved))
     ring, border = count + np.arange(len(rim)), count + len(rim) + np.arange(len(edge))
-    outer = _zipped(ring, border, points[1])
+    outer = _zipped(ring, border, end)
     inner = np.concatenate([np.stack([rim, np.roll(rim, -1), ring], 1), np.stack([np.roll(rim, -1), np.roll(ring, -1), ring], 1)])
     nearest_last = mesh[np.argsort(moved[mesh, 2].mean(1))]
-    return piecewise_affine(photo, *points, np.concatenate([outer, inner, nearest_last]))
+    return piecewise_affine(photo, start, end, np.concatenate([outer, inner, nearest_last]))
 
 
 def _rim(mesh: Int[np.ndarray, "m 3"]) -> Int[np.ndarray, " r"]:
@@ -136,7 +136,7 @@ def _ring(points: Float[np.ndarray, "468 3"], rim: Int[np.ndarray, " r"], side: 
     """Where the head ends, px: beyond the rim, seen from the head's middle, and within the picture."""
     fit = fit_head(points)
     own = fit.unpose(points[rim])
-    own = own * np.float32([HEAD, HEAD, 0]) + np.float32([0, 0, HEAD_DEPTH])
+    own = own * np.array([HEAD, HEAD, 0]) + np.array([0, 0, HEAD_DEPTH])
     placed = (fit.scale * (own @ fit.rotation.T) + fit.translation)[:, :2]
     reach = INSIDE * side / 2
     return np.clip(placed - side / 2, -reach, reach) + side / 2
