@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from reenact.data.batches import Batches
 from reenact.data.pairs import Batch
 from reenact.data.pool import Pool
-from reenact.losses.emotion import Expression
 from reenact.data.stills import with_warped
+from reenact.losses.emotion import Expression
 from reenact.nn.keypoint_method import KeypointMethod
 from reenact.objectives import disocclusion, patches
 from reenact.objectives.adversary import DISCRIMINATOR_WEIGHTS, Adversary
