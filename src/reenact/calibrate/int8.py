@@ -25,7 +25,7 @@ from reenact.data.pool import Pool
 from reenact.evaluate.results import write_json
 from reenact.runtime.graph import Graph, OpenVinoGraph
 from reenact.runtime.int8 import FILE, convolutions, digest
-from reenact.runtime.onnx_method import OnnxMethod, prefixed
+from reenact.runtime.onnx_method import OnnxMethod
 from reenact.runtime.trust import read_graph
 
 NARROW = 16
@@ -63,6 +63,10 @@ class Watched:
 
     def hold(self, tensors: Mapping[str, np.ndarray]) -> None:
         """Not offered: `run` is given everything."""
+        raise NotImplementedError
+
+    def twin(self) -> Graph:
+        """Not offered."""
         raise NotImplementedError
 
     def run(self, tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -110,7 +114,7 @@ def _graph(path: Path, speed: str, folder: Path, watched: dict[str, Watched]) ->
 def _run(method: OnnxMethod, graphs: list[Graph], source: Image, driving: Image) -> None:
     """One frame through all graphs."""
     portrait, motion = method.encode_crop(source), method.encode_motion(driving)
-    known = {**portrait.tensors, **prefixed("source", portrait.motion), **prefixed("driving", motion)}
+    known = {**portrait.tensors, **portrait.motion.tensors("source"), **motion.tensors("driving")}
     for graph in graphs:
         known.update({name: np.array(value) for name, value in graph.run(known).items()})
 

@@ -16,10 +16,13 @@ def load_openvino() -> ModuleType:
     return openvino
 
 
-def cpu_options(threads: int = 0, precision: str = "f32") -> dict[str, str]:
-    """Options for `compile_model(..., "CPU", options)`: one request at a time. threads: 0 leaves it to OpenVINO."""
+def cpu_options(threads: int = 0, precision: str = "f32", streams: int = 1) -> dict[str, str]:
+    """Options for `compile_model(..., "CPU", options)`. threads: 0 leaves it to OpenVINO; streams: requests that run at
+    once, among which the threads are shared."""
     # No pinning: two evaluation workers of one thread each were seen tied to core 0, at 53 % each (docs/log.md).
     options = {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "LATENCY", "ENABLE_CPU_PINNING": "NO"}
     if threads:
         options["INFERENCE_NUM_THREADS"] = str(threads)
+    if streams > 1:
+        options["NUM_STREAMS"] = str(streams)
     return options

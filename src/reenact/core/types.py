@@ -41,6 +41,10 @@ class Motion:
         row = np.asarray(row, np.float32)
         return Motion(head_pose=row[:3], scale=row[3:4], translation=row[4:6], expression=row[6:])
 
+    def tensors(self, prefix: str) -> dict[str, np.ndarray]:
+        """The fields as a render graph's inputs, each with a batch axis. prefix: source or driving."""
+        return {f"{prefix}_{field.name}": getattr(self, field.name)[None] for field in fields(self)}
+
     def replace(self, **changes: np.ndarray) -> Motion:
         """A copy with some fields changed."""
         return replace(self, **changes)

@@ -94,7 +94,7 @@ def animate_file(
     marked = MarkedOutput(output, drawn.marks, [("portrait", portrait), ("driving", driving)])
     photo = read_portrait(portrait)
     with DrivingFile(driving, clip) as file:
-        method = engine.load()
+        method = engine.load(series=True)
         source = file.source(method, method.landmarker)
         control = _toward(driving, control) if file.still else control
         shown = method.encode_source(photo, face=drawn.face)

@@ -166,16 +166,29 @@ class Animator:
 
     def pictures(self, source: MotionSource) -> Iterator[Image]:
         """One picture for each frame of the source, as it comes. Raises ReenactError at its end when no frame had a face."""
-        before: Fraction | None = None
         moments: Iterator[Moment] = iter(source)
         if source.ahead and self._searches:
             held: list[Moment] = []
             self.prepare(motion for _, motion in _noted(moments, held))
             moments = itertools.chain(held, moments)
-        for time, driving in moments:
-            yield self.follow(driving, time - before if source.timed and before is not None else None)
-            before = time
+        yield from self._drawn(self._motions(moments, source.timed), source.ahead)
         self.check()
+
+    def _motions(self, moments: Iterable[Moment], timed: bool) -> Iterator[Motion | None]:
+        """The portrait's motion for each moment; None: hold."""
+        before: Fraction | None = None
+        for time, driving in moments:
+            yield self.motion(driving, time - before if timed and before is not None else None)
+            before = time
+
+    def _drawn(self, motions: Iterable[Motion | None], ahead: bool) -> Iterator[Image]:
+        """ahead: whether a motion may be asked for before the picture of the one before it was given."""
+        several = getattr(self._method, "render_all", None) if ahead else None
+        if several is not None:
+            yield from several(self._portrait, motions)
+            return
+        for motion in motions:
+            yield self._show(motion)
 
     def step(self, crop: Image | None, seconds: Fraction | float | None = None) -> Image:
         """The portrait for the next driving crop; None: that frame shows no face. size x size RGB."""
@@ -183,7 +196,9 @@ class Animator:
 
     def follow(self, driving: Motion | None, seconds: Fraction | float | None = None) -> Image:
         """The same for a motion that has been read already."""
-        motion = self.motion(driving, seconds)
+        return self._show(self.motion(driving, seconds))
+
+    def _show(self, motion: Motion | None) -> Image:
         if motion is not None:
             self._last = self._method.render(self._portrait, motion)
         elif self._last is None:

@@ -120,7 +120,7 @@ def batch_folder(
         raise ReenactError(f"{output}: cannot be made ({error.strerror}); choose another with `out`") from None
     check_output(output / REPORT)
     jobs = plan(portraits, drivings, options)
-    method = engine.load()
+    method = engine.load(series=True)
     known = _known(output / REPORT)
     maker = Maker(method, options, output)
     for job in jobs:

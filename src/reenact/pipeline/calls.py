@@ -99,7 +99,7 @@ def decode_file(
     if sound is not None:
         check_readable(sound, "video or sound")
     marked = MarkedOutput(output, drawn.marks, [("portrait", portrait), ("call", call), ("sound", sound)])
-    method = engine.named(opened.header.method).load()
+    method = engine.named(opened.header.method).load(series=True)
     if method.name != opened.header.method:
         raise ReenactError(f"{call}: made with method {opened.header.method}, not {method.name}: decode it with that one")
     profile = profile_of(method, opened.header.length - POSE)

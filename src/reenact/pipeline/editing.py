@@ -236,12 +236,12 @@ def sweep_file(
     container_format(check_output(output, [portrait]))
     marked = MarkedOutput(output, drawn.marks, [("portrait", portrait)])
     photo = read_portrait(portrait)
-    method = engine.load()
+    method = engine.load(series=True)
     source = method.encode_source(photo, face=drawn.face)
     editor = Editor(method)
     motions = [editor.apply(source.motion, sweep.at(share, base)) for share in film.shares()]
     with VideoSink(marked.drawn_by(method), film.fps, placer(source, drawn.mode)) as sink:
-        return pump((method.render(source, motion) for motion in motions), sink, len(motions), progress)
+        return pump(method.render_all(source, motions), sink, len(motions), progress)
 
 
 @dataclass(frozen=True)
@@ -283,11 +283,11 @@ def interpolate_file(
     container_format(check_output(output, [*ends, shown]))
     marked = MarkedOutput(output, drawn.marks, [("portrait", shown), ("from", between.start), ("to", between.end)])
     photo = read_portrait(shown)
-    method = engine.load()
+    method = engine.load(series=True)
     source = method.encode_source(photo, face=drawn.face)
     first, last = (source.motion if given == shown else face_motion(method, given) for given in ends)
     map_ = expression_map(method) if between.parts.wants_map else None
     ways = [interpolate(first, last, share, between.path) for share in film.shares()]
     motions = [compose(source.motion, way, between.parts, 1.0, map_) for way in ways]
     with VideoSink(marked.drawn_by(method), film.fps, placer(source, drawn.mode)) as sink:
-        return pump((method.render(source, motion) for motion in motions), sink, len(motions), progress)
+        return pump(method.render_all(source, motions), sink, len(motions), progress)

@@ -50,14 +50,17 @@ def brought_in(
 
     grid: where each pixel was taken from; around: `surroundings`; still: how much of a pixel is the backdrop, put back unmoved.
     """
-    far = np.abs(grid[0]).max(-1)
-    rows, columns = np.nonzero(far > 1)
+    size = frame.shape[-1]
+    share = np.maximum(np.abs(grid[0, :, :, 0]), np.abs(grid[0, :, :, 1]))
+    share -= 1
+    share *= size / 2 / SOFT
+    share.clip(0, 1, out=share)
+    if still is not None:
+        share *= 1 - still[0, 0]
+    rows, columns = np.nonzero(share)
     if not len(rows):
         return frame, None
-    size = frame.shape[-1]
-    share = ((far[rows, columns] - 1) * (size / 2 / SOFT)).clip(0, 1).astype(np.float32)
-    if still is not None:
-        share = share * (1 - still[0, 0, rows, columns])
+    share = share[rows, columns]
     margin = (around.shape[0] - size) // 2
     x, y = ((grid[0, rows, columns] + 1) * (size / 2) - 0.5 + margin).T
     found = _sampled(around, x, y)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
 from pathlib import Path
 from typing import Literal
 
@@ -46,6 +47,12 @@ class BackgroundKeeper:
         each with a batch axis."""
         found = self._find.run({"image": image, **{name: motion[name] for name in POSE}})
         return {name: np.array(found[name], np.float32) for name in FOUND}
+
+    def twin(self) -> BackgroundKeeper:
+        """The same for another thread, holding nothing yet."""
+        made = copy(self)
+        made._still = self._still.twin()
+        return made
 
     def hold(self, portrait: Mapping[str, np.ndarray]) -> None:
         """The portrait of the frames to come: its tensors, `find`'s among them."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from reenact.runtime.background import Background, check_background
 from reenact.runtime.detail import LEAST, HeadSize, head_side
-from reenact.runtime.graph import Precision
+from reenact.runtime.graph import Precision, lane_count
 from reenact.runtime.onnx_method import OnnxMethod, load
 
 
@@ -36,9 +36,11 @@ class Engine:
         """The same; for one that names no method, with this one."""
         return replace(self, method=self.method or method)
 
-    def load(self) -> OnnxMethod:
-        """Raises ReenactError for a method, device, background or size that is none."""
-        return load(self.method or "mmfa", self.device, self.threads, self.background, self.head_size, self.precision)
+    def load(self, series: bool = False) -> OnnxMethod:
+        """series: for many frames whose order is known, which are drawn several at once (on a GPU in turn). Raises ReenactError
+        for a method, device, background or size that is none."""
+        lanes = lane_count(self.threads) if series and self.device != "cuda" else 1
+        return load(self.method or "mmfa", self.device, self.threads, self.background, self.head_size, self.precision, lanes)
 
 
 ENGINE = Engine()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping, Sequence
+from copy import copy
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal, Protocol, get_args, runtime_checkable
@@ -25,6 +26,8 @@ Precision = Literal["auto", "int8", "bf16", "fp32"]
 in it; int8: the same, and an error where nothing is measured; bf16: no int8; fp32: neither"""
 PRECISIONS: tuple[str, ...] = get_args(Precision)
 Shapes = Mapping[str, Sequence[int]]
+LANES_MAX = 4
+"""ours: frames drawn at once; each takes the memory of its own intermediate tensors, some 30 MB"""
 DEVICES = ("auto", "cpu", "cuda", "openvino")
 
 
@@ -43,13 +46,25 @@ class Graph(Protocol):
         """The outputs by name; their memory is the graph's own until the next run."""
         ...
 
+    def twin(self) -> Graph:
+        """The same graph for another thread: it shares the weights, holds its own tensors and may run at the same time."""
+        ...
+
 
 class OpenVinoGraph:
     """A graph on the CPU with OpenVINO. Not thread-safe: one for each thread."""
 
-    def __init__(self, path: Path, precision: str, threads: int = 0, shapes: Shapes | None = None, int8: bool = False) -> None:
+    def __init__(
+        self,
+        path: Path,
+        precision: str,
+        threads: int = 0,
+        shapes: Shapes | None = None,
+        int8: bool = False,
+        streams: int = 1,
+    ) -> None:
         """precision: 'f32' or 'bf16'; threads: 0 leaves it to OpenVINO; shapes: of inputs that the file leaves open; int8: those
-        convolutions in integers whose ranges are known."""
+        convolutions in integers whose ranges are known; streams: how many twins run at once, sharing the threads."""
         openvino = load_openvino()
 
         # Not CPU_DENORMALS_OPTIMIZATION: it flushes denormals in the caller's thread too, and changes the user's own sums.
@@ -59,13 +74,18 @@ class OpenVinoGraph:
         ranges = read_ranges(path) if int8 else {}
         with fitting(path):
             model = quantised(model, ranges) if ranges else model
-            compiled = core.compile_model(model, "CPU", cpu_options(threads, precision))
+            self._compiled = compiled = core.compile_model(model, "CPU", cpu_options(threads, precision, streams))
         self._request = compiled.create_infer_request()
         # A port may bear an internal name besides the exported one, so all of a port's names count.
         self.inputs = tuple(name for port in compiled.inputs for name in port.get_names())
         self._outputs = tuple(name for port in compiled.outputs for name in port.get_names())
         self.precision = "int8" if ranges else precision
         self._held: dict[str, np.ndarray] = {}
+
+    def twin(self) -> OpenVinoGraph:
+        made = copy(self)
+        made._request, made._held = self._compiled.create_infer_request(), {}
+        return made
 
     def hold(self, tensors: Mapping[str, np.ndarray]) -> None:
         # The tensor shares the array's memory, so the array must live as long as the binding.
@@ -87,6 +107,9 @@ class Chain:
         self.inputs = tuple(dict.fromkeys(name for graph in graphs for name in graph.inputs))
         found = {graph.precision for graph in graphs}
         self.precision = next((name for name in ("int8", "bf16") if name in found), "f32")
+
+    def twin(self) -> Chain:
+        return Chain([graph.twin() for graph in self._graphs])
 
     def hold(self, tensors: Mapping[str, np.ndarray]) -> None:
         for graph in self._graphs:
@@ -116,6 +139,11 @@ class OrtGraph:
         self.precision = "f32"
         self._held: dict[str, object] = {}
 
+    def twin(self) -> OrtGraph:
+        made = copy(self)
+        made._held = {}
+        return made
+
     def hold(self, tensors: Mapping[str, np.ndarray]) -> None:
         # Copied to the GPU once, not once a frame.
         for name, array in _wanted(tensors, self.inputs).items():
@@ -137,11 +165,12 @@ class Opener(Protocol):
     def __call__(self, path: Path, speed: Speed, shapes: Shapes | None = None) -> Graph: ...
 
 
-def opener(device: str, threads: int = 0, precision: Precision = "auto") -> Opener:
+def opener(device: str, threads: int = 0, precision: Precision = "auto", lanes: int = 1) -> Opener:
     """What opens a graph file on `device`, one of `DEVICES`.
 
-    auto and openvino: OpenVINO, in the precision asked for; cpu: OpenVINO, fp32; cuda: ONNX Runtime, fp32. Raises ReenactError
-    for a device that is unknown or absent, and a precision that it does not have.
+    auto and openvino: OpenVINO, in the precision asked for; cpu: OpenVINO, fp32; cuda: ONNX Runtime, fp32. lanes: how many twins
+    of a graph run at once, sharing the threads. Raises ReenactError for a device that is unknown or absent, and a precision that
+    it does not have.
     """
     if device not in DEVICES:
         raise ReenactError(f"unknown device {device!r}: choose one of {', '.join(DEVICES)}")
@@ -162,7 +191,7 @@ def opener(device: str, threads: int = 0, precision: Precision = "auto") -> Open
 
     def open_graph(path: Path, speed: Speed, shapes: Shapes | None = None) -> Graph:
         rapid = speed == "fast"
-        return OpenVinoGraph(path, fast if rapid else "f32", threads, shapes, int8 and rapid)
+        return OpenVinoGraph(path, fast if rapid else "f32", threads, shapes, int8 and rapid, lanes)
 
     return open_graph
 
@@ -199,6 +228,11 @@ def _convolution_seconds(precision: str) -> float:
         request.infer([np.ones((1, 64, 64, 64), np.float32)])
         times.append(time.perf_counter() - began)
     return sorted(times)[len(times) // 2]
+
+
+def lane_count(threads: int) -> int:
+    """How many frames are drawn at once where many are to be drawn: one thread each is faster than all of them in turn."""
+    return min(LANES_MAX, thread_count(threads))
 
 
 def thread_count(threads: int) -> int:

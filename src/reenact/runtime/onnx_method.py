@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields, replace
 from functools import cached_property
 from pathlib import Path
@@ -29,10 +29,11 @@ from reenact.faces.crop import cut, head_crop
 from reenact.faces.crown import closed_beside, closed_cut, crowned, cut_off_above, cut_off_beside, is_cut_off
 from reenact.faces.landmarker import Face, Landmarker
 from reenact.faces.portrait import find_face, warn_if_small
-from reenact.runtime.around import brought_in, surroundings
-from reenact.runtime.background import FOUND, GRID, HELD, PLATE, Background, BackgroundKeeper, check_background
-from reenact.runtime.detail import UNCOVERED, Enlarger, HeadSize, head_side
-from reenact.runtime.graph import Chain, Precision, opener
+from reenact.runtime.around import surroundings
+from reenact.runtime.background import FOUND, HELD, Background, BackgroundKeeper, check_background
+from reenact.runtime.detail import Enlarger, HeadSize, head_side
+from reenact.runtime.drawer import Drawer, Drawers
+from reenact.runtime.graph import Chain, Precision, opener, thread_count
 from reenact.runtime.trust import check_hashes, fitting, read_config
 
 SHARED = "shared"
@@ -50,10 +51,12 @@ class OnnxMethod:
         background: Background = "moved",
         head_size: HeadSize | None = None,
         precision: Precision = "auto",
+        lanes: int = 1,
     ) -> None:
         """device: auto, cpu, cuda or openvino; threads: 0 is automatic; background: runtime/background.py, `moved` being the
-        method by itself; head_size: what `encode_source` takes where it is told nothing else; precision: runtime/graph.py. Raises
-        ReenactError: folder, device, background, head_size or precision bad."""
+        method by itself; head_size: what `encode_source` takes where it is told nothing else; precision: runtime/graph.py; lanes:
+        how many frames `render_all` draws at once, each with its share of the threads. Raises ReenactError: folder, device,
+        background, head_size or precision bad."""
         check_background(background)
         self.folder = folder = Path(folder)
         self.config = _config(folder)
@@ -62,19 +65,20 @@ class OnnxMethod:
         self.device, self.threads = device, threads
         self.head_size: HeadSize = self.size if head_size is None else head_size
         head_side(self.head_size, self.size, self.size)
-        open_graph = opener(device, threads, precision)
+        open_graph = opener(device, max(1, thread_count(threads) // lanes) if lanes > 1 else threads, precision)
+        draws = opener(device, threads, precision, lanes)
         self._source = open_graph(folder / self.config["source"], "fast")
         self._motion = open_graph(folder / "motion.onnx", self.config["motion"])
-        self._render = Chain([open_graph(folder / file, speed) for file, speed in self.config["render"]])
+        self._render = Chain([draws(folder / file, speed) for file, speed in self.config["render"]])
         if precision == "int8" and self._render.precision != "int8":
             raise ReenactError(f"{folder}: not measured for int8: run reenact.calibrate.int8, or take `precision` auto")
         wanted = HELD if background == "still" else ()
         self._found = tuple(name for name in FOUND if name in wanted or name in self._render.inputs)
-        self._backdrop = BackgroundKeeper(weights_folder() / "person", open_graph) if self._found else None
-        self._still = background == "still"
-        self._enlarger: Enlarger | None = None
-        self._open_graph = open_graph
-        self._held: Portrait | None = None
+        self._backdrop = BackgroundKeeper(weights_folder() / "person", draws) if self._found else None
+        person = weights_folder() / "person"
+        kept = self._backdrop if background == "still" else None
+        first = Drawer(self._render, kept, lambda side: Enlarger(person, side, draws), folder)
+        self._drawers = Drawers(first, lanes)
         self._landmarker: Landmarker | None = None
 
     @property
@@ -158,40 +162,12 @@ class OnnxMethod:
     def render(self, portrait: Portrait, motion: Motion) -> Image:
         """The portrait's person, moved: size x size, or as large as the portrait. The portrait is bound once; a frame brings only
         its motion."""
-        with fitting(self.folder):
-            return self._drawn(portrait, motion)
+        return self._drawers.draw(portrait, motion)
 
-    def _drawn(self, portrait: Portrait, motion: Motion) -> Image:
-        if self._held is not portrait:
-            self._render.hold({**portrait.tensors, **prefixed("source", portrait.motion)})
-            if (backdrop := self._behind(portrait)) is not None:
-                backdrop.hold(portrait.tensors)
-            if portrait.large is not None:
-                enlarger = self._enlarging(portrait.large)
-                enlarger.hold(portrait.tensors["image"], portrait.large, portrait.tensors.get(PLATE))
-            self._held = portrait
-        drawn = self._render.run(prefixed("driving", motion))
-        frame, still = drawn["frame"], None
-        if (backdrop := self._behind(portrait)) is not None and GRID in drawn:
-            frame, still = backdrop.put(frame, drawn[GRID])
-        if portrait.around is not None and GRID in drawn:
-            frame, outside = brought_in(frame, drawn[GRID], portrait.around, still)
-            if outside is not None and UNCOVERED in drawn:
-                drawn = {**drawn, UNCOVERED: np.maximum(drawn[UNCOVERED], outside)}
-        if portrait.large is not None:
-            return self._enlarging(portrait.large).put(frame, drawn, still)
-        frame = frame[0]
-        return np.ascontiguousarray((frame.clip(0.0, 1.0) * 255.0 + 0.5).astype(np.uint8).transpose(1, 2, 0))
-
-    def _enlarging(self, large: Image) -> Enlarger:
-        """What makes frames as large as this, compiled once for each side."""
-        if self._enlarger is None or self._enlarger.side != large.shape[0]:
-            self._enlarger = Enlarger(weights_folder() / "person", large.shape[0], self._open_graph)
-        return self._enlarger
-
-    def _behind(self, portrait: Portrait) -> BackgroundKeeper | None:
-        """What holds this portrait's backdrop; None where it moves, or the portrait was encoded without."""
-        return self._backdrop if self._still and all(name in portrait.tensors for name in HELD) else None
+    def render_all(self, portrait: Portrait, motions: Iterable[Motion | None]) -> Iterator[Image]:
+        """The same for one motion after the other, as many at once as the method was loaded with lanes. None: the picture before
+        it again. A motion is asked for before the picture of the one before it is given."""
+        return self._drawers.in_order(portrait, motions)
 
     def _encode(self, crop: Image) -> Portrait:
         with fitting(self.folder):
@@ -254,21 +230,17 @@ def load(
     background: Background = "still",
     head_size: HeadSize | None = None,
     precision: Precision = "auto",
+    lanes: int = 1,
 ) -> OnnxMethod:
     """The method `name`, ready to run; `name` may also be the path of a weights folder.
 
     device: auto and openvino (OpenVINO), cpu (OpenVINO, fp32), cuda (ONNX Runtime, fp32); threads: 0 is automatic; background:
     still (the portrait's own, unmoved) or moved (as the method draws it); head_size: side of the frames, 256 to 1024 px, or
-    "photo", as large as the photo has the head (None: 256); precision: auto, int8, bf16 or fp32 (runtime/graph.py). Raises
-    ReenactError for what is unknown.
+    "photo", as large as the photo has the head (None: 256); precision: auto, int8, bf16 or fp32 (runtime/graph.py);
+    lanes: how many frames `render_all` draws at once. Raises ReenactError for what is unknown.
     """
     if name in known_methods():
-        return OnnxMethod(weights_folder() / name, device, threads, background, head_size, precision)
+        return OnnxMethod(weights_folder() / name, device, threads, background, head_size, precision, lanes)
     if (Path(name) / "config.json").is_file():
-        return OnnxMethod(Path(name), device, threads, background, head_size, precision)
+        return OnnxMethod(Path(name), device, threads, background, head_size, precision, lanes)
     raise WeightsError(f"unknown method {name!r}: choose one of {', '.join(known_methods()) or '(none is installed)'}")
-
-
-def prefixed(prefix: str, motion: Motion) -> dict[str, np.ndarray]:
-    """A motion's fields by the names that the render graphs give them, each with a batch axis; prefix: source or driving."""
-    return {f"{prefix}_{field.name}": getattr(motion, field.name)[None] for field in fields(Motion)}

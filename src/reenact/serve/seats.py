@@ -36,9 +36,9 @@ class Kept(Engine):
 
     _held: list[OnnxMethod] = field(default_factory=list, compare=False, repr=False)
 
-    def load(self) -> OnnxMethod:
+    def load(self, series: bool = False) -> OnnxMethod:
         if not self._held:
-            self._held.append(super().load())
+            self._held.append(super().load(series))
         return self._held[0]
 
 

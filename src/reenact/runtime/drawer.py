@@ -1,0 +1,114 @@
+"""Draws a portrait's frames: render graphs, then the backdrop, the photo around and its detail. One drawer for each thread."""
+
+from __future__ import annotations
+
+import queue
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+
+from reenact.core.types import Image, Motion, Portrait
+from reenact.runtime.around import brought_in
+from reenact.runtime.background import GRID, HELD, PLATE, BackgroundKeeper
+from reenact.runtime.detail import UNCOVERED, Enlarger
+from reenact.runtime.graph import Graph
+from reenact.runtime.trust import fitting
+
+
+class Drawer:
+    """Renders; the portrait is bound once, a frame brings only its motion. Not thread-safe: `twin` makes another."""
+
+    def __init__(
+        self, render: Graph, backdrop: BackgroundKeeper | None, enlarge: Callable[[int], Enlarger], folder: Path
+    ) -> None:
+        """render: a method's render graphs; backdrop: what holds it still, None where it moves; enlarge: what makes frames of a
+        side; folder: the method's, for errors."""
+        self._render, self._backdrop = render, backdrop
+        self._enlarge, self._folder = enlarge, folder
+        self._enlarger: Enlarger | None = None
+        self._held: Portrait | None = None
+
+    def twin(self) -> Drawer:
+        """The same for another thread; weights are shared."""
+        backdrop = None if self._backdrop is None else self._backdrop.twin()
+        return Drawer(self._render.twin(), backdrop, self._enlarge, self._folder)
+
+    def draw(self, portrait: Portrait, motion: Motion) -> Image:
+        """size x size, or as large as the portrait. Raises WeightsError where graphs and portrait do not fit."""
+        with fitting(self._folder):
+            return self._drawn(portrait, motion)
+
+    def _drawn(self, portrait: Portrait, motion: Motion) -> Image:
+        if self._held is not portrait:
+            self._hold(portrait)
+        drawn = self._render.run(motion.tensors("driving"))
+        frame, still = drawn["frame"], None
+        if (backdrop := self._behind(portrait)) is not None and GRID in drawn:
+            frame, still = backdrop.put(frame, drawn[GRID])
+        if portrait.around is not None and GRID in drawn:
+            frame, outside = brought_in(frame, drawn[GRID], portrait.around, still)
+            if outside is not None and UNCOVERED in drawn:
+                drawn = {**drawn, UNCOVERED: np.maximum(drawn[UNCOVERED], outside)}
+        if portrait.large is not None:
+            return self._enlarging(portrait.large).put(frame, drawn, still)
+        frame = frame[0]
+        return np.ascontiguousarray((frame.clip(0.0, 1.0) * 255.0 + 0.5).astype(np.uint8).transpose(1, 2, 0))
+
+    def _hold(self, portrait: Portrait) -> None:
+        self._render.hold({**portrait.tensors, **portrait.motion.tensors("source")})
+        if (backdrop := self._behind(portrait)) is not None:
+            backdrop.hold(portrait.tensors)
+        if portrait.large is not None:
+            self._enlarging(portrait.large).hold(portrait.tensors["image"], portrait.large, portrait.tensors.get(PLATE))
+        self._held = portrait
+
+    def _enlarging(self, large: Image) -> Enlarger:
+        """What makes frames as large as this, compiled once for each side."""
+        if self._enlarger is None or self._enlarger.side != large.shape[0]:
+            self._enlarger = self._enlarge(large.shape[0])
+        return self._enlarger
+
+    def _behind(self, portrait: Portrait) -> BackgroundKeeper | None:
+        """What holds this portrait's backdrop; None where it moves, or the portrait was encoded without."""
+        return self._backdrop if all(name in portrait.tensors for name in HELD) else None
+
+
+class Drawers:
+    """Several drawers of one method, each used by one thread at a time."""
+
+    def __init__(self, first: Drawer, count: int) -> None:
+        self.count = count
+        self._free: queue.LifoQueue[Drawer] = queue.LifoQueue()
+        for drawer in (*(first.twin() for _ in range(count - 1)), first):
+            self._free.put(drawer)
+
+    def draw(self, portrait: Portrait, motion: Motion) -> Image:
+        """As `Drawer.draw`, by one that is free."""
+        drawer = self._free.get()
+        try:
+            return drawer.draw(portrait, motion)
+        finally:
+            self._free.put(drawer)
+
+    def in_order(self, portrait: Portrait, motions: Iterable[Motion | None]) -> Iterator[Image]:
+        """A picture for each motion, in their order; None: the picture before it again, the portrait unmoved where there is none.
+
+        Errors are raised where their picture would have come. Closing the iterator ends the threads.
+        """
+        pool = ThreadPoolExecutor(self.count, "reenact-draw")
+        try:
+            waiting: deque[Future[Image]] = deque()
+            last: Future[Image] | None = None
+            for motion in motions:
+                if motion is not None or last is None:
+                    last = pool.submit(self.draw, portrait, portrait.motion if motion is None else motion)
+                waiting.append(last)
+                if len(waiting) > self.count:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            pool.shutdown(cancel_futures=True)
