@@ -1,0 +1,76 @@
+"""Frames drawn several at once come in their order, are the ones drawn in turn, and end where their reader ends."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fake_method import write_fake_method
+from reenact.core.types import Image, Motion, Portrait
+from reenact.runtime.onnx_method import OnnxMethod, load
+
+
+@pytest.fixture
+def weights(tmp_path: Path) -> str:
+    return str(write_fake_method(tmp_path / "fake"))
+
+
+def portrait_of(method: OnnxMethod, value: int) -> Portrait:
+    return method.encode_crop(np.full((method.size, method.size, 3), value, np.uint8))
+
+
+def motions(portrait: Portrait, count: int) -> list[Motion]:
+    return [portrait.motion.replace(head_pose=np.array([0.02 * i, 0, 0], np.float32)) for i in range(count)]
+
+
+def test_several_at_once_are_those_drawn_in_turn(weights: str) -> None:
+    one, three = load(weights, "cpu", 1), load(weights, "cpu", 3, lanes=3)
+    portrait = portrait_of(one, 90)
+    asked = motions(portrait, 9)
+    wanted = [one.render(portrait, motion) for motion in asked]
+    found = list(three.render_all(portrait, asked))
+    assert len(found) == 9
+    for a, b in zip(wanted, found, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("lanes", [1, 2])
+def test_no_motion_repeats_the_picture_before(weights: str, lanes: int) -> None:
+    method = load(weights, "cpu", lanes, lanes=lanes)
+    portrait = portrait_of(method, 90)
+    first, second = motions(portrait, 4)[2:]
+    found = list(method.render_all(portrait, [None, first, None, None, second]))
+    still = method.render(portrait, portrait.motion)
+    for picture, wanted in zip(found, [still, found[1], found[1], found[1], method.render(portrait, second)], strict=True):
+        np.testing.assert_array_equal(picture, wanted)
+
+
+def test_two_portraits_at_once_do_not_mix(weights: str) -> None:
+    method = load(weights, "cpu", 2, lanes=2)
+    portraits = [portrait_of(method, value) for value in (40, 200)]
+    pairs = zip(*(method.render_all(one, motions(one, 6)) for one in portraits), strict=True)
+    for dark, light in pairs:
+        assert dark.mean() + 50 < light.mean()
+
+
+def test_an_error_comes_where_its_picture_would(weights: str) -> None:
+    method = load(weights, "cpu", 2, lanes=2)
+    portrait = portrait_of(method, 90)
+    bad = portrait.motion.replace(expression=np.zeros(99, np.float32))
+    pictures = method.render_all(portrait, [*motions(portrait, 3), bad])
+    seen: list[Image] = [next(pictures) for _ in range(3)]
+    assert len(seen) == 3
+    with pytest.raises(Exception, match="fake"):
+        next(pictures)
+
+
+def test_a_reader_that_leaves_ends_the_threads(weights: str) -> None:
+    method = load(weights, "cpu", 2, lanes=2)
+    portrait = portrait_of(method, 90)
+    pictures = method.render_all(portrait, motions(portrait, 50))
+    next(pictures)
+    pictures.close()  # type: ignore[attr-defined]  # a generator
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("reenact-draw")]
