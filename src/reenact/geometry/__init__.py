@@ -1,1 +1,1 @@
-"""Grids, rotations and keypoints: one file for each convention (docs/conventions.md)."""
+"""Grids and rotations: one file for each convention (docs/conventions.md)."""

@@ -1,1 +1,1 @@
-"""What several methods train towards: reading, drawing, adversary, windows, disocclusion, steadiness."""
+"""What several methods train towards: motion encoder, rendering, discriminators, patches, disocclusion, temporal consistency."""

@@ -21,7 +21,7 @@ class Engine:
     threads: int = 0
     """CPU threads; 0 is automatic"""
     background: Background = "still"
-    """backdrop.py"""
+    """what is shown where nobody is: still (the portrait's own backdrop) or moved (runtime/background.py)"""
     head_size: HeadSize = "photo"
     """side of the head's square in what is drawn, px (detail.py)"""
     precision: Precision = "auto"
