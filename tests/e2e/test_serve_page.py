@@ -357,3 +357,35 @@ def test_the_camera_file_is_what_a_browser_reads(tmp_path: Path):
     data = write_camera(tmp_path / "c.y4m", frames=2).read_bytes()
     head = data.index(b"\n") + 1
     assert len(data) == head + 2 * (6 + 320 * 240 * 3 // 2)
+
+
+def test_the_camera_by_webrtc_and_back_to_the_socket(chromium, tmp_path):
+    pytest.importorskip("aiortc", reason="the extra webrtc is not installed")
+    weights = write_fake_method(tmp_path / "fake")
+    options = ("--method", str(weights), "--device", "cpu", "--threads", "1", "--transport", "webrtc")
+    with (
+        served(tmp_path / "kept", str(EXAMPLES / "portrait.jpg"), *options) as (address, _),
+        tab(chromium, address) as there,
+    ):
+        there.until(DRAWN)
+        there.page.keyboard.press("1")
+        there.until("reenact.rtc.running")
+        count = there.page.evaluate("reenact.painter.count")
+        there.until(f"reenact.painter.count > {count + 20}")
+        first = there.picture().astype(int)
+        moved = 0.0
+        end = time.monotonic() + 20
+        while moved < 1 and time.monotonic() < end:
+            time.sleep(0.2)
+            moved = max(moved, float(np.abs(there.picture() - first).mean()))
+        assert moved >= 1, "the picture follows the camera"
+        sent = there.page.evaluate("reenact.source.sent")
+        there.until("reenact.rtc.delay > 0")
+        assert there.page.evaluate("reenact.source.sent") <= sent + 1, "no frame goes by the socket too"
+        there.page.keyboard.press("3")
+        there.until("!reenact.rtc.running")
+        count = there.page.evaluate("reenact.painter.count")
+        there.page.keyboard.press("1")
+        there.until("reenact.rtc.running")
+        there.until(f"reenact.painter.count > {count + 5}")
+        quiet(there)

@@ -40,6 +40,13 @@ def serve(
     folder: Annotated[
         Path | None, typer.Option(help="where uploads and results lie; default: a new folder, removed at the end")
     ] = None,
+    transport: Annotated[
+        str,
+        typer.Option(help="of camera and picture: auto (webrtc to other computers, where it is installed), websocket or webrtc"),
+    ] = "auto",
+    ice_server: Annotated[
+        list[str] | None, typer.Option(help="stun:HOST:PORT or turn:USER:PASSWORD@HOST:PORT; repeatable, none by default")
+    ] = None,
     smooth: Annotated[float, typer.Option(help="temporal filter against jitter at the start; 0 is off")] = 0.5,
     method: MethodName = "mmfa",
     device: Device = "auto",
@@ -70,7 +77,8 @@ def serve(
             Settings(
                 place, host, port, tls_cert=tls_cert, tls_key=tls_key, allow_hosts=tuple(allow_host or ()), insecure=insecure,
                 sessions=sessions, max_image_mb=max_image_mb, max_video_mb=max_video_mb, max_minutes=max_minutes, jobs=jobs,
-                keep_hours=keep_hours, smooth=smooth, **secret, **engine,  # type: ignore[arg-type]
+                keep_hours=keep_hours, smooth=smooth, transport=transport, ice_servers=tuple(ice_server or ()),
+                **secret, **engine,  # type: ignore[arg-type]
             ),
             portrait,
             announce,

@@ -30,7 +30,7 @@ from reenact.provenance.keys import installed
 from reenact.runtime.onnx_method import OnnxMethod
 from reenact.serve.auth import Guard
 from reenact.serve.jobs import FINAL, Job, QueueFull
-from reenact.serve.limits import read_form, read_json
+from reenact.serve.limits import read_form, read_json, read_text
 from reenact.serve.live_socket import LiveSocket
 from reenact.serve.portraits import Sent
 from reenact.serve.server import Server, lifespan_of
@@ -91,6 +91,8 @@ class Routes:
             Route("/api/jobs/{id}/events", self.events, methods=["GET"]),
             Route("/api/jobs/{id}/result", self.result, methods=["GET"]),
             Route("/api/verify", self.verify, methods=["POST"]),
+            Route("/api/rtc", self.add_peer, methods=["POST"]),
+            Route("/api/rtc/{id}", self.remove_peer, methods=["DELETE"]),
             WebSocketRoute("/api/live", self.live),
             WebSocketRoute("/api/view", self.viewer),
             Mount("/static", StaticFiles(directory=STATIC)),
@@ -131,6 +133,9 @@ class Routes:
                 "sessions": {"all": settings.sessions, "free": seats.free},
                 "limits": limits,
                 "smooth": settings.smooth,
+                "rtc": settings.rtc,
+                "transport": settings.transport,
+                "ice_servers": settings.ice_servers,
                 "phones": list(KINDS),
                 "portraits": [sent.shown() for sent in self._server.portraits.kept()],
             }
@@ -215,6 +220,30 @@ class Routes:
             return Response((jobs.folder(job.id) / last.result).read_bytes(), media_type="application/json")
         finally:
             await jobs.remove(job.id)
+
+    async def add_peer(self, request: Request) -> Response:
+        settings, offer = self._server.settings, await read_text(request, "application/sdp")
+        if not settings.rtc:
+            raise HTTPException(501, "no WebRTC here: pip install 'reenact[webrtc]', and no --transport websocket")
+        client = request.headers.get("reenact-session", "")
+        live = next((one for one in self._server.seats.lives if one.client == client and one.outbox is not None), None)
+        if live is None:
+            raise HTTPException(409, "open the live socket first, and name its session in Reenact-Session")
+        from reenact.serve.rtc import Peer  # the extra `webrtc`
+
+        if live.peer is not None:
+            await live.peer.close()
+        peer = Peer(live, settings.ice_servers)
+        answer = await peer.answer(offer)
+        return Response(answer, 201, {"location": f"/api/rtc/{peer.id}"}, "application/sdp")
+
+    async def remove_peer(self, request: Request) -> Response:
+        for live in self._server.seats.lives:
+            if live.peer is not None and live.peer.id == request.path_params["id"]:
+                await live.peer.close()
+                live.resume()
+                return Response(status_code=204)
+        raise HTTPException(404, "there is no such connection")
 
     async def live(self, websocket: WebSocket) -> None:
         await LiveSocket(websocket, self._server.rooms).serve()

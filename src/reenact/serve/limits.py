@@ -54,6 +54,16 @@ async def read_json(request: Request) -> dict[str, Any]:
     return held
 
 
+async def read_text(request: Request, media_type: str) -> str:
+    """The body as text of this type. HTTPException 413, 415, 400."""
+    require_type(request, media_type)
+    body = b"".join([piece async for piece in counted(request.stream(), JSON_MAX, "the request")])
+    try:
+        return body.decode()
+    except UnicodeDecodeError:
+        raise HTTPException(400, "the request is no text") from None
+
+
 class _InMemory(MultiPartParser):
     """Never on disk: a portrait stays in memory."""
 

@@ -255,7 +255,7 @@ class LiveSocket:
         return {
             "type": "state",
             "face": summary.face,
-            "paused": live.tracker is None and time.monotonic() - self._offered > PAUSED_SECONDS,
+            "paused": live.tracker is None and live.open_peer is None and time.monotonic() - self._offered > PAUSED_SECONDS,
             "rate": round(summary.rate, 2),
             "frames": summary.frames,
             "drawn": summary.drawn,

@@ -9,11 +9,12 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from reenact.core.errors import ReenactError
+from reenact.core.types import Image
 from reenact.live.session import Frame, Session, Shown
 from reenact.live.sources import TrackerSource
 from reenact.pipeline.animator import Control
@@ -55,6 +56,26 @@ class Busy(Exception):
         return json.dumps({"waiting": self.waiting})
 
 
+class Peer(Protocol):
+    """A page's connection for pictures besides its socket. On the event loop."""
+
+    id: str
+    open: bool
+    """whether pictures can go that way yet"""
+
+    def show(self, image: Image) -> None:
+        """The newest drawn picture."""
+        ...
+
+    def want(self) -> None:
+        """The session asks for a frame."""
+        ...
+
+    async def close(self) -> None:
+        """On return `Live.peer` is another one or None."""
+        ...
+
+
 class Live:
     """One page's session: its thread, its sockets, its recording. Made and used on the event loop."""
 
@@ -69,6 +90,8 @@ class Live:
         """id of the job that the recording is"""
         self.tracker: TrackerSource | None = None
         """a phone or a program in the network, in place of the page's camera"""
+        self.peer: Peer | None = None
+        """takes the pictures in place of the socket, and brings the camera's (rtc.py)"""
         self.left: float | None = None
         """when the page went away; None while it is there"""
         self.heard = time.monotonic()
@@ -81,6 +104,11 @@ class Live:
         self.session = Session(engine, Control(smooth=smooth), wanted=self._wanted)
         self._thread = threading.Thread(target=self._run, name="reenact-live", daemon=True)
         self._thread.start()
+
+    @property
+    def open_peer(self) -> Peer | None:
+        """`peer`, once pictures can go that way."""
+        return self.peer if self.peer is not None and self.peer.open else None
 
     def offer(self, frame: Frame) -> None:
         self.session.offer(frame)
@@ -116,6 +144,8 @@ class Live:
     async def end(self) -> None:
         """The session ends; its recording is finished."""
         await self.track(None)
+        if self.peer is not None:
+            await self.peer.close()
         self.session.close()
         if self.recorder is not None:
             await asyncio.to_thread(self.recorder.stop)
@@ -133,25 +163,43 @@ class Live:
 
     def _shown(self, shown: Shown) -> None:
         """On the session's thread."""
-        picture = encode_jpeg(shown.image) if shown.drawn else None
+        picture = encode_jpeg(shown.image) if shown.drawn and (self.open_peer is None or self.viewers) else None
         if shown.drawn and self.recorder is not None:
             self.recorder.add(shown.image)
         times = shown.stages
         kind = SAME if picture is None else JPEG
         stages = times.wait, times.track, times.read, times.draw
         self._image = shown.image
-        self._post(self._publish, header(kind, shown.number, float(shown.captured) * 1000, stages), picture)
+        self._post(self._publish, header(kind, shown.number, float(shown.captured) * 1000, stages), picture, shown)
 
-    def _publish(self, head: bytes, picture: bytes | None) -> None:
+    def _publish(self, head: bytes, picture: bytes | None, shown: Shown) -> None:
         self._last = picture or self._last
-        if self.outbox is not None:
+        if (peer := self.open_peer) is not None:
+            if shown.drawn:
+                peer.show(shown.image)
+        elif self.outbox is not None:
+            if shown.drawn and picture is None:  # the peer has gone meanwhile
+                head, picture = bytes([JPEG]) + head[1:], encode_jpeg(shown.image)
             self.outbox.show(head, picture)
         if picture is not None:
             for viewer in self.viewers:
                 viewer.show(head, picture)
 
     def _wanted(self) -> None:
-        self._post(self._say, {"type": "next"})
+        self._post(self._ask)
+
+    def _ask(self) -> None:
+        if (peer := self.open_peer) is not None:
+            peer.want()
+        self._say({"type": "next"})
+
+    def resume(self) -> None:
+        """The peer has come or gone: the picture that stands goes the way that is left, and a frame is asked for."""
+        if (peer := self.open_peer) is not None and self._image is not None:
+            peer.show(self._image)
+        elif peer is None and self.outbox is not None and self._image is not None:
+            self.outbox.show(header(JPEG, -1, 0.0, (0, 0, 0, 0)), encode_jpeg(self._image))
+        self._ask()
 
     def _failed(self, line: str) -> None:
         self.error = line
@@ -184,6 +232,7 @@ class Seats:
         self._smooth = smooth
         self._turned_away: dict[str, float] = {}
         self._lock = asyncio.Lock()
+        self._closing: asyncio.Future[None] | None = None
         self.ready = False
         """whether the first seat's method has drawn a picture"""
         self.failed: str | None = None
@@ -242,6 +291,8 @@ class Seats:
     def leave(self, live: Live) -> None:
         """The page has gone; its session waits `GRACE_SECONDS` for it."""
         live.outbox, live.closed, live.left = None, _nobody, time.monotonic()
+        if live.peer is not None:
+            self._closing = asyncio.ensure_future(live.peer.close())
 
     async def tidy(self) -> None:
         """Ends sessions whose page did not come back."""

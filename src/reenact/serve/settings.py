@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import importlib.util
 import ipaddress
+import re
 import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal, get_args
 
 from reenact.core.errors import ReenactError
 from reenact.runtime.background import Background
 from reenact.runtime.graph import Precision
 
+Transport = Literal["auto", "websocket", "webrtc"]
+"""how camera and picture travel. auto: by WebRTC to other computers, where it is installed; on this one the socket is sooner"""
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+
+ICE_SERVER = re.compile(r"(stun|turns?):[^\s,?]{1,250}")
 
 
 @dataclass(frozen=True)
@@ -46,6 +54,9 @@ class Settings:
     precision: Precision = "auto"
     background: Background = "still"
     smooth: float = 0.5
+    transport: Transport = "auto"
+    ice_servers: tuple[str, ...] = ()
+    """by which pages and this server find a way to each other: stun:HOST:PORT, turn:USER:PASSWORD@HOST:PORT"""
 
     def check(self) -> None:
         """Raises ReenactError for what cannot be, or must be asked for by name."""
@@ -68,6 +79,13 @@ class Settings:
                 raise ReenactError(f"{path}: no such file; give the certificate and its key as PEM")
         if self.token is not None and not (self.token.isascii() and self.token.replace("-", "").replace("_", "").isalnum()):
             raise ReenactError("`token`: use letters, digits, - and _ (it travels in an address)")
+        if self.transport not in get_args(Transport):
+            raise ReenactError(f"`transport` {self.transport!r}: choose one of {', '.join(get_args(Transport))}")
+        if self.transport == "webrtc" and not webrtc_installed():
+            raise ReenactError("`transport` webrtc needs: pip install 'reenact[webrtc]'")
+        for address in self.ice_servers:
+            if not ICE_SERVER.fullmatch(address):
+                raise ReenactError(f"`ice_server` {address!r}: write stun:HOST:PORT or turn:USER:PASSWORD@HOST:PORT")
         self._check_exposure()
 
     def _check_exposure(self) -> None:
@@ -80,6 +98,11 @@ class Settings:
             )
         if self.token is None:
             raise ReenactError(f"`host` {self.host} can be reached by others: give a `token`, or add `insecure`")
+
+    @property
+    def rtc(self) -> bool:
+        """Whether pages may send their camera by WebRTC."""
+        return self.transport != "websocket" and webrtc_installed()
 
     @property
     def loopback(self) -> bool:
@@ -101,3 +124,8 @@ class Settings:
         host = f"[{host}]" if ":" in host else host
         token = "" if self.token is None else f"#token={self.token}"
         return f"{'https' if self.tls_cert else 'http'}://{host}:{port or self.port}/{token}"
+
+
+def webrtc_installed() -> bool:
+    """Whether the extra `webrtc` is."""
+    return importlib.util.find_spec("aiortc") is not None

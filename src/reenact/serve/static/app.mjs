@@ -9,6 +9,7 @@ import { Follow } from "./follow.mjs";
 import { Painter } from "./paint.mjs";
 import { Phone } from "./phone.mjs";
 import { PortraitBox } from "./portrait.mjs";
+import { Rtc } from "./rtc.mjs";
 import { Sliders } from "./sliders.mjs";
 import { LiveSocket } from "./socket.mjs";
 
@@ -22,6 +23,10 @@ token(true);
 const picture = $("picture");
 const painter = new Painter($("canvas"), (first) => { if (first) live(true); });
 const socket = new LiveSocket({ start, text: heard, picture: (data) => painter.take(data), state: linked });
+const rtc = new Rtc(/** @type {HTMLCanvasElement} */ ($("canvas")), {
+  painted: (held) => painter.shown(held + stages),
+  lost: () => { if (driven === "camera" && source.stream) notice("The camera goes by the plain connection: no other way to the server was found."); source.want(); },
+});
 const source = new Source($("driver"), { send: (data) => socket.send(data), lost: (line) => { notice(line); drive("sliders"); } });
 const sliders = new Sliders((state) => socket.say({ type: "steer", ...state }));
 const phone = new Phone((message) => socket.say(message));
@@ -31,6 +36,7 @@ const portrait = new PortraitBox({ chosen: (sent) => { socket.say({ type: "portr
 const tasks = new Tasks({ portrait: () => portrait.sent, options: taskOptions, failed: notice });
 let driven = "sliders";
 let slowSince = 0;
+let stages = 0; // ms, of the server's own work
 let delay = 0; // ms, as it was last measured
 let recording = false;
 let lostFor = 0; // states in a row without a face
@@ -45,7 +51,7 @@ function start() {
 
 /** @param {any} message */
 function heard(message) {
-  if (message.type === "next") source.want();
+  if (message.type === "next") { if (!rtc.running) source.want(); }
   else if (message.type === "state") told(message);
   else if (message.type === "recording") sound.begin();
   else if (message.type === "recorded") recorded(message);
@@ -73,6 +79,7 @@ function linked(name, detail) {
   if (name !== "open") controls(false);
   else controls(painter.count > 0);
   if (name === "open" && driven === "phone") phone.connect();
+  if (name === "open" && driven === "camera") byRtc();
 }
 
 /** Twice a second: how it runs. @param {any} state */
@@ -84,6 +91,7 @@ function told(state) {
   $("delay").textContent = now && drivenBySight ? String(Math.round(now.delay)) : "–";
   $("rate").textContent = now ? now.rate.toFixed(now.rate < 10 ? 1 : 0) : "–";
   $("dropped").textContent = String(state.dropped);
+  stages = state.stages.total ?? 0;
   bars(state.stages);
   phone.told(state.trouble);
   const face = $("face");
@@ -156,6 +164,7 @@ async function drive(name) {
   for (const one of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll("[data-drive]"))) one.setAttribute("aria-checked", String(one.dataset.drive === name));
   for (const one of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll("[data-for]"))) one.hidden = one.dataset.for !== name;
   if (name !== "phone") phone.stop();
+  if (name !== "camera") rtc.close();
   if (name === "camera") await camera();
   else if (name === "video" && !source.stream && source.running) return;
   else source.stop();
@@ -167,10 +176,22 @@ async function camera(device) {
   quiet();
   try {
     await source.camera(device);
+    byRtc();
     await cameras();
   } catch (error) {
     notice(error instanceof Error ? error.message : reason(error));
     if (driven === "camera") drive("sliders");
+  }
+}
+
+/** The camera's way to the server, where that is far. */
+async function byRtc() {
+  const track = source.stream?.getVideoTracks()[0];
+  if (!rtc.offered || !track || !socket.open) return;
+  try {
+    await rtc.open(track);
+  } catch {
+    rtc.end();
   }
 }
 
@@ -289,6 +310,7 @@ async function begin() {
       follow.build(info);
       if (info.portraits[0]) portrait.use(info.portraits[0]).catch((error) => notice(error.message));
       phone.build(info.phones);
+      rtc.build(info);
       socket.connect();
       return;
     } catch (error) {
@@ -302,6 +324,6 @@ async function begin() {
 }
 
 /** For tests and the curious: what the meters are made of. */
-Object.assign(window, { reenact: { painter, source, socket, portrait, settled: () => settled, alone: () => alone, tasks } });
+Object.assign(window, { reenact: { painter, source, rtc, socket, portrait, settled: () => settled, alone: () => alone, tasks } });
 if (whyNoCamera()) $("drive-card").querySelector("[data-for=camera] .hint")?.replaceChildren(whyNoCamera() ?? "");
 begin();

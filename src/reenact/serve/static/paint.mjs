@@ -53,6 +53,15 @@ export class Painter {
     this.busy = false;
   }
 
+  /** A picture that has come another way. @param {number} delay ms, as far as it is known */
+  shown(delay) {
+    this.painted(this.count === 0);
+    this.count += 1;
+    const now = performance.now();
+    this.samples.push({ at: now, delay, stages: 0 });
+    if (this.samples.length > 4000) this.samples.splice(0, 2000);
+  }
+
   /** @param {number} captured @param {number} stages ms */
   measure(captured, stages) {
     const now = performance.now();
