@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
+import sys
 import threading
 import time
 from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,17 +20,21 @@ from clips import PORTRAIT, face, moving_face, read_clip, scenery, write_clip
 from fake_method import write_fake_method
 from motions import small_map
 from packets import live_link, udp
+from places import SOURCE
 from reenact.cli import run
 from reenact.core.errors import ReenactError
 from reenact.core.types import Motion
 from reenact.live import camera, sinks, sources
 from reenact.live.camera import Camera, device
 from reenact.live.follower import Frame, Shown
+from reenact.live.keys import Keys
 from reenact.live.recording import Recording
 from reenact.live.sinks import DeviceOutput, FileOutput, PipeOutput, ReaderGone, Sink
 from reenact.live.sources import CameraSource, FileSource, SliderSource, TrackerSource, open_source
 from reenact.live.stages import Times
+from reenact.live.steer import Steer
 from reenact.motion.takes import Take
+from reenact.provenance.label import read_label
 from reenact.runtime.onnx_method import load
 from reenact.tracking.reading import Axes
 from reenact.tracking.receiver import Tracker
@@ -351,3 +358,62 @@ def test_sources_by_name(clip):
     assert isinstance(open_source("sliders"), SliderSource)
     with pytest.raises(ReenactError, match="camera"):
         open_source("webcam")
+
+
+def test_keys_in_the_terminal(tmp_path):
+    pty = pytest.importorskip("pty", reason="no terminals on this system")
+    master, slave = pty.openpty()
+    steered, ended, said = [], threading.Event(), []
+    session = SimpleNamespace(steer=steered.append, close=ended.set)
+    with open(slave, closefd=True) as terminal:
+        before = termios_of(terminal)
+        keys = Keys(session, PORTRAIT, tmp_path, said.append, terminal)
+        keys.press("s")
+        keys.show(face())
+        for key in ("c", "s", "s", "x"):
+            keys.press(key)
+        assert steered == [Steer(calibrate=True)] and said[0] == "no picture yet"
+        kept = sorted(tmp_path.glob("reenact-*.png"))
+        assert len(kept) == 2 and read_label(kept[0]) is not None
+        with keys:
+            assert termios_of(terminal) == before, "not our terminal: left alone"
+    os.close(master)
+
+
+def termios_of(terminal):
+    import termios
+
+    return termios.tcgetattr(terminal.fileno())
+
+
+KEYED = """
+import sys, threading, time
+from pathlib import Path
+from types import SimpleNamespace
+from reenact.live.keys import Keys
+ended = threading.Event()
+session = SimpleNamespace(steer=lambda steer: print("calibrate", steer.calibrate, flush=True), close=ended.set)
+with Keys(session, Path("x"), Path("."), lambda text: print(text, flush=True)):
+    print("end", ended.wait(20), flush=True)
+"""
+
+
+def test_keys_are_heard_one_by_one_and_q_ends():
+    pty = pytest.importorskip("pty", reason="no terminals on this system")
+    number, master = pty.fork()
+    if number == 0:
+        os.environ["PYTHONPATH"] = SOURCE
+        os.execv(sys.executable, [sys.executable, "-c", KEYED])
+    heard = b""
+    while b"keys: c" not in heard:
+        heard += os.read(master, 1000)
+    os.write(master, b"cq")
+    with contextlib.suppress(OSError):  # Linux: the other end is closed
+        while piece := os.read(master, 1000):
+            heard += piece
+    assert os.waitpid(number, 0)[1] == 0 and b"calibrate True" in heard and b"end True" in heard
+
+
+def test_a_second_is_no_reference_live(weights, clip, capsys):
+    assert live(weights, "--from", clip, "--to", "-", "--reference", "1.5") == 2
+    assert "press c" in capsys.readouterr().err

@@ -19,6 +19,7 @@ from reenact.cli.shared import (
     rate,
     say,
 )
+from reenact.core.errors import ReenactError
 from reenact.live import sinks, sources
 from reenact.live.run import LiveOptions, run_live
 from reenact.live.session import Summary
@@ -51,6 +52,12 @@ def live(
             help=f"temporal filter against jitter; 0.5 delays slow movements by {delay_ms(0.5):.0f} ms at most, 0 is off"
         ),
     ] = 0.5,
+    reference: Annotated[
+        str,
+        typer.Option(
+            help="relative motion's neutral: calm (the calmest face of the first 3 seconds) or first; key c sets it anew"
+        ),
+    ] = "calm",
     axes: Annotated[
         str, typer.Option(help="of a tracker that turns the head the wrong way, as -yaw,pitch,roll")
     ] = "yaw,pitch,roll",
@@ -62,13 +69,15 @@ def live(
     background: BackgroundName = "still",
 ) -> None:
     """A photo that follows a face now: from a camera, a file at its own pace or a tracker, into a meeting, a file or a pipe."""
+    if reference not in ("calm", "first"):
+        raise ReenactError(f"--reference {reference!r}: live, write calm or first, and press c when the face is at rest")
     slots = rate(fps)
     assert slots is not None
     summary = run_live(
         portrait,
         LiveOptions(source, to, record, size, slots, face, length, Axes.parse(axes)),
         engine=Engine(method, device, threads, background, live_side(size), precision),  # type: ignore[arg-type]  # checked inside, in one line
-        control=Control(motion, locked(parse_parts(parts), lock or ()), strength, smooth, settle),  # type: ignore[arg-type]
+        control=Control(motion, locked(parse_parts(parts), lock or ()), strength, smooth, settle, reference),  # type: ignore[arg-type]
         say=say,
     )
     _report(summary)

@@ -11,6 +11,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from reenact.core.errors import ReenactError
+from reenact.live.keys import Keys
 from reenact.live.recording import Recording
 from reenact.live.session import LIVE, RULES, Rules, Session, Summary
 from reenact.live.sinks import ReaderGone, Sink, check_pace, hidden_from_browsers, open_output
@@ -40,6 +41,12 @@ class LiveOptions:
     seconds: float | None = None
     """after which it ends by itself"""
     axes: Axes = Axes()
+
+    @property
+    def folder(self) -> Path:
+        """Where pictures are kept that a key asks for: beside the film or the take, else here."""
+        film = Path(self.output) if self.output and self.output != "-" and not self.output.startswith("v4l2:") else self.take
+        return Path() if film is None else film.parent
 
     def check(self) -> None:
         """Raises ReenactError for what cannot be, before anything is opened."""
@@ -86,8 +93,12 @@ def run_live(
         asked.add_done_callback(lambda future: session.close() if not future.cancelled() and future.exception() else None)
         recording = Recording()
         stack.enter_context(_Watch(session, source, options.seconds, say))
+        keys = Keys(session, portrait, options.folder, say)
+        if options.source != "sliders":
+            stack.enter_context(keys)
         try:
             for shown in session.frames():
+                keys.show(shown.image)
                 if sink is not None:
                     sink.show(shown.image)
                 if options.take is not None:
