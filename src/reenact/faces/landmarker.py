@@ -64,7 +64,7 @@ class Landmarker:
         openvino = load_openvino()
 
         core = openvino.Core()
-        options = cpu_options(threads)
+        options = cpu_options(threads, kept=True)
         # OpenVINO reads .tflite from files only, not from memory.
         with zipfile.ZipFile(fetch("face_landmarker.task")) as task, tempfile.TemporaryDirectory() as folder:
             models = {name: core.read_model(task.extract(f"{name}.tflite", folder)) for name in _MODELS}

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Executor
 from copy import copy
 from functools import lru_cache
 from pathlib import Path
@@ -26,6 +27,8 @@ Precision = Literal["auto", "int8", "bf16", "fp32"]
 in it; int8: the same, and an error where nothing is measured; bf16: no int8; fp32: neither"""
 PRECISIONS: tuple[str, ...] = get_args(Precision)
 Shapes = Mapping[str, Sequence[int]]
+WEIGHTS = Path(__file__).resolve().parent.parent / "weights"
+"""what ships, whose compiled graphs are kept; a stranger's are not"""
 LANES_MAX = 4
 """ours: frames drawn at once; each takes the memory of its own intermediate tensors, some 30 MB"""
 DEVICES = ("auto", "cpu", "cuda", "openvino")
@@ -74,7 +77,9 @@ class OpenVinoGraph:
         ranges = read_ranges(path) if int8 else {}
         with fitting(path):
             model = quantised(model, ranges) if ranges else model
-            self._compiled = compiled = core.compile_model(model, "CPU", cpu_options(threads, precision, streams))
+            self._compiled = compiled = core.compile_model(
+                model, "CPU", cpu_options(threads, precision, streams, kept=path.resolve().is_relative_to(WEIGHTS))
+            )
         self._request = compiled.create_infer_request()
         # A port may bear an internal name besides the exported one, so all of a port's names count.
         self.inputs = tuple(name for port in compiled.inputs for name in port.get_names())
@@ -194,6 +199,18 @@ def opener(device: str, threads: int = 0, precision: Precision = "auto", lanes: 
         return OpenVinoGraph(path, fast if rapid else "f32", threads, shapes, int8 and rapid, lanes)
 
     return open_graph
+
+
+class OpenedAhead:
+    """An opener whose graphs are being compiled in a pool's threads before they are asked for."""
+
+    def __init__(self, open_graph: Opener, wanted: Iterable[tuple[Path, Speed]], pool: Executor) -> None:
+        self._open = open_graph
+        self._coming = {key: pool.submit(open_graph, *key) for key in dict.fromkeys(wanted)}
+
+    def __call__(self, path: Path, speed: Speed, shapes: Shapes | None = None) -> Graph:
+        coming = None if shapes else self._coming.pop((path, speed), None)
+        return self._open(path, speed, shapes) if coming is None else coming.result()
 
 
 @lru_cache(maxsize=1)

@@ -16,6 +16,7 @@ from __future__ import annotations
 import hashlib
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields, replace
 from functools import cached_property
 from pathlib import Path
@@ -30,10 +31,10 @@ from reenact.faces.crown import closed_beside, closed_cut, crowned, cut_off_abov
 from reenact.faces.landmarker import Face, Landmarker
 from reenact.faces.portrait import find_face, warn_if_small
 from reenact.runtime.around import surroundings
-from reenact.runtime.background import FOUND, HELD, Background, BackgroundKeeper, check_background
+from reenact.runtime.background import FIND, FOUND, HELD, STILL, Background, BackgroundKeeper, check_background
 from reenact.runtime.detail import Enlarger, HeadSize, head_side
 from reenact.runtime.drawer import Drawer, Drawers
-from reenact.runtime.graph import Chain, Precision, opener, thread_count
+from reenact.runtime.graph import Chain, OpenedAhead, Opener, Precision, Speed, lane_count, opener, thread_count
 from reenact.runtime.trust import check_hashes, fitting, read_config
 
 SHARED = "shared"
@@ -65,21 +66,29 @@ class OnnxMethod:
         self.device, self.threads = device, threads
         self.head_size: HeadSize = self.size if head_size is None else head_size
         head_side(self.head_size, self.size, self.size)
-        open_graph = opener(device, max(1, thread_count(threads) // lanes) if lanes > 1 else threads, precision)
-        draws = opener(device, threads, precision, lanes)
-        self._source = open_graph(folder / self.config["source"], "fast")
-        self._motion = open_graph(folder / "motion.onnx", self.config["motion"])
-        self._render = Chain([draws(folder / file, speed) for file, speed in self.config["render"]])
+        each = max(1, thread_count(threads) // lanes) if lanes > 1 else threads
+        open_graph: Opener = opener(device, each, precision)
+        draws: Opener = opener(device, threads, precision, lanes)
+        person = weights_folder() / "person"
+        render: list[tuple[Path, Speed]] = [(folder / file, speed) for file, speed in self.config["render"]]
+        around: list[tuple[Path, Speed]] = [(person / FIND, "fast"), (person / STILL, "exact")] if background == "still" else []
+        encoders: list[tuple[Path, Speed]] = [
+            (folder / "motion.onnx", self.config["motion"]),
+            (folder / self.config["source"], "fast"),
+        ]
+        with ThreadPoolExecutor(lane_count(threads), "reenact-load") as pool:
+            draws, open_graph = OpenedAhead(draws, around + render, pool), OpenedAhead(open_graph, encoders, pool)
+            coming = pool.submit(Landmarker, each) if lanes > 1 else None
+            self._motion, self._source = (open_graph(*graph) for graph in encoders)
+            self._render = Chain([draws(*graph) for graph in render])
+            wanted = HELD if background == "still" else ()
+            self._found = tuple(name for name in FOUND if name in wanted or name in self._render.inputs)
+            self._backdrop = BackgroundKeeper(person, draws) if self._found else None
+            self._landmarker = None if coming is None or coming.exception() is not None else coming.result()
         if precision == "int8" and self._render.precision != "int8":
             raise ReenactError(f"{folder}: not measured for int8: run reenact.calibrate.int8, or take `precision` auto")
-        wanted = HELD if background == "still" else ()
-        self._found = tuple(name for name in FOUND if name in wanted or name in self._render.inputs)
-        self._backdrop = BackgroundKeeper(weights_folder() / "person", draws) if self._found else None
-        person = weights_folder() / "person"
         kept = self._backdrop if background == "still" else None
-        first = Drawer(self._render, kept, lambda side: Enlarger(person, side, draws), folder)
-        self._drawers = Drawers(first, lanes)
-        self._landmarker: Landmarker | None = None
+        self._drawers = Drawers(Drawer(self._render, kept, lambda side: Enlarger(person, side, draws), folder), lanes)
 
     @property
     def fingerprint(self) -> str:
