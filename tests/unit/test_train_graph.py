@@ -13,7 +13,7 @@ from reenact.core.errors import ReenactError
 from reenact.data import pairs
 from reenact.data.pool import Pool
 from reenact.methods import recipe
-from reenact.train import graph
+from reenact.train import graph, tasks
 from reenact.train.config import Machine, Schedule, Stage, Task
 from reenact.train.loop import train, wants_graph
 from reenact.train.run import make
@@ -23,10 +23,13 @@ from reenact.train.workers import Workers
 from training_pool import make_pool
 
 SLOW = (
-    *(("mmfa", name) for name in ("finetune_consistency", "render256", "joint", "finetune_flow", "disocclusion")),
+    *(
+        ("mmfa", name)
+        for name in ("finetune_consistency", "render256", "joint", "finetune_renderer", "finetune_flow", "disocclusion")
+    ),
     *((method, name) for method in ("sfd", "prior", "facevid2vid") for name in ("motion", "joint")),
 )
-STAGES = [("mmfa", "motion"), ("mmfa", "finetune_renderer"), *(pytest.param(*known, marks=pytest.mark.slow) for known in SLOW)]
+STAGES = [("mmfa", "motion"), ("mmfa", "finetune_long"), *(pytest.param(*known, marks=pytest.mark.slow) for known in SLOW)]
 
 
 @pytest.fixture(scope="module")
@@ -79,6 +82,7 @@ def test_a_step_that_asks_the_host_is_found(pool: Pool, monkeypatch: pytest.Monk
 def run_twice(stage: Stage, pool: Pool, monkeypatch: pytest.MonkeyPatch) -> tuple[graph.GraphStep, FromTheHost]:
     """The step after its second run, and what the host was asked for in that."""
     monkeypatch.setattr(torch, "autocast", lambda *_, **__: nullcontext())  # which does not know of the device
+    monkeypatch.setattr(tasks, "known_people", lambda data, *_: np.zeros((len(data.pool.split), 128), np.float32))
     monkeypatch.setattr(pairs, "_grain", lambda image, seeds: torch.zeros_like(image))  # of batches, which no graph holds
     stage, elsewhere = replace(stage, machine=Machine("cpu", "fp32")), Workers(torch.device("meta"))
     task = make(stage, (stage,), pool, Path(), elsewhere)

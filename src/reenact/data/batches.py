@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int64, UInt8
 from torch import Tensor
 
+from reenact.data.augment import Change
 from reenact.data.pairs import Batch, Mix, PairSampler, Shake, jitter, mirrored
 from reenact.data.pool import Pool
 
@@ -38,11 +39,13 @@ class Batches:
         same_motion: float = 0.0,
         mouths: float = 0.0,
         stills: float = 0.0,
+        augment: float = 0.0,
     ) -> None:
         """splits: the parts of the pool that are drawn from. wide, mouths: data.pairs.PairSampler. same_motion: share of
         `triples` in which a rendered person is driven by another one in the same motion; 0 where the pool has no such clips.
-        stills: share of pairs whose source is a warped picture of a photo (data/stills.py)."""
-        self.pool, self.size, self.device, self.seed = pool, size, device, seed
+        stills: share of pairs whose source is a warped picture of a photo (data/stills.py). augment: share of `triples` that are
+        turned and zoomed, too (data/augment.py)."""
+        self.pool, self.size, self.device, self.seed, self.augment = pool, size, device, seed, augment
         twins = same_motion if pool.motion is not None else 0.0
         mix = Mix(same_clip=1 - twins - stills, same_motion=twins, stills=stills) if twins or stills else None
         self.sampler = PairSampler(pool, splits, seed, wide, mix, mouths)
@@ -66,7 +69,9 @@ class Batches:
         rows = self.sampler.triples(count)
         flip = torch.from_numpy(random.random(count) < 0.5)[share].to(self.device)
         gain = torch.from_numpy(random.uniform(0.85, 1.15, (count, 3, 1, 1)).astype(np.float32))[share].to(self.device)
-        return tuple(mirrored(self.read(some[share]), flip, gain, self.mirror, self.sampler.shapes) for some in rows)  # type: ignore[return-value]
+        change = Change.draw(random, count, self.augment).part(share, self.device) if self.augment else None
+        read = (mirrored(self.read(some[share]), flip, gain, self.mirror, self.sampler.shapes) for some in rows)
+        return tuple(change.of(batch) if change else batch for batch in read)  # type: ignore[return-value]
 
     def learn(self, name: str, values: Float[np.ndarray, "n ..."] | Int64[np.ndarray, " n"]) -> None:
         """Every batch brings these too, row by row of the pool, whatever is done to its pictures."""

@@ -52,10 +52,10 @@ class Discriminators(nn.Module):
 class Adversary(Discriminators):
     """Of whole pictures, and of eyes and mouth enlarged."""
 
-    def __init__(self) -> None:
+    def __init__(self, width: int = WIDTH) -> None:
         super().__init__()
-        self.whole = PatchDiscriminator(WIDTH, blocks=4)
-        self.parts = PatchDiscriminator(WIDTH, blocks=3)
+        self.whole = PatchDiscriminator(width, blocks=4)
+        self.parts = PatchDiscriminator(width, blocks=3)
 
     def networks(self) -> tuple[tuple[PatchDiscriminator, str], ...]:
         return (self.whole, ""), (self.parts, "_parts")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from reenact.core.face_mesh import (
@@ -51,9 +52,12 @@ class RenderObjective(nn.Module):
     those of the driving frame, and eyes and mouth compared by themselves, enlarged; and who it is, by SFace.
     """
 
-    def __init__(self, expression: Expression | None = None) -> None:
-        """expression: what says how alike two faces feel, for stages that weigh `emotion`."""
+    def __init__(self, expression: Expression | None = None, read_share: float = 1.0, shift: int = 0) -> None:
+        """expression: what says how alike two faces feel, for stages that weigh `emotion`. read_share, shift: of `joint`, which
+        trains: the share of a batch whose frames are read back, and by how many px at most both pictures are shifted, alike,
+        before LPIPS compares them whole; a fixed grid of strides leaves dots on edges."""
         super().__init__()
+        self.read_share, self.shift = read_share, shift
         self.lpips = LPIPS("alex")
         self.face_mesh = FaceMesh()
         self.sface = SFace()
@@ -79,25 +83,33 @@ class RenderObjective(nn.Module):
         theirs = {name: _elsewhere(read[1][name], driving, target, name) for name in read[1]}
         poses = [model.pose(read[0][model.person], motion) for motion in (read[0], theirs)]
         rendered = model.render_poses(source["image"], model.pyramid(source["image"]), *poses)
-        return self.terms(model, rendered, target, source), rendered, read
+        some = max(1, round(self.read_share * len(source["image"])))
+        return self.terms(model, rendered, target, source, some, self.shift), rendered, read
 
     def terms(
-        self, model: KeypointMethod, rendered: Rendered, driving: Tensors, source: Tensors | None = None
+        self,
+        model: KeypointMethod,
+        rendered: Rendered,
+        driving: Tensors,
+        source: Tensors | None = None,
+        some: int | None = None,
+        shift: int = 0,
     ) -> dict[str, Tensor]:
         """driving: the true picture with the teacher's reading of it. source: the portrait with the same; where it is given,
-        `identity_source` compares who is drawn with it too, as CSIM does."""
+        `identity_source` compares who is drawn with it too, as CSIM does; with `source["known_as"]` [B,128] where that is known
+        beforehand. some, shift: the first frames, which alone are read back; of LPIPS (see __init__)."""
         target = driving["image"]
         truth = model.teacher(driving)
         count = model.config.mesh_keypoints
         weight = 1 + 4 * feature_mask(truth, target.shape[-1], count)
-        portrait = (source["image"], _region(model.teacher(source), count)) if source is not None else None
+        region = _first(_region(truth, count), some)
         made, wanted = (enlarged(x, driving) for x in (rendered.frame, target))
         return {
             "l1": ((rendered.frame - target).abs() * weight).mean(),
             "warped": (rendered.warped - target).abs().mean(),
-            "lpips": self.lpips(rendered.frame, target).mean(),
+            "lpips": self.lpips(*shifted(shift, rendered.frame, target)).mean(),
             "features": self.lpips(made, wanted).mean(),
-            **self._mesh(rendered.frame, target, _region(truth, count), portrait),
+            **self._mesh(rendered.frame[:some], target[:some], region, self._portrait(model, source, some)),
             **self._small(rendered.small, target),
             **self._behind(model, rendered, target),
         }
@@ -106,6 +118,14 @@ class RenderObjective(nn.Module):
         """What a teacher says of the drawn picture alone: the landmarker's mesh, its gaps and blendshapes, SFace's identity, each
         against those of the true one."""
         return self._mesh(frame, driving["image"], _region(model.teacher(driving), model.config.mesh_keypoints), None)
+
+    def _portrait(self, model: KeypointMethod, source: Tensors | None, some: int | None) -> Tensor | None:
+        """Who the first portraits show, [some,128]; None without portraits."""
+        if source is None:
+            return None
+        if "known_as" in source:
+            return source["known_as"][:some]
+        return self.person({name: value[:some] for name, value in source.items()}, model)
 
     def _behind(self, model: KeypointMethod, rendered: Rendered, target: Tensor) -> dict[str, Tensor]:
         """Where the inpainted background is shown; {} where the method has none."""
@@ -119,7 +139,7 @@ class RenderObjective(nn.Module):
         losses = [(picture - wanted).abs().mean() + self.lpips(picture, wanted).mean() for picture, wanted in pairs]
         return {"scales": torch.stack(losses).mean()} if losses else {}
 
-    def _mesh(self, frame: Tensor, target: Tensor, region: Region, portrait: tuple[Tensor, Region] | None) -> dict[str, Tensor]:
+    def _mesh(self, frame: Tensor, target: Tensor, region: Region, portrait: Tensor | None) -> dict[str, Tensor]:
         """Mesh points (in half sides of the landmarker's square), blendshapes and identity of both pictures."""
         with torch.autocast(frame.device.type, enabled=False):
             with torch.no_grad():
@@ -140,7 +160,7 @@ class RenderObjective(nn.Module):
         with torch.no_grad():
             people = {"identity": self.sface.embed(target, place)}
             if portrait is not None:
-                people["identity_source"] = self._person(*portrait)
+                people["identity_source"] = portrait
         return read | self._felt(frame, target, place) | {name: identity_distance(shown, who) for name, who in people.items()}
 
     def _felt(self, frame: Tensor, target: Tensor, place: Tensor) -> dict[str, Tensor]:
@@ -152,9 +172,24 @@ class RenderObjective(nn.Module):
         return {"emotion": emotion_distance(self.expression.embed(frame, place), wanted)}
 
     @torch.no_grad()
-    def _person(self, picture: Tensor, region: Region) -> Tensor:
-        """Who a picture shows: SFace's embedding, found with the face mesh."""
+    def person(self, truth: Tensors, model: KeypointMethod) -> Float[Tensor, "batch 128"]:
+        """Who pictures show: SFace's embedding, found with the face mesh."""
+        picture, region = truth["image"], _region(model.teacher(truth), model.config.mesh_keypoints)
         return self.sface.embed(picture, self.face_mesh.read(picture.float(), region))
+
+
+def shifted(most: int, *pictures: Tensor) -> list[Tensor]:
+    """The pictures, all shifted alike by 0 to `most` px down and right, what leaves at one side coming in at the other. Random
+    numbers of the device, so that a graph draws new ones at each replay."""
+    if not most:
+        return list(pictures)
+    by = torch.randint(0, most + 1, (2,), device=pictures[0].device)
+    rows, columns = ((torch.arange(side, device=by.device) + by[axis]) % side for axis, side in enumerate(pictures[0].shape[-2:]))
+    return [picture.index_select(2, rows).index_select(3, columns) for picture in pictures]
+
+
+def _first(region: Region, some: int | None) -> Region:
+    return Region(region.centre[:some], region.half[:some], region.angle[:some])
 
 
 def read_both(model: KeypointMethod, source: Tensors, driving: Tensors) -> list[dict[str, Tensor]]:

@@ -91,6 +91,16 @@ class Stage:
     """share of pairs in which a rendered person is driven by another one, whose motion it has; the joint stage only"""
     stills: float = 0.0
     """share of pairs whose source is a photo, warped, and whose target is the photo (data/stills.py)"""
+    augment: float = 0.0
+    """share of triples that are turned, zoomed and shifted, alike; all get another gamma and saturation then (data/augment.py)"""
+    read_share: float = 1.0
+    """of a batch's frames, how many are read back by the landmarker and SFace: half of a step's time at 64 pairs"""
+    lpips_shift: int = 0
+    """px by which LPIPS shifts both pictures, alike, another shift each step"""
+    identity: Literal["picture", "person"] = "picture"
+    """of the portrait: its own embedding, which asks for its pose too, or its person's mean, known beforehand"""
+    discriminator_width: int = 32
+    """channels of the discriminators' first blocks"""
     seed: int = 0
     after: tuple[str, ...] = ()
     """stages of the same recipe whose averaged weights it starts from"""

@@ -23,6 +23,7 @@ from reenact.objectives.consistency import ConsistencyObjective
 from reenact.objectives.self_reenactment import RenderObjective
 from reenact.train import validation_grid as shown
 from reenact.train.config import Discriminator, Shown, Stage, Task, Terms, Validation
+from reenact.train.people import KNOWN_AS, known_people
 from reenact.train.recipe import RENDER_PARTS, Recipe, parts
 from reenact.train.validation import agreement, averaged, draw, draw_as_read, more_figures, reading_check, render_figures
 
@@ -116,17 +117,20 @@ def render_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device) 
     )
 
 
-def joint_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device, frozen: tuple[str, ...] = ()) -> Task:
+def joint_task(
+    method: Recipe, stage: Stage, pool: Pool, device: torch.device, frozen: tuple[str, ...] = (), reads: bool | None = None
+) -> Task:
     """Stage three: everything, driven by the method's own motion encoder, which is taught by the frames made.
 
-    frozen: parts that do not learn.
+    frozen: parts that do not learn. reads: are the motion's own terms there? By default where its encoder learns.
 
     Some sources are rendered people whom another one drives, with the exact truth. All batch norms are frozen:
     batches are small here, pairs of one clip are alike, and weights that shipped have lost their norms (methods/import_onnx.py).
     """
     model = method.build().to(device).train()  # the stages before it have done what `fresh` does
-    reads = method.motion_parts[0] not in frozen
-    objective = RenderObjective(Expression() if "emotion" in stage.weights else None).to(device)
+    reads = method.motion_parts[0] not in frozen if reads is None else reads
+    emotion = Expression() if "emotion" in stage.weights else None
+    objective = RenderObjective(emotion, stage.read_share, stage.lpips_shift).to(device)
     reading = method.motion_objective(model).to(device)
     names = (*method.render_parts, *method.motion_parts)
     trained = parts(model, names)
@@ -134,6 +138,8 @@ def joint_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device, f
     trained["probe"] = reading
     trained.to(memory_format=torch.channels_last)
     data = _data(method, stage, pool, device)
+    if stage.identity == "person":
+        data.learn(KNOWN_AS, known_people(data, objective, model))
     against, discriminator = adversary(stage, device)
 
     def compute(batch: tuple[Batch, Batch, Batch]) -> tuple[Terms, Shown]:
@@ -172,6 +178,12 @@ def finetune_encoder_task(method: Recipe, stage: Stage, pool: Pool, device: torc
 def finetune_renderer_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device) -> Task:
     """As `joint_task`, by a frozen motion encoder: what is measured on it (sliders, the codec's steps) stays true."""
     return joint_task(method, stage, pool, device, frozen=method.motion_parts)
+
+
+def finetune_long_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device) -> Task:
+    """As `finetune_renderer_task`, and the decoder of expression codes learns too, by the motion's own terms: the encoder alone
+    is frozen, so that a code goes on meaning the same."""
+    return joint_task(method, stage, pool, device, ("motion",), reads=True)
 
 
 def finetune_flow_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device) -> Task:
@@ -214,6 +226,7 @@ TASKS: Mapping[str, Callable[[Recipe, Stage, Pool, torch.device], Task]] = {
     "finetune_encoder": finetune_encoder_task,
     "finetune_renderer": finetune_renderer_task,
     "finetune_flow": finetune_flow_task,
+    "finetune_long": finetune_long_task,
     "finetune_patches": patches_task,
     "disocclusion": disocclusion_task,
 }
@@ -281,7 +294,7 @@ def adversary(stage: Stage, device: torch.device) -> tuple[Callable[[Tensor, Bat
     weights name `adversarial`. Else nothing, and none."""
     if "adversarial" not in stage.weights:
         return lambda frame, driving: ({}, {}), None
-    network = Adversary().to(device).to(memory_format=torch.channels_last)
+    network = Adversary(stage.discriminator_width).to(device).to(memory_format=torch.channels_last)
 
     def against(frame: Tensor, driving: Batch) -> tuple[Terms, Shown]:
         shown = network.shown(frame, driving)
@@ -294,7 +307,8 @@ def _data(method: Recipe, stage: Stage, pool: Pool, device: torch.device) -> Bat
     """The stage's batches, with all that the method's own objective wants."""
     if stage.stills:
         pool = with_warped(pool)
-    data = Batches(pool, stage.splits, stage.size, device, stage.seed, stage.wide, stage.same_motion, stage.mouths, stage.stills)
+    shares = stage.wide, stage.same_motion, stage.mouths, stage.stills, stage.augment
+    data = Batches(pool, stage.splits, stage.size, device, stage.seed, *shares)
     if method.learn:
         method.learn(data)
     return data

@@ -21,6 +21,7 @@ from reenact.objectives.motion import SHOWN_GAPS, gaps
 from reenact.objectives.self_reenactment import RenderObjective, enlarged
 from reenact.train import validation_grid as shown
 from reenact.train.config import Validation
+from reenact.train.people import KNOWN_AS
 from reenact.train.recipe import Recipe, parts
 from reenact.train.state import fill
 
@@ -127,6 +128,7 @@ def render_figures(draw: Callable, objective: RenderObjective, model: KeypointMe
     for first in range(0, len(source_rows), CHECKED_AT_ONCE):
         cut = slice(first, first + CHECKED_AT_ONCE)
         source, driving = data.read(source_rows[cut]), data.read(driving_rows[cut])
+        source.pop(KNOWN_AS, None)  # figures of all runs compare with the portrait itself
         rendered, truth = draw(model, source, driving), driving["image"]
         terms = objective.terms(model, rendered, driving, source)
         found = {name: float(value) for name, value in terms.items() if name in CHECKED_TERMS}

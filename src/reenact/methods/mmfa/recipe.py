@@ -183,6 +183,21 @@ SCALES_WEIGHT = 0.5
 """ours: of the losses of smaller pictures, in those of the whole one"""
 LAST_WEIGHTS = {"identity_source": 2.0, "mesh": 12.0, "adversarial": 0.1, "matching": 0.6}
 """ours: of the stage that ends with the whole face. Whose it is, where it looks, and how sharp"""
+LONG_WEIGHTS = {
+    **RENDER_WEIGHTS,
+    "lpips": 2.0,
+    "features": 2.0,
+    "mesh": 12.0,
+    "identity_source": 0.75,
+    "adversarial": 0.06,
+    "matching": 0.4,
+    "keypoints": 20.0,
+    "offsets": 30.0,
+    "gaps": 30.0,
+    "gaps_head": 10.0,
+    **dict.fromkeys(("canonical", "pose", "blendshapes", "code", "kl", "collapsed"), 0.0),
+}
+"""ours: of the stage that trains longest, on a GPU. What a frozen encoder says weighs nothing: it cannot learn"""
 JOINT_SHARE = 0.5
 """ours: of the motion stage's weights, in the joint stage"""
 
@@ -286,15 +301,18 @@ def shortened(motion: Stage, render: Stage, joint: Stage) -> tuple[Stage, ...]:
     )
 
 
-def long() -> Stage:
-    """Stage five for nine minutes of a GPU, 530 pairs a second: from what ships, for what a CPU would take a day for."""
+def finetune_long() -> Stage:
+    """Nine minutes of a GPU, at 530 pairs a second: all but the motion encoder, from what ships. How the rendering network that
+    ships was trained, but for what is named in docs/training.md."""
     schedule = Schedule(images=300_000, batch=64, learning_rate=5e-4, warm_up=9_600, save_every=48_000, log_every=6_400)
-    return replace(finetune_renderer(), schedule=schedule, same_motion=0.12, mouths=0.35, wide=0.5)
+    stage = replace(finetune_renderer(), name="finetune_long", task="finetune_long", schedule=schedule, weights=LONG_WEIGHTS)
+    seen = replace(stage, same_motion=0.12, wide=0.5, mouths=0.35, augment=0.3)
+    return replace(seen, read_share=0.5, lpips_shift=7, identity="person", discriminator_width=48)
 
 
-def long_stills() -> Stage:
+def finetune_stills() -> Stage:
     """The same with pseudo-pairs of single photos, people whom no clip shows."""
-    return replace(long(), stills=0.2)
+    return replace(finetune_long(), name="finetune_stills", stills=0.2)
 
 
 def finetune_renderer_tiny() -> Stage:
@@ -328,6 +346,6 @@ RECIPES = {
     "render_each_scale": each_scale,
     "tiny": tiny,
     "finetune_renderer_tiny": finetune_renderer_tiny,
-    "finetune_renderer_long": long,
-    "finetune_renderer_stills": long_stills,
+    "finetune_long": finetune_long,
+    "finetune_stills": finetune_stills,
 }
