@@ -10,6 +10,8 @@ from types import FrameType
 def main() -> None:
     """Entry point. While the rest is imported Ctrl-C is one line and exit code 130 as later on; a KeyboardInterrupt would be a
     traceback there, or lost in an extension's own import."""
+    # NumPy's products of matrices are small here, and the threads that OpenBLAS keeps for them spin: a fifth of the frame rate.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     before = signal.getsignal(signal.SIGINT)
     if before is signal.default_int_handler:
         signal.signal(signal.SIGINT, _stopped)

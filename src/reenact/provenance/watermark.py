@@ -15,6 +15,7 @@ from functools import lru_cache
 import numpy as np
 from jaxtyping import Float32, Float64
 from numpy.lib.stride_tricks import sliding_window_view
+from PIL import Image as PILImage
 
 from reenact.core.types import Image
 
@@ -55,11 +56,10 @@ def mark(image: Image) -> Image:
         raise ValueError(f"the mark goes on a square, not on {image.shape[1]}x{side}")
     if side < 96:
         return image
-    rows, columns, drawn = _upsampling(side)
-    change = rows @ _mask(image) @ columns
-    change *= drawn
+    change = np.array(PILImage.fromarray(_mask(image)).resize((side, side), PILImage.Resampling.BILINEAR))
+    change *= _laid_out(side)
     out = image.reshape(side, 3 * side).astype(np.int16)
-    out += np.rint(change, out=change).astype(np.int16)
+    out += np.rint(change, out=change).astype(np.int16).repeat(3, 1)
     return np.clip(out, 0, 255, out=out).astype(np.uint8).reshape(image.shape)
 
 
@@ -103,11 +103,9 @@ def _mean3(values: Float32[np.ndarray, "h w"]) -> Float32[np.ndarray, "h w"]:
 
 
 @lru_cache(maxsize=4)
-def _upsampling(side: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Bilinear weights of the mask's rows and columns (three channels beside each other), and the pattern laid out likewise."""
-    at = ((np.arange(side) + 0.5) / side * GRID - 0.5).clip(0, GRID - 1)
-    weights = np.maximum(0, 1 - np.abs(at[:, None] - np.arange(GRID))).astype(np.float32)
-    return weights, np.ascontiguousarray(np.repeat(weights, 3, 0).T), np.repeat(pattern(side), 3, 1).astype(np.float32)
+def _laid_out(side: int) -> Float32[np.ndarray, "side side"]:
+    """The pattern as frames take it. Not by a product of matrices, whose threads would go on spinning beside the networks'."""
+    return pattern(side).astype(np.float32)
 
 
 @lru_cache(maxsize=8)
