@@ -4,7 +4,8 @@ python -m experiments.freed FOLDER FOLDER... --data POOL --json results/mmfa_fre
 
 FOLDER: weights as python -m reenact.methods.export writes them. Each frame 0 of a clip of people never trained on is drawn in the
 motion of later ones (validation's pairs), and again turned by 20 degrees; AKD-106 is InsightFace's, AKD-mesh the teacher's own.
-What the turn moves is read by the teacher's landmarker, for it alone says blendshapes.
+What the turn moves is read by the teacher's landmarker, for it alone says blendshapes; how far its reading is to be trusted there
+say rendered heads that turn with an expression that stays (`landmarker_itself`).
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import argparse
 import json
 import sys
 from collections.abc import Mapping, Sequence
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +77,30 @@ def turned(method: OnnxMethod, pool: Pool, people: int) -> dict[str, Any]:
     return out
 
 
+def itself(people: int) -> dict[str, Any]:
+    """How far the landmarker's own blendshapes move when a rendered head turns and its expression does not: nothing judged
+    by it can be shown to move less. Every second head has an expression. Raises ReenactError without the extra `synth`."""
+    from reenact.synth.clip import Studio
+    from reenact.synth.motion import Motion, draw_motion
+    from reenact.synth.scene import Recipe
+    from tools.synth_pictures import pictures
+
+    reader, moved = Reader(), []
+    yaw = np.radians(np.float32([0.0, *TURNS]))
+    with Studio.open(256) as studio:
+        for person in range(people):
+            shapes = draw_motion(0, person, 1, Fraction(25)).blendshapes[:1] * np.float32(person % 2)
+            motion = Motion(
+                np.repeat(shapes, len(yaw), 0),
+                np.stack([yaw, 0 * yaw, 0 * yaw], 1),
+                np.zeros((len(yaw), 2), np.float32),
+                np.zeros((len(yaw), 3), np.float32),
+            )
+            read = [reader.read(picture) for picture in pictures(studio, Recipe(0, person, 0, 0), motion, tuple(range(len(yaw))))]
+            moved += [float(np.abs(one[2] - read[0][2]).mean()) for one in read[1:] if one is not None and read[0] is not None]
+    return {"heads": people, "turns_read": len(moved), "blendshapes_moved": round(float(np.mean(moved)), 4)}
+
+
 def verdict(forms: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Of the last form against the first, which is the taught one."""
     taught, free = forms[0], forms[-1]
@@ -104,6 +130,7 @@ def measure(folders: Sequence[Path], pool_folder: Path, each: int, people: int) 
         "command": f"python -m experiments.freed {' '.join(folder.name for folder in folders)} --data POOL --each {each} "
         f"--people {people} --json FILE",
         "forms": forms,
+        "landmarker_itself": itself(people),
         "verdict": verdict(forms),
     }
 

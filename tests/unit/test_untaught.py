@@ -49,6 +49,7 @@ def test_nothing_but_pictures_counts(pool: Pool, name: str):
     sum(stage.weights[term] * value for term, value in found[0].items()).backward()
     for part, network in task.trained.items():
         assert any(p.grad is not None and p.grad.abs().sum() > 0 for p in network.parameters()), part
+    assert name != "mmfa_unsupervised64" or not any(p.requires_grad for p in task.trained["motion"].first.parameters())
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -104,7 +105,11 @@ def test_only_the_motion_is_the_drivers():
 
 
 def test_agreement_cannot_be_had_by_shrinking():
+    """The same at another size, and no gradient along the size."""
     one, other = torch.randn(8, 5), torch.randn(8, 5)
+    size = torch.ones((), requires_grad=True)
+    apart(size * one, size * other).backward()
+    assert size.grad is not None and abs(float(size.grad)) < 1e-4
     assert torch.allclose(apart(one, other), apart(one / 100, other / 100), rtol=0.05)
     assert apart(one, one) == 0
 

@@ -87,8 +87,9 @@ class Objective(nn.Module):
 
 
 def apart(one: Tensor, other: Tensor) -> Tensor:
-    """Mean squared distance of rows that are to be the same, by how far apart the batch is."""
-    spread = (one - one.mean(0)).square().mean().detach() + 1e-6
+    """Mean squared distance of rows that are to be the same, by how far apart the batch is. Its gradient reaches the spread, too:
+    without, everything shrinks to one point (docs/log.md)."""
+    spread = (one - one.mean(0)).square().mean() + (other - other.mean(0)).square().mean() + 1e-6
     return (one - other).square().mean() / spread
 
 
