@@ -5,6 +5,7 @@ from importlib.metadata import version
 import pytest
 
 from reenact.cli import run
+from reenact.cli.shared import ORDER
 
 
 @pytest.mark.parametrize(
@@ -32,3 +33,10 @@ def test_the_version_is_the_package_s(capsys):
 def test_no_command_shows_the_help(capsys):
     assert run([]) == 2
     assert "animate" in capsys.readouterr().out
+
+
+def test_help_names_every_command_whole_and_in_order(capsys: pytest.CaptureFixture[str]):
+    assert run(["--help"]) == 0
+    lines = capsys.readouterr().out.split("Commands:\n")[1].splitlines()
+    assert [line.split()[0] for line in lines] == ORDER.split(), "a new command takes its place in ORDER (cli/shared.py)"
+    assert not [line for line in lines if line.endswith("...")], "its docstring's first sentence is too long for one line"

@@ -53,7 +53,7 @@ def batch(
     size: HeadSide = "photo",
     precision: PrecisionName = "auto",
 ) -> None:
-    """Every photo of a folder with every driving; run it again and it goes on where it was stopped."""
+    """Animate every photo of a folder with every driving. Run it again and it goes on where it was stopped."""
     if face not in ("1", "all"):
         raise ReenactError(f"--face {face!r}: write 1 (the largest face) or all")
     base = (PHOTO if face == "all" or output == "photo" else CROP).parts()

@@ -23,7 +23,7 @@ def calibrate(
     again: Annotated[bool, typer.Option("--again", help="run steps that are done, too")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="list the steps with their commands and run none")] = False,
 ) -> None:
-    """Measure on new weights what editing, codec, tests and pages need, in the right order. The same command resumes."""
+    """Measure on new weights what editing and codec need. Tests and pages too, in the right order; the same command resumes."""
     from reenact.calibrate.command import Order, plan, run
 
     folder = weights_folder() / weights if weights in known_methods() else Path(weights)

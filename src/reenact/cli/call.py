@@ -54,7 +54,7 @@ def encode(
     device: Device = "auto",
     threads: Threads = 0,
 ) -> None:
-    """Write the motion of a driving video as a call: some kbit/s instead of a video."""
+    """Write the motion of a driving video as a call. Some kbit/s instead of a video."""
     options = CallOptions(target_kbps, quality, key_seconds, longest_gap)
     clip = Clip(seconds("start", start), seconds("end", end), rate(fps))
     engine = Engine(method, device, threads)

@@ -28,7 +28,7 @@ def describe(
     device: Device = "auto",
     threads: Threads = 0,
 ) -> None:
-    """Write a face's descriptors as files: who it is, and apart from that what it does."""
+    """Write a face's descriptors as files. Who it is, and apart from that what it does."""
     engine = Engine(method, device, threads)
     found = describe_file(photo, out, motion, consent=consent, engine=engine, face=face)
     say(f"{out}: {len(found.coefficients)} identity coefficients, {'may' if consent else 'may not'} be mixed")
@@ -54,7 +54,7 @@ def mix(
     sign_cert: SignCert = None,
     sign_key: SignKey = None,
 ) -> None:
-    """Draw a face between two people's, where both files say that the person has agreed."""
+    """Draw a face between two people's. Both files must say that the person has agreed."""
     drawn = Output(output, face, marks(badge, unsigned, sign_cert, sign_key))  # type: ignore[arg-type]  # checked inside
     mix_file(photo, first, second, out, share, engine=Engine(method, device, threads), drawn=drawn)
     say(f"{out}: written")

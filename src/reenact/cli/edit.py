@@ -146,7 +146,7 @@ def interpolate(
     sign_cert: SignCert = None,
     sign_key: SignKey = None,
 ) -> None:
-    """The way between two expressions and poses, on one portrait, as a video."""
+    """Make a video of the way between two expressions and poses."""
     film = _film(length, fps, ease, return_)
     with progress_bar("interpolating") as progress:
         frames = interpolate_file(
@@ -172,7 +172,7 @@ def record(
     device: Device = "auto",
     threads: Threads = 0,
 ) -> None:
-    """Keep a driver's motion as a small file; `reenact animate PORTRAIT take.npz` replays it on anyone."""
+    """Keep a driver's motion as a small file. `reenact animate PORTRAIT take.npz` replays it on anyone."""
     clip = Clip(seconds("start", start), seconds("end", end))
     with progress_bar("recording") as progress:
         take = record_file(driving, out, engine=Engine(method, device, threads), clip=clip, progress=progress)

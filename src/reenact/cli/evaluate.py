@@ -45,7 +45,7 @@ def evaluate(
     threads: Threads = 0,
     background: BackgroundName = "still",
 ) -> None:
-    """Measure methods and two trivial baselines on a folder of clips or portraits."""
+    """Measure methods and trivial baselines on clips or portraits."""
     from reenact.runtime.onnx_method import known_methods
 
     command = _command()

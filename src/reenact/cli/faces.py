@@ -23,7 +23,7 @@ def faces(
     out: Annotated[Path | None, typer.Option("--out", "-o", help="the photo with each face numbered: .png, .jpg, .webp")] = None,
     threads: Threads = 0,
 ) -> None:
-    """Say how many faces a photo has and where; --face takes their numbers."""
+    """Say how many faces a photo has and where. --face takes their numbers."""
     if out is not None:
         check_image_name(check_output(out, [photo]))
     picture = read_image(photo)

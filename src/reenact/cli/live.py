@@ -68,7 +68,7 @@ def live(
     precision: PrecisionName = "auto",
     background: BackgroundName = "still",
 ) -> None:
-    """A photo that follows a face now: from a camera, a file at its own pace or a tracker, into a meeting, a file or a pipe."""
+    """Let a photo follow a face now. From a camera, a file at its own pace or a tracker, into a meeting, a file or a pipe."""
     if reference not in ("calm", "first"):
         raise ReenactError(f"--reference {reference!r}: live, write calm or first, and press c when the face is at rest")
     slots = rate(fps)

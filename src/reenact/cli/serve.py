@@ -54,7 +54,7 @@ def serve(
     precision: PrecisionName = "auto",
     background: BackgroundName = "still",
 ) -> None:
-    """Serve a page where a camera, a video or sliders drive a portrait live."""
+    """Serve a live page: camera, video or sliders move a portrait."""
     try:
         from reenact.serve.run import serve as run
         from reenact.serve.settings import Settings

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from reenact import __version__
 from reenact.core.errors import ReenactError, as_options
@@ -42,8 +43,22 @@ OPTION_NAMES = {
 DEBUG: ContextVar[bool] = ContextVar("debug", default=False)
 """whether errors come with their traceback"""
 
+ORDER = (
+    "animate batch edit interpolate serve live record encode decode inspect faces verify keys bench directions describe mix "
+    "evaluate report data train calibrate"
+)
+"""of the commands in --help, as README has them: what most people want first"""
+
+
+class _Commands(TyperGroup):
+    def list_commands(self, ctx: Any) -> list[str]:
+        order = ORDER.split()
+        return sorted(super().list_commands(ctx), key=lambda name: order.index(name) if name in order else len(order))
+
+
 app = typer.Typer(
     name="reenact",
+    cls=_Commands,
     help="One portrait photo and a driving video: that person, moving. On an ordinary CPU.",
     no_args_is_help=True,
     add_completion=False,
