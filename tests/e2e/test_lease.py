@@ -17,6 +17,7 @@ from reenact.cli import run as command
 from reenact.core import arrays
 from reenact.core.errors import ReenactError
 from reenact.data.pool import Pool
+from reenact.losses.emotion import Expression
 from reenact.losses.face_mesh import FaceMesh
 from reenact.losses.identity import SFace
 from reenact.losses.lpips import LPIPS
@@ -161,6 +162,19 @@ def test_carried_networks_answer_as_those_they_were(tmp_path: Path, monkeypatch:
     behind.cache_clear()
     assert torch.nn.functional.cosine_similarity(before[0], after[0]).min() > 0.9999
     assert all(torch.equal(one, other) for one, other in zip(before[1:], after[1:], strict=True))
+
+
+def test_the_emotion_network_goes_where_it_is_weighed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (plain,), (felt,) = recipe("mmfa_finetune_long"), recipe("prior_joint_emotion")
+    assert "emotion" not in networks.needed([plain]) and "emotion" in networks.needed([plain, felt])
+    picture = torch.rand(1, 3, 224, 224, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        before = Expression()(picture)
+        (tmp_path / "emotion.safetensors").write_bytes(written(networks.carried(["emotion"])["emotion"]))
+        monkeypatch.setenv(arrays.CARRIED, str(tmp_path))
+        monkeypatch.setitem(sys.modules, "onnx", None)
+        after = Expression()(picture)
+    assert torch.nn.functional.cosine_similarity(before, after).min() > 0.9999
 
 
 def test_a_carried_network_that_is_missing_is_named(plain_networks: Path):

@@ -6,6 +6,7 @@ network: face-api's (evaluate/face_api.py). The file is a graph of nine kinds of
 
 from __future__ import annotations
 
+import json
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,6 +15,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from reenact.core.arrays import carried
 from reenact.core.assets import fetch
 from reenact.core.errors import ReenactError
 from reenact.losses.regions import Region
@@ -22,6 +24,7 @@ SIDE = 224
 BOX = 1.2
 """side of the square / longer side of the points' box, as FER2013's faces are cut (evaluate/networks.py: face_box)"""
 KNOWN = ("Conv", "Relu", "Concat", "BatchNormalization", "Pad", "AveragePool", "MaxPool", "GlobalAveragePool", "Flatten")
+GRAPH = "layers.json"
 _CHANGED = "fer_densenet121.onnx holds another network than expected: delete it, it is fetched anew"
 
 
@@ -34,22 +37,30 @@ class Layer(NamedTuple):
     window: int
 
 
+def plain() -> dict[str, np.ndarray]:
+    """The file's arrays by name, and under GRAPH its layers as JSON, for machines without the onnx package."""
+    import onnx
+
+    graph = onnx.load(fetch("fer_densenet121.onnx")).graph
+    known = {"entry": graph.input[0].name, "layers": [_layer(node) for node in graph.node if node.op_type != "Gemm"]}
+    arrays = {tensor.name: np.array(onnx.numpy_helper.to_array(tensor)) for tensor in graph.initializer}
+    return arrays | {GRAPH: np.frombuffer(json.dumps(known).encode(), np.uint8)}
+
+
 class Expression(nn.Module):
     """Frozen: gradients reach the picture, the weights are buffers and stay."""
 
     def __init__(self) -> None:
         """Raises ReenactError when the network is neither cached nor to be had, or is another one."""
         super().__init__()
-        import onnx
-
-        graph = onnx.load(fetch("fer_densenet121.onnx")).graph
-        self.layers = [_layer(node) for node in graph.node if node.op_type != "Gemm"]
+        arrays = dict(carried("emotion") or plain())
+        graph = json.loads(arrays.pop(GRAPH).tobytes())
+        self.entry = graph["entry"]
+        self.layers = [Layer(kind, tuple(inputs), *rest) for kind, inputs, *rest in graph["layers"]]
         self.places: dict[str, str] = {}
-        for tensor in graph.initializer:
-            values = torch.from_numpy(np.array(onnx.numpy_helper.to_array(tensor)))
-            self.places[tensor.name] = f"weight_{len(self.places)}"
-            self.register_buffer(self.places[tensor.name], values, persistent=False)
-        self.entry = graph.input[0].name
+        for name, values in arrays.items():
+            self.places[name] = f"weight_{len(self.places)}"
+            self.register_buffer(self.places[name], torch.from_numpy(values), persistent=False)
         if any(layer.kind not in KNOWN for layer in self.layers) or self.layers[-1].kind != "Flatten":
             raise ReenactError(_CHANGED)
 

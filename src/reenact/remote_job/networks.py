@@ -9,12 +9,13 @@ import torch
 from torch import Tensor
 
 from reenact.core.assets import fetch
-from reenact.losses import face_mesh, identity, lpips
+from reenact.losses import emotion, face_mesh, identity, lpips
 from reenact.methods.matting import behind
+from reenact.train.config import Stage
 
 ALWAYS = ("lpips_alex", "face_mesh", "sface", "behind")
 """what the objectives of every drawing stage read"""
-HALVED = ("sface",)
+HALVED = ("sface", "emotion")
 """carried in half precision, though their numbers are not: 18 MiB instead of 37, cosine of the embeddings .9999 and more"""
 
 
@@ -27,7 +28,13 @@ NETWORKS: Mapping[str, Callable[[], Mapping[str, np.ndarray]]] = {
     "face_mesh": face_mesh.plain,
     "sface": lambda: identity.plain(fetch("sface.onnx").read_bytes()),
     "behind": _behind,
+    "emotion": emotion.plain,
 }
+
+
+def needed(stages: Iterable[Stage]) -> tuple[str, ...]:
+    """The networks that these stages look through."""
+    return (*ALWAYS, *(("emotion",) if any("emotion" in stage.weights for stage in stages) else ()))
 
 
 def carried(names: Iterable[str]) -> dict[str, dict[str, Tensor]]:

@@ -55,7 +55,7 @@ def pack(
     parts = Parts(out, limit)
     for name, content in _code():
         parts.add(f"code/{name}", content)
-    for name, tensors in networks.carried(networks.ALWAYS).items():
+    for name, tensors in networks.carried(networks.needed(stages)).items():
         parts.add(f"networks/{name}.safetensors", written(tensors))
     begin: dict[str, Tensor] = {}
     for path in start:
