@@ -111,7 +111,8 @@ class ExpressionMap:
     def save(self, folder: Path) -> Path:
         """Writes the map into a weights folder, whole or not at all; gives its path."""
         path = Path(folder) / FILE
-        matrices = {name: np.round(value, 5).tolist() for name, value in asdict(self).items() if isinstance(value, np.ndarray)}
+        arrays = {name: value.astype(float) for name, value in asdict(self).items() if isinstance(value, np.ndarray)}
+        matrices = {name: np.round(value, 5).tolist() for name, value in arrays.items()}
         text = json.dumps(
             {"schema": SCHEMA, "method": self.method, "weights": self.weights, "blendshapes": list(BLENDSHAPE_NAMES), **matrices}
         )
