@@ -30,10 +30,10 @@ from reenact.faces.crop import CropTracker
 from reenact.live.session import LIVE, RULES, Frame, Session, Shown
 from reenact.media.image import read_image
 from reenact.media.video import VideoReader
-from reenact.pipeline.animate import crops
 from reenact.pipeline.animator import Animator
 from reenact.pipeline.bench import cpu_name
 from reenact.pipeline.calls import profile_of
+from reenact.pipeline.sources import crops
 from reenact.runtime.engine import ENGINE
 
 ROOT = Path(__file__).parent.parent
@@ -120,9 +120,9 @@ def held(images: Iterator[Image], count: int) -> dict:
     """What `Rules.still` saves, and what that costs: root mean square in gray levels, and the shift of the 478 points in px."""
     method = ENGINE.load()
     portrait = method.encode_source(read_image(PORTRAIT))
-    animator, tracker = Animator(method, portrait, LIVE), CropTracker(method.landmarker)
-    crops_ = crops((next(images) for _ in range(count)), tracker, method.size)
-    motions = [animator.motion(None if crop is None else method.encode_motion(crop)) for crop in crops_]
+    animator = Animator(method, portrait, LIVE)
+    read = crops(((number / RATE, next(images)) for number in range(count)), method.landmarker, method.size)
+    motions = [animator.motion(None if crop is None else method.encode_motion(crop)) for _, crop in read]
     drawn = [method.render(portrait, motion) for motion in motions if motion is not None]
     seen = CropTracker(method.landmarker)
     points = [found[1].landmarks[:, :2] if (found := seen.update(picture)) else None for picture in drawn]
