@@ -29,6 +29,13 @@ def test_every_folder_has_the_same_files(name: str):
 
 
 @pytest.mark.parametrize("name", METHODS)
+def test_what_one_folder_alone_has_its_page_names(name: str):
+    page = (HOUSE / name / "README.md").read_text(encoding="utf-8")
+    own = {path.name for path in (HOUSE / name).iterdir()} - FILES - {"__pycache__"}
+    assert not {file for file in own if file not in page}
+
+
+@pytest.mark.parametrize("name", METHODS)
 def test_every_recipe_brings_the_same(name: str):
     recipe = trained(name)
     assert isinstance(recipe.METHOD, Recipe) and recipe.RECIPES.keys() >= STAGES
