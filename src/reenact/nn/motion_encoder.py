@@ -13,7 +13,7 @@ large again as the whole picture at 128 would.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -34,6 +34,7 @@ FEATURES = 384
 Tensors = Mapping[str, Tensor]
 
 
+@runtime_checkable
 class Views(Protocol):
     """What a method's Config must say of the looks."""
 
