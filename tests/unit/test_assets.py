@@ -67,7 +67,7 @@ def listed(monkeypatch: pytest.MonkeyPatch, archive: Archive, digest: str | None
 def test_a_face_is_read_without_any_network_or_cache(cache: Path):
     assert len(Landmarker(1).detect(read_image(EXAMPLES / "portrait.jpg"))) == 1
     assert canonical_face().points.shape == (468, 3)
-    assert not cache.exists()
+    assert [path.name for path in cache.glob("*")] in ([], ["compiled"]), "fetched"
 
 
 def test_the_canonical_face_is_the_landmarkers():
