@@ -25,6 +25,8 @@ NO_LINES = {
     "core/download.py": "arguments of pip and npm",
     "core/errors.py": "makes options of parameters",
     "core/provenance.py": "arguments of git",
+    "remote_job/lease.py": "arguments of its own process on a borrowed machine",
+    "remote_job/plan.py": "calls that are typed there as they stand",
     "serve/auth.py": "told to who runs `reenact serve`, by way of a browser",
 }
 

@@ -168,7 +168,7 @@ def test_who_wants_a_graph():
     assert not wants_graph(replace(plain, schedule=replace(plain.schedule, accumulate=2)), task, cuda)
     asked = replace(plain, machine=Machine(graph="on"))
     assert wants_graph(asked, task, alone)
-    with pytest.raises(ReenactError, match="several processes"):
+    with pytest.raises(ReenactError, match="work is shared"):
         wants_graph(asked, task, Workers(torch.device("cuda"), 0, 2))
     with pytest.raises(ReenactError, match="finetune_renderer asks Python"):
         wants_graph(asked, replace(task, capturable=False), cuda)
