@@ -1,4 +1,4 @@
-"""Forms that learn from nothing, against the baselines that need no weights: the still portrait, its mesh warped by true landmarks.
+"""Forms that learn from nothing, beside the baselines that need no weights: still portrait, mesh warped by true landmarks.
 
 python -m experiments.untaught mmfa_unsupervised64=RUN sfd_own64=RUN --data POOL --json results/untaught.json
 
