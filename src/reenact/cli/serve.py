@@ -8,7 +8,7 @@ import tempfile
 import webbrowser
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -55,20 +55,9 @@ def serve(
     background: BackgroundName = "still",
 ) -> None:
     """Serve a live page: camera, video or sliders move a portrait."""
-    try:
-        from reenact.serve.run import serve as run
-        from reenact.serve.settings import Settings
-    except ModuleNotFoundError as error:
-        if (error.name or "").startswith("reenact"):
-            raise
-        raise ReenactError("reenact serve needs: pip install 'reenact[serve]'") from None
+    run, Settings = _served()  # noqa: N806  # a class
     if token is not None and no_token:
         raise ReenactError("--token and --no-token say two things: leave one out")
-
-    def announce(address: str) -> None:
-        say(f"reenact is at {address}")
-        if open_:
-            webbrowser.open(address)
 
     with _folder(folder) as place:
         engine = {"method": method, "device": device, "threads": threads, "precision": precision, "background": background}
@@ -81,8 +70,26 @@ def serve(
                 **secret, **engine,  # type: ignore[arg-type]
             ),
             portrait,
-            announce,
+            lambda address: _announce(address, open_),
         )  # fmt: skip
+
+
+def _announce(address: str, opened: bool) -> None:
+    say(f"reenact is at {address}")
+    if opened:
+        webbrowser.open(address)
+
+
+def _served() -> tuple[Any, Any]:
+    """The server and its settings. Raises ReenactError where the extra is not installed."""
+    try:
+        from reenact.serve.run import serve as run
+        from reenact.serve.settings import Settings
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("reenact"):
+            raise
+        raise ReenactError("reenact serve needs: pip install 'reenact[serve]'") from None
+    return run, Settings
 
 
 @contextlib.contextmanager

@@ -30,6 +30,7 @@ OPTION_NAMES = {
     "Marks.certificate": "--sign-cert",
     "Marks.key": "--sign-key",
     "all_faces": "--face all",
+    "compiled": "--compile",
     "faces.doubt.accepting": "--force",
     "Options.identities": "--identity",
     "Options.nets": "--lpips",

@@ -52,7 +52,7 @@ STEPS: dict[str, Step] = {
     "cropped": Step("heads found, followed and cut out of photo and driver, laid back; no filter", ABSOLUTE, True, True),
     "whole": Step("cropped, and the filter: all that lies between photo and film", SMOOTHED, True, True),
     "first": Step("whole, head's size and place the photo's", Control(parts=KEEP_PLACE, reference="first"), True, True),
-    "command": Step("animate --output photo without options: from the calmest face", Control(parts=PHOTO.parts()), True, True),
+    "command": Step("the command, in the photo, as it comes: from the calmest face", Control(parts=PHOTO.parts()), True, True),
 }
 """by what is written behind the method's name"""
 
