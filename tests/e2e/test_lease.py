@@ -16,6 +16,8 @@ import bare_machine
 from reenact.cli import run as command
 from reenact.core import arrays
 from reenact.core.errors import ReenactError
+from reenact.data import stills
+from reenact.data.batches import Batches
 from reenact.data.pool import Pool
 from reenact.losses.emotion import Expression
 from reenact.losses.face_mesh import FaceMesh
@@ -118,8 +120,8 @@ def test_a_pool_comes_back(tmp_path: Path, pool: Path, landmarks: bool):
 
 def test_films_hold_whole_clips(pool: Path, monkeypatch: pytest.MonkeyPatch):
     known = Pool.load(pool)
-    stills = replace(known, split=np.where(known.clip == "q", "ptrain", known.split))
-    assert [sorted(set(stills.clip[some])) for some in film.portions(stills, np.arange(24))] == [["p"], ["q"], ["r", "s"]]
+    mixed = replace(known, split=np.where(known.clip == "q", "ptrain", known.split))
+    assert [sorted(set(mixed.clip[some])) for some in film.portions(mixed, np.arange(24))] == [["p"], ["q"], ["r", "s"]]
     monkeypatch.setattr(film, "FRAMES", 12)
     assert [len(some) for some in film.portions(known, np.arange(24))] == [12, 12]
     monkeypatch.setattr(film, "FRAMES", 2)
@@ -223,6 +225,24 @@ def trained(tmp_path: Path, pool: Path, more: tuple[str, ...] = ()) -> Path:
     own = ("jaxtyping", "reenact", "reenact.train.loop")
     bare_machine.run(parts / "lease.py", "train", to, *options, code=to / "code", more=more, own=own)
     return home
+
+
+def test_warped_photos_travel_as_films(tmp_path: Path, pool: Path, monkeypatch: pytest.MonkeyPatch):
+    """They are made before packing; there, without landmarks and Pillow, pairs are drawn from them to their photos."""
+    labels = dict(np.load(pool / "labels0.npz"))
+    photos = labels["ident"] == "q"
+    labels["split"] = np.where(photos, "ptrain", labels["split"])
+    labels["clip"] = np.where(photos, np.char.add("q", np.arange(len(photos)).astype(str)), labels["clip"])
+    np.savez(pool / "labels0.npz", **labels)
+    monkeypatch.setattr(networks, "ALWAYS", ())
+    pack("mmfa_finetune_stills", recipe("mmfa_finetune_stills"), pool, tmp_path / "parts")
+    lease.unpack(tmp_path / "parts", tmp_path / "to")
+    there = rows.read_pool(tmp_path / "to" / "pool")
+    assert (there.split == "warped").sum() == stills.EACH * photos.sum() and not there.landmarks.size
+    assert stills.with_warped(there) is there
+    source, _, target = Batches(there, ("train",), 64, torch.device("cpu"), stills=1.0).triples(0, 4, slice(None))
+    assert (source["head_pose"] != target["head_pose"]).any(1).all()
+    assert torch.equal(source["canonical"], target["canonical"]), "another person's"
 
 
 def test_a_step_on_a_bare_machine(tmp_path: Path, pool: Path, capfd: pytest.CaptureFixture[str]):
