@@ -102,7 +102,7 @@ def own() -> Stage:
 
 def own64() -> Stage:
     """The same at 64 px without a discriminator, which has nothing to say so early: a proof for a CPU."""
-    schedule = Schedule(images=40_000, batch=16, learning_rate=8e-4, warm_up=640, save_every=2_000, log_every=320)
+    schedule = Schedule(images=40_000, batch=16, learning_rate=8e-4, warm_up=640, save_every=640, log_every=320)
     return replace(own(), name="own64", schedule=schedule, weights=WEIGHTS, model=SMALL, size=64)
 
 
