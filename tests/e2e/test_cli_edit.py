@@ -53,6 +53,11 @@ def test_an_edited_picture_in_each_format(here: Path, suffix: str):
         assert made.size == (256, 256) and made.format.lower() == suffix.replace("jpg", "jpeg")
 
 
+def test_nothing_to_change_is_said(here: Path):
+    assert "nothing to change" in run(here, "edit", "{here}/face.png").stderr
+    assert "nothing to change" not in run(here, "edit", "{here}/face.png", "--yaw", "0").stderr
+
+
 def test_blendshapes_after_one_set_reach_the_code(here: Path):
     """The fake draws its first code number as red (jawOpen), its second as green (blinks)."""
     assert run(here, "edit", "{here}/face.png", "--output", "crop").exit_code == 0
