@@ -188,3 +188,30 @@ def _sweep_only(options: Mapping[str, object]) -> None:
     for name, value in options.items():
         if value is not None:
             raise ReenactError(f"{name} belongs to a sweep: add --sweep NAME FROM TO, or leave it out")
+
+
+def _photo(given: Iterable[str]) -> tuple[Path, list[str]]:
+    """The photo among the arguments, and the NAME=VALUE ones that followed a --set."""
+    photos = [item for item in given if "=" not in item or Path(item).exists()]
+    if len(photos) != 1:
+        raise ReenactError(f"give one photo, not {len(photos)}, and blendshapes as NAME=VALUE")
+    return Path(photos[0]), [item for item in given if item != photos[0]]
+
+
+def _radians(angle: float | None) -> float | None:
+    return None if angle is None else float(np.radians(angle))
+
+
+def _values(items: Iterable[str]) -> dict[str, float]:
+    values: dict[str, float] = {}
+    for item in items:
+        name, _, value = item.partition("=")
+        try:
+            values[name] = float(value)
+        except ValueError:
+            raise ReenactError(f"--set {item!r}: write NAME=VALUE, as in jawOpen=0.6") from None
+    return values
+
+
+def _film(length: float, fps: str, ease: str, return_: str) -> Film:
+    return Film(length, rate(fps) or Fraction(25), ease, return_)  # type: ignore[arg-type]  # checked inside
