@@ -8,7 +8,7 @@ import pytest
 from motions import STILL
 from reenact.core.errors import ReenactError
 from reenact.core.types import Motion
-from reenact.motion.smooth import MotionFilter, delay_ms
+from reenact.motion.smooth import MotionFilter, both_ways, delay_ms
 
 RATES = (Fraction(25), Fraction(30000, 1001), Fraction(60))
 NOISE = np.float32([0.0025, 0.0025, 0.0025, 0.002, 0.0015, 0.0015, 0.03, 0.03, 0.03, 0.03])
@@ -27,6 +27,44 @@ def test_a_still_head_jitters_at_most_six_tenths_as_much(rate):
     left = run(rows, rate)[50:].std(0) / rows[50:].std(0)
     assert (left < 0.6).all(), left
     assert (run(rows, rate, 2.0)[50:].std(0) / rows[50:].std(0) < 0.45).all()
+
+
+def from_both(rows: np.ndarray, rate: Fraction, reach: int = 5) -> np.ndarray:
+    motions = [Motion.from_vector(row) for row in rows]
+    return np.array([motion.vector() for motion in both_ways(motions, lambda: MotionFilter(rate), reach) if motion is not None])
+
+
+def test_from_both_sides_a_still_head_is_as_steady():
+    noise = np.random.default_rng(1).normal(size=(300, 10)) * NOISE
+    rows = (STILL.vector() + noise).astype(np.float32)
+    left = from_both(rows, Fraction(25))[50:].std(0) / rows[50:].std(0)
+    assert (left < 0.6).all(), left
+
+
+def test_from_both_sides_a_ramp_is_not_late():
+    rows = np.repeat(STILL.vector()[None], 80, 0)
+    rows[:, 6:] = (np.arange(80) / 25)[:, None]
+    once, both = run(rows, Fraction(25)), from_both(rows, Fraction(25))
+    assert len(both) == 80
+    late = rows[20:60, 6] - once[20:60, 6]
+    assert np.abs(rows[20:60, 6] - both[20:60, 6]).max() < 0.25 * late.min()
+
+
+def test_from_both_sides_frames_without_a_face_stay_in_place():
+    rows = np.repeat(STILL.vector()[None], 12, 0)
+    motions = [None if i in (0, 5, 11) else Motion.from_vector(row) for i, row in enumerate(rows)]
+    asked = []
+
+    def coming():
+        for motion in motions:
+            asked.append(motion)
+            yield motion
+
+    made = both_ways(coming(), lambda: MotionFilter(25), 3)
+    assert next(made) is None and len(asked) == 4, "no more is read than is looked ahead"
+    rest = list(made)
+    assert [i + 1 for i, motion in enumerate(rest) if motion is None] == [5, 11] and len(rest) == 11
+    np.testing.assert_allclose(rest[0].vector(), rows[0], atol=1e-5)
 
 
 @pytest.mark.parametrize("rate", RATES)

@@ -41,6 +41,8 @@ class Step:
     """whether heads are found and cut out of photo and clip; else both are taken as the crops that they are"""
     pasted: bool
     """whether the drawn head is laid into the photo; a head that was cut out always is"""
+    live: bool = False
+    """whether the filter knows the past alone"""
 
 
 ABSOLUTE = Control("absolute", smooth=0.0)
@@ -48,7 +50,8 @@ SMOOTHED = Control("absolute")
 STEPS: dict[str, Step] = {
     "direct": Step("frames fed to the verbs as they are, absolute motion", ABSOLUTE, False, False),
     "pasted": Step("direct, the head's soft square laid into the first frame", ABSOLUTE, False, True),
-    "filtered": Step("direct, and the temporal filter", SMOOTHED, False, False),
+    "filtered": Step("direct, and the temporal filter as files have it", SMOOTHED, False, False),
+    "filtered live": Step("direct, and the filter as live has it, a little late", SMOOTHED, False, False, live=True),
     "cropped": Step("heads found, followed and cut out of photo and driver, laid back; no filter", ABSOLUTE, True, True),
     "whole": Step("cropped, and the filter: all that lies between photo and film", SMOOTHED, True, True),
     "first": Step("whole, head's size and place the photo's", Control(parts=KEEP_PLACE, reference="first"), True, True),
@@ -60,13 +63,11 @@ STEPS: dict[str, Step] = {
 class PathDriver:
     """A clip's motions through one step. Goes from frame to frame: `skip` for those that nobody looks at."""
 
-    def __init__(
-        self, method: OnnxMethod, portrait: Portrait, control: Control, motions: Sequence[Motion | None], rate: Fraction
-    ):
+    def __init__(self, method: OnnxMethod, portrait: Portrait, step: Step, motions: Sequence[Motion | None], rate: Fraction):
         self._method, self._portrait = method, portrait
-        self._animator = Animator(method, portrait, control, rate)
+        self._animator = Animator(method, portrait, step.control, rate)
         self._animator.prepare(motions)
-        self._motions = iter(motions)
+        self._motions = iter(motions) if step.live else self._animator.looked_ahead(motions)
         self._motion = portrait.motion
 
     def skip(self) -> None:
@@ -112,7 +113,7 @@ def _starter(method: OnnxMethod, step: Step, motions: Sequence[Motion | None], r
 
     def start(source: Image, reading: Reading | None) -> PathDriver:
         portrait = method.encode_source(source) if step.cut else method.encode_crop(source)
-        return kind(method, portrait, step.control, motions, rate)
+        return kind(method, portrait, step, motions, rate)
 
     return start
 

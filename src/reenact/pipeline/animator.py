@@ -17,7 +17,7 @@ from reenact.motion.compose import DRIVER, SOURCE, Parts, check_strength, compos
 from reenact.motion.edit import eased, interpolate
 from reenact.motion.expression import ExpressionMap, expression_map
 from reenact.motion.reference import NEARLY, SEARCH, Reference, calmest, check_reference, unrest
-from reenact.motion.smooth import MotionFilter, check_smooth
+from reenact.motion.smooth import REACH, MotionFilter, both_ways, check_smooth
 from reenact.motion.transfer import Mode, transfer
 from reenact.pipeline.sources import NO_FACE, Moment, MotionSource
 
@@ -96,7 +96,9 @@ class Animator:
         control = control if isinstance(control, Control) else Control(control)
         control.check()
         self._method, self._portrait = method, portrait
-        self._filter = MotionFilter(rate, control.smooth, _code_spread(method, portrait))
+        self._spread = _code_spread(method, portrait)
+        self._filter = MotionFilter(rate, control.smooth, self._spread)
+        self._filtered = False
         self._reference, self._rate = reference, Fraction(rate)
         self._search = None if reference is not None else _Search()
         self._time = Fraction(0)
@@ -141,6 +143,16 @@ class Animator:
             held = itertools.islice(motions, max(1, round(until * self._rate)))
             self._choose([motion for motion in held if motion is not None])
 
+    def looked_ahead(self, motions: Iterable[Motion | None]) -> Iterator[Motion | None]:
+        """A clip's motions, evenly timed, filtered with a look at the next `REACH` seconds, so that nothing comes late; from now
+        on what is followed is not filtered again."""
+        self._filtered, strength = True, self._filter.strength
+
+        def make() -> MotionFilter:
+            return MotionFilter(self._rate, strength, self._spread)
+
+        return both_ways(motions, make, max(1, round(REACH * self._rate))) if strength else iter(motions)
+
     @property
     def _searches(self) -> bool:
         return self._reference is None and self._mode == "relative" and self._control.reference != "first"
@@ -171,6 +183,9 @@ class Animator:
             held: list[Moment] = []
             self.prepare(motion for _, motion in _noted(moments, held))
             moments = itertools.chain(held, moments)
+        if source.ahead and not source.timed:
+            times: list[Fraction] = []
+            moments = ((times.pop(0), motion) for motion in self.looked_ahead(_noting_times(moments, times)))
         yield from self._drawn(self._motions(moments, source.timed), source.ahead)
         self.check()
 
@@ -212,7 +227,8 @@ class Animator:
         if driving is None:
             self.missing += 1
             return None
-        driving = self._filter.step(driving, None if self._seen is None else self._time - self._seen)
+        if not self._filtered:
+            driving = self._filter.step(driving, None if self._seen is None else self._time - self._seen)
         self._seen = self._time
         if self._reference is None:
             self._reference = driving
@@ -259,6 +275,13 @@ def _noted(moments: Iterable[Moment], held: list[Moment]) -> Iterator[Moment]:
     for moment in moments:
         held.append(moment)
         yield moment
+
+
+def _noting_times(moments: Iterable[Moment], times: list[Fraction]) -> Iterator[Motion | None]:
+    """Their motions; each time goes to `times`."""
+    for time, motion in moments:
+        times.append(time)
+        yield motion
 
 
 def check_alignment(name: str) -> None:

@@ -202,13 +202,15 @@ class Maker:
             Animator(self._method, portrait, control if one.placed else control.in_place(), first.rate, one.reference)
             for portrait, one in zip(portraits, driven, strict=False)
         ]
+        steady = []
         for animator, one in zip(animators, driven, strict=False):
             animator.prepare(one.motions)
+            steady.append(replace(one, motions=list(animator.looked_ahead(one.motions))))
         inputs = [("portrait", job.portrait), *(("driving", path) for path in chosen)]
         marks = replace(self._options.marks, watermark=False)  # each head has it already
         marked = MarkedOutput(self._output / job.output, marks, inputs).drawn_by(self._method)
         with VideoSink(marked, first.rate, lambda frame: frame, first.sound) as sink:
-            job.frames = pump(map(place, _pictures(animators, driven, portraits)), sink)
+            job.frames = pump(map(place, _pictures(animators, steady, portraits)), sink)
         job.faces = len(portraits)
         job.frames_without_face = sum(motion is None for motion in first.motions)
 

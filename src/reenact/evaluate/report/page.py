@@ -34,7 +34,8 @@ h1{font-size:1.6em}h2{font-size:1.25em;margin-top:2.2em;border-bottom:2px solid 
 th,td{padding:.3em .6em;border-bottom:1px solid #e3e3e3;text-align:right;white-space:nowrap}
 th{background:#f4f4f2;vertical-align:bottom}th:first-child,td:first-child,.text td,.text th{text-align:left}
 .text td{white-space:normal}
-.baseline td{color:#777}.best{font-weight:700}.under{background:#fbe6e3}.note{color:#666;font-size:13px}
+.baseline td{color:#777}.best{font-weight:700}
+td small{font-weight:400;color:#777}.under{background:#fbe6e3}.note{color:#666;font-size:13px}
 .foreign{background:#f6f3ea;border-left:4px solid #c9b26b;padding:.4em 1em}svg,img{max-width:100%;height:auto;margin:.3em 0}
 details{margin:.5em 0}code{background:#f2f2f0;padding:0 .25em;overflow-wrap:anywhere}
 """
