@@ -1,6 +1,6 @@
 """What each motion direction of a method moves, and how purely: drawn to and fro on portraits, and read again by the landmarker.
 
-A reading is 6 pose numbers and the face's actions (faces/actions.py). Each is counted in a unit of its own: pose in the steps of
+An estimate is 6 pose numbers and the face's actions (faces/actions.py). Each has a unit of its own: pose in the steps of
 motion/directions.py, an action in its standard deviation within a person; so that "what moves most" has a meaning. Purity is the
 share of the strongest in the sum of squares: 1 where nothing else moved. ours.
 """
@@ -32,7 +32,7 @@ READINGS = (*POSES, *ACTIONS)
 REACH = 2.0
 """standard deviations to each side at which a direction is read"""
 FAINT = 0.15
-"""ours: a direction whose strongest reading is less (in its unit, for a step of 1) moves nothing that can be named"""
+"""ours: a direction whose strongest effect is less (in its unit, for a step of 1) moves nothing that can be named"""
 SPREAD_LEAST = 0.02
 """ours: of an action; what never moves would count as moving at all jitter"""
 SHOWN = (-3.0, -1.5, 0.0, 1.5, 3.0)
@@ -50,7 +50,7 @@ class Found:
     purity: float | None
     """None where nothing that can be named moves"""
     moves: dict[str, float]
-    """the strongest readings, in their units"""
+    """the strongest effects, in their units"""
 
 
 def measure(method: OnnxMethod, portraits: Sequence[Portrait], tell: Callable[[int, int], None] | None = None) -> list[Found]:

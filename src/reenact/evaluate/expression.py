@@ -110,7 +110,7 @@ def mouth_opening(landmarks: Float[np.ndarray, "n 3"]) -> float:
 def correlation(series: list[float], target: list[float]) -> float | None:
     """Pearson's correlation of two series of one clip, -1..1.
 
-    None where the target does not move or is too short; 0 where only the series stands still (it has missed the motion).
+    None where the target does not move or is too short; 0 where only the series is constant (it has missed the motion).
     Raises ValueError for series of unlike length.
     """
     if len(series) != len(target):

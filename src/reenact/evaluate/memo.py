@@ -15,7 +15,7 @@ CAPACITY = 2048
 
 
 class Memo(Generic[Read]):
-    """The last readings by the pictures' contents. Not thread-safe."""
+    """The landmarker's last estimates by the pictures' contents. Not thread-safe."""
 
     def __init__(self, capacity: int = CAPACITY) -> None:
         """capacity: how many readings are kept, the latest used."""

@@ -2,7 +2,7 @@
 
 A slope and no correlation: a face that does the right thing at half the size correlates with 1. Read by a landmarker that taught
 nothing (landmarks106.py). Over the frames of one clip; clips are pooled by adding their covariances and variances, so that a
-clip in which the driver's brows stand still says nothing about brows.
+clip in which the driver's brows do not move says nothing about brows.
 """
 
 from __future__ import annotations

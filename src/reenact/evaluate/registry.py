@@ -44,7 +44,7 @@ class Metric:
     table: Table = "picture"
     """of the page: the picture and who it is, or motion and expression"""
     taught: str = ""
-    """what it has been to our own training: a loss, or a teacher's network. Empty for a judge that taught nothing: a headline"""
+    """what it has been to our own training: a loss, or a teacher's network. Empty for one that trained nothing: a headline"""
     baselines_win: bool = False
     """the still portrait wins by construction: no method is marked for losing to a trivial baseline in it"""
 
@@ -96,7 +96,7 @@ METRICS: dict[str, Metric] = {}
 
 
 def headlines(keys: Iterable[str]) -> tuple[list[str], list[str]]:
-    """Of these keys, in their order, those whose judge taught nothing, and the others."""
+    """Of these keys, in their order, those that trained nothing, and the others."""
     keys = list(keys)
     return [key for key in keys if not METRICS[key].taught], [key for key in keys if METRICS[key].taught]
 

@@ -51,7 +51,7 @@ def rows(clips: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> dict[str, list
 
 
 def table(rows: Mapping[str, Mapping[str, Any]], spans: Mapping[str, Mapping[str, Sequence[float]]] | None = None) -> str:
-    """System -> figures, as Markdown tables, those of judges that taught nothing here first; a missing figure is a dash.
+    """System -> figures, as Markdown tables, metrics that trained nothing here first; a missing figure is a dash.
 
     spans: system -> figure -> the interval that is written beside a method's headline.
     """

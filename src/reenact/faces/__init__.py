@@ -1,1 +1,1 @@
-"""Finding a face, reading it (478 points, 52 blendshapes, pose), cropping it, pasting it back."""
+"""Finding a face, estimating it (478 points, 52 blendshapes, pose), cropping it, pasting it back."""

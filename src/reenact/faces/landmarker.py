@@ -140,7 +140,7 @@ _MODELS = ("face_detector", "face_landmarks_detector", "face_blendshapes")
 
 
 def _same(a: Face, b: Face) -> bool:
-    """Whether two readings are of one head: the middle of either lies in the other's box."""
+    """Whether two estimates are of one head: the middle of either lies in the other's box."""
 
     def inside(face: Face, other: Face) -> bool:
         left, top, right, bottom = other.box

@@ -52,7 +52,7 @@ def read(folder: Path, pictures: Float[Tensor, "batch 3 size size"] | None = Non
     """The state of the model in a folder of shipped weights (config.json and graphs), names as in its state_dict.
 
     pictures: faces in [0, 1] that the norms are unfolded on; without any, smooth noise serves, on which a model answers as it
-    should only while its norms stand still.
+    should only while its norms are frozen.
 
     Raises ReenactError where the folder holds no such weights.
     """

@@ -1,4 +1,4 @@
-"""What of a portrait is the person, and the backdrop that stands still behind them. ours: no paper here has it.
+"""What of a portrait is the person, and the static backdrop behind them. ours: no paper here has it.
 
 The flow near a head drags what lies beside it along, whichever method made it. Where the portrait shows backdrop and the
 flow brings no part of the person, the portrait's own pixels are the answer, and nothing has to be generated.
@@ -114,7 +114,7 @@ def smooth_colours(image: Float[Tensor, "batch 3 side side"], known: Mask) -> Fl
 
 
 class Behind(nn.Module):
-    """A portrait -> its person and the inpainted background behind; taught before anything else, and stands still."""
+    """A portrait -> its person and the inpainted background behind; trained before anything else, then frozen."""
 
     def __init__(self) -> None:
         super().__init__()

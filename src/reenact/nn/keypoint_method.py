@@ -76,7 +76,7 @@ class KeypointMethod(nn.Module):
 
     @torch.no_grad()
     def behind(self, image: Float[Tensor, "batch 3 size size"]) -> dict[str, Tensor]:
-        """The portrait's person and plate; {} where the method does not want them."""
+        """The portrait's matte and inpainted background; {} where the method does not want them."""
         if self.uncover is None:
             return {}
         return dict(zip(BEHIND, self._finder(image.device)(image), strict=True))
@@ -97,7 +97,7 @@ class KeypointMethod(nn.Module):
         raise NotImplementedError
 
     def teacher(self, truth: Tensors) -> Pose:
-        """The pose that the teacher's reading of a picture amounts to (data.pool.Truth)."""
+        """The pose that the teacher's estimate of a picture amounts to (data.pool.Truth)."""
         raise NotImplementedError
 
     def amplify(self, gain: float) -> None:

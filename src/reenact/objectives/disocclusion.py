@@ -1,9 +1,9 @@
-"""What the head uncovers, taught by itself: everything that draws stands still, and only the mask learns that shows the
+"""What the head uncovers, trained by itself: the rendering network is frozen, and only the mask learns that shows the
 inpainted background.
 
 ours. Where nobody is in the true picture the inpainted background is to be shown, where somebody is the drawn one: a matte of
-the true picture
-says it at once, where losses of pictures would have to find it out. So the stage is short, and needs no face networks.
+the true picture says it at once, where losses of pictures would have to find it out. So the stage is short, and needs
+no face networks.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ WEIGHTS = {"l1": 4.0, "lpips": 1.0, "behind": 1.0}
 
 
 class DisocclusionObjective(nn.Module):
-    """Self-reenactment by the method's own reading; `uncover` alone gets gradients."""
+    """Self-reenactment by the method's own motion estimate; `uncover` alone gets gradients."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -34,7 +34,7 @@ WEIGHTS = {"l1": 4.0, "lpips": 1.5, "adversarial": 0.05, "matching": 0.5}
 
 
 class PatchObjective(nn.Module):
-    """Self-reenactment by the method's own reading, two windows of each picture: the mouth and another."""
+    """Self-reenactment by the method's own motion estimate, two windows of each picture: the mouth and another."""
 
     def __init__(self) -> None:
         super().__init__()

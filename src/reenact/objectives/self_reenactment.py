@@ -73,8 +73,8 @@ class RenderObjective(nn.Module):
     def joint(
         self, model: KeypointMethod, source: Tensors, driving: Tensors, target: Tensors
     ) -> tuple[dict[str, Tensor], Rendered, list[dict[str, Tensor]]]:
-        """Driven by the method's own reading of both pictures, as it will run. The terms, what was drawn, what was read of
-        each.
+        """Driven by the method's own estimates of both pictures, as it will run. The terms, the frame rendered, each picture's
+        motion.
 
         target: the source's person in the driving picture's motion; the driving picture itself, but where a rendered person
         drives another. Heads differ in size, so there the place and scale are the target's.
@@ -95,7 +95,7 @@ class RenderObjective(nn.Module):
         some: int | None = None,
         shift: int = 0,
     ) -> dict[str, Tensor]:
-        """driving: the true picture with the teacher's reading of it. source: the portrait with the same; where it is given,
+        """driving: the true picture with the teacher's estimate of it. source: the portrait with the same; where it is given,
         `identity_source` compares who is drawn with it too, as CSIM does; with `source["known_as"]` [B,128] where that is known
         beforehand. some, shift: the first frames, which alone are read back; of LPIPS (see __init__)."""
         target = driving["image"]

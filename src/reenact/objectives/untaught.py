@@ -2,7 +2,7 @@
 same idea.
 
 Equivariance, keypoint prior, deformation prior (arXiv 2603.04302 names them; values of face-vid2vid, arXiv 2011.15126),
-perceptual loss, the pull of a Gaussian code. ours: agreement of two readings of one picture under roll, scale and shift, one
+perceptual loss, the pull of a Gaussian code. ours: agreement of two estimates of one picture under roll, scale and shift, one
 person's shape in two frames of a clip, and a drawn face that is turned and read again (docs/design/methods.md 3.3).
 """
 
@@ -48,7 +48,7 @@ TURNED_SHARE = 4
 
 
 class UntaughtObjective(nn.Module):
-    """Self-reenactment by the method's own reading, and what that reading has to obey by itself."""
+    """Self-reenactment by the method's own motion estimate, and what that estimate has to obey by itself."""
 
     def __init__(
         self, drawn_at: int, depth: float = 0.0, least: float = MIN_SQUARE_DISTANCE, turned_share: int = TURNED_SHARE
@@ -63,7 +63,7 @@ class UntaughtObjective(nn.Module):
         self, model: Any, source: Tensors, driving: Tensors
     ) -> tuple[dict[str, Tensor], Rendered, list[dict[str, Tensor]], dict[str, Tensor]]:
         """The terms; what was drawn; what was read of source and driving picture; the driving picture as it was to be drawn, with
-        the method's own reading of where the face is. Of both batches only `image` [B,3,size,size] in [0, 1] is looked at."""
+        the method's own estimate of where the face is. Of both batches only `image` [B,3,size,size] in [0, 1] is looked at."""
         count, size = len(source["image"]), source["image"].shape[-1]
         shake, warp = drawn_shake(count, source["image"].device), random_warp(count, source["image"])
         views = [driving["image"], shaken_picture(driving["image"], shake, size), warp.picture(driving["image"])]
@@ -121,7 +121,7 @@ class UntaughtObjective(nn.Module):
         self, model: Any, image: Tensor, portrait: Tensors, poses: tuple[Pose, Pose], rendered: Rendered, some: int
     ) -> dict[str, Tensor]:
         """Some of the frames drawn again with the head turned: the expression that is read of both is to be one, and the turn
-        is to arrive. ours: no picture shows what is right there, but the method's own reading says what may not change."""
+        is to arrive. ours: no picture shows what is right there, but the method's own estimate says what may not change."""
         motion = first_of(poses[1], some).motion
         turn = TURN * (2 * torch.rand(some, 1, device=image.device) - 1)
         asked = {**motion, "head_pose": motion["head_pose"] + F.pad(turn, (0, 2))}

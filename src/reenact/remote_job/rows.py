@@ -19,7 +19,7 @@ ROWS = "rows.npz"
 UNIT = 16384
 """of keypoints in the head's frame, stored as whole numbers: 1/128 px"""
 LANDMARK_UNIT = 16
-"""of landmarks, px: a sixteenth, less than a landmarker's own trembling"""
+"""of landmarks, px: a sixteenth, less than a landmarker's own jitter"""
 WORDS = ("split", "identity", "clip")
 SIZES = ("head_pose", "scale", "translation")
 

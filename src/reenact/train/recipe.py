@@ -30,7 +30,7 @@ class Recipe:
     adopt: Callable[[Mapping[str, Tensor], Mapping[str, Tensor]], Mapping[str, Tensor]] = lambda found, _: found
     """(weights to start from, a fresh model's state) -> the same as this method's, where they may be another method's"""
     learn: Callable[[Batches], None] | None = None
-    """tells the batches what the motion objective wants besides the teacher's reading"""
+    """tells the batches what the motion objective wants besides the teacher's estimate"""
     paired: bool = False
     """the motion objective wants two frames of each clip"""
     landmarks: bool = False

@@ -36,7 +36,7 @@ def draw(model: KeypointMethod, source: Batch, driving: Batch) -> Rendered:
 
 
 def draw_as_read(model: KeypointMethod, source: Batch, driving: Batch) -> Rendered:
-    """The source frame moved by the method's own reading of both pictures, as it will run."""
+    """The source frame moved by the method's own estimates of both pictures, as it will run."""
     read, portrait = model.encode_motion(source["image"]), model.encode_source(source["image"])
     return model.render(source["image"], portrait, read, model.encode_motion(driving["image"]))
 
@@ -48,14 +48,14 @@ def keypoints(model: KeypointMethod, batch: Batch) -> tuple[Tensor, Tensor]:
 
 
 def reading_check(method: Recipe, data: Batches, rows: np.ndarray, average: Mapping[str, Tensor]) -> Validation:
-    """Of a stage that teaches what reads: its figures, and keypoints shown."""
+    """Of a stage that trains the motion encoder: its figures, and keypoints shown."""
     validation = averaged(method.build().to(data.device), method.motion_parts, average)
     figures = _reading_figures(method, validation, data, rows)
     return Validation(figures, *shown.keypoint_rows(keypoints, validation, data, rows))
 
 
 def _reading_figures(method: Recipe, model: KeypointMethod, data: Batches, rows: np.ndarray) -> dict[str, float]:
-    """How well faces are read, and how alike two readings of one picture are, each with its own grain."""
+    """How well motion is estimated, and how alike two estimates of one picture are, each with noise of its own."""
     objective = method.motion_objective(model).to(data.device)
     terms = _means(objective, model, data, rows)
     return {

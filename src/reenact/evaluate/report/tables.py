@@ -1,4 +1,4 @@
-"""The tables of one results file: what judges say that taught nothing here, then what losses and teachers say of their pupils."""
+"""The tables of one results file: metrics that trained nothing here, then those that were losses or teachers."""
 
 from __future__ import annotations
 

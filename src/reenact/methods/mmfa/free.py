@@ -1,6 +1,6 @@
 """mmfa freed from its teacher: from the taught form, whose terms fade to nothing while those of the paper's abstract come in.
 
-ours: the paper learns without a teacher from the first picture on (unsupervised.py); where a free reading goes to that begins at
+ours: the paper learns without a teacher from the first picture on (unsupervised.py); where a free encoder goes to that begins at
 a taught one shows what the teacher is good for, term by term. No landmarker places, judges or weighs anything once its terms are
 gone; it still has cut out the crops and says which pairs of a clip lie far apart (data/pairs.py).
 """
@@ -31,7 +31,7 @@ from reenact.train.tasks import adversary as judged
 from reenact.train.validation import agreement, averaged, draw_as_read, render_figures
 
 READ = ("keypoints", "offsets", "gaps", "gaps_head", "canonical", "pose", "code")
-"""the teacher's terms of what is read. Not the blendshapes: their probe would begin from nothing (consistency_weights)"""
+"""the teacher's terms of the estimated motion. Not the blendshapes: their probe would begin from nothing (consistency_weights)"""
 DRAWN = ("mesh", "mesh_gaps", "mesh_shapes", "identity")
 """and of what is drawn; the last is SFace's, which the landmarker's points align"""
 TAUGHT_WEIGHTS = {name: 0.5 * MOTION_WEIGHTS[name] for name in READ} | {name: RENDER_WEIGHTS[name] for name in DRAWN}
@@ -59,10 +59,10 @@ def taught_share(seen: int, images: int) -> float:
 
 
 class FreeObjective(nn.Module):
-    """Both lists: the teacher's, fading, and what a reading has to obey by itself, growing."""
+    """Both lists: the teacher's, fading, and what an estimate has to obey by itself, growing."""
 
     def __init__(self, model: Any, drawn_at: int) -> None:
-        """model: a `Mmfa`; drawn_at: side of what is drawn, px."""
+        """model: a `Mmfa`; drawn_at: side of the rendered frame, px."""
         super().__init__()
         depth = float(model.motion.template[:, 2].mean())
         self.untaught = UntaughtObjective(drawn_at, depth, LEAST)
@@ -83,7 +83,7 @@ class FreeObjective(nn.Module):
 
 
 def free_task(stage: Stage, pool: Pool, device: torch.device, still: tuple[str, ...] = (), drawn_at: int = 0) -> Task:
-    """still: parts that do not learn; drawn_at: side of what is drawn in training, px; 0: the stage's own."""
+    """still: parts that do not learn; drawn_at: side of the frame rendered in training, px; 0: the stage's own."""
     assert stage.method is not None
     method: Recipe = stage.method(stage.model)
     model: Any = method.build().to(device).train()
@@ -110,15 +110,15 @@ def free_task(stage: Stage, pool: Pool, device: torch.device, still: tuple[str, 
 
 
 def reading_task(stage: Stage, pool: Pool, device: torch.device) -> Task:
-    """What reads and what moves learn, through a generator that stands still, drawn at half the side: the same question for a
-    third of the arithmetic, which is what a CPU has time for."""
+    """The motion encoder and the dense motion learn, through a frozen generator, rendered at half the side: the same question
+    for a third of the arithmetic, which is what a CPU has time for."""
     return free_task(stage, pool, device, ("source", "generator", "uncover"), stage.size // 2)
 
 
 def read_and_drawn(
     method: Recipe, judge: RenderObjective, data: Batches, names: tuple[str, ...], average: Mapping[str, Tensor]
 ) -> Validation:
-    """Figures of people never trained on, those of the teacher among them: how far the reading has gone from it."""
+    """Figures of people never trained on, those of the teacher among them: how far the motion encoder has gone from it."""
     model = averaged(method.build().to(data.device), names, average)
     rows = np.flatnonzero(data.pool.split == shown.held_out(data.pool))[::10]
     figures = render_figures(draw_as_read, judge, model, data) | agreement(model, data, rows)

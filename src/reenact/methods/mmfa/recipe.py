@@ -49,7 +49,7 @@ METHOD = method(WHOLE)
 
 
 def motion() -> Stage:
-    """Stage one: pictures in two passes, against the teacher's reading."""
+    """Stage one: pictures in two passes, against the teacher's estimate."""
     return Stage(
         name="motion",
         method=method,

@@ -2,7 +2,7 @@
 
 A prior knows faces as a mesh: a mean, directions in which people differ, directions in which expressions move it. A 3DMM
 (FLAME, BFM) has just this form; whoever holds its licence plugs it in by a class with the two members of `FacePrior`.
-Ours (`fitted`) is measured on readings of the free landmarker (MediaPipe, Apache-2.0).
+Ours (`fitted`) is measured on estimates of the free landmarker (MediaPipe, Apache-2.0).
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Reading:
 
 
 class FacePrior(Protocol):
-    """A prior: needed to train, never to run (its reading is distilled into the method's own encoder)."""
+    """A prior: needed to train, never to run (its estimate is distilled into the method's own encoder)."""
 
     mirror: Int64[np.ndarray, " e"]
     """for each coefficient, the one that a mirrored picture shows in its place"""
@@ -69,7 +69,7 @@ def fitted(
     triangles: Int64[np.ndarray, "f 3"],
     points: Sequence[int],
 ) -> Face:
-    """A face model out of readings. meshes: in the head's frame; person: [n] labels, same label same neutral face.
+    """A face model out of landmarker estimates. meshes: in the head's frame; person: [n] labels, same label same neutral face.
 
     Least squares of mesh = neutral(person) + coefficients @ expression, each person's mean taken out; the neutral faces'
     mean and principal directions, each person counted once.

@@ -6,7 +6,7 @@ class Flame:                        # whoever holds the licence
     mirror = ...                        # for each coefficient, the one on the other half of the face
 
 METHOD = recipe_of(Flame())             # build, stages and export as in methods/prior/recipe.py
-pool = read_by(Flame(), pool)           # once: its reading of every frame takes the place of the landmarker's
+pool = read_by(Flame(), pool)           # once: its estimate of every frame takes the place of the landmarker's
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Named, unweighted terms of the stage that is the method's own. The loop weighs and sums them.
 
-The prior's reading of a picture is distilled into the motion encoder, so that no prior runs with the method. The rendering
+The prior's estimate of a picture is distilled into the motion encoder, so that no prior runs with the method. The rendering
 network is
 trained as in every method that moves keypoints (objectives/self_reenactment.py).
 """

@@ -1,6 +1,6 @@
 """mmfa's weights as a start: the same looks, the same keypoints, now read out of a descriptor.
 
-ours. Two CPU cores do not learn to draw from nothing; the rendering network is shared, and mmfa's reading is linear in one
+ours. Two CPU cores do not learn to draw from nothing; the rendering network is shared, and mmfa's motion encoder is linear in one
 feature up to
 the expression's decoder, so it can be said in coefficients without loss: X carries the feature, Y the expression code.
 """

@@ -1,4 +1,4 @@
-"""Semantic facial descriptors, stage by stage as mmfa is trained; what is read and the rendering network may start from mmfa's.
+"""Semantic facial descriptors, stage by stage as mmfa is trained; motion encoder and rendering network may start from mmfa's.
 
 reenact train sfd|sfd_motion|sfd_render|sfd_render256|sfd_joint|sfd_tiny --data POOL --out RUN [--start src/reenact/weights/mmfa]
 """
