@@ -7,12 +7,8 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from torch.utils.flop_counter import FlopCounterMode
 
 from reenact.methods.export import export
-from reenact.methods.mmfa import recipe as mmfa
-from reenact.methods.mmfa.config import Config as Plain
-from reenact.methods.mmfa.model import Mmfa
 from reenact.methods.sfd import recipe as sfd
 from reenact.methods.sfd.adopt import adopted
 from reenact.methods.sfd.config import COMPACT, Config
@@ -20,46 +16,22 @@ from reenact.methods.sfd.model import DESCRIPTOR, Sfd, coefficients, from_coeffi
 from reenact.methods.sfd.objective import KNOWN_AS, MOMENT, MOTION_WEIGHTS, PERSON, SPLIT_TERMS, MotionObjective, partners
 from reenact.methods.sfd.parts import IDENTITY
 from reenact.methods.sfd.space import PACE, Space, off_orthonormal, orthonormal
-from reenact.nn.blocks import parameter_count
-from reenact.runtime.onnx_method import OnnxMethod
-from reenact.train.start import begin, read_start
+from reenact.train.start import read_start
+from untrained import mmfa_and_sfd, shaken, smooth_pictures
 
 SMALL_ERROR = 1e-5
 TOLERANCE = 2e-3
 """of [0, 1]: PyTorch fp32 against the exported graphs in fp32, whose weights are stored as fp16"""
-MOST_OPERATIONS, MOST_PARAMETERS = 8e9, 10e6
-"""of a driving frame: multiply-adds; of all networks on its path"""
 
 
 @pytest.fixture(scope="module")
-def start() -> tuple[Mmfa, Sfd]:
-    """A mmfa that answers something, and the sfd that starts from it."""
-    torch.manual_seed(0)
-    theirs = mmfa.build(Plain())
-    for head in (theirs.dense_motion.head, theirs.motion.canonical, theirs.motion.refine, theirs.expression.layers[-1]):
-        for parameter in head.parameters():
-            torch.nn.init.normal_(parameter, std=0.02)
-    ours = sfd.build()
-    assert set(begin(torch.nn.ModuleDict(dict(ours.named_children())), adopted(theirs.state_dict(), ours.state_dict()))) == {
-        "motion", "space", "read_out", "correction", "source", "dense_motion", "generator",
-    }  # fmt: skip
-    return theirs.eval(), ours.eval()
-
-
-@pytest.fixture(scope="module")
-def model(start: tuple[Mmfa, Sfd]) -> Sfd:
-    """The same, with a correction that corrects."""
-    made = sfd.build()
-    made.load_state_dict(start[1].state_dict())
-    for layer in (made.correction.head, made.correction.told[-1]):
-        torch.nn.init.normal_(layer.weight, std=0.02)
-    return made.eval()
+def model() -> Sfd:
+    return shaken("sfd")
 
 
 @pytest.fixture(scope="module")
 def images() -> torch.Tensor:
-    torch.manual_seed(1)
-    return F.interpolate(torch.rand(3, 3, 16, 16), size=(256, 256), mode="bicubic").clamp(0, 1)
+    return smooth_pictures(3)
 
 
 @pytest.mark.parametrize("config", [Config(), COMPACT])
@@ -129,9 +101,9 @@ def test_a_turn_bends_no_face(model: Sfd, images: torch.Tensor):
     assert (before.keypoints - after.keypoints).abs().max() > 0.05
 
 
-def test_starts_where_mmfa_is(start: tuple[Mmfa, Sfd], images: torch.Tensor):
+def test_starts_where_mmfa_is(images: torch.Tensor):
     """The same keypoints of the same pictures, and the same frame."""
-    theirs, ours = start
+    theirs, ours = mmfa_and_sfd()
     source, driving = images[:1], images[1:2]
     with torch.no_grad():
         frames = []
@@ -212,56 +184,11 @@ def test_rendered_people_share_moments():
     assert sfd.moments(pool).tolist() == [0, 1, 2, 1, 4]
 
 
-def test_every_parameter_gets_a_gradient(model: Sfd, images: torch.Tensor):
-    made = sfd.build()
-    made.load_state_dict(model.state_dict())
-    for head in (made.motion.identity, made.motion.expression, made.read_out.layers):
-        torch.nn.init.normal_(head.outer.weight, std=0.02)
-    for module in (made.generator.modulate_coarse.linear, made.generator.modulate_middle.linear):
-        torch.nn.init.normal_(module.weight, std=0.02)
-    made.train()
-    source, driving = made.encode_motion(images), made.encode_motion(images.flip(0))
-    made.render(images, made.encode_source(images), source, driving).frame.square().mean().backward()
-    without = [name for name, p in made.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
-    assert not [name for name in without if not name.startswith(("motion.first.", "motion.place."))]
-
-
-def test_the_budget(model: Sfd, images: torch.Tensor):
-    """8 GMACs and 10 M parameters on a driving frame's path."""
-    with torch.no_grad():
-        portrait = model.encode_source(images[:1])
-        with FlopCounterMode(display=False) as counter:
-            motion = model.encode_motion(images[:1])
-            model.render(images[:1], portrait, motion, motion)
-    assert counter.get_total_flops() / 2 < MOST_OPERATIONS
-    assert parameter_count(model) - parameter_count(model.source) < MOST_PARAMETERS
-
-
 @pytest.fixture(scope="module")
 def exported(model: Sfd, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("weights")
     export(model, folder, {"images_seen": {"motion": 0}})
     return folder
-
-
-def test_graphs_agree_with_the_module(model: Sfd, images: torch.Tensor, exported: Path):
-    method = OnnxMethod(exported, "cpu")
-    assert method.name == "sfd"
-    pixels = (images[0].permute(1, 2, 0).numpy() * 255).round().astype(np.uint8)
-    exact = torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 255
-    portrait = method.encode_crop(pixels)
-    motion = portrait.motion
-    assert motion.vector().shape == (model.config.motion_size,), "a motion is b"
-    driving = motion.replace(
-        head_pose=motion.head_pose + np.float32([0.3, 0.1, -0.2]),
-        expression=motion.expression + np.sin(np.arange(motion.expression.size, dtype=np.float32)),
-    )
-    frame = method.render(portrait, driving).astype(np.float32) / 255
-    tensors = [{k: torch.from_numpy(getattr(m, k))[None] for k in vars(m)} for m in (motion, driving)]
-    with torch.no_grad():
-        expected = model.render(exact, model.encode_source(exact), *tensors).frame[0].permute(1, 2, 0).numpy()
-    assert np.abs(frame - expected).mean() < TOLERANCE
-    assert np.abs(frame - expected).mean() < 0.2 * np.abs(frame - exact[0].permute(1, 2, 0).numpy()).mean()
 
 
 def test_shipped_graphs_can_be_trained_on(model: Sfd, images: torch.Tensor, exported: Path):
