@@ -221,7 +221,7 @@ def trained(tmp_path: Path, pool: Path, more: tuple[str, ...] = ()) -> Path:
         command(["train", "pack", "mmfa_finetune_renderer_tiny", "--data", str(pool), "--out", str(parts), "--images", "4"]) == 0
     )
     bare_machine.run(parts / "lease.py", "unpack", parts, to, code=to / "code", more=more)
-    options = ("--out", home, "--minutes", "9", "--device", "cpu")
+    options = ("--out", home, "--minutes", "60", "--device", "cpu")
     own = ("jaxtyping", "reenact", "reenact.train.loop")
     bare_machine.run(parts / "lease.py", "train", to, *options, code=to / "code", more=more, own=own)
     return home
@@ -269,7 +269,7 @@ def test_every_stage_on_a_bare_machine(tmp_path: Path, pool: Path):
     for name in ("mmfa_tiny", "sfd_tiny", "prior_tiny"):
         pack(name, recipe(name), pool, parts, limit=2**22)
         bare_machine.run(parts / "lease.py", "unpack", parts, to / name, code=to / name / "code")
-        options = ("--out", home / name, "--minutes", "9", "--device", "cpu")
+        options = ("--out", home / name, "--minutes", "60", "--device", "cpu")
         bare_machine.run(parts / "lease.py", "train", to / name, *options, code=to / name / "code")
         stages = json.loads((home / name / "results.json").read_text())["stages"]
         assert [stage["images"] for stage in stages.values()] == [160, 80, 16]
