@@ -10,8 +10,10 @@ be. `kbps` leaves the first frame's packet out, as our rate leaves out the portr
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -72,11 +74,26 @@ class CodedClip:
 def code_clip(frames: list[Image], peer: Peer, quality: int, share: float = 1.0) -> CodedClip:
     """Encode and decode in memory. Raises ReenactError where the installed PyAV has no such codec or a frame is lost."""
     side = max(16, round(frames[0].shape[0] * share / 2) * 2)
-    packets = list(_encode(frames, peer, quality, side))
+    with _usual_priority():
+        packets = list(_encode(frames, peer, quality, side))
     pictures = [_scaled(picture, frames[0].shape[0]) for picture in _decode(packets, peer.decoder)]
     if len(pictures) != len(frames):
         raise ReenactError(f"{peer.encoder}: {len(frames)} frames went in and {len(pictures)} came out")
     return CodedClip(8 * sum(map(len, packets)), 8 * len(packets[0]), pictures)
+
+
+@contextmanager
+def _usual_priority() -> Iterator[None]:
+    """SVT-AV1, run by root, makes its caller's threads real-time ones (SCHED_FIFO, 99), and all that these begin; spinning ones
+    among them then leave the machine to nobody else. Afterwards they are as before."""
+    try:
+        yield
+    finally:
+        if hasattr(os, "sched_setscheduler"):
+            for thread in os.listdir("/proc/self/task"):
+                with suppress(OSError):
+                    if os.sched_getscheduler(int(thread)) == os.SCHED_FIFO:
+                        os.sched_setscheduler(int(thread), os.SCHED_OTHER, os.sched_param(0))
 
 
 def _encode(frames: list[Image], peer: Peer, quality: int, side: int) -> Iterator[bytes]:

@@ -250,8 +250,8 @@ def test_a_step_on_a_bare_machine(tmp_path: Path, pool: Path, capfd: pytest.Capt
     said = capfd.readouterr()
     assert "together" in said.out + said.err and "lease.py start" in said.out + said.err
     results = json.loads((home / "results.json").read_text())
-    assert results["stages"]["drawing"]["images"] == 4
-    assert "| drawing | 4 | val_lpips |" in (home / "results.md").read_text()
+    assert results["stages"]["finetune_renderer"]["images"] == 4
+    assert "| finetune_renderer | 4 | val_lpips |" in (home / "results.md").read_text()
     files = list(home.iterdir())
     assert len(files) < 8 and all(path.stat().st_size <= 15 * 2**20 for path in files)
     assert {name.split(".")[0] for name in read_start(home)} >= {"motion", "expression", "source", "generator", "uncover"}

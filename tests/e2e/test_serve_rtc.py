@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import statistics
+import sys
 import time
 from fractions import Fraction
 from pathlib import Path
@@ -138,7 +139,7 @@ def test_without_it_the_page_is_told_so(tmp_path: Path, monkeypatch: pytest.Monk
     with serving(tmp_path / "served", weights, transport="websocket") as client:
         assert client.get("/api/info").json()["rtc"] is False
         assert client.post("/api/rtc", content="v=0", headers=SDP).status_code == 501
-    monkeypatch.setattr("reenact.serve.settings.webrtc_installed", lambda: False)
+    monkeypatch.setattr(sys.modules[Settings.__module__], "webrtc_installed", lambda: False)
     with pytest.raises(ReenactError, match="reenact\\[webrtc\\]"):
         Settings(tmp_path, transport="webrtc").check()
     with pytest.raises(ReenactError, match="stun:HOST:PORT"):

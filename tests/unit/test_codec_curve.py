@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from xml.etree import ElementTree
 
 import numpy as np
@@ -71,6 +72,9 @@ def test_a_codec_gives_every_frame_back(name):
     assert all(picture.shape == (64, 64, 3) for picture in coarse.pictures)
     error = [np.abs(a.astype(int) - b).mean() for a, b in zip(fine.pictures, frames, strict=True)]
     assert max(error) < 8, "in the right order"
+    assert not hasattr(os, "sched_getscheduler") or os.sched_getscheduler(0) == os.SCHED_OTHER, (
+        "left real-time"
+    )
 
 
 def test_a_codec_that_is_not_there():

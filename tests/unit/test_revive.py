@@ -82,6 +82,7 @@ def test_other_weights_are_refused_in_one_line(tmp_path, shipped):
         read(tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("recipe", SLOWLY)
 def test_norms_learn_on_from_pictures_they_were_unfolded_on(recipe):
     """In training mode, where norms take each batch's own statistics, what ships answers nearly as in use on pictures like

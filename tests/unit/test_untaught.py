@@ -52,6 +52,7 @@ def test_nothing_but_pictures_counts(pool: Pool, name: str):
     assert name != "mmfa_unsupervised64" or not any(p.requires_grad for p in task.trained["motion"].first.parameters())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", RECIPES)
 def test_it_learns_not_to_leave_the_portrait_as_it_is(pool: Pool, name: str):
     """A white square that lies elsewhere in each picture: after some steps what is drawn is nearer than the still source, which

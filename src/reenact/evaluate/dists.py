@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from reenact.core.assets import fetch
+from reenact.core.inference import load_openvino
 from reenact.core.types import Image
 from reenact.evaluate.networks import compiled
 
@@ -39,7 +40,7 @@ class Dists:
 
 def _build():
     """The network: a batch uint8 [n, height, width, 3], the target first, to n - 1 distances."""
-    import openvino
+    openvino = load_openvino()
     import torch
 
     example = torch.zeros(2, 64, 64, 3, dtype=torch.uint8)

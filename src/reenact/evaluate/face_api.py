@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from reenact.core.assets import fetch
+from reenact.core.inference import load_openvino
 from reenact.core.types import Image
 from reenact.evaluate.networks import compiled, resized
 
@@ -59,7 +60,7 @@ def read_weights(manifest: str, data: bytes) -> dict[str, np.ndarray]:
 
 
 def _build():
-    import openvino
+    openvino = load_openvino()
     import torch
 
     example = torch.zeros(1, SIDE, SIDE, 3, dtype=torch.uint8)

@@ -13,7 +13,7 @@ from jaxtyping import Float, Float32
 from PIL import Image as PILImage
 
 from reenact.core.assets import fetch
-from reenact.core.inference import cpu_options
+from reenact.core.inference import cpu_options, load_openvino
 from reenact.core.types import Image
 from reenact.evaluate.metrics import AKD_SIDE
 from reenact.geometry.rotation import euler_angles
@@ -74,7 +74,7 @@ class Landmarks106:
 
     def __init__(self, threads: int = 0) -> None:
         """fp32 always: points are compared to a tenth of a pixel. Raises ReenactError when a network is not to be had."""
-        import openvino
+        openvino = load_openvino()
 
         core, options = openvino.Core(), cpu_options(threads)
         detector, points = core.read_model(fetch(DETECTOR_ASSET)), core.read_model(fetch(POINTS_ASSET))
