@@ -14,7 +14,7 @@ HEAVY = ("torch", "torchvision", "cv2", "mediapipe", "onnxruntime")
 
 
 def python(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, *arguments], cwd=ROOT, capture_output=True, text=True, timeout=120)
+    return subprocess.run([sys.executable, *arguments], cwd=ROOT, capture_output=True, text=True, encoding="utf-8", timeout=120)
 
 
 def test_layers_hold():

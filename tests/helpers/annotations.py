@@ -20,6 +20,6 @@ def checked(function: F) -> F:
     return _beartype(function)
 
 
-ROOMS = ("core", "geometry", "codec", "motion", "faces", "media", "losses", "nn", "objectives", "runtime")
+ROOMS = ("core", "geometry", "codec", "motion", "losses", "nn", "objectives")
 """whose functions and dataclasses are held to their types and shapes, at each call (jaxtyping's import hook)"""
 install_import_hook([f"reenact.{room}" for room in ROOMS], "annotations.checked")

@@ -12,7 +12,7 @@ from pathlib import Path
 from zipfile import BadZipFile
 
 import numpy as np
-from jaxtyping import Float32, Int64
+from jaxtyping import Float, Float32, Int64
 
 from reenact.core.errors import ReenactError
 from reenact.geometry.rotation import euler_angles
@@ -63,7 +63,7 @@ def canonical_face() -> CanonicalFace:
     return CanonicalFace(arrays["points"], indices["triangles"], arrays["weights"], indices["mirror"])
 
 
-def fit_head(landmarks: Float32[np.ndarray, "*batch n 3"]) -> HeadFit:
+def fit_head(landmarks: Float[np.ndarray, "*batch n 3"]) -> HeadFit:
     """Weighted Procrustes: the similarity that lays the canonical face on the landmarks (n >= 468, any unit)."""
     face = canonical_face()
     used = face.weights > 0
