@@ -10,12 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from reenact.core.download import sha256
 from reenact.core.errors import ReenactError, WeightsError
 from reenact.core.inference import compiled_folder
 from reenact.media.image import read_image
 from reenact.motion.edit import edit
 from reenact.runtime.graph import opener
-from reenact.runtime.int8 import FILE, digest, read_ranges
+from reenact.runtime.int8 import FILE, read_ranges
 from reenact.runtime.onnx_method import load, weights_folder
 
 SHARED = weights_folder() / "shared"
@@ -41,7 +42,7 @@ def graph(tmp_path: Path) -> Path:
 
 
 def say(graph: Path, inputs: object, of: str | None = None) -> None:
-    said = {graph.name: {"sha256": of or digest(graph), "inputs": inputs}}
+    said = {graph.name: {"sha256": of or sha256(graph), "inputs": inputs}}
     (graph.parent / FILE).write_text(json.dumps(said), encoding="utf-8")
 
 

@@ -18,13 +18,14 @@ from typing import Any
 
 import numpy as np
 
+from reenact.core.download import sha256
 from reenact.core.errors import ReenactError, as_options
 from reenact.core.inference import cpu_options, load_openvino
 from reenact.core.types import Image
 from reenact.data.pool import Pool
 from reenact.evaluate.results import write_json
 from reenact.runtime.graph import Graph, OpenVinoGraph
-from reenact.runtime.int8 import FILE, convolutions, digest
+from reenact.runtime.int8 import FILE, convolutions
 from reenact.runtime.onnx_method import OnnxMethod
 from reenact.runtime.trust import read_graph
 
@@ -98,7 +99,7 @@ def measure(folder: Path, pool_folder: Path, people: int) -> dict[str, Any]:
         graphs = [_graph(method.folder / file, speed, folder, watched) for file, speed in method.config["render"]]
         for source, driving in _pairs(Pool.load(pool_folder, splits=("train",)), people):
             _run(method, graphs, source, driving)
-    return {name: {"sha256": digest(graph.path), "inputs": graph.ranges()} for name, graph in sorted(watched.items())}
+    return {name: {"sha256": sha256(graph.path), "inputs": graph.ranges()} for name, graph in sorted(watched.items())}
 
 
 def _names(user: Path, folder: Path) -> bool:

@@ -8,7 +8,6 @@ channel for weights (Jacob et al. 2018, sections 2 and 3). Everything else, head
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import platform
@@ -19,6 +18,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32
 
+from reenact.core.download import sha256
 from reenact.core.errors import WeightsError
 
 FILE = "int8.json"
@@ -50,7 +50,7 @@ def read_ranges(path: Path) -> Ranges:
         if said.stat().st_size > BYTES_MAX:
             raise ValueError("too large")
         found = json.loads(said.read_text(encoding="utf-8")).get(path.name)
-        if found is None or found["sha256"] != digest(path):
+        if found is None or found["sha256"] != sha256(path):
             return {}
         ranges = {str(name): (float(low), float(high)) for name, (low, high) in found["inputs"].items()}
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
@@ -58,12 +58,6 @@ def read_ranges(path: Path) -> Ranges:
     if not all(math.isfinite(low) and math.isfinite(high) and low < high for low, high in ranges.values()):
         raise WeightsError(f"{said}: a range is none: install reenact again")
     return ranges
-
-
-def digest(path: Path) -> str:
-    """A graph's SHA-256, hex."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def convolutions(model: Any) -> Iterator[tuple[str, Any]]:

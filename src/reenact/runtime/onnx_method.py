@@ -34,7 +34,7 @@ from reenact.runtime.around import surroundings
 from reenact.runtime.background import FIND, FOUND, HELD, STILL, Background, BackgroundKeeper, check_background
 from reenact.runtime.detail import Enlarger, HeadSize, head_side
 from reenact.runtime.drawer import Drawer, Drawers
-from reenact.runtime.graph import Chain, OpenedAhead, Opener, Precision, Speed, lane_count, opener, thread_count
+from reenact.runtime.graph import WEIGHTS, Chain, OpenedAhead, Opener, Precision, Speed, lane_count, opener, thread_count
 from reenact.runtime.trust import check_hashes, fitting, read_config
 
 SHARED = "shared"
@@ -224,7 +224,7 @@ def _config(folder: Path) -> dict[str, Any]:
 
 def weights_folder() -> Path:
     """The folder that the shipped weights lie in, one folder a method."""
-    return Path(__file__).resolve().parent.parent / "weights"
+    return WEIGHTS
 
 
 def known_methods() -> list[str]:

@@ -5,7 +5,6 @@ python -m reenact.runtime.trust FOLDER...    writes hashes.json into each, as th
 
 from __future__ import annotations
 
-import hashlib
 import json
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -13,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from reenact.core.download import sha256
 from reenact.core.errors import ReenactError, WeightsError
 from reenact.core.files import write_text
 from reenact.runtime.onnx_text import check_onnx
@@ -61,13 +61,13 @@ def check_hashes(paths: Iterable[Path]) -> None:
     """Raises WeightsError for a graph that is not the one that hashes.json beside it names."""
     for path in paths:
         stated = _stated(path.parent).get(path.name)
-        if stated is not None and stated != _digest(path):
+        if stated is not None and stated != sha256(path):
             raise WeightsError(f"{path}: not the file that was exported (its SHA-256 is another): install reenact again")
 
 
 def write_hashes(folder: Path) -> None:
     """hashes.json of the graphs in a folder."""
-    stated = {path.name: _digest(path) for path in sorted(folder.glob("*.onnx"))}
+    stated = {path.name: sha256(path) for path in sorted(folder.glob("*.onnx"))}
     write_text(folder / HASHES, json.dumps(stated, indent=1) + "\n")
 
 
@@ -80,11 +80,6 @@ def _stated(folder: Path) -> dict[str, str]:
         return {str(name): str(value) for name, value in held.items()}
     except (OSError, ValueError, AttributeError, RecursionError):
         raise WeightsError(f"{path}: damaged: install reenact again") from None
-
-
-def _digest(path: Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def read_graph(core: Any, path: Path, shapes: Mapping[str, Sequence[int]] | None = None) -> Any:
