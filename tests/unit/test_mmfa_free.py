@@ -18,17 +18,9 @@ from reenact.methods.mmfa.config import Config
 from reenact.methods.mmfa.model import Mmfa
 from reenact.objectives.untaught import UNTAUGHT_WEIGHTS, UntaughtObjective, drawn_shake, sampled
 from reenact.train.tasks import task_of
+from thin import THIN
 from training_pool import make_pool
 
-THIN = {
-    "first_widths": (8, 8, 8, 8),
-    "motion_widths": (8, 8, 8, 8, 8),
-    "source_widths": (8, 8, 8),
-    "flow_widths": (8, 8, 8),
-    "source_blocks": (1, 1, 1),
-    "generator_blocks": (1, 1, 1),
-    "backdrop": "drawn",
-}
 CPU = torch.device("cpu")
 
 

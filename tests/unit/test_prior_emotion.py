@@ -17,18 +17,10 @@ from reenact.methods.prior import recipe as prior
 from reenact.methods.prior.config import Config
 from reenact.methods.prior.parts import HIDDEN, uncovered
 from reenact.train.tasks import task_of
+from thin import THIN
 from training_pool import make_pool
 
 CPU = torch.device("cpu")
-THIN = {
-    "first_widths": (8, 8, 8, 8),
-    "motion_widths": (8, 8, 8, 8, 8),
-    "source_widths": (8, 8, 8),
-    "flow_widths": (8, 8, 8),
-    "source_blocks": (1, 1, 1),
-    "generator_blocks": (1, 1, 1),
-    "backdrop": "drawn",
-}
 
 
 def test_it_is_the_network_that_evaluation_has_and_gradients_reach_the_picture():

@@ -7,7 +7,6 @@ WebM cannot, so it lies beside them (`out.mkv.c2pa`), bound by the file's hash.
 from __future__ import annotations
 
 import datetime
-import hashlib
 import json
 import shutil
 import tempfile
@@ -16,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from reenact.core.download import sha256
 from reenact.core.errors import ReenactError
 from reenact.core.files import replaced
 from reenact.provenance.keys import Signer
@@ -166,7 +166,7 @@ def _definition(said: Statement) -> dict[str, Any]:
     made: dict[str, Any] = {"version": said.version, "method": said.method, "weights": said.weights}
     if said.consent:
         made["consent"] = said.consent
-    made["inputs"] = [{"role": given.role, "sha256": _digest(given.path)} for given in said.inputs]
+    made["inputs"] = [{"role": given.role, "sha256": sha256(given.path)} for given in said.inputs]
     assertions: list[dict[str, Any]] = [
         {"label": "c2pa.actions.v2", "data": {"actions": [created]}, "created": True},
         {"label": RENDER, "data": made},
@@ -175,11 +175,6 @@ def _definition(said: Statement) -> dict[str, Any]:
         bound = {"alg": f"reenact.watermark.{VERSION}", "blocks": [{"scope": {}, "value": "drawn by reenact"}]}
         assertions.append({"label": "c2pa.soft-binding", "data": bound})
     return {"claim_generator_info": [agent], "assertions": assertions}
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _add(builder: Any, given: Input) -> None:
