@@ -51,6 +51,7 @@ def test_what_draws_is_taken_over(tmp_path: Path):
         draw_as(own, tmp_path)
 
 
+@pytest.mark.slow
 def test_only_what_draws_is_renewed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """The graphs that read stay, byte for byte: files beside them are tied to their hash."""
     weights, run = tmp_path / "weights", tmp_path / "run"

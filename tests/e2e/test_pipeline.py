@@ -79,15 +79,12 @@ def test_any_path_will_do(method, clip, tmp_path):
             return str(self._path)
 
     engine = reenact.Engine(str(method.folder), "cpu", 1)
-    for wrap in (Path, str, Anywhere):
-        out = tmp_path / "out.mp4"
-        assert reenact.animate_file(wrap(PORTRAIT), wrap(clip), wrap(out), engine=engine).frames == 6
-        assert len(record.record_file(wrap(clip), wrap(tmp_path / "t.npz"), engine=engine)) == 6
-        editing.edit_file(wrap(PORTRAIT), wrap(tmp_path / "e.png"), editing.Edit(yaw=0.1), engine=engine)
-        options = CallOptions(longest_gap=1)
-        assert calls.encode_file(wrap(clip), wrap(tmp_path / "k.rnct"), options, engine=engine).frames == 6
-        named = reenact.Engine(str(method.folder), "cpu", 1)
-        assert calls.decode_file(wrap(PORTRAIT), wrap(tmp_path / "k.rnct"), wrap(out), engine=named).frames == 6
+    photo, film, out, packets = map(Anywhere, (PORTRAIT, clip, tmp_path / "out.mp4", tmp_path / "k.rnct"))
+    assert reenact.animate_file(photo, film, out, engine=engine).frames == 6
+    assert len(record.record_file(film, Anywhere(tmp_path / "t.npz"), engine=engine)) == 6
+    editing.edit_file(photo, Anywhere(tmp_path / "e.png"), editing.Edit(yaw=0.1), engine=engine)
+    assert calls.encode_file(film, packets, CallOptions(longest_gap=1), engine=engine).frames == 6
+    assert calls.decode_file(photo, packets, out, engine=engine).frames == 6
 
 
 def test_whatever_drives_gives_the_same_motion(method, clip, tmp_path):

@@ -35,6 +35,7 @@ def curve(folder: Path) -> dict[int, float]:
     return {line["images"]: line["square"] for line in read_log(folder)}
 
 
+@pytest.mark.slow
 def test_kill_nine_at_a_random_moment(tmp_path: Path):
     """The loss curve goes on as if nothing had been; never more than an interval is lost."""
     whole, killed = tmp_path / "whole", tmp_path / "killed"

@@ -56,6 +56,7 @@ def frames(model):
         return [model.render(image, portrait, source, driving).frame, *driving.values()]
 
 
+@pytest.mark.slow
 def test_the_revived_model_answers_as_the_shipped_one(shipped):
     recipe, model, folder = shipped
     revived = recipe.build().eval()

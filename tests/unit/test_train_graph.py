@@ -144,6 +144,7 @@ def one_step(stage: Stage) -> Stage:
     return replace(stage, schedule=replace(stage.schedule, images=4), machine=Machine("cpu", "fp32", graph="off"))
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_as_a_graph_and_back(pool: Pool, tmp_path: Path):
     """A checkpoint of either way is the other's: the optimiser's state, and the rate, which is a tensor in one."""
     stage = small("motion", machine=Machine("cpu", "fp32", graph="on"))

@@ -117,6 +117,9 @@ def _opened(out: Path, settings: dict[str, Any]) -> Iterator[None]:
     try:
         for part in [*(out / "parts").glob(".*.part"), *(out / "shards").glob(".*.part")]:
             part.unlink()
+        for part in (out / "parts").glob("*.tar"):
+            if not part.with_suffix(".json").exists():  # joined to a shard, its index gone, killed before this file was
+                part.unlink()
         _same(out / "dataset.json", settings)
         yield
     finally:
