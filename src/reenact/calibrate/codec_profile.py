@@ -62,7 +62,7 @@ def clip_names(folder: Path, people: int) -> list[Path]:
 
 
 def read_motions(method: OnnxMethod, clip: Path, seconds: float) -> tuple[list[np.ndarray], Image | None]:
-    """Every frame's motion vector, read as `reenact encode` reads it, and the first crop."""
+    """Every frame's motion vector, estimated as `reenact encode` does, and the first crop."""
     with VideoReader(clip, pixels="stored") as reader:
         frames = itertools.islice(reader, round(seconds * float(reader.rate)))
         read = crops(((frame.time, frame.image) for frame in frames), method.landmarker, method.size)

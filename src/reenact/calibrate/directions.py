@@ -1,4 +1,4 @@
-"""What each motion direction of a method moves, and how purely: drawn to and fro on portraits, and read again by the landmarker.
+"""What each motion direction of a method moves, and how purely: rendered to and fro on portraits, measured by the landmarker.
 
 An estimate is 6 pose numbers and the face's actions (faces/actions.py). Each has a unit of its own: pose in the steps of
 motion/directions.py, an action in its standard deviation within a person; so that "what moves most" has a meaning. Purity is the
@@ -30,7 +30,7 @@ from reenact.runtime.onnx_method import OnnxMethod
 POSES = ("yaw", "pitch", "roll", "scale", "shift-x", "shift-y")
 READINGS = (*POSES, *ACTIONS)
 REACH = 2.0
-"""standard deviations to each side at which a direction is read"""
+"""standard deviations to each side at which a direction is measured"""
 FAINT = 0.15
 """ours: a direction whose strongest effect is less (in its unit, for a step of 1) moves nothing that can be named"""
 SPREAD_LEAST = 0.02
@@ -54,7 +54,7 @@ class Found:
 
 
 def measure(method: OnnxMethod, portraits: Sequence[Portrait], tell: Callable[[int, int], None] | None = None) -> list[Found]:
-    """Every direction, drawn at -REACH and REACH on every portrait. Raises ReenactError where no face can be read."""
+    """Every direction, rendered at -REACH and REACH on every portrait. Raises ReenactError where no face is found."""
     map_ = expression_map(method)
     steps = np.concatenate([POSE_STEPS, map_.code_spread]).astype(np.float32)
     sliders = Directions(tuple(f"y{number}" for number in range(1, len(steps) + 1)), steps)
@@ -77,7 +77,7 @@ def measure(method: OnnxMethod, portraits: Sequence[Portrait], tell: Callable[[i
             tell(number, len(steps))
         found.append(_named(number, float(steps[number - 1]), np.array(changes)))
     if all(one.purity is None for one in found):
-        raise ReenactError("no face can be read in what was drawn: choose another portrait")
+        raise ReenactError("no face is found in the rendered frames: choose another portrait")
     return found
 
 
@@ -135,7 +135,7 @@ def keep(method: OnnxMethod, data: dict) -> Path:
 
 def table(found: Sequence[Found]) -> str:
     """For people: those that have a name, the purest first."""
-    lines = ["| slider | moves | purity | strongest readings, in their units |", "|---|---|---|---|"]
+    lines = ["| slider | moves | purity | strongest effects, in their units |", "|---|---|---|---|"]
     named = sorted((one for one in found if one.purity is not None), key=lambda one: -(one.purity or 0))
     for one in named:
         moves = ", ".join(f"{name} {value:+.2f}" for name, value in one.moves.items())
@@ -144,7 +144,7 @@ def table(found: Sequence[Found]) -> str:
 
 
 def traversal(method: OnnxMethod, portrait: Portrait, found: Sequence[Found]) -> PILImage.Image:
-    """A sheet: a row for each direction, drawn at SHOWN standard deviations."""
+    """A sheet: a row for each direction, rendered at SHOWN standard deviations."""
     sheet = PILImage.new("RGB", (MARGIN + len(SHOWN) * TILE, len(found) * TILE), "white")
     draw = ImageDraw.Draw(sheet)
     for row, one in enumerate(found):

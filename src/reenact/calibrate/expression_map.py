@@ -2,7 +2,7 @@
 
 python -m reenact.calibrate.expression_map src/reenact/weights/mmfa POOL [--every 2]
 
-POOL: made by `reenact data prepare` (frames and what the landmarker reads of them). Run it again whenever the
+POOL: made by `reenact data prepare` (frames and the landmarker's estimates). Run it again whenever the
 motion encoder changes. Prints how well the map does on people that it was not fitted on.
 """
 
@@ -119,7 +119,7 @@ def measure(weights: Path, pool_folder: Path, every: int = 2, threads: int = 1) 
 
 
 def report(found: Fit) -> str:
-    """What was found, for people to read."""
+    """The result as text."""
     first = f"ridge {found.ridge:g}; blendshapes explain {found.code_explained:.2f} of the code's variance (held-out people)"
     lines = ["direct: the code holds the blendshapes" if np.isnan(found.code_explained) else first]
     order = np.argsort(-np.nan_to_num(found.blendshapes_explained, nan=-9))

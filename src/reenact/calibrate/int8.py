@@ -3,8 +3,8 @@
 python -m reenact.calibrate.int8 src/reenact/weights/shared POOL [--people 40]
 
 Runs every method beside the folder whose config.json names its graphs, on pairs of frames of people that the weights were trained
-on, and keeps the lowest and the highest number seen. Heads, convolutions of few channels and what reads a graph's input as it
-comes stay in floating point: they say where pixels lie or what is kept of them.
+on, and keeps the lowest and the highest number seen. Heads, convolutions of few channels and those that take a graph's input
+directly stay in floating point: they say where pixels lie or what is kept of them.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ SEED = 20261127
 
 @dataclass
 class Watched:
-    """A graph in fp32 that notes what its convolutions read. Itself a graph."""
+    """A graph in fp32 that notes the range of its convolutions' inputs. Itself a graph."""
 
     path: Path
     low: dict[str, float] = field(default_factory=dict)
@@ -93,7 +93,7 @@ def measure(folder: Path, pool_folder: Path, people: int) -> dict[str, Any]:
     users = sorted(path.parent for path in folder.parent.glob("*/config.json"))
     methods = [OnnxMethod(user, "cpu", background="still") for user in users if _names(user, folder)]
     if not methods:
-        raise ReenactError(f"no weights beside {folder} draw with its graphs")
+        raise ReenactError(f"no weights beside {folder} render with its graphs")
     watched: dict[str, Watched] = {}
     for method in methods:
         graphs = [_graph(method.folder / file, speed, folder, watched) for file, speed in method.config["render"]]

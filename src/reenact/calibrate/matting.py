@@ -146,7 +146,7 @@ def write(network: Behind, folder: Path) -> None:
 
 
 def write_steps(folder: Path) -> None:
-    """still.onnx, run each frame, and enlarge.onnx, run where heads are drawn larger than 256 px. Nothing in them is learned."""
+    """still.onnx, run each frame, and enlarge.onnx, run where heads are larger than 256 px. Nothing in them is learned."""
     image, grid, share = torch.rand(1, 3, SIDE, SIDE), torch.rand(1, SIDE, SIDE, 2), torch.rand(1, 1, SIDE, SIDE)
     names = ("frame", "image", *HELD, GRID)
     still = Graph(STILL, "render", "exact", StillBackground(), names, (STILL_FRAME, STILL_SHARE))

@@ -60,7 +60,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     cannot, 130 where it was stopped.
 
     Nothing but one line on stderr says so, save with --debug anywhere among the arguments, or REENACT_DEBUG=1: then the
-    traceback comes before it. --force, anywhere too, takes what looks like no face for one (faces/doubt.py).
+    traceback comes before it. --force, anywhere too, accepts a doubtful detection as a face (faces/doubt.py).
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
     plain, wanted = _without(given, "--debug")

@@ -39,8 +39,8 @@ def describe(
 @app.command()
 @one_line_errors
 def mix(
-    photo: Annotated[Path, typer.Argument(help="photo to draw: skin and hair stay its own")],
-    first: Annotated[Path, typer.Argument(help="identity read of this photo (reenact describe --consent)")],
+    photo: Annotated[Path, typer.Argument(help="photo to animate: skin and hair stay its own")],
+    first: Annotated[Path, typer.Argument(help="identity of this photo (reenact describe --consent)")],
     second: Annotated[Path, typer.Argument(help="identity of the other person, who must have agreed too")],
     share: Annotated[float, typer.Option(help="how far to go: 0 is the photo's person, 1 the other's shape of face")] = 0.5,
     out: Annotated[Path, typer.Option("--out", "-o", help=".png, .jpg, .webp")] = Path("mixed.png"),
@@ -54,7 +54,7 @@ def mix(
     sign_cert: SignCert = None,
     sign_key: SignKey = None,
 ) -> None:
-    """Draw a face between two people's. Both files must say that the person has agreed."""
+    """Render a face between two people's. Both files must say that the person has agreed."""
     drawn = Output(output, face, marks(badge, unsigned, sign_cert, sign_key))  # type: ignore[arg-type]  # checked inside
     mix_file(photo, first, second, out, share, engine=Engine(method, device, threads), drawn=drawn)
     say(f"{out}: written")

@@ -21,7 +21,7 @@ from reenact.runtime.onnx_method import load
 @one_line_errors
 def directions(
     method: Annotated[str, typer.Argument(help="name of a method, or the path of a weights folder")] = "sfd",
-    portrait: Annotated[list[Path] | None, typer.Option(help="photo to measure on; may be repeated; the first is drawn")] = None,
+    portrait: Annotated[list[Path] | None, typer.Option(help="photo to measure on; repeatable; the first is shown")] = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="sheet of the traversals: .png, .jpg, .webp")] = None,
     json_path: Annotated[Path | None, typer.Option("--json", help="also write what was measured to this file")] = None,
     rows: Annotated[int, typer.Option(help="directions on the sheet: six of pose, then those that move most purely")] = 18,

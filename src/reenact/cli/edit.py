@@ -126,7 +126,7 @@ def interpolate(
     start: Annotated[Path, typer.Argument(metavar="A", help="photo or take: the face to start from")],
     end: Annotated[Path, typer.Argument(metavar="B", help="photo or take: the face to go to")],
     out: Annotated[Path, typer.Option("--out", "-o", help="video file to write")] = Path("out.mp4"),
-    portrait: Annotated[Path | None, typer.Option(help="photo of who is drawn; default: A")] = None,
+    portrait: Annotated[Path | None, typer.Option(help="photo to animate; default: A")] = None,
     path: Annotated[str, typer.Option(help="of the expression code: lerp (a line) or slerp (an arc about neutral)")] = "lerp",
     parts: Annotated[
         str, typer.Option(help="what is taken from A and B (driver) and what stays (source); see animate")

@@ -87,7 +87,7 @@ def live(
 
 
 def live_side(size: int | None) -> HeadSize:
-    """The side to draw at: what was asked for, as far as a frame can be; the network's own where nothing was."""
+    """The side to render at: what was asked for, as far as a frame can be; the network's own where nothing was."""
     return LEAST if size is None else min(max(size, LEAST), LARGEST)
 
 

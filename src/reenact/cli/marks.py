@@ -1,4 +1,4 @@
-"""reenact verify, reenact keys; and the options of the commands that draw."""
+"""reenact verify, reenact keys; and the marking options of the commands that render."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ def marks(badge: bool, unsigned: bool, certificate: Path | None, key: Path | Non
 @app.command()
 @one_line_errors
 def verify(
-    file: Annotated[Path, typer.Argument(help="picture or film to look at")],
+    file: Annotated[Path, typer.Argument(help="picture or film to check")],
     as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
     anchors: Annotated[Path | None, typer.Option(help="PEM: certificates to trust (reenact keys export)")] = None,
 ) -> None:
-    """Say whether a file was drawn: label, watermark, signature. Exit code: 0 marked, 1 no mark, 3 signature broken."""
+    """Say whether a file was made by reenact: label, watermark, signature. Exit code: 0 marked, 1 no mark, 3 signature broken."""
     found = verify_file(file, read_anchors(anchors) if anchors else "")
     typer.echo(json.dumps(found.as_dict(), indent=2) if as_json else _lines(found))
     raise typer.Exit(CODES[found.verdict])
@@ -53,7 +53,7 @@ def keys(
     action: Annotated[str, typer.Argument(help="show, new (instead of the old one) or export (the certificate)")] = "show",
     out: Annotated[Path | None, typer.Option("--out", "-o", help="of export: file to write instead of printing")] = None,
 ) -> None:
-    """The key that signs what this computer draws."""
+    """The key that signs what is made on this computer."""
     if action not in ("show", "new", "export"):
         raise ReenactError(f"unknown action {action!r}: choose show, new or export")
     if action == "export":

@@ -81,10 +81,10 @@ ReferenceName = Annotated[
 ]
 Device = Annotated[str, typer.Option(help="auto (OpenVINO), cpu (OpenVINO in fp32), openvino (=auto) or cuda")]
 BackgroundName = Annotated[
-    str, typer.Option(help="still (the portrait's own backdrop stays where it is) or moved (all of it as the method draws it)")
+    str, typer.Option(help="still (the portrait's own backdrop stays where it is) or moved (all of it as the method renders it)")
 ]
 HeadSide = Annotated[
-    str, typer.Option("--size", help="side of the drawn head in pixels: photo (as in the photo, at most 1024), or 256 to 1024")
+    str, typer.Option("--size", help="side of the rendered head in pixels: photo (as in the photo, at most 1024), or 256 to 1024")
 ]
 PrecisionName = Annotated[
     str,
@@ -151,7 +151,7 @@ def top(
     version: Annotated[bool, typer.Option("--version", help="print the version and leave")] = False,
     debug: Annotated[bool, typer.Option("--debug", help="errors with their traceback; may stand after the command too")] = False,
     force: Annotated[
-        bool, typer.Option("--force", help="take what looks like no face for one; may stand after the command too")
+        bool, typer.Option("--force", help="accept a doubtful detection as a face; may stand after the command too")
     ] = False,
 ) -> None:
     """One portrait photo and a driving video: that person, moving. On an ordinary CPU."""

@@ -69,7 +69,7 @@ class BitWriter:
             self._shifts += 1
 
     def finish(self) -> bytes:
-        """The shortest message that reads back as these bits."""
+        """The shortest message that decodes to these bits."""
         size = 4 + self._shifts
         for zeros in range(8 * size, -1, -8):
             value = (self._low + (1 << zeros) - 1) >> zeros << zeros

@@ -105,8 +105,8 @@ def _run(command: list[str], archive: Archive, folder: Path) -> Path:
 
 
 def _skipped_address(pip: list[str], archive: Archive) -> str:
-    """Where pip's index has a source archive. pip itself would build it to learn its name, and so run its code: told to take
-    wheels only, it says what it passes by."""
+    """Where pip's index has a source archive. pip itself would build it to learn its name, and so run its code: asked for
+    wheels only, it lists what it passes by."""
     done = subprocess.run([*pip, "-vv"], capture_output=True, text=True, timeout=900)
     found = re.search(rf"\S+://\S+/{re.escape(archive.file)}", done.stdout + done.stderr)
     if found is None:

@@ -1,4 +1,4 @@
-"""Facts about the 478-point face mesh that more than one layer needs: where the landmarker looks, which points are what.
+"""Facts about the 478-point face mesh that more than one layer needs: the landmarker's region, which points are what.
 
 Indices are MediaPipe's. Right and left are the person's own in names, so the right eye lies on the picture's left.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 MESH_SIZE = 478
 REGION_SIZE = 256
-"""side of the picture that the mesh network reads, px"""
+"""side of the mesh network's input, px"""
 REGION_SCALE = 1.5
 """side of the square around a face / longer side of the box of its points (MediaPipe's face landmark graph)"""
 RIGHT_EYE_OUTER, LEFT_EYE_OUTER = 33, 263
@@ -23,7 +23,7 @@ BLENDSHAPE_POINTS = [
         "384 385 386 387 388 389 390 397 398 400 402 405 409 415 454 466 468 469 470 471 472 473 474 475 476 477 "
     ).split()
 ]
-"""the 146 of the 478 points that the blendshape network reads, in its order"""
+"""the 146 of the 478 points that are the blendshape network's input, in its order"""
 
 LIPS = tuple(
     int(number)

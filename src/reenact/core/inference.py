@@ -14,7 +14,7 @@ from reenact.core.download import cache_dir
 
 
 def load_openvino() -> ModuleType:
-    """OpenVINO, imported so that it tells nobody: by itself each import writes an identifier into the user's home and sends an
+    """OpenVINO, imported without telemetry: by itself each import writes an identifier into the user's home and sends an
     event to Google Analytics, unasked (its `tools/ovc/__init__.py`). Without the package `openvino_telemetry`, which a None
     here stands for, it takes a stand-in of its own that does nothing."""
     sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # None: "not to be found"

@@ -16,7 +16,7 @@ from typing import Any
 from reenact.core.assets import ASSETS
 
 ABOUT_WEIGHTS = ("codec.json", "lineage.json", "calibration.json")
-"""beside weights, and no part of what they draw"""
+"""beside weights, and without influence on the frames"""
 
 
 def provenance(command: list[str], weights: Mapping[str, str], networks: Iterable[str]) -> dict[str, Any]:

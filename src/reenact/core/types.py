@@ -77,7 +77,7 @@ class Portrait:
     photo: Image | None = None
     """the whole photo; None if the caller gave a crop"""
     large: Image | None = None
-    """the crop at the side that frames are drawn at, where that is more than the method's own"""
+    """the crop at the side that frames are rendered at, where that is more than the method's own"""
     around: Image | None = None
     """the crop and what of the photo lies around it (runtime/around.py), at the crop's scale; None if the caller gave a crop"""
 
@@ -91,7 +91,7 @@ class Method(Protocol):
 
     @property
     def size(self) -> int:
-        """Side of the crops that it reads and writes, in pixels."""
+        """Side of its input and output crops, in pixels."""
         ...
 
     @property

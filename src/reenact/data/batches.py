@@ -63,7 +63,7 @@ class Batches:
         return tuple(mirrored(self.read(rows[share]), flip, gain, self.mirror, self.sampler.shapes) for rows in (source, driving))  # type: ignore[return-value]
 
     def triples(self, seen: int, count: int, share: slice) -> tuple[Batch, Batch, Batch]:
-        """Source, driving, and the target: what the source's person looks like in the driving frame's motion. Else as `pairs`;
+        """Source, driving, and the target: the source's person in the driving frame's motion. Else as `pairs`;
         driving and target are one frame, but for rendered people who make the same motion."""
         random = self._at(seen)
         rows = self.sampler.triples(count)

@@ -99,7 +99,7 @@ def _rows(pool: Pool, batch: int = 32) -> Iterator[int]:
 
 
 def _timed(reads: Iterator[int], seconds: float, clock: Callable[[], float] = time.perf_counter) -> Run:
-    """reads: does some work at each step and tells how many frames that was."""
+    """reads: does some work at each step and yields how many frames that was."""
     started, busy, frames = clock(), time.process_time(), 0
     while clock() - started < seconds:
         frames += next(reads)

@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import Literal
 
 Kind = Literal["shots", "crop", "box", "photo", "images"]
-"""shots: an uncut video, to be searched for steady faces. crop: a video that is a head crop already. box: a part of a video
+"""shots: an uncut video, to be searched for shots of one face. crop: a video that is a head crop already. box: a part of a video
 with a known crop. photo: one picture, cropped if it is larger than its head. images: a clip as a list of head crops."""
 
 

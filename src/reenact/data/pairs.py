@@ -34,7 +34,7 @@ CANDIDATES = 6
 MOUTH_CANDIDATES = 24
 """ours: of a clip's frames, most have the mouth nearly shut"""
 LOOK_SHARE = 0.08
-"""rad for each unit of blendshapes: two frames of a clip then lie as far apart in looks as in pose (medians .14 rad and 2.4)"""
+"""rad for each unit of blendshapes: frames of a clip then differ as much in expression as in pose (medians .14 rad and 2.4)"""
 
 
 @dataclass(frozen=True)
@@ -62,8 +62,8 @@ class PairSampler:
     def __init__(
         self, pool: Pool, splits: tuple[str, ...], seed: int, wide: float = 0.5, mix: Mix | None = None, mouths: float = 0.0
     ) -> None:
-        """wide: the share of pairs whose driving frame is the farthest in pose and looks of CANDIDATES (ours). mouths: the share
-        of those whose mouth looks least like the source's of MOUTH_CANDIDATES (ours), so that lips learn to open and to close.
+        """wide: the share of pairs whose driving frame is the farthest in pose and expression of CANDIDATES (ours). mouths: of
+        those whose mouth is least like the source's of MOUTH_CANDIDATES (ours), so that lips learn to open and to close.
 
         Raises ReenactError when the pool has nothing that `mix` asks for.
         """
@@ -99,8 +99,8 @@ class PairSampler:
         return np.array(source), np.array(driving)
 
     def triples(self, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Row numbers of sources, driving frames and targets: what the source's person must look like when the driving frame
-        drives. Target and driving frame are the same row, except in same-motion triples."""
+        """Row numbers of sources, driving frames and targets: the source's person in the driving frame's motion. Target and
+        driving frame are the same row, except in same-motion triples."""
         mix = self.mix
         whole = mix.same_clip + mix.other_clip + mix.same_motion + mix.stills
         twin, still = mix.same_motion / whole, mix.stills / whole

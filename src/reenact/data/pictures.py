@@ -86,7 +86,7 @@ def _expressions(figure: Any, contents: Contents) -> None:
     axes.barh(rows, np.percentile(values, 99, axis=0), color=GRAY, label="99th percentile")
     axes.barh(rows, values.mean(0), color=BLUE, label="mean")
     axes.set_yticks(rows, [BLENDSHAPE_NAMES[i] for i in order], fontsize=6)
-    axes.set(xlim=(0, 1), ylim=(-1, len(order)), xlabel="0..1, over all frames", title="blendshapes as the landmarker reads them")
+    axes.set(xlim=(0, 1), ylim=(-1, len(order)), xlabel="0..1, over all frames", title="blendshapes, by the landmarker")
     axes.legend(loc="lower right")
 
 

@@ -1,4 +1,4 @@
-"""The training pool: frames at 256x256, decoded, with what the landmarker reads of them, in memory-mapped arrays.
+"""The training pool: frames at 256x256, decoded, with the landmarker's estimates of them, in memory-mapped arrays.
 
 Pool.load takes a data set of shards (data/shards.py), which it decodes once into a cache beside them (data/cache.py), or a
 folder of the older form: frames<part>.npy, uint8 [N,256,256,3], and labels<part>.npz with landmarks [N,478,3] px, blendshapes
@@ -37,7 +37,7 @@ class Truth:
     head: Float32[np.ndarray, "n 47 3"]
     """canonical + expression offsets"""
     blendshapes: Float32[np.ndarray, "n e"]
-    """52; another prior's coefficients where one has read the pool (methods/prior/landmark_prior.py)"""
+    """52; another face prior's coefficients where it was fitted to the pool (methods/prior/landmark_prior.py)"""
     mirror: Int64[np.ndarray, " e"] | None = None
     """for each coefficient, the one that a mirrored picture shows in its place; None: the 52 blendshapes' (data/pairs.py)"""
 
@@ -58,7 +58,7 @@ class Pool:
     """blendshapes [N,52], head_pose [N,3], gaze [N,2] as rendered; NaN where a frame is real"""
 
     given: Truth | None = None
-    """what another prior than the landmarker says of the frames, where one has read them"""
+    """another prior's estimates of the frames, where it was fitted to them"""
 
     @staticmethod
     def load(folder: Path, size: int = 256, stride: int = 1, splits: tuple[str, ...] = (), cache: Path | None = None) -> Pool:

@@ -80,7 +80,7 @@ class Clip:
     encoded: list[bytes]
     truth: Mapping[str, np.ndarray]
     """N rows each. Always: time f8 (seconds in the source file), landmarks f4 [N,478,3] (px of the picture, z towards the
-    camera), blendshapes f4 [N,52], head_pose f4 [N,3] (yaw, pitch, roll, rad), all as the landmarker reads them. Rendered clips
+    camera), blendshapes f4 [N,52], head_pose f4 [N,3] (yaw, pitch, roll, rad), all by the landmarker. Rendered clips
     also: exact_blendshapes [N,52], exact_pose [N,3], gaze [N,2] (yaw, pitch, rad), points [N,P,2] px, point_ids [P]."""
 
     def image(self, number: int, size: int = 0) -> Image:

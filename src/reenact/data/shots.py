@@ -1,4 +1,4 @@
-"""An uncut video -> shots with one steady face and one fixed crop each; whatever else happens in it is dropped, with its
+"""An uncut video -> shots with one face and one fixed crop each; whatever else happens in it is dropped, with its
 reason."""
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ LOOK_EVERY = 5
 LOOK_AROUND = 25
 """ours: frames between two passes for other faces"""
 CROWD_MAX = 0.25
-"""ours: share of these looks that may find another face inside the crop"""
+"""ours: share of these detections that may find another face inside the crop"""
 OUTSIDE_MAX = 0.02
 """ours: share of frames whose face may leave the crop"""
 GROWTH = 1.3

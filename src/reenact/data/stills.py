@@ -1,5 +1,5 @@
-"""Single photos as pairs: the source is the photo moved by its own mesh to another pose and expression, smears and all, and what
-is to be drawn is the photo. ours. People limit what is drawn (docs/queue.md), and photos show three times as many as clips do.
+"""Single photos as pairs: the source is the photo warped by its own mesh to another pose and expression, smears and all, and the
+target is the photo. ours. The number of people limits the renderer (docs/queue.md); photos show three times as many as clips do.
 
 The warped pictures are rows of the pool beside their photo's, of the split WARPED, with the pose and keypoints that they were
 moved to; whoever samples pairs draws them from one to the other (data/pairs.py).

@@ -1,4 +1,4 @@
-"""A pool of nobody's data, for recipes that end in _tiny: frames of the rendered head in examples/, read by the landmarker."""
+"""A pool of nobody's data, for recipes that end in _tiny: frames of the rendered head in examples/, labelled by a landmarker."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from reenact.core.errors import ReenactError
 EXAMPLE = Path("examples/driving.mp4")
 EVERY, FRAMES, SIZE = 4, 40, 256
 SPLITS = (("train", 24), ("val", 8), ("val", 8))
-"""ours: a clip to train on; two clips, told apart as two people, to check and to show another's motion with"""
+"""ours: a clip to train on; two clips, taken as two people, to check and to show another's motion with"""
 
 
 def make_pool(folder: Path, video: Path = EXAMPLE) -> None:

@@ -1,7 +1,7 @@
 """Trivial baselines: the still source, and the source warped by its face mesh. And a method, in the same form.
 
-A `Starter` takes a clip's source and gives a `Driver`, which takes each driving frame (with what the reader sees in it,
-so that it need not be read twice) and gives the frame to be scored.
+A `Starter` takes a clip's source and gives a `Driver`, which takes each driving frame (with its landmarks, so that they
+need not be found twice) and gives the frame to be scored.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Starter = Callable[[Image, Reading | None], Driver]
 
 @runtime_checkable
 class Stepping(Protocol):
-    """A driver that wants to know of every frame, also of those that nobody looks at (path.py)."""
+    """A driver that must be given every frame, also those that are not scored (path.py)."""
 
     def skip(self) -> None:
         """One frame goes by."""

@@ -70,7 +70,7 @@ class Reader:
         self._landmarker, self._lpips = landmarker, Perceptual("alex", threads)
 
     def face(self, image: Image) -> Face | None:
-        """The largest face, read twice as `FaceReader` does."""
+        """The largest face, its landmarks found twice as `FaceReader` does."""
         found = self._landmarker.detect(image)
         return (self._landmarker.track(image, found[0]) or found[0]) if found else None
 

@@ -1,7 +1,7 @@
-"""Our bitstream beside video codecs: the rates at which they look as good; `python -m experiments.codec_curve` writes it down.
+"""Our bitstream beside video codecs: their rates at equal quality; `python -m experiments.codec_curve` writes it down.
 
 Takes the files of `reenact.evaluate.codec` (one a method) and `experiments.peers`. A codec's rate at equal LPIPS or AKD is
-read off the line between its two nearest qualities, in the logarithm of the rate, at whichever picture size needs fewer bits.
+interpolated between its two nearest qualities, in the logarithm of the rate, at whichever picture size needs fewer bits.
 """
 
 from __future__ import annotations

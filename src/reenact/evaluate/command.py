@@ -44,7 +44,7 @@ PROTOCOL_TEXT = {
     "synth": "rendered pairs: source is frame 0 of identity A, B's clip of the same motion drives it, A's clip is the truth",
     "large-pose": "self-reenactment, driving frames more than 30 degrees of yaw from the source; FID's truth is those frames",
     "path": "frame 0 of a clip is the photo, the clip drives it and is the truth: fed directly, and through the steps of animate",
-    "control": "one field of the portrait's own motion is changed; the output is read again, against the unchanged rendering",
+    "control": "one field of the portrait's own motion is changed; the output is measured against the unchanged rendering",
 }
 
 WITH_TRUTH = ("self", "synth", "large-pose", "path")
@@ -70,7 +70,7 @@ class Options:
     every: int = 1
     """score every n-th frame"""
     fid_every: int = 0
-    """FID and KID read every n-th frame of a clip, scored or not; 0: the scored ones, at least five apart"""
+    """FID and KID take every n-th frame of a clip, scored or not; 0: the scored ones, at least five apart"""
     motion: Mode = "absolute"
     nets: tuple[Net, ...] = ("alex", "vgg")
     """of LPIPS"""

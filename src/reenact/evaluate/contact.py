@@ -20,7 +20,7 @@ LABEL = 18
 
 @dataclass(frozen=True)
 class WorstFrame:
-    """The worst frame of an item: how bad, which, whose, and what it looks like."""
+    """The worst frame of an item: how bad, which, whose, and its picture."""
 
     badness: float
     """LPIPS-Alex where there is a truth, else AED-exp; 2 where no face was found"""

@@ -1,4 +1,4 @@
-"""Control and disentanglement: ask a method for one thing, read its own output again, see what arrived and what else moved.
+"""Control and disentanglement: ask a method for one change, measure its output, see what arrived and what leaked elsewhere.
 
 Each portrait is rendered with its own motion (the base) and then with one field changed. Differences are taken against the
 base's estimate, so that what the method loses anyway is not counted. The reader is the landmarker's mesh fit.

@@ -31,7 +31,7 @@ class Dists:
     def distances(self, pictures: list[Image], target: Image) -> list[float]:
         """The distance of each picture from the target, all of one size (31 px or more): 0 for the same picture, 1 at most.
 
-        Pictures go in as they are: the published code scales the shorter side to 256, which is what we draw.
+        Pictures go in as they are: the published code scales the shorter side to 256, which is our frames' side.
         """
         if any(picture.shape != target.shape for picture in pictures):
             raise ValueError("pictures of one shape are wanted")

@@ -1,4 +1,4 @@
-"""How well an expression arrives: action units, gaze, blinks, the mouth. Pure NumPy, on what the landmarker reads."""
+"""How well an expression arrives: action units, gaze, blinks, the mouth. Pure NumPy, on the landmarker's estimates."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def gaze(head: Float[np.ndarray, "478 3"]) -> Float[np.ndarray, "2 2"]:
     """Of each eye the gaze's yaw and pitch in the head's frame, degrees: yaw > 0 to the picture's right, pitch > 0 up.
 
     head: landmarks with the pose taken out (faces/pose.py `unpose`). The iris' distance from the middle of the eye's corners,
-    on an eyeball of `EYEBALL_RADIUS`: an estimate, steady enough for differences. Raises ValueError without irises.
+    on an eyeball of `EYEBALL_RADIUS`: an estimate, stable enough for differences. Raises ValueError without irises.
     """
     if len(head) < 478:
         raise ValueError(f"gaze wants 478 points with the irises, not {len(head)}")
@@ -90,7 +90,7 @@ def gaze_error(head: Float[np.ndarray, "478 3"], target: Float[np.ndarray, "478 
 
 
 def eyes_open(blendshapes: Float[np.ndarray, "52"]) -> bool:
-    """Whether gaze can be read of this face."""
+    """Whether this face's gaze can be estimated."""
     return bool((blendshapes[_BLINK] < EYE_OPEN).all())
 
 

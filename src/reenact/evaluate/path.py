@@ -1,7 +1,7 @@
 """The path that people use, step by step beside the verbs alone: what of a figure is lost on the way from a photo to a film.
 
-`animate --output photo` finds the head in the photo, cuts it out, follows and cuts the driver's, smooths, transfers, draws, and
-lays the head back into the photo. Here the photo is the clip's own first frame and the clip drives it, so the clip is the truth
+`animate --output photo` finds the head in the photo, crops it, tracks and crops the driver's, smooths, transfers, renders, and
+pastes the head back into the photo. Here the photo is the clip's own first frame and the clip drives it, so the clip is the truth
 of each step; rows are the method's name and the step. All steps run the pipeline's own code (pipeline/animator.py, sources.py),
 without the film's compression.
 """
@@ -40,7 +40,7 @@ class Step:
     cut: bool
     """whether heads are found and cut out of photo and clip; else both are taken as the crops that they are"""
     pasted: bool
-    """whether the drawn head is laid into the photo; a head that was cut out always is"""
+    """whether the rendered head is pasted into the photo; a head that was cropped from it always is"""
     live: bool = False
     """whether the filter knows the past alone"""
 
@@ -61,7 +61,7 @@ STEPS: dict[str, Step] = {
 
 
 class PathDriver:
-    """A clip's motions through one step. Goes from frame to frame: `skip` for those that nobody looks at."""
+    """A clip's motions through one step. Goes from frame to frame: `skip` for those that are not scored."""
 
     def __init__(self, method: OnnxMethod, portrait: Portrait, step: Step, motions: Sequence[Motion | None], rate: Fraction):
         self._method, self._portrait = method, portrait
@@ -71,7 +71,7 @@ class PathDriver:
         self._motion = portrait.motion
 
     def skip(self) -> None:
-        """The next frame, not drawn: the filter sees it all the same. A frame without a face holds the motion before it."""
+        """The next frame, not rendered: the filter sees it all the same. A frame without a face holds the motion before it."""
         self._motion = self._animator.motion(next(self._motions)) or self._motion
 
     def __call__(self, driving: Image, reading: Reading | None) -> Image:
@@ -81,7 +81,7 @@ class PathDriver:
 
 
 class PastedDriver(PathDriver):
-    """The same, and the drawn square laid into the photo."""
+    """The same, and the rendered crop pasted into the photo."""
 
     def __call__(self, driving: Image, reading: Reading | None) -> Image:
         """The next frame, drawn."""
@@ -96,7 +96,7 @@ class PastedDriver(PathDriver):
 
 
 def step_starters(methods: Mapping[str, OnnxMethod], item: Item, names: Sequence[str] = tuple(STEPS)) -> dict[str, Starter]:
-    """Rows of one item: every method in every step. The clip is read once a method, as crops and as what the tracker cuts."""
+    """Rows of one item: every method in every step. The clip is encoded once a method, as its own crops and as the tracker's."""
     out: dict[str, Starter] = {}
     for label, method in methods.items():
         fed = [method.encode_motion(image) for image in frames(item.driving, method.size)]
@@ -119,7 +119,7 @@ def _starter(method: OnnxMethod, step: Step, motions: Sequence[Motion | None], r
 
 
 def _followed(method: OnnxMethod, item: Item) -> tuple[list[Motion | None], Fraction]:
-    """The motions that the pipeline reads of the clip, frame by frame, and its rate."""
+    """The motions that the pipeline estimates from the clip, frame by frame, and its rate."""
     with DrivingFile(item.driving) as file:
         source = file.source(method, method.landmarker, resampled=False)
         return [motion for _, motion in source], source.rate

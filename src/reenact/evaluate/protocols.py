@@ -29,7 +29,7 @@ PROTOCOLS = ("self", "cross", "synth", "large-pose", "control", "path")
 LARGE_POSE = 30.0
 """degrees of yaw between source and driver, as the field's large-pose tests have it"""
 POSE_STRIDE = 3
-"""ours: the pose is read in every third frame to choose the source; heads do not turn faster"""
+"""ours: the pose is estimated in every third frame to choose the source; heads do not turn faster"""
 RENDERED = re.compile(r"^m(?P<motion>\d+)_i(?P<identity>\d+)$")
 
 

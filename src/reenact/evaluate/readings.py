@@ -1,4 +1,4 @@
-"""What the networks read of a face."""
+"""The measuring networks' estimates of a face."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Reading:
     emotion_api: Float32[np.ndarray, "256"] | None = None
     """likewise, of the second expression network"""
     outline: Outline | None = None
-    """the face as the landmarker that taught nothing sees it; None where that finds none, or was not asked"""
+    """the face by the landmarker never used in training; None where that finds none, or was not asked"""
 
     @property
     def head(self) -> Float32[np.ndarray, "478 3"]:
@@ -48,9 +48,9 @@ class Reading:
 
 
 class FaceReader:
-    """Reads each frame by itself, so that a failure in one frame cannot hide in the track of the frame before.
+    """Measures each frame by itself, so that a failure in one frame cannot hide in the track of the frame before.
 
-    A picture that was read before is known by its content and not read again.
+    A picture that was measured before is known by its content and not measured again.
     """
 
     def __init__(

@@ -64,7 +64,7 @@ class Frame:
     truth: Picture | None = None
     source: Picture | None = None
     found: Reading | None = None
-    """the face that was drawn, where there is one to be compared with"""
+    """the output's face, where there is one to be compared with"""
     wanted: Reading | None = None
     """the truth's, or the driver's"""
     person: Reading | None = None

@@ -11,7 +11,7 @@ from reenact.core.files import explained, replaced
 from reenact.evaluate.figures import METRICS
 from reenact.evaluate.registry import headlines
 
-HEADLINES = "Judged by networks that taught nothing here"
+HEADLINES = "By networks that took no part in training"
 TAUGHT = "By measures that were losses, or whose network was a teacher"
 COUNTS = ("frames", "target_faces", "found_faces", "fid_frames")
 

@@ -35,7 +35,7 @@ from reenact.evaluate.tally import Tally
 from reenact.faces.pose import fit_head
 
 HEAVY_SPACING = 5
-"""ours: Inception, LPIPS-VGG, DISTS and the emotion networks read frames at least so many apart; nearer ones say little new and
+"""ours: Inception, LPIPS-VGG, DISTS and the emotion networks take frames at least so many apart; nearer ones say little new and
 cost most of the time"""
 
 
@@ -81,7 +81,7 @@ class ItemRun:
     def __init__(
         self, item: Item, starters: Mapping[str, Starter], scorer: Scorer, size: int, every: int, fid_every: int = 0
     ) -> None:
-        """Reads the source and starts every system. Raises ReenactError for an unreadable source."""
+        """Measures the source and starts every system. Raises ReenactError for an unreadable source."""
         self._fid_every = fid_every
         self._item, self._scorer, self._size = item, scorer, size
         self._heavy_step = max(1, -(-HEAVY_SPACING // every)) if item.frames is None else 1
@@ -119,13 +119,13 @@ class ItemRun:
         self._scored += 1
 
     def skip(self) -> None:
-        """One frame that nobody looks at."""
+        """One frame that is not scored."""
         for drive in self.drivers.values():
             if isinstance(drive, Stepping):
                 drive.skip()
 
     def reads_features(self, index: int) -> bool:
-        """Whether FID and KID read this frame, where they were given an interval of their own."""
+        """Whether FID and KID take this frame, where they were given an interval of their own."""
         return self._fid_every > 0 and index % self._fid_every == 0
 
     def features(self, driving: Image, truth: Image | None) -> None:
@@ -136,7 +136,7 @@ class ItemRun:
 
     def trace(self, index: int, driving: Image, truth: Image | None) -> None:
         """One frame after a scored one: landmarks only, found anew. Following them would be cheaper, and jitter: a still picture
-        read from two places is not read alike."""
+        measured from two start boxes gives different landmarks."""
         find = self._scorer.reader.find
         face = find(driving)
         wanted = face if truth is None or truth is driving else find(truth)
@@ -278,7 +278,7 @@ class ItemRun:
 
 
 def run_item(item: Item, starters: Mapping[str, Starter], scorer: Scorer, size: int, every: int, fid_every: int = 0) -> Outcome:
-    """All frames of an item. fid_every: FID and KID read every n-th frame, scored or not; 0: the scored ones, some apart.
+    """All frames of an item. fid_every: FID and KID take every n-th frame, scored or not; 0: the scored ones, some apart.
 
     Raises ReenactError for what cannot be read or has no frame to score.
     """

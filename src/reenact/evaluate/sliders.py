@@ -1,4 +1,4 @@
-"""What arrives of an edit: portraits drawn unedited and edited, both read again by the landmarker."""
+"""What arrives of an edit: portraits rendered unedited and edited, both measured by the landmarker."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Reading = tuple[np.ndarray, float, np.ndarray]
 
 
 class Reader:
-    """What the landmarker reads of a picture; None where it finds no face."""
+    """The landmarker's estimate of a picture; None where it finds no face."""
 
     def __init__(self) -> None:
         self._landmarker = Landmarker(1)
@@ -35,7 +35,7 @@ class Reader:
 
 @dataclass(frozen=True)
 class Subject:
-    """A portrait, and what is read of it drawn unedited."""
+    """A portrait, and the estimate of it rendered unedited."""
 
     portrait: Portrait
     unedited: Reading

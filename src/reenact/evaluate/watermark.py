@@ -1,8 +1,8 @@
 """What the watermark costs and what it survives: `python -m reenact.evaluate.watermark results/provenance.json`.
 
-Two films are drawn (the portrait and the rendered head in examples/, both public), marked, written as the commands write them
+Two films are made (the portrait and the rendered head in examples/, both public), marked, written as the commands write them
 (x264, crf 16) and then attacked. z is what `reenact verify` finds, search included; so a mark is missed below 6, or 7 where it
-had to be searched for. The false alarms are looks at unmarked pictures. With `times` behind it, the time of
+had to be searched for. The false alarms are detections in unmarked pictures. With `times` behind it, the time of
 marking a frame is measured anew and the rest left.
 """
 
@@ -111,7 +111,7 @@ PICTURES: dict[str, Attack] = {
 
 
 def looked(frames: Sequence[Image]) -> Look:
-    """As `reenact verify` looks at a film or, where there is one frame, a picture."""
+    """As `reenact verify` checks a film or, where there is one frame, a picture."""
     return find_in(iter(frames[:: max(1, len(frames) // FRAMES)]))
 
 
@@ -140,7 +140,7 @@ def measure(drawn: list[Image], portrait: Portrait) -> dict[str, Any]:
 
 
 def alarms(pictures: Sequence[Image], count: int, seed: int) -> dict[str, Any]:
-    """Looks at unmarked pictures, at random places, scales and mirrored: how many reach FOUND; how z is spread."""
+    """The detector on unmarked pictures, at random places, scales and mirrored: how many reach FOUND; how z is spread."""
     rng = np.random.default_rng(seed)
     values: list[float] = []
     for place in range(-(-count // 100)):

@@ -1,4 +1,4 @@
-"""Where the head is: the square that the method sees, steady over time, and the way back into the photo."""
+"""Where the head is: the square that the method sees, smoothed over time, and the way back into the photo."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ def head_crop(face: Face) -> Placement:
 
 
 class CropTracker:
-    """Follows one face from frame to frame and keeps the crop steady, so that the head moves inside it.
+    """Tracks one face from frame to frame and keeps the crop still, so that the head moves inside it.
 
-    The detector runs until a face is found and again after it was lost; between, the landmarker reads the place where
+    The detector runs until a face is found and again after it was lost; between, the landmarker runs on the region where
     the face was in the frame before.
     """
 
@@ -82,7 +82,7 @@ def _distance(a: Placement, b: Placement) -> float:
 
 
 def _follow(crop: Placement | None, target: Placement) -> Placement:
-    """The crop, drawn towards the target by a share of what exceeds the free play."""
+    """The crop, moved towards the target by a share of what exceeds the free play."""
     if crop is None or _distance(crop, target) > JUMP * crop.side:
         return target
     free = FREE_SHIFT * crop.side

@@ -1,6 +1,6 @@
 """What of a head the photo cuts off: a cap that closes the head's outline, hair and skin going on in it, the backdrop around it.
 
-Without it the edge of the photo goes on outwards (fill.py): a head that is cut through the forehead wears a tower of lines, one
+Without it the edge of the photo goes on outwards (fill.py): a head that is cut through the forehead grows a tower of lines, one
 that is cut through the cheek bars from there to the rim.
 Nothing is learnt here: the outline is half an ellipse on what of the edge is the person, as high as heads are; its colours
 are those below the edge, their grain mirrored as far as the brows. All of it ours.
@@ -84,7 +84,7 @@ def crowned(
     person: Float32[np.ndarray, "size size"],
     points: Float32[np.ndarray, "478 2"],
 ) -> Image:
-    """The crop with the rows above the photo, if there are any, drawn anew; as it is where no head reaches the photo's edge.
+    """The crop with the rows above the photo, if there are any, filled anew; as it is where no head reaches the photo's edge.
 
     inside: which pixels the photo has. person: how much of each pixel is the person, 0..1, of which only what is inside counts.
     points: the face mesh in the crop, px.

@@ -1,7 +1,7 @@
-"""A second pass at what was found: an apple, coins and half a cat pass the landmarker's own test (presence 1.0), not this one.
+"""A second test of a detection: an apple, coins and half a cat pass the landmarker's own test (presence 1.0), not this one.
 
-A face is read alike wherever the landmarker looks from; what is none is read otherwise at each look, or lost. And the detector,
-asked again at close range, is sure of a face. Refused is only what fails both, so that a profile or a far face passes.
+A face's landmarks are the same from every shifted region; those of what is none differ with each, or are lost. And the detector,
+run again at close range, is sure of a face. Refused is only what fails both, so that a profile or a far face passes.
 Figures: results/false_faces.json.
 """
 
@@ -20,7 +20,7 @@ from reenact.faces.landmarker import Face, Landmarker
 LOOKS = ((0.07, 0, 1, 0), (-0.07, 0.05, 1, 0), (0, 0, 1.2, 0), (0, -0.05, 0.88, 0), (0, 0, 1, 0.2), (0, 0, 1, -0.2))
 """ours: right, down (in sides of the region), size, radians"""
 STRAY_MAX = 0.05
-"""ours: mean distance of the points between looks, in sides of the face, at the worst look. Faces of people: .033 at most (272
+"""ours: mean distance of the points between regions, in sides of the face, at the worst. Faces of people: .033 at most (272
 portraits), what is none .061 or more (34 findings)"""
 SURE = 0.8
 """ours: of the detector at close range. Faces of people: .86 or more; what is none .75 at most"""
@@ -44,12 +44,12 @@ def accepted() -> bool:
 
 
 def doubtful(landmarker: Landmarker, image: Image, face: Face) -> bool:
-    """Does it look like no face? Some 30 ms."""
+    """Is it probably no face? Some 30 ms."""
     return stray(landmarker, image, face) > STRAY_MAX and sureness(landmarker, image, face) < SURE
 
 
 def stray(landmarker: Landmarker, image: Image, face: Face) -> float:
-    """How far the points wander between looks at the worst of them, in sides of the face; 1 where a look loses it."""
+    """How far the points wander between regions at the worst of them, in sides of the face; 1 where one loses it."""
     left, top, right, bottom = face.box
     region, side = face.region(), max(right - left, bottom - top)
     worst = 0.0

@@ -1,6 +1,6 @@
 """What lies beyond a photo's border, where a crop reaches over it: its edge goes on outwards, and fades into smooth colours.
 
-Near the border hair, neck and cloth go on; further out nothing can be told, and an edge repeated for long is a bundle of lines.
+Near the border hair, neck and cloth go on; further out nothing is known, and an edge repeated for long is a bundle of lines.
 The colours: pull-push (Gortler et al., The Lumigraph, SIGGRAPH 1996, section 3.4), averages of what is known, coarser and
 coarser, then each gap takes the coarser average. The mixture is ours, for a crop's margin; a mirror image showed second ears.
 """

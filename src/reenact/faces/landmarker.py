@@ -31,7 +31,7 @@ SMALLEST_TILE = 96
 
 @dataclass(frozen=True)
 class Face:
-    """What the landmarker reads of one face."""
+    """The landmarker's estimate of one face."""
 
     landmarks: Float32[np.ndarray, "478 3"]
     """x right, y down in pixels of the picture; z towards the camera in the same unit"""
@@ -51,7 +51,7 @@ class Face:
         return (right - left) * (bottom - top)
 
     def region(self) -> Placement:
-        """Where to look for this face in the next frame."""
+        """The region to track this face in, in the next frame."""
         right, left = self.landmarks[RIGHT_EYE_OUTER, :2], self.landmarks[LEFT_EYE_OUTER, :2]
         return _region(np.array(self.box), right, left)
 
@@ -151,7 +151,7 @@ def _same(a: Face, b: Face) -> bool:
 
 
 def _tilings(width: int, height: int) -> Iterator[list[tuple[int, int, int, int]]]:
-    """Where the detector looks: the whole picture; then, as it is a short-range one and misses small heads, overlapping
+    """What the detector is run on: the whole picture; then, as it is a short-range one and misses small heads, overlapping
     squares, smaller and smaller. Boxes are left, top, right, bottom."""
     yield [(0, 0, width, height)]
     for part in (1.0, 0.6, 0.35, 0.2):

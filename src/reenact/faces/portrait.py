@@ -14,7 +14,7 @@ SMALL_HEAD = 0.5
 
 
 def find_face(photo: Image, landmarker: Landmarker, face: int = 1) -> Face:
-    """The photo's `face`-th largest face (from 1). Raises ReenactError when there is none, or it looks like none."""
+    """The photo's `face`-th largest face (from 1). Raises ReenactError when there is none, or the detection is doubtful."""
     if face < 1:
         raise ReenactError(f"`face` counts from 1 (the largest face), so {face} is no face")
     faces = landmarker.detect(photo)
@@ -33,7 +33,7 @@ def find_face(photo: Image, landmarker: Landmarker, face: int = 1) -> Face:
 
 
 def warn_if_small(placement: Placement, size: int) -> None:
-    """Warns of a head with few pixels. placement: its square in the photo; size: side of the crops that are read, px."""
+    """Warns of a head with few pixels. placement: its square in the photo; size: side of the method's crops, px."""
     if placement.side < SMALL_HEAD * size:
         warnings.warn(
             f"the head fills only {placement.side:.0f} x {placement.side:.0f} pixels of the portrait, so the result"

@@ -1,4 +1,4 @@
-"""A picture moved by a mesh that lies on it, each triangle with its own affine map: what a turn uncovers smears."""
+"""A picture moved by a mesh that lies on it, each triangle with its own affine map: where a turn disoccludes it smears."""
 
 from __future__ import annotations
 

@@ -23,14 +23,14 @@ def identity_grid(height: int, width: int, like: Tensor | None = None) -> Float[
 def sample(
     image: Float[Tensor, "batch channel height width"], grid: Float[Tensor, "batch rows columns 2"]
 ) -> Float[Tensor, "batch channel rows columns"]:
-    """Bilinear look-up of `image` at `grid`; outside, the border's values go on. In fp32: a coordinate in bf16 is half a
+    """`image` sampled bilinearly at `grid`; outside, the border's values go on. In fp32: a coordinate in bf16 is half a
     pixel off."""
     found = F.grid_sample(image.float(), grid.float(), mode="bilinear", padding_mode="border", align_corners=False)
     return found.to(image.dtype)
 
 
 def resize_flow(flow: Float[Tensor, "batch rows columns 2"], size: int) -> Float[Tensor, "batch size size 2"]:
-    """A grid of look-up coordinates at another size, bilinear.
+    """A sampling grid at another size, bilinear.
 
     What is resized is the displacement from the identity, not the coordinates themselves: interpolated coordinates
     are flat beyond the outermost centres, and an identity grid would not stay one.

@@ -1,4 +1,4 @@
-"""What one thread does with one frame: read it, follow it, draw. Holds, says so and goes home where no face is seen."""
+"""What one thread does with a frame: encode its motion, transfer it, render. Without a face: holds, says so, returns to rest."""
 
 from __future__ import annotations
 
@@ -46,12 +46,12 @@ class Rules:
     between: float = 0.04
     """from one picture to the next at least, where no frame comes: sliders, the way home"""
     still: int | None = QUALITY
-    """nothing is drawn while all motion stays within half a step of this quality of the codec; None draws every frame"""
+    """nothing is rendered while all motion stays within half a step of this quality of the codec; None renders every frame"""
 
 
 @dataclass(frozen=True)
 class Frame:
-    """What a source offers: a picture, or what a tracker has read."""
+    """What a source offers: a picture, or a tracker's estimate."""
 
     image: Image | None
     captured: Fraction | float
@@ -73,12 +73,12 @@ class Shown:
     captured: Fraction | float
     stages: Times
     motion: Motion
-    """the portrait's, as drawn"""
+    """the portrait's, as rendered"""
     face: FaceState
     drawn: bool
     """False: the picture is the one before, since nothing has moved"""
     driving: Motion | None = None
-    """the driver's, as read; None where this frame shows no face"""
+    """the driver's, as estimated; None where this frame shows no face"""
     reference: Motion | None = None
     """the driver's neutral, so far"""
 
@@ -129,7 +129,7 @@ class Follower:
         self._asked = True
 
     def frame(self, frame: Frame, times: Times, now: float, wanted: Callable[[], None]) -> Shown:
-        """wanted: called when the next frame may come, which is when this one has been read."""
+        """wanted: called when the next frame may come, which is when this one has been encoded."""
         driving = self._read(frame, times)
         seconds = min(max(Fraction(frame.captured) - Fraction(self._captured), SHORTEST), LONGEST) if self._timed else None
         self._number, self._captured, self._timed = frame.number, frame.captured, True
@@ -143,7 +143,7 @@ class Follower:
         return replace(self._show(times, now), driving=driving, reference=self._driver.reference)
 
     def ended(self, now: float) -> None:
-        """The frame has been drawn. A slow machine's own time is no time without a face."""
+        """The frame has been rendered. A slow machine's own time is no time without a face."""
         if self._sees:
             self._seen = now
 
@@ -198,7 +198,7 @@ class Follower:
         return Motion.from_vector(np.array([0, 0, 0, 1, 0, 0, *map_.neutral], np.float32))
 
     def _show(self, times: Times, now: float) -> Shown:
-        """The portrait as it is to be seen now, drawn where that is new."""
+        """The portrait as it is to be seen now, rendered where that is new."""
         assert self._portrait is not None
         with times.timed("draw"):
             motion = self._sliders.moved(self._target(now), self._editor)
@@ -223,7 +223,7 @@ class Follower:
         assert self._seen is not None
         share = min(1.0, (now - self._seen - self._rules.home) / self._rules.way)
         if share == 1.0:
-            self._base, self._shown = None, None  # the last step is drawn however small it is
+            self._base, self._shown = None, None  # the last step is rendered however small it is
             return own
         return interpolate(self._base, own, eased(share))
 

@@ -15,7 +15,7 @@ MICROSECONDS = 1_000_000
 
 
 class Recording:
-    """Collects the motion of every frame that was read; some hundred bytes each."""
+    """Collects the motion of every encoded frame; some hundred bytes each."""
 
     def __init__(self) -> None:
         self._number = -1

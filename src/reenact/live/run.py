@@ -23,7 +23,7 @@ from reenact.runtime.engine import ENGINE, Engine
 from reenact.tracking.reading import Axes
 
 LOOK = 0.25
-"""ours: seconds between two passes at whether there is something to tell"""
+"""ours: seconds between two checks for something to report"""
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def run_live(
     """Runs until the source ends, `options.seconds` are over or someone stops it (KeyboardInterrupt; SystemExit, which SIGTERM
     becomes and which goes on), then finishes what it writes.
 
-    say: told in one line what a user should know meanwhile. Raises ReenactError, in one line, for what the user can mend.
+    say: called with one line for what a user should know meanwhile. Raises ReenactError, in one line, for what the user can mend.
     """
     options.check()
     photo, ended = read_image(portrait), None
@@ -134,7 +134,7 @@ class _Starter:
 
 
 class _Watch:
-    """A context manager: once a second looks whether there is something to tell, and whether time is up."""
+    """A context manager: checks once a second for something to report, and whether time is up."""
 
     def __init__(self, session: Session, source: Source, seconds: float | None, say: Callable[[str], None]) -> None:
         self._session, self._source, self._say = session, source, say

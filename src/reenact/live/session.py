@@ -1,6 +1,6 @@
 """The live loop: frames in from any thread, pictures out where `Session.frames` is iterated, and nothing queued between.
 
-source --offer--> [Newest] --take--> read --wanted!--> follow --> draw --> Shown
+source --offer--> [Newest] --take--> encode --wanted!--> transfer --> render --> Shown
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class Session:
         marks: Marks = MARKS,
     ) -> None:
         """wanted: called, from the session's thread, whenever a frame is of use: once there is a portrait, and each time that
-        one has been read, so that the next is made and sent while this one is drawn. marks: what every picture carries of
+        one has been encoded, so that the next is made and sent while this one is rendered. marks: what every picture carries of
         being synthetic (provenance/output.py); a file's label is its writer's. Raises ReenactError for a bad control."""
         control.check()
         self._engine, self._control, self._rules, self._marks = engine, control, rules, marks

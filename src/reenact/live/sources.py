@@ -37,7 +37,7 @@ class Source(Protocol):
         ...
 
     def trouble(self) -> str | None:
-        """What to tell a user who sees nothing; None while all is well."""
+        """A hint for a user who sees nothing; None while all is well."""
         ...
 
     def close(self) -> None:
@@ -155,7 +155,7 @@ class TrackerSource:
         self._receiver = Receiver(tracker, self._got)
 
     def start(self, session: Session) -> None:
-        """Offers readings from now on, from a thread of its own."""
+        """Offers the tracker's estimates from now on, from a thread of its own."""
         self._session = session
         self._receiver.__enter__()
 

@@ -1,7 +1,7 @@
-"""Does the drawn face feel alike? DenseNet-121's embedding of an expression as a loss, as the semantic prior's paper measures it.
+"""Emotion loss: distance of DenseNet-121's expression embeddings of output and truth, as the semantic prior's paper measures it.
 
-Trained on FER2013 (npm faceplugin-face-recognition-js, MIT). Weights that were trained with this term are judged by another
-network: face-api's (evaluate/face_api.py). The file is a graph of nine kinds of layers, which is followed here with gradients.
+Trained on FER2013 (npm faceplugin-face-recognition-js, MIT). Weights that were trained with this term are evaluated by another
+network: face-api's (evaluate/face_api.py). The file is a graph of nine kinds of layers, which is run here with gradients.
 """
 
 from __future__ import annotations

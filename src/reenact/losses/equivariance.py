@@ -1,6 +1,6 @@
 """Keypoints move with the picture (Siarohin et al., arXiv 1903.00048; values of face-vid2vid, arXiv 2011.15126).
 
-Direction: the warped picture T(d) looks up d at warp(p), so what lies at p in T(d) lies at warp(p) in d. Keypoints x of
+Direction: the warped picture T(d) samples d at warp(p), so what lies at p in T(d) lies at warp(p) in d. Keypoints x of
 both must obey x(d) = warp(x(T(d))), not the reverse.
 """
 

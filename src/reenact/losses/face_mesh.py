@@ -1,4 +1,4 @@
-"""The landmarker's networks as PyTorch modules, so that what they read of a generated picture can be trained.
+"""The landmarker's networks as PyTorch modules, so that gradients run through them into a generated picture.
 
 The free landmarker's mesh network (478 points of a 256x256 square around a face) is a chain of bottleneck blocks with
 PReLUs; its blendshape network is an MLP-Mixer over 146 of the points (Tolstikhin et al., arXiv 2105.01601; MediaPipe

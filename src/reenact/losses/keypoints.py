@@ -1,4 +1,4 @@
-"""What keypoints should be before any picture is seen, and where the head should look.
+"""Priors on keypoints, and the head pose's loss.
 
 Values of face-vid2vid (arXiv 2011.15126). Open re-implementations differ in sums and means by up to 45 times at the same
 weight; each function here says which it is.
@@ -39,13 +39,13 @@ def keypoint_prior(
 
 
 def deformation_prior(deformation: Float[Tensor, "batch k 3"]) -> Float[Tensor, ""]:
-    """Mean |d| over batch, keypoints and axes: small expressions. The other reading of |d|_1 sums over 3 k numbers."""
+    """Mean |d| over batch, keypoints and axes: small expressions. |d|_1 may also be understood as a sum over 3 k numbers."""
     return deformation.abs().mean()
 
 
 def head_pose(guess: Float[Tensor, "batch 3"], truth: Float[Tensor, "batch 3"]) -> Float[Tensor, ""]:
     """Mean |difference| over batch and the three angles, the short way round. Yaw, pitch, roll in radians; result in
-    DEGREES. The other reading sums over the angles. truth: the renderer's, or the landmarker's."""
+    DEGREES. Others sum over the angles. truth: the renderer's, or the landmarker's."""
     difference = guess - truth
     wrapped = torch.atan2(torch.sin(difference), torch.cos(difference))
     return torch.rad2deg(wrapped.abs()).mean()

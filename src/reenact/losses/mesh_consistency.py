@@ -1,7 +1,7 @@
-"""What the landmarker reads of a generated picture against what it reads of the driving one.
+"""Landmark loss: the landmarker's mesh and blendshapes of a generated picture against those of the driving one.
 
-The most direct teacher of expression there is: gradients run from 478 points and 52 blendshapes through the
-landmarker's own networks into the pixels. Both pictures are read in the same square, the driver's.
+The most direct supervision of expression there is: gradients run from 478 points and 52 blendshapes through the
+landmarker's own networks into the pixels. Both pictures are cropped to the same square, the driver's.
 
 ours: the choice of terms and of the points' weights. All terms are means over batch and elements, unweighted.
 """
@@ -37,18 +37,18 @@ POINT_WEIGHTS = (
     (RIGHT_IRIS + LEFT_IRIS, 5.0),
     (RIGHT_BROW + LEFT_BROW, 3.0),
 )
-"""ours: how much a point counts, where expression is read; the others count 1"""
+"""ours: weight of the points that carry expression; the others weigh 1"""
 
 
 @dataclass(frozen=True)
 class MeshTarget:
-    """What a picture should read like. Holds no gradient."""
+    """The landmarks and blendshapes that a picture should have. Holds no gradient."""
 
     landmarks: Float[Tensor, "batch 478 3"]
     """in [-1, 1] of the picture, z towards the camera"""
     blendshapes: Float[Tensor, "batch 52"]
     region: Region
-    """the square that both pictures are read in"""
+    """the square that both pictures are cropped to"""
 
 
 def target_from_points(landmarks: Float[Tensor, "batch 478 3"], blendshapes: Float[Tensor, "batch 52"]) -> MeshTarget:
@@ -61,7 +61,7 @@ def target_from_points(landmarks: Float[Tensor, "batch 478 3"], blendshapes: Flo
 def target_from_picture(
     mesh: FaceMesh, picture: Float[Tensor, "batch 3 side side"], landmarks: Float[Tensor, "batch 478 d"]
 ) -> MeshTarget:
-    """A target read off the driving picture, RGB in [0, 1]; `landmarks`, from its labels, say only where to look.
+    """A target estimated from the driving picture, RGB in [0, 1]; `landmarks`, from its labels, only give the region.
 
     Dearer than `target_from_points`, and free of what the labels' own square and codec did to them.
     """

@@ -20,7 +20,7 @@ class Judgement:
     """What a discriminator makes of a batch of pictures."""
 
     logits: Float[Tensor, "batch 1 rows columns"]
-    """one for each patch: > 0 where it looks real"""
+    """one for each patch: > 0 where it is taken for real"""
     features: tuple[Tensor, ...]
     """the activations of each block, coarser and coarser"""
 
@@ -28,7 +28,7 @@ class Judgement:
 class PatchDiscriminator(nn.Module):
     """Blocks of 4x4 convolutions with stride 2, instance norm (not in the first) and leaky ReLU; a 1x1 head.
 
-    At 256 px four blocks judge patches of 46 px on a 16x16 grid.
+    At 256 px four blocks see patches of 46 px on a 16x16 grid.
     """
 
     def __init__(self, width: int = 64, blocks: int = 4, inputs: int = 3) -> None:

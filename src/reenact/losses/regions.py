@@ -62,7 +62,7 @@ def _turned(xy: Float[Tensor, "batch n 2"], angle: Float[Tensor, " batch"]) -> F
 
 
 def face_region(landmarks: Float[Tensor, "batch 478 d"]) -> Region:
-    """Where the landmarker looks for a face that had these points ([-1, 1] of a square picture), as Face.region()."""
+    """The landmarker's region for a face that had these points ([-1, 1] of a square picture), as Face.region()."""
     xy = landmarks[..., :2]
     low, high = xy.amin(1), xy.amax(1)
     eyes = xy[:, LEFT_EYE_OUTER] - xy[:, RIGHT_EYE_OUTER]

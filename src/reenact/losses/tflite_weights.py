@@ -1,6 +1,6 @@
 """The constant arrays of a .tflite network, in the order in which its operators use them.
 
-The file's format is read by `tflite`, its schema alone; where arrays are carried by themselves (core/arrays.py), nobody needs it.
+The file is parsed by `tflite`, its schema alone; where arrays are carried by themselves (core/arrays.py), nobody needs it.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from reenact.core.errors import ReenactError
 class Weights:
     """Hands out a network's float constants one after another, so that a module of ours is built in the same order.
 
-    A constant is given once for each operator that reads it; half floats come as float32. Scalars are left out.
+    A constant is given once for each operator that uses it; half floats come as float32. Scalars are left out.
     """
 
     def __init__(self, arrays: Sequence[np.ndarray]) -> None:
-        """arrays: in the order of the operators that read them (`constants`)."""
+        """arrays: in the order of the operators that use them (`constants`)."""
         self._arrays = list(arrays)
         self._next = 0
 
@@ -44,7 +44,7 @@ class Weights:
 
 
 def constants(network: bytes) -> Iterator[np.ndarray]:
-    """The float constants of a .tflite file's bytes, as float32, one for each operator that reads it."""
+    """The float constants of a .tflite file's bytes, as float32, one for each operator that uses it."""
     import tflite
 
     floats = {tflite.TensorType.FLOAT32: np.float32, tflite.TensorType.FLOAT16: np.float16}

@@ -83,7 +83,7 @@ def without_gaps(times: Sequence[Fraction]) -> tuple[list[Fraction], int]:
 
 
 def gaps_left_out(count: int) -> str:
-    """What a user is told of them."""
+    """The message to the user about them."""
     return f"{count} gap{'' if count == 1 else 's'} of more than {LONGEST_GAP} s {'is' if count == 1 else 'are'} left out"
 
 

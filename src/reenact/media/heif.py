@@ -14,7 +14,7 @@ BRANDS = (b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1")
 def read_heif(source: Path | io.BytesIO, check: Callable[[int], None]) -> PILImage.Image | None:
     """The file's main picture, its tiles put together, turned upright; None where the file is no HEIF.
 
-    check: is told how many pixels it has before they are decoded. Raises whatever libheif says of a damaged file.
+    check: called with the number of pixels before they are decoded. Raises whatever libheif says of a damaged file.
     """
     if not is_heif(source):
         return None

@@ -37,7 +37,7 @@ PIXELS_MAX = 40_000_000
 ASPECT_MAX = 4
 """ours: of a pixel; beyond it the header is damaged"""
 SCANNED = 3000
-"""ours: frames whose times tell what the rate is"""
+"""ours: frames whose times give the rate"""
 
 
 @dataclass(frozen=True)

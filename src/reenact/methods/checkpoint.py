@@ -2,10 +2,9 @@
 
 python -m reenact.methods.checkpoint CHECKPOINTS RUN... --method mmfa [--renderer RUN] [--weights src/reenact/weights/mmfa]
 
-Writes CHECKPOINTS/NAME and, of weights that share the rendering network with other methods, CHECKPOINTS/drawing: large weights
-as fp16,
-norms, biases and square bases as they are. Each names its graphs; training from a weights folder finds it by that
-(train/start.py). Before anything is written, the state must draw what the graphs draw.
+Writes CHECKPOINTS/NAME and, of weights that share the rendering network with other methods, CHECKPOINTS/drawing: large
+weights as fp16, norms, biases and square bases as they are. Each names its graphs; training from a weights folder finds it
+by that (train/start.py). Before anything is written, the state must render what the graphs render.
 """
 
 from __future__ import annotations
@@ -41,7 +40,7 @@ def stored(name: str, value: Tensor) -> Tensor:
 
 
 def difference(model: KeypointMethod, weights: Path) -> float:
-    """Mean |difference|, of 255, between a frame as the module draws it and as the graphs in `weights` do."""
+    """Mean |difference|, of 255, between a frame as the module renders it and as the graphs in `weights` do."""
     graphs = OnnxMethod(weights, "cpu", 1, background="moved")
     pictures = _pictures(model.config.size)
     source, driving = (np.ascontiguousarray((picture * 255).round().astype(np.uint8)) for picture in pictures)
@@ -66,7 +65,7 @@ def write(model: KeypointMethod, weights: Path, out: Path, images: int = 0) -> l
     """The state in one or two files, as the weights are. Raises ReenactError where it is not the state of these weights."""
     found = difference(model, weights)
     if found > DIFFERENCE_MAX:
-        raise ReenactError(f"this state draws another frame than {weights} ({found:.1f} of 255): name the runs that it came from")
+        raise ReenactError(f"this state renders other frames than {weights} ({found:.1f} of 255): name the runs it came from")
     state = model.state_dict()
     shared = shared_graphs(weights)
     apart = tuple(f"{part}." for part in RENDER_PARTS) if shared else ()

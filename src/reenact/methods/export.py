@@ -39,7 +39,7 @@ DRAWING = ("source.onnx", "field.onnx", "dense.onnx", "flow.onnx", "draw.onnx")
 """graphs that hold the rendering network"""
 READING = ("motion.onnx",)
 SHAREABLE = ("source.onnx", "dense.onnx", "draw.onnx")
-"""graphs that hold nothing of what is a method's own: methods that draw with the same weights need them once"""
+"""graphs that hold nothing of what is a method's own: methods that render with the same weights need them once"""
 
 
 def load(recipe: Trained, runs: list[Path], drawing: Path | None = None) -> tuple[KeypointMethod, dict[str, int]]:
@@ -70,7 +70,7 @@ def draw_as(model: KeypointMethod, run: Path) -> dict[str, int]:
     the run lacks a part of it."""
     drawing = parts(model, RENDER_PARTS)
     if missing := set(drawing) - set(begin(drawing, read_start(run))):
-        raise ReenactError(f"{run} holds no weights for {', '.join(sorted(missing))}: name a run that draws")
+        raise ReenactError(f"{run} holds no weights for {', '.join(sorted(missing))}: name a run of a rendering stage")
     return {f"drawing of {run.parent.name}/{run.name}": images_seen(run)}
 
 
@@ -172,7 +172,7 @@ def spread_grids(model: onnx.ModelProto) -> None:
 
 
 def _drawn_as(model: KeypointMethod) -> dict[str, str]:
-    """What config.json says of the drawing alone."""
+    """What config.json says of the rendering network alone."""
     told = ("scales", "backdrop", "source_blocks", "generator_blocks", "flow_blocks")
     return {name: getattr(model.config, name) for name in told}
 

@@ -66,8 +66,8 @@ def _parent(start: str) -> dict[str, Any]:
 
 
 def sources(runs: Sequence[Path], drawing: Path | None = None, kept: Path | None = None) -> list[dict[str, Any]]:
-    """What weights come from, to be asked before they are written: these runs, this drawing, and the folder whose other graphs
-    stay."""
+    """What weights come from, to be asked before they are written: these runs, this rendering network, and the folder whose
+    other graphs stay."""
     known = {run.resolve() for run in runs}
     found = [source(run) for run in runs]
     if drawing is not None:

@@ -20,7 +20,7 @@ M = TypeVar("M", bound=KeypointMethod)
 @lru_cache(maxsize=1)
 def behind() -> Behind:
     """Raises ReenactError where weights/person holds no such networks."""
-    with torch.random.fork_rng(devices=[]):  # random numbers drawn afterwards must not depend on who read this first
+    with torch.random.fork_rng(devices=[]):  # random numbers drawn afterwards must not depend on who loaded this first
         network = Behind().eval()
     if (state := carried("behind")) is not None:
         network.load_state_dict({name: torch.from_numpy(value) for name, value in state.items()})

@@ -99,7 +99,7 @@ def read_coefficients(path: str | os.PathLike[str], expressions: ExpressionMap) 
     if np.abs(values).max() > VALUE_MAX:
         raise InputError(f"{path}: a blendshape of {np.abs(values).max():g}; they run over 0..1 (divide percentages by 100)")
     if table.column(TONGUE).max() > TONGUE_SHOWS:
-        warnings.warn(f"{path}: tongueOut is left out: no blendshape that is read moves the tongue", ReenactWarning, stacklevel=2)
+        warnings.warn(f"{path}: tongueOut is left out: no blendshape in use moves the tongue", ReenactWarning, stacklevel=2)
     angles = _angles(path, table)
     times = _running(path, table.times)
     rate = stated_rate((len(times) - 1) / times[-1] if times[-1] else Fraction(LIVE_LINK_RATE))

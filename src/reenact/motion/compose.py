@@ -99,7 +99,7 @@ def compose(
     """The portrait's motion, part by part between its own (`source`) and the fully driven one (`moved`).
 
     strength multiplies every share of the driver's. A head turns by a share of the angle, about the same axis; a scale
-    changes by a share of the factor. eyes and mouth are told apart by `expressions`: approximate, since the map is linear
+    changes by a share of the factor. eyes and mouth are separated by `expressions`: approximate, since the map is linear
     and the same for everyone; what no blendshape explains goes with `expression`. With all shares equal nothing is lost.
     Raises ReenactError for a strength out of 0..3, and where `expressions` is needed and absent.
     """

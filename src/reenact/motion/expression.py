@@ -1,6 +1,6 @@
 """Between blendshapes and a method's expression code: sliders, named expressions, eyes apart from mouth.
 
-The map is linear and measured (calibrate/expression_map.py): over frames of real people both sides are read, each person's
+The map is linear and measured (calibrate/expression_map.py): over frames of real people both sides are estimated, each person's
 mean is taken out of both, and each side is regressed on the other. It lies beside the weights that it was measured for.
 """
 
@@ -27,7 +27,7 @@ SCHEMA = "reenact.expression_map/1"
 VALUE_MIN, VALUE_MAX = -2.0, 2.0
 """ours: blendshapes run over 0..1; twice that leaves room for what the method shows too weakly"""
 SPREAD_MIN = 0.002
-"""ours: the free landmarker reads cheekSquint and noseSneer as 0 always, cheekPuff and jawForward as hardly more"""
+"""ours: the free landmarker gives 0 for cheekSquint and noseSneer always, hardly more for cheekPuff and jawForward"""
 
 Region = Literal["eyes", "mouth"]
 REGION_PREFIXES: dict[str, tuple[str, ...]] = {"eyes": ("eye",), "mouth": ("mouth", "jaw", "cheekPuff")}
@@ -64,7 +64,7 @@ class ExpressionMap:
     from_code: Float32[np.ndarray, "code 52"]
     """change of the blendshapes for a change of the code"""
     offset: Float32[np.ndarray, "52"]
-    """the blendshapes that the code 0 stands for: own reading = offset + code @ from_code"""
+    """the blendshapes that the code 0 stands for: blendshapes = offset + code @ from_code"""
     neutral: Float32[np.ndarray, "code"]
     """the code of the data's mean person at rest: where all blendshapes are 0"""
     code_spread: Float32[np.ndarray, "code"]
@@ -92,7 +92,7 @@ class ExpressionMap:
         return self.code(preset(name))
 
     def with_expression(self, code: Float32[np.ndarray, "code"], name: str) -> Float32[np.ndarray, "code"]:
-        """The code with its own expression (as the map reads it) exchanged for a named one; what is the person's stays."""
+        """The code with its own expression (by the map) exchanged for a named one; what is the person's stays."""
         return (code - self.read(code) @ self.to_code + self.preset(name)).astype(np.float32)
 
     def read(self, code: Float32[np.ndarray, "*n code"]) -> Float32[np.ndarray, "*n 52"]:
@@ -102,7 +102,7 @@ class ExpressionMap:
     def region(self, region: Region) -> Float32[np.ndarray, "code code"]:
         """A matrix P: change @ P is the part of a change of the code that is the eyes' (the mouth's) doing.
 
-        Approximate: the change is read as blendshapes, the region's are kept and written back. What no blendshape
+        Approximate: the change is mapped to blendshapes, the region's are kept and mapped back. What no blendshape
         explains, and what moves with both regions, stays with the rest of the face.
         """
         chosen = region_blendshapes(region)

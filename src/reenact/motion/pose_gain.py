@@ -1,8 +1,8 @@
 """A head that is asked to turn by 30 degrees is seen to turn by less; by how much more an edit must ask. ours.
 
-What is drawn of a turn falls short of it, the far cheek most of all. calibrate/pose_gain.py measures the share that arrives
-on the people that the weights were trained on; it lies beside the weights. Only edits ask for more: a driver's turn is carried
-over as it is read.
+A rendered turn falls short of the one asked for, the far cheek most of all. calibrate/pose_gain.py measures the share that
+arrives on the people that the weights were trained on; it lies beside the weights. Only edits ask for more: a driver's turn
+is transferred as estimated.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ SEARCH = 3.0
 NEARLY = 0.15
 """ours: of two faces as calm but for this, the earlier is taken"""
 LATEST = 3600.0
-"""ours: seconds; what is searched is read before anything is drawn"""
+"""ours: seconds; what is searched is encoded before anything is rendered"""
 WEIGHTS = {"jawOpen": 2.0, "mouthClose": 0.0, "mouth": 0.7, "eyeBlink": 0.7, "eyeSquint": 0.3, "brow": 0.4, "cheekPuff": 0.5}
 """ours: how much a blendshape disturbs, by how its name begins; the longest that fits. Lips and jaw are what shows most"""
 TURN = 0.5 / np.radians(15.0)

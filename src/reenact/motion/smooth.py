@@ -103,7 +103,7 @@ class MotionFilter:
 
 def both_ways(motions: Iterable[Motion | None], make: Callable[[], MotionFilter], reach: int) -> Iterator[Motion | None]:
     """Motions one frame apart, each half of what the filter says that came from the past, half of what it says coming back from
-    `reach` frames ahead: as steady, and not late. make: the filter, anew. None: that frame shows no face, and stays None."""
+    `reach` frames ahead: as smooth, and not late. make: the filter, anew. None: that frame shows no face, and stays None."""
     forward, waiting = make(), deque[tuple[Motion, Motion] | None]()
     for motion in motions:
         waiting.append(None if motion is None else (motion, forward.step(motion)))

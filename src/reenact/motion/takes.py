@@ -54,7 +54,7 @@ class Take:
     """A driver's motion over time."""
 
     method: str
-    """name of the method whose encoder read it"""
+    """name of the method whose motion encoder made it"""
     weights: str
     """fingerprint of its weights; '' where it does not matter"""
     rate: Fraction

@@ -40,13 +40,12 @@ SEAM = 0.1
 """ours, in half sides: towards the picture's rim the inpainted background becomes the portrait, beside which it is pasted back"""
 NEAR, FAR = 1.5, 1.7
 """ours, times the head: up to the first the inpainted background is whole, beyond the second it is the portrait with all that
-stands there.
-A head uncovers what it has hidden; chairs, microphones and captions, which a matte takes for a person, lie farther off, and
-shoulders are seldom where the model believes"""
+stands there. A head disoccludes what it has hidden; chairs, microphones and captions, which a matte takes for a person, lie
+farther off, and shoulders are seldom where the model believes"""
 
 
 class PersonNet(nn.Module):
-    """A picture -> how much of each pixel is a person. A small U-Net, taught by MODNet (calibrate/matting.py)."""
+    """A picture -> how much of each pixel is a person. A small U-Net, distilled from MODNet (calibrate/matting.py)."""
 
     def __init__(self, widths: tuple[int, ...] = (12, 24, 48, 96, 96)) -> None:
         super().__init__()

@@ -1,6 +1,5 @@
-"""Where a drawn frame shows what the head has uncovered, and the inpainted background is shown instead (nn/background.py).
-ours: no paper here
-has it. The flow between a head that moves and a backdrop that stands is neither's: what is looked up there is a ghost."""
+"""The disocclusion mask: where the head has moved away, the inpainted background is shown (nn/background.py). ours: no paper
+here has it. The flow between a moving head and a static backdrop is neither's: what is sampled there is a ghost."""
 
 from __future__ import annotations
 
@@ -24,10 +23,9 @@ AT_FIRST = -3.0
 
 
 class DisocclusionMask(nn.Module):
-    """A drawn frame, the inpainted background, the portrait, where the person was and is -> the frame with the inpainted
-    background where nobody is, and that
-    mask. A ghost is a piece of the person that is drawn where the portrait has it, though the head has gone: so the portrait
-    itself is shown to the network, and how far each pixel was brought."""
+    """A rendered frame, the inpainted background, the portrait, where the person was and is -> the frame with the inpainted
+    background where nobody is, and that mask. A ghost is a piece of the person that is rendered where the portrait has it,
+    though the head has gone: so the network is given the portrait itself, and how far each pixel was moved."""
 
     def __init__(self, motion: int) -> None:
         """motion: channels of the dense motion's features."""
@@ -55,7 +53,7 @@ class DisocclusionMask(nn.Module):
         plate: Float[Tensor, "batch 3 size size"],
         person: Mask,
     ) -> tuple[Float[Tensor, "batch 3 size size"], Mask]:
-        """frame, plate, image (the portrait): RGB in [0, 1]; grids: where the frame was looked up, at 1, 1/2 and 1/4 of the side
+        """frame, plate, image (the portrait): RGB in [0, 1]; grids: where the frame was sampled, at 1, 1/2 and 1/4 of the side
         (nn/generator.py: grids); person: of the portrait, 0..1."""
         size = frame.shape[-1]
         person = pool(person, size // 2)
@@ -81,10 +79,9 @@ class DisocclusionMask(nn.Module):
 
 
 def calm(blocks: Float[Tensor, "batch 4 half half"]) -> Mask:
-    """A pixel shuffle's four channels -> the mask at twice the side, after a binomial 3x3 mean. ours: what a discriminator
-    makes of the
-    pixel shuffle is a checkered mask, which dots every strong edge; drawn pixels keep their grain. The mean is one convolution
-    before the shuffle, a tenth off the drawing's time; the last row of blocks is repeated beyond the rim."""
+    """A pixel shuffle's four channels -> the mask at twice the side, after a binomial 3x3 mean. ours: adversarial training
+    makes the pixel shuffle's mask checkered, which dots every strong edge; rendered pixels keep their grain. The mean is one
+    convolution before the shuffle, a tenth of the render time less; the last row of blocks is repeated beyond the rim."""
     return F.pixel_shuffle(F.conv2d(F.pad(blocks, (1, 1, 1, 1), mode="replicate"), _binomial(blocks)), 2)
 
 

@@ -67,7 +67,7 @@ class Generator(nn.Module):
         motion: Maps,
         code: Float[Tensor, "batch code"],
     ) -> Drawn:
-        """grids: the flow at the picture's size and at the features', or the same part of all: then that part is drawn."""
+        """grids: the flow at the picture's size and at the features', or the same part of all: then that part is rendered."""
         size = grids[0].shape[1]
         warped = sample(image, grids[0]).clamp(0, 1)
         hidden = torch.sigmoid(occlusion[:, :1] + 2)

@@ -57,17 +57,17 @@ def keypoint_graphs(model: KeypointMethod) -> list[Graph]:
 
 
 def source_graph(model: KeypointMethod) -> Graph:
-    """What is drawn with, once a portrait."""
+    """The source encoder, run once a portrait."""
     return Graph("source.onnx", "source", "fast", _Source(model), ("image",), PYRAMID)
 
 
 def motion_graph(model: KeypointMethod) -> Graph:
-    """What is read of a face."""
+    """The motion encoder."""
     return Graph("motion.onnx", "motion", "exact", _Motion(model), ("image",), (*MOTION_FIELDS, model.person))
 
 
 def dense_graph(model: KeypointMethod) -> Graph:
-    """The dense motion's hourglass: all of its weights but the first layer's, in methods that draw alike the same."""
+    """The dense motion's hourglass: all of its weights but the first layer's, which methods with one rendering network share."""
     return Graph("dense.onnx", "render", "fast", _Dense(model), (ENTERED,), ("correction", "features"))
 
 

@@ -2,8 +2,8 @@
 
 source image --SourceEncoder--> pyramid ------------------------------+
     |--motion network--> x_c, motion --pose--> x_s --+                v
-driving image --motion network--> motion --pose--> x_d --DenseMotion--> flow, occlusion --Generator--> drawn --mask--> frame
-source image --Behind--> person, plate -----------------------------------------------------------------------+
+driving image --motion network--> motion --pose--> x_d --DenseMotion--> flow, occlusion --Generator--> warped --mask--> frame
+source image --Matting--> person, plate ----------------------------------------------------------------------+
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Rendered(NamedTuple):
     small: tuple[Tensor, ...] = ()
     """the frame at 1/4 and 1/2 of its side, from the generator's inner layers; in training, where the config's scales say so"""
     uncovered: Float[Tensor, "batch 1 size size"] | None = None
-    """how much of each pixel is the inpainted background's; None where the method draws what the head uncovers itself"""
+    """how much of each pixel is the inpainted background's; None where the generator fills disocclusions itself"""
     person: Float[Tensor, "batch 1 size size"] | None = None
     """of the portrait, where there is an inpainted background"""
     near: Float[Tensor, "batch 1 size size"] | None = None
@@ -42,7 +42,7 @@ class Rendered(NamedTuple):
 
 
 class Field(NamedTuple):
-    """Where the generator looks the source up."""
+    """Where the generator samples the source."""
 
     flow: Float[Tensor, "batch 64 64 2"]
     levels: tuple[Tensor, ...]
@@ -71,7 +71,7 @@ class KeypointMethod(nn.Module):
         self._behind: dict[torch.device, Behind] = {}  # in a dict, for it is not this model's to train or to save
 
     def set_matting(self, behind: Behind) -> None:
-        """What finds the person of a portrait and the inpainted background behind; nothing without `uncover` asks for it."""
+        """The matting network: a portrait's person, and the inpainted background behind; unused without the disocclusion mask."""
         self._behind = {next(behind.parameters()).device: behind}
 
     @torch.no_grad()
@@ -133,7 +133,7 @@ class KeypointMethod(nn.Module):
     def uncovering(
         self, frame: Tensor, image: Tensor, field: Field, features: Maps, portrait: Tensors, source: Pose
     ) -> tuple[Tensor, Tensor | None]:
-        """The drawn frame with the inpainted background where the head has uncovered it, and where that is."""
+        """The rendered frame with the inpainted background in disoccluded areas, and their mask."""
         if self.uncover is None:
             return frame, None
         person, plate = (portrait[name] for name in BEHIND)
@@ -141,7 +141,7 @@ class KeypointMethod(nn.Module):
         return self.uncover(frame, image, field.levels, field.occlusion, features, plate, person)
 
     def decide(self, image: Tensor, source: Pose, driving: Pose) -> tuple[Field, Maps, Float[Tensor, "batch code"]]:
-        """Everything that the generator is told: where to look the source up, the dense motion's features, the code."""
+        """All of the generator's conditioning: where to sample the source, the dense motion's features, the code."""
         matrix, told = relative_matrix(source, driving), self.told(source, driving)
         correction, features = self.dense_motion(image, source.keypoints, driving.keypoints, matrix, told)
         return self.field(correction, source, driving, image.shape[-1]), features, self.code(source, driving)
@@ -153,7 +153,7 @@ class KeypointMethod(nn.Module):
         return Field(flow, grids(flow, size), occlusion)
 
     def told(self, source: Pose, driving: Pose) -> Maps | None:
-        """What a method tells the dense motion besides keypoints, as maps [B,first width,64,64]; None where it has nothing."""
+        """A method's conditioning of the dense motion besides keypoints, as maps [B,first width,64,64]; None where it has none."""
         return None
 
     def pyramid(self, image: Float[Tensor, "batch 3 size size"]) -> dict[str, Tensor]:
@@ -161,7 +161,7 @@ class KeypointMethod(nn.Module):
         return dict(zip(PYRAMID, self.source(image), strict=True)) | self.behind(image)
 
     def code(self, source: Pose, driving: Pose) -> Float[Tensor, "batch code"]:
-        """What the generator is told of both faces besides the flow: their shape in the head's frame, their pose."""
+        """The generator's conditioning on both faces besides the flow: their shape in the head's frame, their pose."""
         count = self.config.mesh_keypoints
         shapes = [(pose.head[:, :count] - self.motion.template[:count]).flatten(1) for pose in (driving, source)]
         # ours: x10 brings offsets of some hundredths of a face's height near unit size

@@ -1,4 +1,4 @@
-"""How every method reads a face: a first pass finds it, a second pass sees it upright, centred and at one size.
+"""Every method's motion encoder: a first pass finds the face, a second pass sees it upright, centred and at one size.
 
 image --pool to 64--> ConvTrunk --> head_pose, scale, translation (rough)
 image --the face's square, upright, at 128--> ConvTrunk --> feature, and what is left of roll, scale, place; yaw, pitch
@@ -6,8 +6,8 @@ image --the face's square, upright, at 128--> ConvTrunk --> feature, and what is
 The second pass is taken twice: a window that is off by much is mended by half. (On people never trained on, keypoints were
 2.8 px off after one, 1.6 after two, 1.3 after three; docs/log.md.) Roll, scale and place are what the last one says; all else is
 the mean of what both windows showed, two samples of one face, which jitters less than the better of them. The second pass
-cannot tell of place, size and roll (methods.md 3.3: what is read from it is decoupled from them), and shows the face half as
-large again as the whole picture at 128 would.
+cannot see place, size and roll (docs/design/methods.md 3.3: what is estimated from it is decoupled from them), and shows the
+face half as large again as the whole picture at 128 would.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ Tensors = Mapping[str, Tensor]
 
 @runtime_checkable
 class Views(Protocol):
-    """What a method's Config must say of the looks."""
+    """What a method's Config must say of the two passes."""
 
     first_view: int
     first_widths: tuple[int, ...]
@@ -57,7 +57,7 @@ class MotionEncoder(nn.Module):
         self.refine = small(nn.Linear(FEATURES, 6))
 
     def forward(self, image: Float[Tensor, "batch 3 size size"]) -> dict[str, Tensor]:
-        """A picture in [0, 1] -> what the method says of the face in it, in two second looks: roll, scale and place as the
+        """A picture in [0, 1] -> the method's estimate of the face in it, by two second passes: roll, scale and place as the
         last says, all else as the mean of both."""
         rough = self.locate(image)
         before = self.look(image, rough)

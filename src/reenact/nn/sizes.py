@@ -26,7 +26,7 @@ class Sizes:
     """side of its second pass, at the face, px"""
     motion_widths: tuple[int, ...] = (24, 40, 80, 144, 224)
     motion_squeeze: int = 64
-    """channels that the linear layer behind it reads"""
+    """channels of the features, which a linear layer follows"""
     source_widths: tuple[int, int, int] = (32, 64, 128)
     """channels of the source pyramid at 1/2, 1/4, 1/8 of the side"""
     source_blocks: tuple[int, int, int] = (2, 3, 6)
@@ -40,12 +40,11 @@ class Sizes:
     flow_widths: tuple[int, int, int] = (32, 64, 96)
     scales: Scales = "several"
     """several: the generator warps and hides the source at 1/8, 1/4, 1/2 and the full side; one: at 1/8 alone; each: as several,
-    and pictures of 1/4 and 1/2 of the side are drawn in training and learn too. To be compared (mmfa's multi-scale generator)"""
+    and pictures of 1/4 and 1/2 of the side are rendered in training too, with losses. To be compared (mmfa's multi-scale generator)"""
 
     backdrop: Behind = "plate"
-    """what the head uncovers. drawn: by the generator, out of what the flow brings; plate: nn/background.py's, where
-    nn/disocclusion.py
-    says so"""
+    """disoccluded areas. drawn: filled by the generator, from the warped features; plate: nn/background.py's inpainted
+    background, where nn/disocclusion.py says so"""
 
     @property
     def keypoints(self) -> int:

@@ -1,4 +1,4 @@
-"""What is drawn with: the source picture as a small pyramid of features."""
+"""The source encoder: the source picture as a small pyramid of features."""
 
 from __future__ import annotations
 

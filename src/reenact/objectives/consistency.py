@@ -3,7 +3,7 @@ set itself, with other Gaussian noise on each, must give one motion.
 
 ours. In the stages before, windows are off by a broad margin, so that the second pass learns to mend them; when it runs, it has
 mended them once already, and what is left of its error changes from frame to frame with the window and the noise. So here a
-window is settled first, as it will be, and most of the rate is gone: weights that a joint stage has taught forget at the
+window is settled first, as it will be, and most of the learning rate is gone: weights out of a joint stage forget at the
 motion stage's (docs/log.md: keypoints 1.10 -> 1.41 px).
 """
 
@@ -66,7 +66,7 @@ def two_windows(motion: MotionEncoder, images: list[Tensor], batch: Tensors) -> 
 
 def consistency(model: Any, found: Tensors) -> dict[str, Tensor]:
     """Mean distance between the keypoints of both estimates, in halves of the side; the same of the head's own shape, in face
-    heights. found: a batch read once, and again."""
+    heights. found: a batch's estimates, twice."""
     pose = model.pose(found[model.person], found)
     one, other = pose.keypoints[..., :2].chunk(2)
     head = pose.head.chunk(2)

@@ -1,9 +1,9 @@
-"""What the head uncovers, trained by itself: the rendering network is frozen, and only the mask learns that shows the
-inpainted background.
+"""Disocclusion, trained by itself: the rendering network is frozen, and only the mask learns that shows the inpainted
+background.
 
-ours. Where nobody is in the true picture the inpainted background is to be shown, where somebody is the drawn one: a matte of
-the true picture says it at once, where losses of pictures would have to find it out. So the stage is short, and needs
-no face networks.
+ours. Where nobody is in the true picture the inpainted background is to be shown, where somebody is the rendered one: a matte
+of the true picture supervises it directly, where losses of pictures would have to find it out. So the stage is short, and
+needs no face networks.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from reenact.nn.keypoints import Tensors
 from reenact.objectives.self_reenactment import read_both
 
 WEIGHTS = {"l1": 4.0, "lpips": 1.0, "behind": 1.0}
-"""ours, as in the stages that draw"""
+"""ours, as in the rendering stages"""
 
 
 class DisocclusionObjective(nn.Module):

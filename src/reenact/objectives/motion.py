@@ -1,4 +1,4 @@
-"""How every method that moves keypoints is taught to read a face in two passes (nn/motion_encoder.py)."""
+"""The motion encoder's losses in every method that moves keypoints: both passes (nn/motion_encoder.py) against the teacher."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ def encode_twice(motion: MotionEncoder, batch: Tensors, small: Tensors | None) -
     """What the second pass finds in the pictures of `batch`, and by how much the first pass was wrong.
 
     small: in training, the pictures at 64x64, turned, zoomed and shifted, with the pose that goes with them; the second
-    look then learns on windows that are off by as much as the first pass's errors, so that it mends them. Left out, the
-    second pass stands where the first one says.
+    pass then learns on windows that are off by as much as the first pass's errors, so that it mends them. Left out, the
+    second pass crops where the first one says.
     """
     rough = motion.locate((small or batch)["image"])
     wrong = sum(F.l1_loss(rough[name], (small or batch)[name]) for name in POSE)
@@ -65,8 +65,8 @@ def feature_weight(count: int, like: Tensor) -> Tensor:
 
 
 def keypoint_terms(guess: Pose, truth: Pose, offsets: Tensor, expression: Tensor, count: int) -> dict[str, Tensor]:
-    """What was read against the teacher: keypoints in the picture; an expression's offsets in the head's frame; gaps (lids,
-    lips, irises) of the offsets and of the face as it is.
+    """The estimates against the teacher: keypoints in the picture; an expression's offsets in the head's frame; inter-landmark
+    distances ("gaps": lids, lips, irises) of the offsets and of the face as it is.
 
     offsets, expression: found and true, [B,K,3]; count: of keypoints on the face, the first ones.
     """

@@ -1,8 +1,8 @@
-"""The rendering network, taught window by window: a mouth is a fortieth of a picture, and to draw it alone costs a seventh.
+"""Patch-wise training of the generator: a mouth is a fortieth of a picture, and to render it alone costs a seventh.
 
-ours. What is read, the flow and what it hides come of the whole pictures and stand still; the generator, which is nothing but
-convolutions behind them, draws a window of 96 px, of which the inner 64 are compared. So six times as many pairs are seen in
-an hour as by the joint stage, and those that open widest most.
+ours. Motion, flow and occlusion come from the whole pictures and are frozen; the generator, which is nothing but
+convolutions behind them, renders a window of 96 px, of which the inner 64 are compared. So six times as many pairs are seen
+in an hour as by the joint stage, and those that open widest most.
 """
 
 from __future__ import annotations

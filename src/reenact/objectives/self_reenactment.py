@@ -1,4 +1,4 @@
-"""Named, unweighted terms that train whatever draws, in every method that moves keypoints. The loop weighs and sums them."""
+"""Named, unweighted terms that train the rendering network of every method that moves keypoints. The loop weighs and sums them."""
 
 from __future__ import annotations
 
@@ -48,13 +48,13 @@ RENDER_WEIGHTS = {
 class RenderObjective(nn.Module):
     """Self-reenactment: the source frame, driven by the keypoints of another frame of its clip, is that frame.
 
-    What of it is expression is also read back: the landmarker's mesh and blendshapes of the picture made, against
-    those of the driving frame, and eyes and mouth compared by themselves, enlarged; and who it is, by SFace.
+    Its expression has landmark losses too: the landmarker's mesh and blendshapes of the rendered picture, against
+    those of the driving frame, and eyes and mouth compared by themselves, enlarged; and its identity SFace's.
     """
 
     def __init__(self, expression: Expression | None = None, read_share: float = 1.0, shift: int = 0) -> None:
-        """expression: what says how alike two faces feel, for stages that weigh `emotion`. read_share, shift: of `joint`, which
-        trains: the share of a batch whose frames are read back, and by how many px at most both pictures are shifted, alike,
+        """expression: the emotion loss's network, for stages that weigh `emotion`. read_share, shift: of `joint`, which
+        trains: the share of a batch whose frames have landmark losses, and by how many px at most both pictures are shifted, alike,
         before LPIPS compares them whole; a fixed grid of strides leaves dots on edges."""
         super().__init__()
         self.read_share, self.shift = read_share, shift
@@ -64,7 +64,7 @@ class RenderObjective(nn.Module):
         self.expression = expression
 
     def forward(self, model: KeypointMethod, source: Tensors, driving: Tensors) -> tuple[dict[str, Tensor], Rendered]:
-        """Driven by the teacher's keypoints. The terms, and what was drawn."""
+        """Driven by the teacher's keypoints. The terms, and the rendering."""
         rendered = model.render_poses(
             source["image"], model.pyramid(source["image"]), model.teacher(source), model.teacher(driving)
         )
@@ -96,8 +96,8 @@ class RenderObjective(nn.Module):
         shift: int = 0,
     ) -> dict[str, Tensor]:
         """driving: the true picture with the teacher's estimate of it. source: the portrait with the same; where it is given,
-        `identity_source` compares who is drawn with it too, as CSIM does; with `source["known_as"]` [B,128] where that is known
-        beforehand. some, shift: the first frames, which alone are read back; of LPIPS (see __init__)."""
+        `identity_source` compares the output's identity with it too, as CSIM does; with `source["known_as"]` [B,128] where that is
+        known beforehand. some, shift: the first frames, which alone have landmark losses; of LPIPS (see __init__)."""
         target = driving["image"]
         truth = model.teacher(driving)
         count = model.config.mesh_keypoints
@@ -115,8 +115,8 @@ class RenderObjective(nn.Module):
         }
 
     def read_back(self, model: KeypointMethod, frame: Tensor, driving: Tensors) -> dict[str, Tensor]:
-        """What a teacher says of the drawn picture alone: the landmarker's mesh, its gaps and blendshapes, SFace's identity, each
-        against those of the true one."""
+        """The face networks' losses on the rendered picture: the landmarker's mesh, its inter-landmark distances and blendshapes,
+        SFace's identity, each against those of the true one."""
         return self._mesh(frame, driving["image"], _region(model.teacher(driving), model.config.mesh_keypoints), None)
 
     def _portrait(self, model: KeypointMethod, source: Tensors | None, some: int | None) -> Tensor | None:
@@ -134,7 +134,7 @@ class RenderObjective(nn.Module):
         return {"behind": behind(rendered.uncovered, rendered.person, model.find_person(target), rendered.near)}
 
     def _small(self, pictures: tuple[Tensor, ...], target: Tensor) -> dict[str, Tensor]:
-        """L1 and LPIPS of what a multi-scale generator's inner layers draw, mean over the scales; {} where they draw nothing."""
+        """L1 and LPIPS of the pictures of a multi-scale generator's inner layers, mean over the scales; {} where there are none."""
         pairs = [(picture, F.interpolate(target, size=picture.shape[-2:], mode="area")) for picture in pictures]
         losses = [(picture - wanted).abs().mean() + self.lpips(picture, wanted).mean() for picture, wanted in pairs]
         return {"scales": torch.stack(losses).mean()} if losses else {}
@@ -200,7 +200,7 @@ def read_both(model: KeypointMethod, source: Tensors, driving: Tensors) -> list[
 
 
 def _elsewhere(read: Tensor, driving: Tensors, target: Tensors, name: str) -> Tensor:
-    """A field of the motion read: place and scale are the target's truth in rows where another person drives."""
+    """A field of the estimated motion: place and scale are the target's truth in rows where another person drives."""
     if name not in ("scale", "translation"):
         return read
     other = (driving["canonical"] != target["canonical"]).flatten(1).any(1, keepdim=True)
@@ -238,7 +238,7 @@ def enlarged(picture: Tensor, truth: Tensors) -> Tensor:
 
 
 def feature_mask(pose: Pose, size: int, count: int) -> Tensor:
-    """[B,1,size,size] in [0, 1]: 1 near eyes, brows and lips (the first 26 keypoints), where looks are decided."""
+    """[B,1,size,size] in [0, 1]: 1 near eyes, brows and lips (the first 26 keypoints), where expression shows."""
     grid = identity_grid(32, 32, pose.keypoints)
     points = pose.keypoints[:, : min(26, count), None, None, :2].detach()
     near = torch.exp(-(grid - points).square().sum(-1) / (2 * 0.06**2)).amax(1, keepdim=True)

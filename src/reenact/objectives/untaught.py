@@ -3,7 +3,7 @@ same idea.
 
 Equivariance, keypoint prior, deformation prior (arXiv 2603.04302 names them; values of face-vid2vid, arXiv 2011.15126),
 perceptual loss, the pull of a Gaussian code. ours: agreement of two estimates of one picture under roll, scale and shift, one
-person's shape in two frames of a clip, and a drawn face that is turned and read again (docs/design/methods.md 3.3).
+person's shape in two frames of a clip, and a rendered face that is turned and encoded again (docs/design/methods.md 3.3).
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ CODE_WEIGHTS = {"kl": 1e-3, "collapsed": 0.0}
 """of a Gaussian code; the second is only for the log"""
 FREE_NATS = 0.05
 TURN = 0.35
-"""ours: rad, 20 degrees; the most that a drawn head is turned by before it is read again"""
+"""ours: rad, 20 degrees; the most that a rendered head is turned by before it is encoded again"""
 TURNED_SHARE = 4
-"""ours: a drawing of its own is dear"""
+"""ours: one more rendering is dear"""
 
 
 class UntaughtObjective(nn.Module):
@@ -53,8 +53,8 @@ class UntaughtObjective(nn.Module):
     def __init__(
         self, drawn_at: int, depth: float = 0.0, least: float = MIN_SQUARE_DISTANCE, turned_share: int = TURNED_SHARE
     ) -> None:
-        """drawn_at: side of the pictures that are drawn, px, which may be smaller than those that are read; depth, least: of
-        the keypoint prior (losses/keypoints.py); turned_share: one of so many pairs is drawn turned, too; 0: none."""
+        """drawn_at: side of the rendered pictures, px, which may be smaller than those that are encoded; depth, least: of
+        the keypoint prior (losses/keypoints.py); turned_share: one of so many pairs is rendered turned, too; 0: none."""
         super().__init__()
         self.lpips = LPIPS("alex")
         self.drawn_at, self.depth, self.least, self.turned_share = drawn_at, depth, least, turned_share
@@ -62,8 +62,8 @@ class UntaughtObjective(nn.Module):
     def forward(
         self, model: Any, source: Tensors, driving: Tensors
     ) -> tuple[dict[str, Tensor], Rendered, list[dict[str, Tensor]], dict[str, Tensor]]:
-        """The terms; what was drawn; what was read of source and driving picture; the driving picture as it was to be drawn, with
-        the method's own estimate of where the face is. Of both batches only `image` [B,3,size,size] in [0, 1] is looked at."""
+        """The terms; the rendering; the estimates of source and driving picture; the driving picture at the rendering's size, with
+        the method's own estimate of where the face is. Of both batches only `image` [B,3,size,size] in [0, 1] is used."""
         count, size = len(source["image"]), source["image"].shape[-1]
         shake, warp = drawn_shake(count, source["image"].device), random_warp(count, source["image"])
         views = [driving["image"], shaken_picture(driving["image"], shake, size), warp.picture(driving["image"])]
@@ -120,8 +120,8 @@ class UntaughtObjective(nn.Module):
     def _turned(
         self, model: Any, image: Tensor, portrait: Tensors, poses: tuple[Pose, Pose], rendered: Rendered, some: int
     ) -> dict[str, Tensor]:
-        """Some of the frames drawn again with the head turned: the expression that is read of both is to be one, and the turn
-        is to arrive. ours: no picture shows what is right there, but the method's own estimate says what may not change."""
+        """Some of the frames rendered again with the head turned: the expression estimated from both is to be one, and the turn
+        is to arrive. ours: there is no true picture, but the method's own estimate says what may not change."""
         motion = first_of(poses[1], some).motion
         turn = TURN * (2 * torch.rand(some, 1, device=image.device) - 1)
         asked = {**motion, "head_pose": motion["head_pose"] + F.pad(turn, (0, 2))}
@@ -146,7 +146,7 @@ def drawn_shake(count: int, device: torch.device) -> Shake:
 
 
 def sampled(read: Tensors, training: bool) -> dict[str, Tensor]:
-    """In training a Gaussian code is drawn, so that what is drawn with it feels its width; else it is the mean."""
+    """In training a Gaussian code is sampled, so that the renderer sees its width; else it is the mean."""
     if not training or "log_variance" not in read:
         return dict(read)
     noise = torch.randn_like(read["expression"])

@@ -148,7 +148,7 @@ def _control(mean: Mapping[str, Mapping[str, Any]]) -> str:
         lines.append(f"<tr><td>{escape(method)}</td><td>{escape(asked)}</td>{''.join(cells)}</tr>")
     table = f'<div class="scroll"><table>{"".join(lines)}</table></div>'
     note = (
-        '<p class="note">Arrived: share of the asked change that the output shows, read by the landmarker (expression: '
+        '<p class="note">Arrived: share of the asked change that the output shows, by the landmarker (expression: '
         "projection of the blendshapes' change on the donor's). Error: degrees, halves of the side, or log scale. Leak: what "
         "else moved: mean of the other angles, percent of the crop's side, percent of the scale, mean blendshape change.</p>"
     )

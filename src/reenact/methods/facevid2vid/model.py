@@ -45,7 +45,7 @@ class FaceVid2Vid(KeypointMethod):
 
 
 def place(canonical: Float[Tensor, "batch keypoint 3"], motion: Tensors) -> Pose:
-    """Canonical keypoints -> in the picture. The generator is told of x un-rotated: x_c + R^T d."""
+    """Canonical keypoints -> in the picture. The generator is conditioned on x un-rotated: x_c + R^T d."""
     rotation = rotation_matrix(motion["head_pose"])
     offsets = motion["expression"].view(-1, *canonical.shape[1:])
     moved = canonical @ rotation.transpose(1, 2) + offsets

@@ -1,7 +1,7 @@
 """Named, unweighted terms of the stage that is the method's own. The loop weighs and sums them.
 
-ours, and unlike the paper: keypoints are learned from the same teacher as mmfa's (mesh points of the free landmarker). What
-draws is trained as in every method that moves keypoints (objectives/self_reenactment.py).
+ours, and unlike the paper: keypoints are learned from the same teacher as mmfa's (mesh points of the free landmarker). The
+rendering network is trained as in every method that moves keypoints (objectives/self_reenactment.py).
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ MOTION_WEIGHTS = {"keypoints": 20.0, "offsets": 20.0, "canonical": 20.0, "pose":
 
 
 class MotionObjective(nn.Module):
-    """Teacher: Procrustes rotation and place, mesh keypoints (data.pool.Truth); nothing tells it what an expression is."""
+    """Teacher: Procrustes rotation and place, mesh keypoints (data.pool.Truth); the expression has no supervision of its own."""
 
     def __init__(self, model: FaceVid2Vid) -> None:
         super().__init__()
 
     def forward(self, model: FaceVid2Vid, batch: Tensors, small: Tensors | None = None) -> dict[str, Tensor]:
-        """batch: pictures and truth; small: as methods.reading.encode_twice wants it."""
+        """batch: pictures and truth; small: as objectives.motion.encode_twice wants it."""
         found, rough = encode_twice(model.motion, batch, small)
         return {**self.compare(model, found, batch), "rough": rough}
 

@@ -1,8 +1,8 @@
-"""mmfa freed from its teacher: from the taught form, whose terms fade to nothing while those of the paper's abstract come in.
+"""mmfa freed from its teacher: begins at supervised weights; the teacher's terms fade out, those of the paper's abstract fade in.
 
-ours: the paper learns without a teacher from the first picture on (unsupervised.py); where a free encoder goes to that begins at
-a taught one shows what the teacher is good for, term by term. No landmarker places, judges or weighs anything once its terms are
-gone; it still has cut out the crops and says which pairs of a clip lie far apart (data/pairs.py).
+ours: the paper learns without a teacher from the first picture on (unsupervised.py); where an encoder without one drifts to from
+supervised weights shows what the teacher is good for, term by term. No landmarker is in any loss once its terms are gone; the
+crops are still its own, and it says which pairs of a clip lie far apart (data/pairs.py).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from reenact.train.validation import agreement, averaged, draw_as_read, render_f
 READ = ("keypoints", "offsets", "gaps", "gaps_head", "canonical", "pose", "code")
 """the teacher's terms of the estimated motion. Not the blendshapes: their probe would begin from nothing (consistency_weights)"""
 DRAWN = ("mesh", "mesh_gaps", "mesh_shapes", "identity")
-"""and of what is drawn; the last is SFace's, which the landmarker's points align"""
+"""and of the rendered frame; the last is SFace's, which the landmarker's points align"""
 TAUGHT_WEIGHTS = {name: 0.5 * MOTION_WEIGHTS[name] for name in READ} | {name: RENDER_WEIGHTS[name] for name in DRAWN}
 """as in the joint stage"""
 FADING = 0.7
@@ -69,8 +69,8 @@ class FreeObjective(nn.Module):
         self.teacher, self.reading = RenderObjective(), MotionObjective(model)
 
     def forward(self, model: Any, source: Tensors, driving: Tensors, share: float) -> tuple[dict[str, Tensor], Tensors, Tensors]:
-        """share: of the teacher's weights. The weighed terms, and what a discriminator compares: the drawn frame and the true one
-        with where the method has found its face."""
+        """share: of the teacher's weights. The weighed terms, and what a discriminator compares: the rendered frame and the true
+        one, with where the method has found its face."""
         terms, rendered, read, target = self.untaught(model, source, driving)
         made, wanted = (enlarged(picture, target) for picture in (rendered.frame, target["image"]))
         terms["features"] = self.untaught.lpips(made, wanted).mean()
@@ -83,7 +83,7 @@ class FreeObjective(nn.Module):
 
 
 def free_task(stage: Stage, pool: Pool, device: torch.device, still: tuple[str, ...] = (), drawn_at: int = 0) -> Task:
-    """still: parts that do not learn; drawn_at: side of the frame rendered in training, px; 0: the stage's own."""
+    """still: frozen parts; drawn_at: side of the frame rendered in training, px; 0: the stage's own."""
     assert stage.method is not None
     method: Recipe = stage.method(stage.model)
     model: Any = method.build().to(device).train()

@@ -23,7 +23,7 @@ class MotionEncoder(MotionEncoder):
         super().__init__(config)
         self.config = config
         self.register_buffer("template", template)
-        # The second pass cannot tell of size and roll; where the offsets have a part in them, the code must be told.
+        # The second pass cannot see size and roll; where the offsets have a part in them, the code must be given them.
         told = 0 if config.transform == "mmfa" else 4
         self.expression = nn.Linear(FEATURES + told, config.expression_size)
         self.canonical = small(nn.Linear(FEATURES, 3 * config.mesh_keypoints))

@@ -31,8 +31,8 @@ from reenact.train.config import Schedule, Stage
 from reenact.train.recipe import Recipe
 
 WHOLE = Config(offsets="without_pose", code="gaussian")
-"""what ships: offsets that cannot imitate a pose, a Gaussian expression code; what the head uncovers is an inpainted
-background's"""
+"""what ships: offsets that cannot imitate a pose, a Gaussian expression code; disoccluded areas show the inpainted
+background"""
 
 
 def build(config: Config = WHOLE) -> Mmfa:
@@ -83,7 +83,7 @@ def render256() -> Stage:
 
 
 def joint() -> Stage:
-    """Stage three: everything, driven by what the method itself reads."""
+    """Stage three: everything, driven by the method's own motion encoder."""
     schedule = Schedule(images=5_600, batch=8, learning_rate=2e-4, warm_up=240, save_every=480, log_every=80)
     weights, after = joint_weights(motion_weights(WHOLE)), ("motion", "render256")
     stage = replace(render256(), name="joint", task="joint", schedule=schedule, weights=weights, after=after)
@@ -122,8 +122,8 @@ def consistency_weights(motion: Mapping[str, float]) -> dict[str, float]:
 
 
 def finetune_encoder(joint: Stage) -> Stage:
-    """Instead of stage three, for a method that renders with another one's weights: its motion encoder is taught by the frames
-    made, and the rendering network is frozen (so it needs no discriminator)."""
+    """Instead of stage three, for a method that renders with another one's weights: its motion encoder learns from losses on the
+    rendered frames, and the rendering network is frozen (so it needs no discriminator)."""
     weights = {name: weight for name, weight in joint.weights.items() if name not in adversary.WEIGHTS}
     return replace(joint, name="finetune_encoder", task="finetune_encoder", weights=weights, after=("motion", "render256"))
 
@@ -156,8 +156,8 @@ def finetune_flow() -> Stage:
 
 
 def disocclusion() -> Stage:
-    """Before stage five: the mask alone that shows the inpainted background where the head has uncovered it, on pairs that lie
-    far apart."""
+    """Before stage five: the disocclusion mask alone, which shows the inpainted background where the head has moved away, on
+    pairs that lie far apart."""
     schedule = Schedule(images=12_000, batch=16, learning_rate=1e-3, warm_up=640, save_every=2_400, log_every=320)
     stage = replace(
         render256(), name="disocclusion", task="disocclusion", schedule=schedule, weights=DISOCCLUSION_WEIGHTS, wide=0.7
@@ -182,7 +182,7 @@ def free_reading() -> Stage:
 SCALES_WEIGHT = 0.5
 """ours: of the losses of smaller pictures, in those of the whole one"""
 LAST_WEIGHTS = {"identity_source": 2.0, "mesh": 12.0, "adversarial": 0.1, "matching": 0.6}
-"""ours: of the stage that ends with the whole face. Whose it is, where it looks, and how sharp"""
+"""ours: of the stage that ends with the whole face. Identity, gaze and sharpness"""
 LONG_WEIGHTS = {
     **RENDER_WEIGHTS,
     "lpips": 2.0,

@@ -1,9 +1,9 @@
 """mmfa as its title has it: keypoints positioned without a teacher, from nothing.
 
-No landmarker says where a keypoint is, no blendshape what an expression is, no network but LPIPS judges the frame rendered. 20
+No landmarker says where a keypoint is, no blendshape what an expression is, no network but LPIPS compares the frames. 20
 keypoints begin spread over a ball, all unlike a face; the equation x = s R (x_c + d(e)) + t, the Gaussian code and the
-rendering network are those of the taught form (model.py, nn/). The first pass of the motion encoder says nothing (its heads
-begin near nothing and are frozen): taught by what the second finds, both drift out of the picture together (docs/log.md).
+rendering network are those of the supervised form (model.py, nn/). The first pass of the motion encoder says nothing (its heads
+begin near zero and are frozen): trained on what the second finds, both drift out of the picture together (docs/log.md).
 ours: sizes, weights and schedule; crops and which frames of a clip lie far apart still come of the pool, which a landmarker has
 made.
 """
@@ -88,7 +88,7 @@ def build(config: Config = OWN) -> Mmfa:
 
 
 def method(config: Config) -> Recipe:
-    """What the shared parts of training need. The motion objective is the taught form's, and is never made."""
+    """What the shared parts of training need. The motion objective is the supervised form's, and is never made."""
     return Recipe(partial(build, config), motion_parts=("motion", "expression"), motion_objective=MotionObjective)
 
 

@@ -22,10 +22,10 @@ class Config(Sizes):
     identity_size: int = 32
     """numbers for the shape of a person's face"""
     visibility: Literal["told", "explicit"] = "told"
-    """told: the dense motion hears which parts face the camera, now and in the source; explicit: what faces it now and did not
-    then is hidden, before the network says anything (parts.py)"""
+    """told: the dense motion is given which parts face the camera, now and in the source; explicit: what faces it now and did
+    not then is occluded, before the network says anything (parts.py)"""
     alignment: str = "absolute"
-    """how a portrait follows a driver unless told otherwise (motion/transfer.py): the prior's pose needs no first frame"""
+    """the default transfer of motion (motion/transfer.py): the prior's pose needs no first frame"""
 
     def __post_init__(self) -> None:
         if self.expression_size != self.coefficients + self.residual_size:

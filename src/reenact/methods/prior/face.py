@@ -36,7 +36,7 @@ class Face:
 
 @dataclass(frozen=True)
 class Reading:
-    """What a prior reads of one picture, in [-1, 1] of it (core/types.py: Motion)."""
+    """A prior's estimate of one picture, in [-1, 1] of it (core/types.py: Motion)."""
 
     head_pose: Float32[np.ndarray, "3"]
     scale: Float32[np.ndarray, "1"]
@@ -110,7 +110,7 @@ def _explained(flat: np.ndarray, coefficients: np.ndarray, group: np.ndarray) ->
 
 
 def vertex_normals(mesh: Float[np.ndarray, "m 3"], triangles: Int64[np.ndarray, "f 3"]) -> Float32[np.ndarray, "m 3"]:
-    """Unit normals, outwards (a face's mean normal looks at the camera, +z); (0, 0, 1) for a point of no triangle."""
+    """Unit normals, outwards (a face's mean normal points to the camera, +z); (0, 0, 1) for a point of no triangle."""
     corners = mesh[triangles].astype(np.float64)
     across = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     across *= np.sign(across[:, 2].sum()) or 1.0

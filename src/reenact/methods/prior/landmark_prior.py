@@ -62,7 +62,7 @@ class LandmarkPrior:
         )
 
     def read(self, image: UInt8[np.ndarray, "size size 3"]) -> Reading | None:
-        """As a pool's frames were read."""
+        """As the pool's frames were labelled."""
         from reenact.faces.landmarker import Landmarker
 
         self._landmarker = self._landmarker or Landmarker(1)
@@ -82,7 +82,7 @@ def mesh_mirror_order() -> np.ndarray:
 
 
 def read_by(prior: FacePrior, pool: Pool) -> Pool:
-    """The pool with what `prior` reads of its frames; those in which it finds no face are set aside (split "unread").
+    """The pool with the estimates of `prior`; frames in which it finds no face are set aside (split "unread").
 
     Raises ReenactError where it finds no face at all.
     """

@@ -36,7 +36,7 @@ class MotionObjective(nn.Module):
         super().__init__()
 
     def forward(self, model: Prior, batch: Tensors, small: Tensors | None = None) -> dict[str, Tensor]:
-        """batch: pictures and truth; small: as methods.reading.encode_twice wants it."""
+        """batch: pictures and truth; small: as objectives.motion.encode_twice wants it."""
         found, rough = encode_twice(model.motion, batch, small)
         return {**self.compare(model, found, batch), "rough": rough}
 

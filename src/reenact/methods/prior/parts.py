@@ -76,7 +76,7 @@ class SemanticFace(nn.Module):
         return F.pad(self.weights() @ mesh, (0, 0, 0, self.config.shell_keypoints))
 
     def keypoint_normals(self) -> Float[Tensor, "keypoint 3"]:
-        """Unit normals of the mean face at the keypoints; the free ones look away from the head's middle."""
+        """Unit normals of the mean face at the keypoints; the free ones point away from the head's middle."""
         return F.normalize(torch.cat([self.weights() @ self.normals, self.shell]), dim=1)
 
 
@@ -119,7 +119,7 @@ class ResidualDecoder(nn.Module):
 
 
 class Visibility(nn.Module):
-    """Tells the dense motion which parts of the face looked at the camera, then and now; at the start it says nothing."""
+    """Gives the dense motion which parts of the face are turned to the camera, in source and driving; zero at the start."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()
@@ -135,8 +135,8 @@ class Visibility(nn.Module):
 
 @exact
 def uncovered(seen: Maps, size: int) -> Maps:
-    """[B,1,size,size], 0 or less: what `facing` [B,2,64,64] takes from the occlusion logits, where a part of the face looks at
-    the camera now that did not in the source: there is nothing to be looked up there."""
+    """[B,1,size,size], 0 or less: what `facing` [B,2,64,64] takes from the occlusion logits, where a part of the face is turned
+    to the camera now that was not in the source: there is nothing to be sampled there."""
     now, then = seen.split(1, 1)
     away = ((GRAZING - then) / GRAZING).clamp(0, 1)
     hidden = now.clamp(min=0) * away

@@ -31,7 +31,7 @@ from reenact.train.config import Stage
 from reenact.train.recipe import Recipe
 
 WIDE = 0.8
-"""ours: share of pairs whose poses and looks lie far apart; .5 in the other methods"""
+"""ours: share of pairs whose poses and expressions lie far apart; .5 in the other methods"""
 EMOTION_WEIGHT = 1.0
 """docs/design/methods.md 4.3"""
 HEADS = ("motion.expression.", "motion.canonical.")
@@ -106,7 +106,7 @@ def finetune_encoder() -> Stage:
 
 
 def finetune_consistency() -> Stage:
-    """The motion encoder alone, steadier, as mmfa's. Here coefficients are read, not probed, so they stay."""
+    """The motion encoder's temporal consistency alone, as mmfa's. Here coefficients are estimated, not probed, so they stay."""
     weights = mmfa.consistency_weights(MOTION_WEIGHTS) | {"blendshapes": MOTION_WEIGHTS["blendshapes"]}
     return replace(mmfa.finetune_consistency(), **OWN, weights=weights, after=("joint",))
 

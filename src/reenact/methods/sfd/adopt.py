@@ -1,8 +1,8 @@
-"""mmfa's weights as a start: the same looks, the same keypoints, now read out of a descriptor.
+"""mmfa's weights as a start: the same two passes, the same keypoints, now decoded from a descriptor.
 
-ours. Two CPU cores do not learn to draw from nothing; the rendering network is shared, and mmfa's motion encoder is linear in one
-feature up to
-the expression's decoder, so it can be said in coefficients without loss: X carries the feature, Y the expression code.
+ours. Two CPU cores cannot train a renderer from nothing; the rendering network is shared, and mmfa's motion encoder is linear
+in one feature up to the expression's decoder, so it can be said in coefficients without loss: X carries the feature, Y the
+expression code.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ MARK = "motion.canonical.weight"
 """a name that mmfa's weights have and ours have not"""
 SHARED = ("source.", "dense_motion.", "generator.")
 FRESH = 0.05
-"""ours: how strongly what is read hears the expression coefficients that mmfa has no words for"""
+"""ours: initial weight of the expression coefficients that mmfa has no counterpart of"""
 
 
 @torch.no_grad()

@@ -1,5 +1,5 @@
-"""The verbs as they ship. What is read out of the descriptors has a graph of its own, in fp32 and with its basis in fp32:
-there, right angles count."""
+"""The verbs as they ship. Decoding the descriptors is a graph of its own, in fp32 and with its basis in fp32: there,
+orthogonality counts."""
 
 from __future__ import annotations
 

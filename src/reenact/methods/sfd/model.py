@@ -1,6 +1,6 @@
-"""What is the method's own in the three verbs (nn/keypoint_method.py): everything drawn is decided by two descriptors.
+"""What is the method's own in the three verbs (nn/keypoint_method.py): a frame is decided by two descriptors.
 
-w = X a(source) + Y b(motion);  b = [pose | expression];  x = s R head(w) + t, with s, R, t and head read out of w
+w = X a(source) + Y b(motion);  b = [pose | expression];  x = s R head(w) + t, with s, R, t and head decoded from w
 
 A Motion is b, in fields: head_pose, scale and translation are its six pose coefficients in other units, `expression` is the
 rest. So whoever edits a pose edits b, and there is no second number that could say otherwise.
@@ -41,14 +41,14 @@ class Sfd(KeypointMethod):
 
     @exact
     def pose(self, identity: Float[Tensor, "batch identity"], motion: Tensors) -> Pose:
-        """The face that these coefficients make: w = X a + Y b, read out."""
+        """The face that these coefficients make: w = X a + Y b, decoded."""
         return self.read(self.space(identity, coefficients(motion)))
 
     @exact
     def read(self, descriptor: Float[Tensor, "batch descriptor"]) -> Pose:
         """w -> pose, keypoints in the head's frame, keypoints in the picture.
 
-        ours: the head's keypoints are read from w without its pose part, so that a turn cannot bend the face.
+        ours: the head's keypoints are decoded from w without its pose part, so that a turn cannot bend the face.
         """
         _, motion = self.space.coefficients(descriptor)
         said = from_coefficients(motion)
@@ -122,7 +122,7 @@ def from_coefficients(motion: Float[Tensor, "batch motion"]) -> dict[str, Tensor
 
 
 def descriptors(source: Pose, driving: Pose) -> Float[Tensor, "batch descriptors"] | None:
-    """Both, side by side; None where a pose was not read out of one."""
+    """Both, side by side; None where a pose was not decoded from one."""
     if DESCRIPTOR not in source.motion or DESCRIPTOR not in driving.motion:
         return None
     return torch.cat([source.motion[DESCRIPTOR], driving.motion[DESCRIPTOR]], 1)

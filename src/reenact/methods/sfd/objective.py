@@ -1,7 +1,7 @@
 """Named, unweighted terms of the stage that is the method's own. The loop weighs and sums them.
 
 ours, as the paper's are not known to us, and by a teacher (mesh points of the free landmarker). What makes the method are the
-cross terms: in keypoints, unlike in pictures, it is known what one person looks like with another's motion.
+cross terms: in keypoints, unlike in pictures, the truth of one person with another's motion is known.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class MotionObjective(nn.Module):
         self.known_as = nn.Linear(model.config.identity_size, EMBEDDING)
 
     def forward(self, model: Sfd, batch: Tensors, small: Tensors | None = None) -> dict[str, Tensor]:
-        """batch: pictures, truth, PERSON, MOMENT and KNOWN_AS; small: as methods.reading.encode_twice wants it."""
+        """batch: pictures, truth, PERSON, MOMENT and KNOWN_AS; small: as objectives.motion.encode_twice wants it."""
         found, rough = encode_twice(model.motion, batch, small)
         return {**self.compare(model, found, batch), "rough": rough}
 

@@ -15,13 +15,13 @@ from reenact.nn.motion_encoder import FEATURES, MotionEncoder
 IDENTITY = "identity"
 """the coefficients a, among what the encoder says"""
 DRAWN = "drawn_identity"
-"""the same, of whom is drawn: the source, unless somebody mixes"""
+"""the same, of the rendered person: the source, unless identities are mixed"""
 READ_WIDTH = 256
 DESCRIPTOR_GAIN = 0.1
-"""ours: a descriptor's numbers, each of which is a mixture of all coefficients, move what is read by this share: a step of an
-optimiser moves all weights alike, and 512 of them at once would overshoot"""
+"""ours: a descriptor's numbers, each of which is a mixture of all coefficients, count by this share in what is decoded: a step
+of an optimiser moves all weights alike, and 512 of them at once would overshoot"""
 LEVELS = 4
-"""the generator looks up the source at 1, 1/2, 1/4 and 1/8 of its side"""
+"""the generator samples the source at 1, 1/2, 1/4 and 1/8 of its side"""
 STEP = 0.1
 """ours: half sides by which a correction may move what is looked up"""
 
@@ -73,7 +73,7 @@ class Correction(nn.Module):
     """What two descriptors say of the flow and of what is hidden, besides their keypoints; starts at nothing."""
 
     def __init__(self, config: Config, told: int) -> None:
-        """told: length of what the generator is told of both faces."""
+        """told: length of the generator's conditioning on both faces."""
         super().__init__()
         self.enter = nn.Linear(2 * config.descriptor_size, 32 * 16)
         self.layers = nn.ModuleList([ConvBlock(32, 48), ConvBlock(48, 32), ConvBlock(32, 24)])

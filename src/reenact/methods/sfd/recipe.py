@@ -140,7 +140,7 @@ def recognised(pool: Pool, clip: np.ndarray) -> np.ndarray:
 @torch.no_grad()
 def figures(model: Sfd, data: Batches, rows: np.ndarray) -> dict[str, float]:
     """Held-out people. same_r: how much of the identity coefficients' variance is the person's (1: all of it). verified: share of
-    pairs of frames that a threshold on their cosine tells right, the same people and others in equal parts. basis_error: max
+    pairs of frames that a threshold on their cosine classifies right, the same people and others in equal parts. basis_error: max
     |Q^T Q - 1|."""
     found = torch.cat(
         [model.motion(data.read(rows[i : i + 32])["image"])[IDENTITY].float().cpu() for i in range(0, len(rows), 32)]

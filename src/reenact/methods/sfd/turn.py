@@ -1,8 +1,8 @@
 """Which orthonormal directions span the expression's part of the motion subspace is free: here they are turned until each of the
 first says one action of the face.
 
-ours. Y R with R orthogonal spans what Y spans, and R^T b are the same descriptor's coefficients, so nothing that is drawn
-changes. The directions are Gram-Schmidt of the actions' own, those that move most first; what is left is ordered by variance.
+ours. Y R with R orthogonal spans what Y spans, and R^T b are the same descriptor's coefficients, so no rendered frame changes.
+The directions are Gram-Schmidt of the actions' own, those that move most first; what is left is ordered by variance.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ class Config:
     """directions of the motion subspace. 216 + 40 = 256: the basis is complete; 40 is LIA-X's number of motion directions"""
     basis: Literal["orthonormal", "free"] = "orthonormal"
     encoder_widths: tuple[int, ...] = (32, 48, 96, 144, 224)
-    """channels of the encoder that reads descriptors, at 1/2, 1/4, ... of the side"""
+    """channels of the encoder of descriptors, at 1/2, 1/4, ... of the side"""
     encoder_squeeze: int = 64
     features: int = 384
     source_widths: tuple[int, int, int] = (32, 64, 128)

@@ -34,7 +34,7 @@ KEPT = 2.0
 
 
 class Coefficients(NamedTuple):
-    """What is read of one picture."""
+    """The encoder's estimate of one picture."""
 
     identity: Float[Tensor, "batch identity"]
     motion: Float[Tensor, "batch motion"]

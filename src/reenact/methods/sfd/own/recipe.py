@@ -2,8 +2,8 @@
 
 reenact train sfd_own|sfd_own64 --data POOL --out RUN
 
-Reconstruction, perceptual loss, discriminator; swap and cycle across identities (docs/design/methods.md 2.3): one person drawn in
-another's motion must be read as that person in that motion, and, given back its own motion, must be the picture that it came of.
+Reconstruction, perceptual loss, discriminator; swap and cycle across identities (docs/design/methods.md 2.3): one person in
+another's motion must be encoded as that person and that motion, and, given its own motion again, must be the original picture.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ WEIGHTS = {
 }
 """ours. Agreements are in units of the batch's own spread, so that they cannot be had by shrinking"""
 SWAPPED_SHARE = 2
-"""ours: one of so many pairs is drawn in another's motion, too, and back"""
+"""ours: one of so many pairs is rendered in another's motion, too, and back"""
 SMALL = Config(
     size=64,
     encoder_widths=(16, 32, 64, 96, 128),
@@ -74,7 +74,7 @@ class Objective(nn.Module):
         return terms | self._across(model, image, one, count // SWAPPED_SHARE), drawn
 
     def _across(self, model: SfdOwn, image: Tensor, read: Coefficients, some: int) -> dict[str, Tensor]:
-        """The first `some` people in the motion of the next one: read again, and moved back."""
+        """The first `some` people in the motion of the next one: encoded again, and moved back."""
         who, what = read.identity[:some], read.motion[:some].roll(1, 0)
         made = model.draw(image[:some], Coefficients(who, read.motion[:some]), what).frame
         found = model.read(made)
@@ -136,5 +136,5 @@ def _pairs(data: Batches, batch: int, seen: int, share: slice) -> tuple[Batch, B
 
 
 def draw_as_read(model: SfdOwn, source: Batch, driving: Batch) -> Drawn:
-    """The source frame in the motion that is read of the driving one."""
+    """The source frame in the driving one's estimated motion."""
     return model.draw(source["image"], model.read(source["image"]), model.read(driving["image"]).motion)
