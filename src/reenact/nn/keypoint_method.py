@@ -2,7 +2,7 @@
 
 source image --SourceEncoder--> pyramid ------------------------------+
     |--motion network--> x_c, motion --pose--> x_s --+                v
-driving image --motion network--> motion --pose--> x_d --DenseMotion--> flow, occlusion --Generator--> warped --mask--> frame
+driving image --motion network--> motion --pose--> x_d --DenseMotion--> flow, occlusion --Generator--> render --mask--> frame
 source image --Matting--> person, plate ----------------------------------------------------------------------+
 """
 
@@ -153,7 +153,7 @@ class KeypointMethod(nn.Module):
         return Field(flow, grids(flow, size), occlusion)
 
     def told(self, source: Pose, driving: Pose) -> Maps | None:
-        """A method's conditioning of the dense motion besides keypoints, as maps [B,first width,64,64]; None where it has none."""
+        """A method's conditioning of the dense motion besides keypoints: maps [B,first width,64,64]; None where it has none."""
         return None
 
     def pyramid(self, image: Float[Tensor, "batch 3 size size"]) -> dict[str, Tensor]:

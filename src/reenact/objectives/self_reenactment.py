@@ -1,4 +1,4 @@
-"""Named, unweighted terms that train the rendering network of every method that moves keypoints. The loop weighs and sums them."""
+"""Named, unweighted terms that train the rendering network of every method that moves keypoints. The loop weighs them."""
 
 from __future__ import annotations
 
@@ -54,8 +54,8 @@ class RenderObjective(nn.Module):
 
     def __init__(self, expression: Expression | None = None, read_share: float = 1.0, shift: int = 0) -> None:
         """expression: the emotion loss's network, for stages that weigh `emotion`. read_share, shift: of `joint`, which
-        trains: the share of a batch whose frames have landmark losses, and by how many px at most both pictures are shifted, alike,
-        before LPIPS compares them whole; a fixed grid of strides leaves dots on edges."""
+        trains: the share of a batch whose frames have landmark losses, and by how many px at most both pictures are shifted,
+        alike, before LPIPS compares them whole; a fixed grid of strides leaves dots on edges."""
         super().__init__()
         self.read_share, self.shift = read_share, shift
         self.lpips = LPIPS("alex")
@@ -96,8 +96,8 @@ class RenderObjective(nn.Module):
         shift: int = 0,
     ) -> dict[str, Tensor]:
         """driving: the true picture with the teacher's estimate of it. source: the portrait with the same; where it is given,
-        `identity_source` compares the output's identity with it too, as CSIM does; with `source["known_as"]` [B,128] where that is
-        known beforehand. some, shift: the first frames, which alone have landmark losses; of LPIPS (see __init__)."""
+        `identity_source` compares the output's identity with it too, as CSIM does; with `source["known_as"]` [B,128] where that
+        is known beforehand. some, shift: the first frames, which alone have landmark losses; of LPIPS (see __init__)."""
         target = driving["image"]
         truth = model.teacher(driving)
         count = model.config.mesh_keypoints
@@ -134,7 +134,7 @@ class RenderObjective(nn.Module):
         return {"behind": behind(rendered.uncovered, rendered.person, model.find_person(target), rendered.near)}
 
     def _small(self, pictures: tuple[Tensor, ...], target: Tensor) -> dict[str, Tensor]:
-        """L1 and LPIPS of the pictures of a multi-scale generator's inner layers, mean over the scales; {} where there are none."""
+        """L1 and LPIPS of a multi-scale generator's smaller pictures, mean over the scales; {} where there are none."""
         pairs = [(picture, F.interpolate(target, size=picture.shape[-2:], mode="area")) for picture in pictures]
         losses = [(picture - wanted).abs().mean() + self.lpips(picture, wanted).mean() for picture, wanted in pairs]
         return {"scales": torch.stack(losses).mean()} if losses else {}

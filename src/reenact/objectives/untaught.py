@@ -62,7 +62,7 @@ class UntaughtObjective(nn.Module):
     def forward(
         self, model: Any, source: Tensors, driving: Tensors
     ) -> tuple[dict[str, Tensor], Rendered, list[dict[str, Tensor]], dict[str, Tensor]]:
-        """The terms; the rendering; the estimates of source and driving picture; the driving picture at the rendering's size, with
+        """The terms; the rendering; the estimates of source and driving picture; the driving picture at its size, with
         the method's own estimate of where the face is. Of both batches only `image` [B,3,size,size] in [0, 1] is used."""
         count, size = len(source["image"]), source["image"].shape[-1]
         shake, warp = drawn_shake(count, source["image"].device), random_warp(count, source["image"])
