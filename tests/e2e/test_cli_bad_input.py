@@ -197,7 +197,7 @@ WORKS: dict[str, tuple[Case, int, str]] = {
     "8K photo, pasted back": (
         lambda f: [large(f), "{clip}", "--output", "photo", "--end", "0.04"],
         1,
-        "warning: the photo, 7680 x 4320 pixels, is drawn at 3840 x 2160",
+        "warning: the photo, 7680 x 4320 pixels, is rendered at 3840 x 2160",
     ),
     "64x64 photo": (lambda f: [photo(f, face(64)), "{clip}"], 3, "warning: the head fills only"),
     "one-frame video": (lambda f: ["{face}", str(write_clip(f / "one.mp4", moving_face(1)))], 1, ""),

@@ -69,7 +69,7 @@ def test_the_first_identity_is_the_photos(tmp_path: Path):
     photo.write_bytes(b"not looked at")
     for name in ("a", "b"):
         identity(0).save(tmp_path / f"{name}.json")
-    with pytest.raises(ReenactError, match="was not read of"):
+    with pytest.raises(ReenactError, match="was not made of"):
         mix_file(photo, tmp_path / "a.json", tmp_path / "b.json", tmp_path / "out.png")
     assert not (tmp_path / "out.png").exists()
 

@@ -142,7 +142,7 @@ def test_a_checkpoint_is_of_its_graphs_alone(exported, tmp_path: Path):
         stranger.motion.place.weight.add_(0.5)
         for parameter in stranger.source.parameters():
             parameter.mul_(3)
-    with pytest.raises(ReenactError, match="draws another frame"):
+    with pytest.raises(ReenactError, match="renders other frames"):
         checkpoint.write(stranger, weights, tmp_path / "out")
     assert not (tmp_path / "out").exists()
     assert np.isfinite(checkpoint.difference(model, weights))

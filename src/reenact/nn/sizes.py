@@ -40,7 +40,7 @@ class Sizes:
     flow_widths: tuple[int, int, int] = (32, 64, 96)
     scales: Scales = "several"
     """several: the generator warps and hides the source at 1/8, 1/4, 1/2 and the full side; one: at 1/8 alone; each: as several,
-    and pictures of 1/4 and 1/2 of the side are rendered in training and learn too. To be compared (mmfa's multi-scale generator)"""
+    and pictures of 1/4 and 1/2 of the side are rendered in training too. To be compared (mmfa's multi-scale generator)"""
 
     backdrop: Behind = "plate"
     """disoccluded areas. drawn: filled by the generator, from the warped features; plate: nn/background.py's inpainted

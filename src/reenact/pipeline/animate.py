@@ -55,8 +55,8 @@ def animate(
     driving: a video file, a take (or its file, or one of blendshapes), or any pictures (a list, a camera), alone or each with its
     time in seconds, (time, picture). method: what encoded the portrait; without it, the method of that name is loaded anew.
     control: whose motion, how much of it and how (animator.py), or the alignment alone. rate: frames a second of pictures that
-    say no time (default 25). The pictures are as the method draws them, without watermark (provenance/watermark.py: mark puts it
-    in; files have it). A frame without a face repeats the last picture; ReenactError at the end if none had one.
+    say no time (default 25). The pictures are as the method renders them, without watermark (provenance/watermark.py: mark adds
+    it; files have it). A frame without a face repeats the last picture; ReenactError at the end if none had one.
     """
     control = control if isinstance(control, Control) else Control(control)
     control.check()
@@ -115,7 +115,7 @@ def _toward(picture: StrPath, control: Control) -> Control:
 
 
 def follow(animator: Animator, source: MotionSource, sink: Sink[Image], progress: Progress | None = None) -> Report:
-    """Draws every frame of the source to the sink, whose block is the caller's. Raises ReenactError where none shows a face."""
+    """Renders every frame of the source to the sink, whose block is the caller's. Raises ReenactError where none shows a face."""
     began = time.perf_counter()
     frames = pump(animator.pictures(source), sink, source.frames, progress)
     return Report(frames, animator.missing, source.rate, time.perf_counter() - began)

@@ -76,7 +76,7 @@ class Animator:
     """Follows a driver frame by frame; without a face the last picture is held.
 
     The reference: what is given, else as the control says. Of a clip (`pictures`, `prepare`) it is known before anything is
-    drawn; frame by frame, as live, it is the first face, and glides to each calmer one that the first seconds bring.
+    rendered; frame by frame, as live, it is the first face, and glides to each calmer one that the first seconds bring.
 
     Time: each frame may say how many seconds after the one before it came, more than 0; None is one frame at the rate given.
     """
@@ -144,8 +144,8 @@ class Animator:
             self._choose([motion for motion in held if motion is not None])
 
     def looked_ahead(self, motions: Iterable[Motion | None]) -> Iterator[Motion | None]:
-        """A clip's motions, evenly timed, filtered with a look at the next `REACH` seconds, so that nothing comes late; from now
-        on what is followed is not filtered again."""
+        """A clip's motions, evenly timed, filtered with `REACH` seconds of look-ahead, so that nothing lags; from now on what is
+        followed is not filtered again."""
         self._filtered, strength = True, self._filter.strength
 
         def make() -> MotionFilter:
@@ -210,7 +210,7 @@ class Animator:
         return self.follow(None if crop is None else self._method.encode_motion(crop), seconds)
 
     def follow(self, driving: Motion | None, seconds: Fraction | float | None = None) -> Image:
-        """The same for a motion that has been read already."""
+        """The same for a motion that is known already."""
         return self._show(self.motion(driving, seconds))
 
     def _show(self, motion: Motion | None) -> Image:
@@ -221,7 +221,7 @@ class Animator:
         return self._last
 
     def motion(self, driving: Motion | None, seconds: Fraction | float | None = None) -> Motion | None:
-        """The portrait's motion for it, nothing drawn; None where the frame shows no face: hold."""
+        """The portrait's motion for it, nothing rendered; None where the frame shows no face: hold."""
         self.frames += 1
         self._time += 1 / self._rate if seconds is None else Fraction(seconds)
         if driving is None:
@@ -291,7 +291,7 @@ def check_alignment(name: str) -> None:
 
 
 def alignment(method: Method) -> Alignment:
-    """How a portrait follows its driver unless told otherwise: as the weights' config.json says, else relative."""
+    """The default transfer of motion: as the weights' config.json says, else relative."""
     chosen = method.config.get("alignment", "relative")
     check_alignment(chosen)
     return chosen

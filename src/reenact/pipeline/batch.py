@@ -1,4 +1,4 @@
-"""Many portraits times many drivings: each driving is read once, what is done is not done again, one report tells of all."""
+"""Many portraits times many drivings: each driving is encoded once, what is done is not done again, one report lists all."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Driven:
-    """A driving, read once."""
+    """A driving, encoded once."""
 
     motions: list[Motion | None]
     rate: Fraction
@@ -215,7 +215,7 @@ class Maker:
         job.frames_without_face = sum(motion is None for motion in first.motions)
 
     def _placer(self, portraits: list[Portrait], driven: int) -> Callable[[list[Image]], Image]:
-        """driven: how many of the faces are drawn; the others are the photo's own pixels and get no mark."""
+        """driven: how many of the faces are animated; the others are the photo's own pixels and get no mark."""
         one = placer(portraits[0], self._options.output_mode)
         joined = Group(portraits).frame if self._options.all_faces else lambda drawn: one(drawn[0])
         if not self._options.marks.watermark:

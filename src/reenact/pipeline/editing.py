@@ -93,7 +93,7 @@ class Editor:
         """The portrait's own motion, edited.
 
         relative: angles, shift, named expressions and blendshapes are added to the portrait's own, a scale multiplies it.
-        absolute: they replace it; a blendshape's own value is then what the map reads of the code (approximate). Either way a
+        absolute: they replace it; a blendshape's own value is then the map's of the code (approximate). Either way a
         turn is asked for with the weights' gain (pose_gain.py). A photo's or a take's expression is a whole face either way: the
         code goes `strength` of the way to it. Raises ReenactError.
         """
@@ -273,12 +273,12 @@ def interpolate_file(
 ) -> int:
     """Writes the way from one face to another on one portrait; gives the number of frames.
 
-    portrait: who is drawn, by default the way's start if that is a photo. Raises ReenactError.
+    portrait: the photo to animate, by default the way's start if that is one. Raises ReenactError.
     """
     for options in (between, film, engine, drawn):
         options.check()
     if portrait is None and is_take(between.start):
-        raise ReenactError(f"{between.start} is no photo: name the photo to draw with `portrait`")
+        raise ReenactError(f"{between.start} is no photo: name the photo to animate with `portrait`")
     shown, ends = portrait or between.start, (between.start, between.end)
     container_format(check_output(output, [*ends, shown]))
     marked = MarkedOutput(output, drawn.marks, [("portrait", shown), ("from", between.start), ("to", between.end)])

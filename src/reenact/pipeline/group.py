@@ -28,7 +28,7 @@ def encode_faces(method: OnnxMethod, photo: Image) -> list[Portrait]:
 
 
 class Group:
-    """Puts one drawn crop a face into their common photo."""
+    """Pastes one rendered crop a face into their common photo."""
 
     def __init__(self, portraits: Sequence[Portrait]) -> None:
         """portraits: encoded from one photo."""

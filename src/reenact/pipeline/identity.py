@@ -29,7 +29,7 @@ from reenact.runtime.onnx_method import OnnxMethod
 
 SCHEMA = "reenact.identity/1"
 OWN, DRAWN = "identity", "drawn_identity"
-"""of a portrait's tensors: who it is, and who is drawn"""
+"""of a portrait's tensors: its own identity, and the one rendered"""
 SIZE_MAX = 4096
 """ours: numbers of an identity"""
 
@@ -108,14 +108,14 @@ def identity_of(method: OnnxMethod, portrait: Portrait, photo: StrPath, consent:
 
 
 def mixed(portrait: Portrait, first: Identity, second: Identity, share: float) -> Portrait:
-    """The portrait of `first`, drawn with `share` of the way to the identity of `second`: the face's shape goes there, its looks
-    (skin, hair) stay the photo's. Raises ReenactError unless both have agreed, and both are of the portrait's own space."""
+    """The portrait of `first`, `share` of the way to the identity of `second`: the face's shape goes there, its appearance
+    (skin, hair) stays the photo's. Raises ReenactError unless both have agreed, and both are of the portrait's own space."""
     if not (first.consent and second.consent):
         raise ReenactError("identities are mixed only where both files say that the person has agreed (`consent` of describe)")
     if not 0 <= share <= 1:
         raise ReenactError(f"`share` must lie between 0 and 1, not {share:g}")
     if (first.method, first.weights) != (second.method, second.weights) or len(first.coefficients) != len(second.coefficients):
-        raise ReenactError("the two identities were read with different weights: describe both photos again")
+        raise ReenactError("the two identities were made with different weights: describe both photos again")
     values = (1 - share) * first.coefficients + share * second.coefficients
     return replace(portrait, tensors={**portrait.tensors, DRAWN: values[None].astype(np.float32)})
 
@@ -130,17 +130,17 @@ def mix_file(
     engine: Engine = ENGINE,
     drawn: Output = CROP,
 ) -> None:
-    """Writes the photo's face, mixed. first: the identity that was read of this very photo. Raises ReenactError."""
+    """Writes the photo's face, mixed. first: the identity of this very photo. Raises ReenactError."""
     drawn.check()
     check_image_name(check_output(output, [photo, first, second]))
     one, other = Identity.load(first), Identity.load(second)
     if one.photo != _digest(photo):
-        raise ReenactError(f"{first} was not read of {photo}: give the photo's own identity first")
+        raise ReenactError(f"{first} was not made of {photo}: give the photo's own identity first")
     marked = MarkedOutput(output, drawn.marks, [("portrait", photo), ("identity", first), ("other identity", second)])
     picture = read_image(photo)
     method = engine.load()
     if (one.method, one.weights) != (method.name, method.fingerprint):
-        raise ReenactError(f"{first} was read with other weights ({one.method}): describe the photo again")
+        raise ReenactError(f"{first} was made with other weights ({one.method}): describe the photo again")
     portrait = method.encode_source(picture, face=drawn.face)
     shown = mixed(portrait, one, other, share)
     with ImageSink(marked.drawn_by(method), placer(portrait, drawn.mode)) as sink:

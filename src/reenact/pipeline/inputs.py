@@ -129,7 +129,7 @@ def quarter_turns(face: Face) -> int:
 def turns_to_stand(image: Image, face: Face | None, landmarker: Landmarker) -> int:
     """The same, of a head upside down too. face: what was found in the picture as it is; None: nothing.
 
-    An upside-down head is not found, or read as one that it is not, of which the detector is less sure at close range."""
+    An upside-down head is not found, or taken for one that it is not, of which the detector is less sure at close range."""
     turns = 0 if face is None else quarter_turns(face)
     sure = 0.0 if face is None else sureness(landmarker, image, face)
     if turns or sure >= SURE:

@@ -1,4 +1,4 @@
-"""What the file functions share: which part of the driver, what they check before any work, how they tell how far they are."""
+"""What the file functions share: which part of the driver, what they check before any work, how they report progress."""
 
 from __future__ import annotations
 

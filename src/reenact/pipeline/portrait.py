@@ -1,4 +1,4 @@
-"""What is drawn of a portrait: the square crop, or the whole photo with the crop laid back into it."""
+"""What is rendered of a portrait: the square crop, or the whole photo with the crop pasted back into it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PHOTO_MAX = 3840
 
 @dataclass(frozen=True)
 class Output:
-    """What is drawn of which face of the photo, and how it is marked."""
+    """What is rendered of which face of the photo, and how it is marked."""
 
     mode: OutputMode = "crop"
     """crop: the head, square; photo: the whole photo"""
@@ -40,8 +40,8 @@ class Output:
             raise ReenactError(f"unknown output {self.mode!r}: choose one of {', '.join(get_args(OutputMode))}")
 
     def parts(self) -> Parts:
-        """Whose motion, unless told otherwise: all of it the driver's; in the whole photo scale and place stay, since a head that
-        moves with a driver who leans or steps back slides off its neck."""
+        """Whose motion, by default: all of it the driver's; in the whole photo scale and place stay, since a head that moves with
+        a driver who leans or steps back slides off its neck."""
         return KEEP_PLACE if self.mode == "photo" else ALL_DRIVEN
 
 
@@ -68,7 +68,7 @@ def limited(portrait: Portrait) -> Portrait:
         return portrait
     width, height = round(photo.shape[1] * factor), round(photo.shape[0] * factor)
     before = f"{photo.shape[1]} x {photo.shape[0]}"
-    warnings.warn(f"the photo, {before} pixels, is drawn at {width} x {height}", ReenactWarning, stacklevel=1)
+    warnings.warn(f"the photo, {before} pixels, is rendered at {width} x {height}", ReenactWarning, stacklevel=1)
     resized = np.asarray(PILImage.fromarray(photo).resize((width, height), PILImage.Resampling.LANCZOS))
     moved = replace(place, centre_x=place.centre_x * factor, centre_y=place.centre_y * factor, side=place.side * factor)
     return replace(portrait, photo=resized, placement=moved)

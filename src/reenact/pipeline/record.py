@@ -1,4 +1,4 @@
-"""A driver's motion, read once and kept (motion/takes.py)."""
+"""A driver's motion, encoded once and kept (motion/takes.py)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from reenact.runtime.engine import ENGINE, Engine
 def record_file(
     driving: StrPath, output: StrPath, *, engine: Engine = ENGINE, clip: Clip = WHOLE, progress: Progress | None = None
 ) -> Take:
-    """Reads the motion of a video and writes it as a take, .npz or .json: every frame, with its time from the first one.
+    """Encodes the motion of a video and writes it as a take, .npz or .json: every frame, with its time from the first one.
 
     Raises ReenactError, also where no frame has a face.
     """

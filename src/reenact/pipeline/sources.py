@@ -1,4 +1,4 @@
-"""Where a driver's motion comes from: video, pictures as they come, a take, blendshapes, a call. One loop reads them all."""
+"""Where a driver's motion comes from: video, pictures as they come, a take, blendshapes, a call. One loop consumes them all."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class MotionSource:
     timed: bool = False
     """whether frames come when they come, and their times count; else one after the other at `rate`"""
     ahead: bool = True
-    """whether frames may be read before those before them are drawn; a camera's may not"""
+    """whether frames may be read before those before them are rendered; a camera's may not"""
     placed: bool = True
     """whether the motions say where the head is and how large; blendshapes do not"""
 
@@ -96,8 +96,8 @@ def read(method: Method, cropped: Iterable[tuple[Fraction, Image | None]]) -> Ge
 
 
 def of_video(reader: VideoReader, method: Method, landmarker: Landmarker, rate: Fraction | None = None) -> MotionSource:
-    """A video's, decoded, tracked and read in a thread of its own, ahead of the drawing. rate: frames a second, evenly; None:
-    every frame, with its own time.
+    """A video's, decoded, tracked and encoded in a thread of its own, ahead of the rendering. rate: frames a second, evenly;
+    None: every frame, with its own time.
 
     The thread runs the motion encoder, whose graph no other verb uses once the portrait is encoded. Close it before the video.
     """
@@ -115,7 +115,7 @@ def of_video(reader: VideoReader, method: Method, landmarker: Landmarker, rate: 
 def of_pictures(
     pictures: Iterable[Image] | Iterable[Timed], method: Method, landmarker: Landmarker, rate: Fraction = RATE
 ) -> MotionSource:
-    """Pictures as they come (a list, a camera); none is asked for before it is read. rate: of those that say no time.
+    """Pictures as they come (a list, a camera); each is asked for when it is to be encoded. rate: of those that say no time.
 
     All say their time, or none does.
     """

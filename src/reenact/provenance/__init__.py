@@ -1,1 +1,1 @@
-"""What says of a picture or a film that it was drawn: a label, a watermark, a signature; and what reads them again."""
+"""Marks that say of a picture or a film that it is synthetic: a label, a watermark, a signature; and their detection."""

@@ -14,7 +14,7 @@ WORD = "synthetic"
 HEIGHT = 0.055
 """ours: of the letters, in the shorter side of the picture; 14 px at 256"""
 SHADE = 0.55
-"""ours: how dark the plate behind the word is"""
+"""ours: how dark the rectangle behind the word is"""
 
 
 def with_badge(image: Image) -> Image:
@@ -34,7 +34,7 @@ def with_badge(image: Image) -> Image:
 
 @lru_cache(maxsize=4)
 def _ink(size: int) -> np.ndarray:
-    """The word as coverage 0..1 on its plate, letters `size` pixels high."""
+    """The word as coverage 0..1 on its rectangle, letters `size` pixels high."""
     font = ImageFont.load_default(size)
     left, top, right, bottom = (int(value) for value in font.getbbox(WORD))
     pad = max(2, size // 3)

@@ -1,4 +1,4 @@
-"""The door through which drawn pictures and films leave: marks on the pixels, then on the file, then the file gets its name."""
+"""How rendered pictures and films are written: marks on the pixels, then on the file, then the file gets its name."""
 
 from __future__ import annotations
 
@@ -74,12 +74,12 @@ class MarkedOutput:
             marks.signer()
 
     def drawn_by(self, method: Method) -> MarkedOutput:
-        """Itself, knowing who draws; methods of weights folders have a fingerprint too."""
+        """Itself, knowing the method; methods of weights folders have a fingerprint too."""
         self._method, self._weights = method.name, getattr(method, "fingerprint", "")
         return self
 
     def around(self, place: Callable[[Image], Image]) -> Callable[[Image], Image]:
-        """What makes a marked frame of a drawn head: `place` (into a photo, or nothing) comes between watermark and badge."""
+        """Marks a frame of a rendered head: `place` (into a photo, or nothing) comes between watermark and badge."""
 
         def shown(head: Image) -> Image:
             frame = place(mark(head) if self.marks.watermark else head)

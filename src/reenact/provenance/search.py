@@ -27,7 +27,7 @@ BEST = 4
 SURE = 2 * FOUND
 """ours: a guess as good as this needs no search"""
 SEARCHED = 7.0
-"""ours: what a place that was searched for must reach: a search is some million looks (P(z >= 7) is 1e-12)"""
+"""ours: what a place that was searched for must reach: a search is some million tests (P(z >= 7) is 1e-12)"""
 
 
 @dataclass(frozen=True)

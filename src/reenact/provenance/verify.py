@@ -24,7 +24,7 @@ from reenact.provenance.search import SURE, Guess, Look, about, find, whole
 from reenact.provenance.watermark import VERSION
 
 FRAMES = 24
-"""ours: of a film, evenly over its first minute; more tell little, as backdrops stand still"""
+"""ours: of a film, evenly over its first minute; more say little, as backdrops are static"""
 MINUTE = Fraction(60)
 FACES = 3
 """ours: faces of the first frame that are searched, the largest first"""
@@ -96,7 +96,7 @@ def find_in(frames: Iterator[Image] | list[Image]) -> Look:
     given = iter(frames)
     first = next(given, None)
     if first is None:
-        raise ReenactError("no frame to look at: give another file")
+        raise ReenactError("no frame to check: give another file")
 
     def again() -> Iterator[Image]:
         yield first

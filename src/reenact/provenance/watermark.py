@@ -1,9 +1,9 @@
-"""An invisible mark in the pixels of a drawn head: it says "drawn by reenact", of nobody and with no payload.
+"""An invisible mark in the pixels of a rendered head: it says "drawn by reenact", of nobody and with no payload.
 
 One fixed pattern of 8 to 40 cycles across the head's square (so at every size the same), as strong as the texture hides. It never
 changes over time: what an encoder skips keeps its mark. Whoever reads this file can take the mark out: docs/provenance.md.
 
-The reader takes off what a median filter explains of the picture, which leaves a mark of 2 gray levels and little of the
+The detector subtracts what a median filter explains of the picture, which leaves a mark of 2 gray levels and little of the
 face, and correlates. Its unit is exact: of a picture that has nothing to do with the pattern's random phases, z is a sum of
 cosines with variance 1, so P(z >= 6) is below exp(-18) for any picture, and 1e-9 where many waves (here 2,383) have part in it.
 """
@@ -40,7 +40,7 @@ ROUNDING = 0.8
 DARK = 50.0
 """ours: gray level below which the mark fades; in the dark a change of 1 is seen more easily"""
 FOUND = 6.0
-"""a look with this z or more is a mark"""
+"""a place with this z or more is a mark"""
 LOOK = 128
 """side of the square as the reader sees it, pixels"""
 CLIP = 3.0

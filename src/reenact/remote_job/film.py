@@ -23,7 +23,7 @@ QUALITY, STILL_QUALITY = "18", "14"
 """ours: x264's constant rate factor of clips, and of single photos, of which nobody sees the next frame: 5 to 8 kB each"""
 STILLS = ("ptrain", "pval")
 RATE = 25
-"""frames a second that the films claim; nobody reads it"""
+"""frames a second that the films claim; nothing uses it"""
 
 ROUNDING = np.uint8(1)
 """grey level: FFmpeg's way from YUV to RGB rounds down (measured: 1.0, 1.2, 1.3 too dark; .0, .2, .3 with this)"""

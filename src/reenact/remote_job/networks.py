@@ -1,4 +1,4 @@
-"""Frozen networks that training looks through, as plain safetensors: core/arrays.py reads them without `onnx` or `tflite`."""
+"""Frozen networks of training's losses, as plain safetensors: core/arrays.py reads them without `onnx` or `tflite`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from reenact.methods.matting import behind
 from reenact.train.config import Stage
 
 ALWAYS = ("lpips_alex", "face_mesh", "sface", "behind")
-"""what the objectives of every drawing stage read"""
+"""those of every rendering stage's losses"""
 HALVED = ("sface", "emotion")
 """carried in half precision, though their numbers are not: 18 MiB instead of 37, cosine of the embeddings .9999 and more"""
 
@@ -33,7 +33,7 @@ NETWORKS: Mapping[str, Callable[[], Mapping[str, np.ndarray]]] = {
 
 
 def needed(stages: Iterable[Stage]) -> tuple[str, ...]:
-    """The networks that these stages look through."""
+    """The networks of these stages' losses."""
     return (*ALWAYS, *(("emotion",) if any("emotion" in stage.weights for stage in stages) else ()))
 
 

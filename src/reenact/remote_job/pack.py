@@ -30,7 +30,7 @@ from reenact.train.tensors import write_tensors
 CODE = ("jaxtyping", "wadler_lindig")
 """pure Python packages that our code imports and that a bare machine may lack"""
 CHECKED = ("val", "sval")
-"""splits that validation looks at whatever is trained on"""
+"""splits that validation uses whatever is trained on"""
 
 
 def pack(

@@ -1,7 +1,7 @@
 """What of the photo lies around a portrait's square: shown where the flow brings in what the square does not hold.
 
-A network that looks beyond its picture finds the last row again and again: hair that touches the square's upper edge became a
-tower above a head that sinks. The photo mostly has what is there.
+A network that samples beyond its picture finds the last row again and again: hair that touches the square's upper edge became
+a tower above a head that sinks. The photo mostly has what is there.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ SOFT = 1.5
 def surroundings(photo: Image, placement: Placement, crop: Image) -> Image:
     """The crop and what of the photo lies around it, at its scale.
 
-    Where the photo ends before the crop does, the crop's own rim goes on: it has been drawn to end there (faces/crown.py).
+    Where the photo ends before the crop does, the crop's own rim goes on: it has been filled to end there (faces/crown.py).
     """
     size = crop.shape[0]
     margin = round(MARGIN * size)

@@ -14,7 +14,7 @@ from reenact.core.errors import ReenactError
 from reenact.runtime.graph import Opener
 
 Background = Literal["still", "moved"]
-"""still: the portrait's own backdrop, unmoved; moved: as the method draws it"""
+"""still: the portrait's own backdrop, unmoved; moved: as the method renders it"""
 BACKGROUNDS: tuple[Background, ...] = ("still", "moved")
 FIND, STILL = "person.onnx", "still.onnx"
 FOUND = ("person", "free", "plate")

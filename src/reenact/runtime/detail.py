@@ -32,7 +32,7 @@ Share = Float32[np.ndarray, "1 1 size size"]
 
 
 def head_side(wanted: HeadSize, found: float, least: int) -> int:
-    """The side to draw at, px, even. found: side of the head's square in the photo, px; least: the network's own side.
+    """The side to render at, px, even. found: side of the head's square in the photo, px; least: the network's own side.
 
     Raises ReenactError for what is neither `photo` nor 256 to 1024."""
     if wanted == "photo":
@@ -51,7 +51,7 @@ class Enlarger:
         self._same: Share | None = None
 
     def hold(self, image: Float32[np.ndarray, "1 3 size size"], large: Image, plate: np.ndarray | None) -> None:
-        """The portrait of the frames to come: as the network sees it, RGB in [0, 1]; as large as it is drawn, side x side; the
+        """The portrait of the frames to come: as the network sees it, RGB in [0, 1]; as large as the output, side x side; the
         inpainted background, [1,3,size,size] in [0, 1], where the method has one."""
         size = image.shape[-1]
         none = np.zeros((1, 1, size, size), np.float32)

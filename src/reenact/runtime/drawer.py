@@ -1,4 +1,4 @@
-"""Draws a portrait's frames: render graphs, then the backdrop, the photo around and its detail. One drawer for each thread."""
+"""Renders a portrait's frames: render graphs, then the backdrop, the photo around and its detail. One drawer for each thread."""
 
 from __future__ import annotations
 

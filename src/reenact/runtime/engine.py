@@ -23,7 +23,7 @@ class Engine:
     background: Background = "still"
     """what is shown where nobody is: still (the portrait's own backdrop) or moved (runtime/background.py)"""
     head_size: HeadSize = "photo"
-    """side of the head's square in what is drawn, px (detail.py)"""
+    """side of the head's square in the output, px (detail.py)"""
     precision: Precision = "auto"
     """auto, int8, bf16 or fp32 (graph.py)"""
 
@@ -37,8 +37,8 @@ class Engine:
         return replace(self, method=self.method or method)
 
     def load(self, series: bool = False) -> OnnxMethod:
-        """series: for many frames whose order is known, which are drawn several at once (on a GPU in turn). Raises ReenactError
-        for a method, device, background or size that is none."""
+        """series: for many frames whose order is known, rendered several at once (on a GPU in turn). Raises ReenactError for a
+        method, device, background or size that is none."""
         lanes = lane_count(self.threads) if series and self.device != "cuda" else 1
         return load(self.method or "mmfa", self.device, self.threads, self.background, self.head_size, self.precision, lanes)
 

@@ -30,7 +30,7 @@ Shapes = Mapping[str, Sequence[int]]
 WEIGHTS = Path(__file__).resolve().parent.parent / "weights"
 """what ships, whose compiled graphs are kept; a stranger's are not"""
 LANES_MAX = 4
-"""ours: frames drawn at once; each takes the memory of its own intermediate tensors, some 30 MB"""
+"""ours: frames rendered at once; each takes the memory of its own intermediate tensors, some 30 MB"""
 DEVICES = ("auto", "cpu", "cuda", "openvino")
 
 
@@ -248,7 +248,7 @@ def _convolution_seconds(precision: str) -> float:
 
 
 def lane_count(threads: int) -> int:
-    """How many frames are drawn at once where many are to be drawn: one thread each is faster than all of them in turn."""
+    """How many frames of many are rendered at once: one thread each is faster than all threads on each in turn."""
     return min(LANES_MAX, thread_count(threads))
 
 
@@ -270,5 +270,5 @@ def _onnxruntime_with_cuda():
 
 
 def _wanted(tensors: Mapping[str, np.ndarray], inputs: tuple[str, ...]) -> dict[str, np.ndarray]:
-    """Those that the graph has, as contiguous float32: an exporter drops inputs that nothing reads."""
+    """Those that the graph has, as contiguous float32: an exporter drops unused inputs."""
     return {name: np.ascontiguousarray(array, np.float32) for name, array in tensors.items() if name in inputs}

@@ -3,12 +3,12 @@
     photo --landmarker, crop--> image --source.onnx--> tensors, held in render   (once)
     frame --motion.onnx--> Motion --transfer--> Motion --render--> frame               (each frame)
 
-Contract: source and motion read `image` [1, 3, 256, 256], RGB in [0, 1]; motion gives the fields of `Motion`, each
+Contract: source and motion take `image` [1, 3, 256, 256], RGB in [0, 1]; motion gives the fields of `Motion`, each
 with a batch axis, and may give more of the person (canonical keypoints), which goes with the source's tensors; render
-reads the source's tensors (and `image`), source_<field> and driving_<field>, and gives `frame`. config.json may list
+takes the source's tensors (and `image`), source_<field> and driving_<field>, and gives `frame`. config.json may list
 the graphs of render ("render": [[file, "fast" | "exact"], ...]): they run in that order, outputs feeding inputs of
 the same name, the exact ones always in fp32; without a list it is render.onnx alone. "motion" says the same of
-motion.onnx. "source" and the list may name graphs in ../shared, which methods that draw with the same weights have in common.
+motion.onnx. "source" and the list may name graphs in ../shared, which methods with the same rendering network have in common.
 """
 
 from __future__ import annotations
@@ -55,8 +55,8 @@ class OnnxMethod:
         lanes: int = 1,
     ) -> None:
         """device: auto, cpu, cuda or openvino; threads: 0 is automatic; background: runtime/background.py, `moved` being the
-        method by itself; head_size: what `encode_source` takes where it is told nothing else; precision: runtime/graph.py; lanes:
-        how many frames `render_all` draws at once, each with its share of the threads. Raises ReenactError: folder, device,
+        method by itself; head_size: the default of `encode_source`; precision: runtime/graph.py; lanes:
+        how many frames `render_all` renders at once, each with its share of the threads. Raises ReenactError: folder, device,
         background, head_size or precision bad."""
         check_background(background)
         self.folder = folder = Path(folder)
@@ -124,7 +124,7 @@ class OnnxMethod:
     def encode_source(self, image: Image, *, cropped: bool = False, face: int = 1, head_size: HeadSize | None = None) -> Portrait:
         """A photo -> the portrait of its `face`-th largest face (from 1). cropped: deprecated, use `encode_crop`.
 
-        head_size: side of the frames that will be drawn of it, with the photo's own detail (runtime/detail.py); None: as the
+        head_size: side of its frames, with the photo's own detail (runtime/detail.py); None: as the
         method was loaded. Raises ReenactError when the photo has no (such) face or head_size is none.
         """
         if cropped:
@@ -153,7 +153,7 @@ class OnnxMethod:
         return portrait if side == self.size else replace(portrait, large=cut(crop, place, side))
 
     def _closed(self, crops: list[Image], image: Image, placement: Placement, face: Face) -> list[Image]:
-        """The crops, with what of the head the photo's edges cut off drawn (faces/crown.py): above, then beside."""
+        """The crops, completed where the photo's edges cut off the head (faces/crown.py): above, then beside."""
         assert self._backdrop is not None
         beside = any(cut_off_beside(placement, image))
         for close, wanted in ((crowned, cut_off_above(placement)), (closed_beside, beside)):
@@ -244,9 +244,9 @@ def load(
     """The method `name`, ready to run; `name` may also be the path of a weights folder.
 
     device: auto and openvino (OpenVINO), cpu (OpenVINO, fp32), cuda (ONNX Runtime, fp32); threads: 0 is automatic; background:
-    still (the portrait's own, unmoved) or moved (as the method draws it); head_size: side of the frames, 256 to 1024 px, or
+    still (the portrait's own, unmoved) or moved (as the method renders it); head_size: side of the frames, 256 to 1024 px, or
     "photo", as large as the photo has the head (None: 256); precision: auto, int8, bf16 or fp32 (runtime/graph.py);
-    lanes: how many frames `render_all` draws at once. Raises ReenactError for what is unknown.
+    lanes: how many frames `render_all` renders at once. Raises ReenactError for what is unknown.
     """
     if name in known_methods():
         return OnnxMethod(weights_folder() / name, device, threads, background, head_size, precision, lanes)

@@ -1,4 +1,4 @@
-"""A first pass at an .onnx, before a runtime does: runtimes crash on what is damaged, and follow what it points to.
+"""Checks an .onnx before a runtime opens it: runtimes crash on what is damaged, and follow what it points to.
 
 Reads protobuf's wire format (protobuf.dev/programming-guides/encoding) by the numbers of onnx.proto (ONNX IR version 9); no
 weights are touched.
@@ -67,7 +67,7 @@ def _check_node(node: memoryview, known: set[bytes]) -> None:
     operator, made = "", []
     for number, value in fields(node):
         if number == NODE_INPUT and _name(value) not in known:
-            raise ValueError("an operator reads what nothing has made")
+            raise ValueError("an operator's input is no operator's output")
         if number == NODE_OUTPUT:
             made.append(_name(value))
         elif number == NODE_OPERATOR:

@@ -50,7 +50,7 @@ class Job:
     options: Mapping[str, Any] = field(default_factory=dict)
 
     def shown(self) -> dict[str, Any]:
-        """What is told of it."""
+        """Its public state."""
         held = asdict(self)
         held["warnings"] = list(self.warnings)
         held["result"] = None if self.result is None else f"/api/jobs/{self.id}/result"

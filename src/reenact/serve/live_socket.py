@@ -279,7 +279,7 @@ class LiveSocket:
 
 
 async def finish_recording(live: Live, jobs: Jobs) -> dict[str, Any]:
-    """Ends the session's recording; what the page is told of it."""
+    """Ends the session's recording; the message to the page."""
     recorder, job, live.recorder, live.recording = live.recorder, live.recording, None, None
     assert recorder is not None and job is not None
     await asyncio.to_thread(recorder.stop)

@@ -28,7 +28,7 @@ LANDMARKER_SECONDS = 20.0
 SEEN_SIDE = 640
 """px: the picture of a portrait that is given back to the page"""
 HEAD_MIN = 48
-"""ours: px; a smaller head is three or four pixels an eye, and nothing that is drawn from it is a likeness"""
+"""ours: px; a smaller head is three or four pixels an eye, and nothing rendered from it is a likeness"""
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Sent:
     warnings: tuple[str, ...] = ()
 
     def shown(self) -> dict[str, Any]:
-        """What the page is told."""
+        """What is sent to the page."""
         height, width = self.photo.shape[:2]
         box = [round(value, 1) for value in self.boxes[self.face - 1]]
         return {

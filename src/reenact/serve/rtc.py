@@ -1,4 +1,4 @@
-"""Camera frames in and drawn pictures out by WebRTC, for the internet between page and server (extra `webrtc`).
+"""Camera frames in and rendered pictures out by WebRTC, for the internet between page and server (extra `webrtc`).
 
 Only the pictures go this way: orders, states and the portrait stay on the live socket, and the session behind both is the same.
 aiortc needs two things from us: a jitter buffer that does not wait for the next frame (`PromptBuffer`), and somebody who takes
@@ -122,7 +122,7 @@ class Peer:
         return self._connection.localDescription.sdp
 
     def show(self, image: Image) -> None:
-        """The newest drawn picture."""
+        """The newest rendered picture."""
         self._drawn.show(image)
 
     def want(self) -> None:

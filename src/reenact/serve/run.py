@@ -18,7 +18,7 @@ from reenact.serve.settings import Settings
 
 STOP_SECONDS = 3
 SWITCH_SECONDS = 0.001
-"""ours: as long may the thread that draws keep the interpreter from the one that sends, instead of Python's 5 ms"""
+"""ours: as long may the rendering thread keep the interpreter from the sending one, instead of Python's 5 ms"""
 
 
 def serve(settings: Settings, portrait: Path | None, announce: Callable[[str], None]) -> None:

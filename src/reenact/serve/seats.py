@@ -1,4 +1,4 @@
-"""Who draws: each seat has its networks, loaded once, and at most one page whose session runs in a thread of its own."""
+"""Rendering seats: each has its networks, loaded once, and at most one page whose session runs in a thread of its own."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class Peer(Protocol):
     """whether pictures can go that way yet"""
 
     def show(self, image: Image) -> None:
-        """The newest drawn picture."""
+        """The newest rendered picture."""
         ...
 
     def want(self) -> None:
@@ -82,7 +82,7 @@ class Live:
     def __init__(self, client: str, engine: Engine, smooth: float) -> None:
         self.client = client
         self.portrait: str | None = None
-        """id of the portrait that is drawn"""
+        """id of the portrait being animated"""
         self.outbox: Outbox | None = None
         self.viewers: set[Outbox] = set()
         self.recorder: Recorder | None = None
@@ -234,11 +234,11 @@ class Seats:
         self._lock = asyncio.Lock()
         self._closing: asyncio.Future[None] | None = None
         self.ready = False
-        """whether the first seat's method has drawn a picture"""
+        """whether the first seat's method has rendered a picture"""
         self.failed: str | None = None
 
     def warm(self) -> OnnxMethod:
-        """Loads the first seat's method and draws once. Raises ReenactError. On any thread, before the first session."""
+        """Loads the first seat's method and renders once. Raises ReenactError. On any thread, before the first session."""
         method = self._engines[0].load()
         grey = np.full((method.size, method.size, 3), 127, np.uint8)
         portrait = method.encode_crop(grey)
@@ -258,7 +258,7 @@ class Seats:
 
     @property
     def drawing(self) -> bool:
-        """Whether a page is there whose picture may have to be drawn."""
+        """Whether a page is there whose picture may have to be rendered."""
         return any(live is not None and live.left is None and live.portrait is not None for live in self._taken)
 
     @property

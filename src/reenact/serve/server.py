@@ -64,7 +64,7 @@ class Server:
             await self.jobs.tidy(keep)
 
     async def warm(self) -> None:
-        """Loads the method; what goes wrong is told by /readyz."""
+        """Loads the method; /readyz reports what goes wrong."""
         try:
             await asyncio.to_thread(self.seats.warm)
         except ReenactError as error:

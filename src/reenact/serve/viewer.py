@@ -1,4 +1,4 @@
-"""The pictures of a session for somebody who only looks: /view, which OBS opens."""
+"""The pictures of a session for a viewer alone: /view, which OBS opens."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from reenact.serve.seats import Seats
 
 
 async def watch(websocket: WebSocket, seats: Seats) -> None:
-    """The pictures of the newest session, for /view: nothing is read of this socket but its end."""
+    """The pictures of the newest session, for /view: nothing is received on this socket but its end."""
     if PROTOCOL not in websocket.scope.get("subprotocols", []):
         await websocket.close(1002, f"speak {PROTOCOL}")
         return

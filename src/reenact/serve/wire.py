@@ -2,7 +2,7 @@
 
 page -> server: kind u8 (1 JPEG), number u32, captured f64 (the page's own clock, ms), JPEG.
 server -> page: kind u8 (1 JPEG, 3 same picture as before), number u32, captured f64, 4 x u16 stage times in 0.1 ms (wait, track,
-read, draw), JPEG. `number` and `captured` are those of the frame that is answered, so that the page can tell how late it is.
+encode, render), JPEG. `number` and `captured` are those of the frame that is answered, so that the page knows how late it is.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def decode_jpeg(data: bytes) -> Image:
 
 
 def encode_jpeg(image: Image, quality: int = QUALITY) -> bytes:
-    """A JPEG of a drawn picture."""
+    """A JPEG of a rendered picture."""
     out = io.BytesIO()
     PILImage.fromarray(image).save(out, "JPEG", quality=quality)
     return out.getvalue()

@@ -1,4 +1,4 @@
-"""One person ready to be posed and drawn: a rig, and parts with their textures and materials."""
+"""One person ready to be posed and rendered: a rig, and parts with their textures and materials."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Kind(IntEnum):
 
 @dataclass(frozen=True)
 class Piece:
-    """One part as it is drawn. Vertices are numbered within the whole rig."""
+    """One part as it is rendered. Vertices are numbered within the whole rig."""
 
     name: str
     kind: Kind

@@ -1,4 +1,4 @@
-"""The camera and the two frames: x right, y up, z to the camera while drawing; y down in everything that is handed out."""
+"""The camera and the two frames: x right, y up, z to the camera while rendering; y down in everything that is handed out."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float, Float32, Float64
 
 FLIP = np.diag([1.0, -1.0, 1.0])
-"""between the frame of docs/conventions.md (y down) and the drawing's (y up)"""
+"""between the frame of docs/conventions.md (y down) and OpenGL's (y up)"""
 NEAR, FAR = 0.5, 200.0
 
 

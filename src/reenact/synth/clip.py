@@ -1,4 +1,4 @@
-"""A clip on disk: <name>.mp4 and <name>.npz beside it, whole or not there; and its truth read again."""
+"""A clip on disk: <name>.mp4 and <name>.npz beside it, whole or not there; and its truth loaded again."""
 
 from __future__ import annotations
 

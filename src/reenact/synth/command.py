@@ -62,7 +62,7 @@ class Done:
 
 
 def synthesize(order: Order, workers: int = 1, progress: Progress | None = None) -> Done:
-    """Renders what is missing. progress: is told how many of how many clips are there.
+    """Renders what is missing. progress: called with how many of how many clips are there.
 
     Raises ReenactError for wrong numbers, a folder that cannot be written, missing files, or a machine without OpenGL.
     """

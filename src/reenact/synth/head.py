@@ -21,7 +21,7 @@ BEND = (0.12, 0.18, 0.25, 0.45)
 NECK_PAIRS = ((659, 18889), (226, 17824))
 """base mesh vertices, left and right, midway between which neck02 and neck03 turn"""
 BUST_DEPTH, BUST_WIDTH = 2.6, 2.6
-"""dm: how far the skin that is drawn reaches below the neck's joint and sideways"""
+"""dm: how far the rendered skin reaches below the neck's joint and sideways"""
 RIGID = ("eye", "teeth", "tongue", "hair", "lid")
 """parts of names of helper groups that turn with the head"""
 

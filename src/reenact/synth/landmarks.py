@@ -48,7 +48,7 @@ class HeadFrame:
     scale: float
     origin: Float[np.ndarray, "3"]
     middle: Float[np.ndarray, "3"]
-    """the canonical face's points' weighted mean, in its own units: the depth at which scale is told"""
+    """the canonical face's points' weighted mean, in its own units: the depth at which scale is measured"""
 
 
 def head_frame(skin: Float32[np.ndarray, "n 3"]) -> HeadFrame:

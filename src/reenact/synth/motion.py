@@ -1,4 +1,4 @@
-"""How a head moves: invented (speech, blinks, looks, turns), or another face's coefficients over time.
+"""How a head moves: invented (speech, blinks, gaze, turns), or another face's coefficients over time.
 
 Motion number k of the world `seed` is the same on every identity. All figures without a source are ours.
 """

@@ -40,7 +40,7 @@ class Rig:
     gather: sp.csr_matrix
     joints: Float32[np.ndarray, "4 3"]
     straight: Float[np.ndarray, "3 3"]
-    """the rotation (y down) that the pose fit reads of the unturned mean head; poses are told relative to no turn at all"""
+    """the rotation (y down) that the pose fit gives for the unturned mean head; poses are relative to no turn at all"""
 
     def place(self, pose: Pose) -> Float32[np.ndarray, "n 3"]:
         """The vertices, dm, y up."""

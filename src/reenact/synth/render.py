@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import moderngl
 
 OVERSAMPLE = 2
-"""the picture is drawn so much larger and averaged; hair is opaque on as many of these samples as its alpha says, so its
+"""the picture is rendered so much larger and averaged; hair is opaque on as many of these samples as its alpha says, so its
 order does not matter. On Mesa's software renderer this is faster than multisampling (0.3 s instead of 0.5 s a picture)."""
 SHADOW_SIZE = 256
 """pixels a side of one lamp's shadow map; the maps lie in a square of two by two"""
@@ -28,7 +28,7 @@ TEETH_FRONT = 1.45
 CUT = 0.42
 """alpha from which hair counts as there, in shadows and surfaces"""
 STAGES = {Kind.SKIN: (0,), Kind.MOUTH: (0,), Kind.EYE: (0, 1), Kind.HAIR: (0,), Kind.STRAND: (1,), Kind.CLOTH: (0,)}
-"""when each kind is drawn: 0 what is opaque, 1 what is blended over it"""
+"""render pass of each kind: 0 what is opaque, 1 what is blended over it"""
 USUAL = {
     "tint": (1.0, 1.0, 1.0), "gamma": 1.0, "grain": 0.0, "rough": 0.5, "bump": 0.0, "freckles": 0.0, "scalp": 0.0, "grey": 0.3,
     "strength": 1.0, "stubble": (0.0, 0.0, 0.0, 0.0),
@@ -79,7 +79,7 @@ class Stage:
         self.surfaces.append(surface)
 
     def move(self, points: Float32[np.ndarray, "n 3"], normals: Float32[np.ndarray, "n 3"] | None = None) -> None:
-        """The rig's vertices of the frame that is drawn next; surfaces need no normals."""
+        """The rig's vertices of the next frame; surfaces need no normals."""
         normals = points if normals is None else normals
         self._renderer.activate()
         self._moving.write(np.concatenate([points, normals], 1)[self._vertex].astype(np.float32).tobytes())
@@ -129,7 +129,7 @@ class Renderer:
 
     @property
     def name(self) -> str:
-        """What draws: the driver's own words."""
+        """The OpenGL renderer, in its driver's own words."""
         return str(self.context.info["GL_RENDERER"])
 
     def backdrop(self, picture: UInt8[np.ndarray, "h w 3"]) -> moderngl.Texture:

@@ -109,7 +109,7 @@ class Scene:
         )
 
     def flow(self, renderer: Renderer, stage: Stage, first: int, second: int) -> Flow:
-        """From frame `first` to frame `second`: surfaces followed exactly; the backdrop stands still."""
+        """From frame `first` to frame `second`: surfaces followed exactly; the backdrop is static."""
         after = self.vertices(second)
         stage.move(after)
         stage.move_other(after)
@@ -130,7 +130,7 @@ class Scene:
         return projected
 
     def _place(self, pose: Pose) -> tuple[Float32[np.ndarray, "1 1"], Float32[np.ndarray, "1 2"]]:
-        """Scale and translation of docs/conventions.md, told at the depth of the middle of the face."""
+        """Scale and translation of docs/conventions.md, at the depth of the middle of the face."""
         frame, matrix = self.avatar.frame, self.avatar.rig.bone_matrices(pose)[3]
         middle = frame.scale * frame.rotation @ frame.middle + frame.origin
         x, y, depth = self.camera.project(matrix[:, :3] @ (FLIP @ middle) + matrix[:, 3])

@@ -61,7 +61,7 @@ class Axes:
         return Axes((first, second, third), (a, b, c))
 
     def ours(self, reading: Reading) -> Reading:
-        """The reading with its angles in our order and signs."""
+        """The estimate with its angles in our order and signs."""
         return replace(reading, angles=reading.angles[list(self.order)] * np.array(self.signs, np.float32))
 
 

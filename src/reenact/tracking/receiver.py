@@ -15,7 +15,7 @@ from reenact.tracking.reading import Reading
 
 Parse = Callable[[bytes], Reading | None]
 POLL = 0.2
-"""ours: seconds between looks at whether to stop or to ask again"""
+"""ours: seconds between checks of whether to stop or to ask again"""
 SILENT = 5.0
 """ours: seconds after which another sender may take over"""
 BYTES = 65_535
@@ -62,7 +62,7 @@ class Tracker:
 
 
 class Receiver:
-    """A context manager; `got` is called in its thread with each reading that came last of those that had arrived."""
+    """A context manager; `got` is called in its thread with the latest estimate of those that had arrived."""
 
     def __init__(self, tracker: Tracker, got: Callable[[Reading], None], host: str = "") -> None:
         """host: address of ours to listen at, '' is all. Raises ReenactError for a port that cannot be had."""
@@ -77,11 +77,11 @@ class Receiver:
         self._socket.settimeout(POLL)
         self.port: int = self._socket.getsockname()[1]
         self.parsed = 0
-        """packets that were read"""
+        """packets that were parsed"""
         self.ignored = 0
-        """packets that could not be read, or came from someone else"""
+        """packets that could not be parsed, or came from someone else"""
         self.seen = ""
-        """how the last packet that could not be read begins"""
+        """how the last packet that could not be parsed begins"""
         self._sender: str | None = None
         self._heard = self._asked = float("-inf")
         self._stop = threading.Event()
@@ -102,7 +102,7 @@ class Receiver:
         self._socket.close()
 
     def trouble(self) -> str | None:
-        """What to tell a user who sees nothing; None while readings come."""
+        """A hint for a user who sees nothing; None while packets come."""
         if time.monotonic() - self._heard < SILENT:
             return None
         if self.ignored:
@@ -123,7 +123,7 @@ class Receiver:
                 self._got(newest)
 
     def _drain(self, packet: bytes, sender: tuple) -> Reading | None:
-        """The last reading of all packets that have arrived."""
+        """The latest estimate of all packets that have arrived."""
         newest = self._take(packet, sender[0])
         self._socket.setblocking(False)
         try:

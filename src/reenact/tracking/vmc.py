@@ -20,7 +20,7 @@ LONGEST = 65_507
 SHAPES_MAX = 512
 """ours: names that are remembered between two Apply; models have 52 to 200"""
 TO_PICTURE = np.diag([-1.0, -1.0, 1.0])
-"""Unity's axes of a model that looks at us (x its right, y up, z forwards) -> those of docs/conventions.md"""
+"""Unity's axes of a model that faces us (x its right, y up, z forwards) -> those of docs/conventions.md"""
 
 
 def _pair(value: float, *names: str) -> dict[str, float]:

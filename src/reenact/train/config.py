@@ -94,7 +94,7 @@ class Stage:
     augment: float = 0.0
     """share of triples that are turned, zoomed and shifted, alike; all get another gamma and saturation then (data/augment.py)"""
     read_share: float = 1.0
-    """of a batch's frames, how many are read back by the landmarker and SFace: half of a step's time at 64 pairs"""
+    """of a batch's frames, how many have landmark and identity losses: half of a step's time at 64 pairs"""
     lpips_shift: int = 0
     """px by which LPIPS shifts both pictures, alike, another shift each step"""
     identity: Literal["picture", "person"] = "picture"
@@ -111,7 +111,7 @@ class Stage:
 
 @dataclass(frozen=True)
 class Discriminator:
-    """A network that tells the trained one's pictures from true ones, with its own optimiser."""
+    """The network that tells the trained one's pictures from true ones, with its own optimiser."""
 
     network: nn.Module
     objective: Callable[[Shown], Terms]

@@ -63,7 +63,7 @@ def grey(values: Float[Tensor, "rows columns"], size: int) -> UInt8[np.ndarray, 
 
 def flow_colour(offset: Float[Tensor, "rows columns 2"], size: int, full: float = 0.3) -> UInt8[np.ndarray, "size size 3"]:
     """A displacement in [-1, 1] units -> hue for its direction (red: to the right, green-blue side down), and colour as
-    strong as it is long; white where nothing moves. full: the length drawn strongest (ours)."""
+    strong as it is long; white where nothing moves. full: the length of full saturation (ours)."""
     x, y = offset.detach().float().cpu().numpy().transpose(2, 0, 1)
     hue = np.arctan2(y, x)[..., None] + np.float32([0, 2, 4]) * np.pi / 3
     strength = np.clip(np.hypot(x, y) / full, 0, 1)[..., None]

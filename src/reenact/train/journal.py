@@ -19,7 +19,7 @@ class Journal:
     """Lines of a run, in order; those of images that a kill undid are dropped."""
 
     def __init__(self, folder: Path, seen: int, tell: Callable[[Mapping[str, Any]], None] | None = None) -> None:
-        """seen: images at the checkpoint that the run goes on from. tell: hears every line too."""
+        """seen: images at the checkpoint that the run goes on from. tell: called with every line too."""
         self.folder, self.tell = folder, tell
         kept = [line for line in read_log(folder) if line["images"] <= seen]
         with replaced(folder / LOG) as part:

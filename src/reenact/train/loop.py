@@ -25,7 +25,7 @@ from reenact.train.workers import Workers
 __all__ = ["Schedule", "load_average", "train"]
 
 Tell = Callable[[Mapping[str, float]], None]
-"""hears every line of the log"""
+"""called with every line of the log"""
 BATCHES_AHEAD = 2
 """ours: one being made and one that waits; more would only hold memory"""
 
@@ -94,7 +94,7 @@ def wants_graph(stage: Stage, task: Task, workers: Workers) -> bool:
 
 
 def _orders(schedule: Schedule, seen: int, workers: Workers) -> Iterator[tuple[int, slice]]:
-    """What this process draws: for each step, and each part of it, a share of the step's batch."""
+    """The batches of this process: for each step, and each part of it, a share of the step's batch."""
     parts = schedule.accumulate * workers.count
     size, rest = divmod(schedule.batch, parts)
     if rest:

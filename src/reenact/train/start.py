@@ -20,14 +20,14 @@ REVIVE = "reenact.methods.import_onnx"
 
 
 CHECKPOINTS = Path(__file__).resolve().parents[3] / "checkpoints"
-"""of a clone: the training state of what ships (methods/checkpoint.py); a folder a method, and what several draw with"""
+"""of a clone: the training state of what ships (methods/checkpoint.py); a folder a method, and the shared renderer's"""
 DRAWING = "drawing"
 
 
 def read_start(path: Path, pictures: Tensor | None = None) -> dict[str, Tensor]:
     """Tensors by name, as in the model (motion.trunk.0.0.weight, ...). Raises ReenactError where there are none.
 
-    Of weights that ship, what the clone holds of their training state goes before what can be read out of their graphs.
+    Of weights that ship, the training state that the clone holds is preferred to what can be taken from their graphs.
     pictures: [B,3,size,size] in [0, 1], faces; what those graphs need to get their norms back (methods/import_onnx.py).
     """
     if (path / CHECKPOINT).exists():

@@ -57,7 +57,7 @@ def motion_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device) 
 
 
 def consistency_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device) -> Task:
-    """After stage three: the second pass learns on, through windows that it has set itself, to read alike what is alike
+    """After stage three: the second pass's temporal consistency, on windows that it has set itself
     (objectives/consistency.py)."""
     model = method.build().to(device).train()
     objective = ConsistencyObjective(method.motion_objective(model)).to(device)
@@ -120,7 +120,7 @@ def render_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device) 
 def joint_task(
     method: Recipe, stage: Stage, pool: Pool, device: torch.device, frozen: tuple[str, ...] = (), reads: bool | None = None
 ) -> Task:
-    """Stage three: everything, driven by the method's own motion encoder, which is taught by the frames made.
+    """Stage three: everything, driven by the method's own motion encoder, which learns from the rendered frames.
 
     frozen: parts that do not learn. reads: are the motion's own terms there? By default where its encoder learns.
 
@@ -202,7 +202,7 @@ def patches_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device)
         return {**terms, **network.terms(exhibit)}, exhibit
 
     discriminator = Discriminator(network, network, DISCRIMINATOR_WEIGHTS, DISCRIMINATOR_SHARE * stage.schedule.learning_rate)
-    # windows are cut at places that Python is told, so no graph holds this step
+    # windows are cropped at places that Python must know, so no graph holds this step
     return replace(_part_task(method, stage, pool, device, "generator", step, discriminator), capturable=False)
 
 

@@ -71,7 +71,7 @@ def _reading_figures(method: Recipe, model: KeypointMethod, data: Batches, rows:
 
 @torch.no_grad()
 def _consistency(model: KeypointMethod, data: Batches, rows: np.ndarray) -> float:
-    """Mean distance between keypoints read twice, in halves of the side: as it is and shifted by half a pixel, with grain."""
+    """Jitter: mean distance, in half sides, of a picture's keypoints and those of it shifted by half a pixel, with noise."""
     total = 0.0
     with torch.random.fork_rng(devices=[data.device] if data.device.type == "cuda" else []):
         torch.manual_seed(0)
@@ -122,7 +122,7 @@ def _means(objective: nn.Module, model: nn.Module, data: Batches, rows: np.ndarr
 
 @torch.no_grad()
 def render_figures(draw: Callable, objective: RenderObjective, model: KeypointMethod, data: Batches) -> dict[str, float]:
-    """Means over frames drawn from another frame of their clip: L1, and the objective's terms, beside the still source's."""
+    """Means over frames rendered from another frame of their clip: L1, and the objective's terms, beside the still source's."""
     sums = {"val_mouths": round(_mouths(draw, objective, model, data), 5)}
     source_rows, driving_rows = validation_rows(data.pool)
     for first in range(0, len(source_rows), CHECKED_AT_ONCE):
@@ -145,7 +145,7 @@ def render_figures(draw: Callable, objective: RenderObjective, model: KeypointMe
 
 @torch.no_grad()
 def picture_figures(draw: Callable, lpips: nn.Module, model: nn.Module, data: Batches) -> dict[str, float]:
-    """Of methods without a teacher: L1 and LPIPS of frames drawn from another frame of their clip, beside the still source's."""
+    """Without a teacher: L1 and LPIPS of frames rendered from another frame of their clip, beside the still source's."""
     sums: dict[str, float] = {}
     source_rows, driving_rows = validation_rows(data.pool)
     for first in range(0, len(source_rows), CHECKED_AT_ONCE):
@@ -160,7 +160,7 @@ def picture_figures(draw: Callable, lpips: nn.Module, model: nn.Module, data: Ba
 
 @torch.no_grad()
 def _mouths(draw: Callable, objective: RenderObjective, model: KeypointMethod, data: Batches) -> float:
-    """LPIPS of mouths enlarged, the widest open of each clip drawn from the one most shut: what a source does not show."""
+    """LPIPS of mouths enlarged, the widest open of each clip rendered from the most closed: what a source does not show."""
     jaw, losses = BLENDSHAPE_NAMES.index("jawOpen"), []
     for clip in np.unique(data.pool.clip[data.pool.split == shown.held_out(data.pool)]):
         rows = np.flatnonzero(data.pool.clip == clip)
@@ -175,7 +175,7 @@ def _mouths(draw: Callable, objective: RenderObjective, model: KeypointMethod, d
 def agreement(model: KeypointMethod, data: Batches, rows: np.ndarray) -> dict[str, float]:
     """Correlation and slope (1 is best) of the opening of lids and lips and the turn of the eyes with the teacher's.
 
-    Read off the keypoints in the head's frame, each person's mean taken out.
+    Of the keypoints in the head's frame, each person's mean taken out.
     """
     pairs: list[list[Tensor]] = [[], []]
     for first in range(0, len(rows), CHECKED_AT_ONCE):
