@@ -29,7 +29,7 @@ def directions(
     device: Device = "auto",
     threads: Threads = 0,
 ) -> None:
-    """Measure what each motion direction of a method moves. And how purely: a table, and a sheet of what it looks like."""
+    """Measure what each motion direction of a method moves. And how purely: a table, and a sheet of rendered frames."""
     photos = portrait or [example("portrait.jpg", "--portrait PHOTO")]
     for target in filter(None, (out, json_path)):
         check_output(target, photos)

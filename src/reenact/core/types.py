@@ -16,7 +16,7 @@ Image = UInt8[np.ndarray, "height width 3"]
 
 @dataclass(frozen=True)
 class Motion:
-    """What one frame says of a face: all that is ever sent after the portrait.
+    """A face's motion in one frame: all that is ever sent after the portrait.
 
     The keypoints that a method renders from it are x = scale * R(head_pose) (x_c + d(expression)) + translation, in the
     coordinates of docs/conventions.md; a method with another equation says so in its README.

@@ -279,7 +279,7 @@ class Shake:
     brightness: Float[Tensor, "batch 3 1 1"]
     grey: Bool[Tensor, "batch 1 1 1"]
     noise: Int64[np.ndarray, " batch"]
-    """seed of each picture's grain"""
+    """seed of each picture's noise"""
 
     @staticmethod
     def draw(random: np.random.Generator, count: int) -> Shake:

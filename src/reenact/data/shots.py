@@ -50,7 +50,7 @@ class Shot:
 
 
 class CutDetector:
-    """Says of every frame whether it begins a new shot."""
+    """Decides for every frame whether it begins a new shot."""
 
     def __init__(self) -> None:
         self._last: np.ndarray | None = None

@@ -75,7 +75,7 @@ class PathDriver:
         self._motion = self._animator.motion(next(self._motions)) or self._motion
 
     def __call__(self, driving: Image, reading: Reading | None) -> Image:
-        """The next frame, drawn."""
+        """The next frame, rendered."""
         self.skip()
         return self._method.render(self._portrait, self._motion)
 
@@ -84,7 +84,7 @@ class PastedDriver(PathDriver):
     """The same, and the rendered crop pasted into the photo."""
 
     def __call__(self, driving: Image, reading: Reading | None) -> Image:
-        """The next frame, drawn."""
+        """The next frame, rendered."""
         return self.place(super().__call__(driving, reading))
 
     def place(self, crop: Image) -> Image:

@@ -3,7 +3,7 @@
 Without it the edge of the photo goes on outwards (fill.py): a head that is cut through the forehead grows a tower of lines, one
 that is cut through the cheek bars from there to the rim.
 Nothing is learnt here: the outline is half an ellipse on what of the edge is the person, as high as heads are; its colours
-are those below the edge, their grain mirrored as far as the brows. All of it ours.
+are those below the edge, their texture mirrored as far as the brows. All of it ours.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ SURELY_NOBODY = 0.2
 STRIP = 0.03
 """ours: rows below the edge that say what goes on there, in sides"""
 GRAIN = 0.14
-"""ours: how far the mirrored grain of hair reaches, in sides, at most"""
+"""ours: how far the mirrored texture of hair reaches, in sides, at most"""
 GRAIN_LEFT = 0.4
 """ours: share of it further up, where it is mirrored to and fro"""
 CALM = 0.1
@@ -182,7 +182,7 @@ def _room(edge: int, points: np.ndarray, size: int) -> int:
 
 
 def _hair(crop: Image, edge: int, span: tuple[int, int], strip: int, room: int) -> Float32[np.ndarray, "edge size 3"]:
-    """Colours of the cap: those of the strip below the edge, calmer with height, with the grain of the rows that lie mirrored."""
+    """Colours of the cap: those of the strip below the edge, smoother with height, with the texture of the mirrored rows."""
     size = crop.shape[0]
     rows = crop[edge : edge + strip].astype(np.float32).mean(0)
     rows[: span[0]], rows[span[1] + 1 :] = rows[span[0]], rows[span[1]]

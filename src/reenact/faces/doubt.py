@@ -49,7 +49,7 @@ def doubtful(landmarker: Landmarker, image: Image, face: Face) -> bool:
 
 
 def stray(landmarker: Landmarker, image: Image, face: Face) -> float:
-    """How far the points wander between regions at the worst of them, in sides of the face; 1 where one loses it."""
+    """How far the points differ between regions at the worst of them, in sides of the face; 1 where one loses it."""
     left, top, right, bottom = face.box
     region, side = face.region(), max(right - left, bottom - top)
     worst = 0.0

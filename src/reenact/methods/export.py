@@ -183,7 +183,7 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument("--method", choices=sorted(METHODS), default="mmfa")
     parser.add_argument("runs", type=Path, nargs="+", help="folders of the stages, in the order in which they were trained")
     # A regressor that has seen too little answers too small: on training people the true offsets of the lips are 1.2 times,
-    # of the cheeks 1.5 times what is read (docs/log.md, 2026-11-21).
+    # of the cheeks 1.5 times the estimate (docs/log.md, 2026-11-21).
     parser.add_argument("--expression-gain", type=float, default=1.0, help="factor on the expression's offsets (1)")
     parser.add_argument("--mask-gain", type=float, default=1.0, help="factor on the disocclusion mask's logits (1)")
     parser.add_argument("--data", type=Path, help="training pool, for what sfd's directions are turned to")

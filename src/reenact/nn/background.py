@@ -24,7 +24,7 @@ VIEW = 128
 STILL_RIM = 13
 """ours: how far around the portrait's person nothing is held still, px at 256; hair and a matte's errors lie there"""
 DOUBT = (0.2, 0.6)
-"""ours: what the network says of the person below the first is nobody, above the second somebody"""
+"""ours: a matte below the first counts as nobody, above the second as somebody"""
 MOVED_RIM = 5
 """ours: the same around where the flow brings the person"""
 PLATE_RIM = 3

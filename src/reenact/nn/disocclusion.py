@@ -80,7 +80,7 @@ class DisocclusionMask(nn.Module):
 
 def calm(blocks: Float[Tensor, "batch 4 half half"]) -> Mask:
     """A pixel shuffle's four channels -> the mask at twice the side, after a binomial 3x3 mean. ours: adversarial training
-    makes the pixel shuffle's mask checkered, which dots every strong edge; rendered pixels keep their grain. The mean is one
+    makes the pixel shuffle's mask checkered, which dots every strong edge; rendered pixels keep their texture. The mean is one
     convolution before the shuffle, a tenth of the render time less; the last row of blocks is repeated beyond the rim."""
     return F.pixel_shuffle(F.conv2d(F.pad(blocks, (1, 1, 1, 1), mode="replicate"), _binomial(blocks)), 2)
 

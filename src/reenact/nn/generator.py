@@ -30,7 +30,7 @@ class Drawn(NamedTuple):
 class Generator(nn.Module):
     """Warps the source pyramid and decodes 1/8 -> 1/4 -> 1/2 -> 1; the last step is a pixel shuffle.
 
-    The picture is a blend of the source itself, warped at full size (skin, hair and cloth keep their grain), and of
+    The picture is a blend of the source itself, warped at full size (skin, hair and cloth keep their texture), and of
     what is generated (mouth, eyes, what the source hides); the blending mask is the network's.
     """
 

@@ -93,7 +93,7 @@ class KeypointMethod(nn.Module):
         return self._behind[device]
 
     def pose(self, person: Tensor, motion: Tensors) -> Pose:
-        """The method's equation: what the source says of the person, a motion -> keypoints in the picture."""
+        """The method's equation: the source's person (canonical keypoints ...), a motion -> keypoints in the picture."""
         raise NotImplementedError
 
     def teacher(self, truth: Tensors) -> Pose:

@@ -29,7 +29,7 @@ FACE_REACH = 0.58
 FACE_DEPTH, FACE_DROP = 0.37, 0.02
 """z of the mean face's middle (canonical face), and how far below it the second pass is centred (chins fall open)"""
 FEATURES = 384
-"""ours: numbers that the second pass says of a face"""
+"""ours: numbers of the second pass's feature"""
 
 Tensors = Mapping[str, Tensor]
 
@@ -46,7 +46,7 @@ class Views(Protocol):
 
 
 class MotionEncoder(nn.Module):
-    """A subclass gives `describe`: what its method says of a face."""
+    """A subclass gives `describe`: its method's estimate of a face."""
 
     def __init__(self, config: Views) -> None:
         super().__init__()
@@ -102,7 +102,7 @@ class MotionEncoder(nn.Module):
         return refined(self.refine(feature), rough)
 
     def describe(self, feature: Float[Tensor, "batch feature"], pose: dict[str, Tensor]) -> dict[str, Tensor]:
-        """A face's feature and its refined pose -> the fields of Motion and what its method says of the person."""
+        """A face's feature and its refined pose -> the fields of Motion and the method's estimates of the person."""
         raise NotImplementedError
 
 

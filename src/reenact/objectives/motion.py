@@ -17,7 +17,7 @@ GAPS = ((12, 13), (16, 17), (1, 2), (4, 5), (18, 10), (18, 13), (19, 14), (19, 1
 
 
 SHOWN_GAPS = {"lids": ([0, 1], 1), "lips": ([2], 1), "corners": ([3], 0), "gaze": ([4, 6], 0)}
-"""What validation says of them: which, along x (0) or y (1)"""
+"""Whose correlation validation logs: which, along x (0) or y (1)"""
 
 
 def gaps(points: Tensor) -> Tensor:

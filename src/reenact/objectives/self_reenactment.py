@@ -164,7 +164,7 @@ class RenderObjective(nn.Module):
         return read | self._felt(frame, target, place) | {name: identity_distance(shown, who) for name, who in people.items()}
 
     def _felt(self, frame: Tensor, target: Tensor, place: Tensor) -> dict[str, Tensor]:
-        """How far apart the expressions feel, looked at where the true face is; {} where nobody is asked."""
+        """The emotion loss, of both pictures cropped to the true face; {} without its network."""
         if self.expression is None:
             return {}
         with torch.no_grad():
@@ -193,7 +193,7 @@ def _first(region: Region, some: int | None) -> Region:
 
 
 def read_both(model: KeypointMethod, source: Tensors, driving: Tensors) -> list[dict[str, Tensor]]:
-    """What the motion network says of both pictures, in one pass."""
+    """The motion encoder's estimates of both pictures, in one pass."""
     count = len(source["image"])
     both = model.motion(torch.cat([source["image"], driving["image"]]))
     return [{name: value[part] for name, value in both.items()} for part in (slice(count), slice(count, None))]

@@ -192,7 +192,7 @@ class OnnxMethod:
         return Portrait(self.name, {**read, **drawn, "image": tensor}, _motion(read), crop)
 
     def _read(self, tensor: np.ndarray) -> dict[str, np.ndarray]:
-        """Everything that the motion encoder says of one picture [1, 3, size, size], RGB in [0, 1]."""
+        """All outputs of the motion encoder for one picture [1, 3, size, size], RGB in [0, 1]."""
         return {name: np.array(value, np.float32) for name, value in self._motion.run({"image": tensor}).items()}
 
     def _tensor(self, image: Image) -> np.ndarray:

@@ -25,7 +25,7 @@ _INDEX |= {f"{name[:-5]}_r": i for name, i in _INDEX.items() if name.endswith("r
 
 @dataclass(frozen=True)
 class Reading:
-    """What a tracker says of a face."""
+    """A tracker's estimate of a face."""
 
     time: float | None
     """the tracker's own, seconds; None where its packets have none"""

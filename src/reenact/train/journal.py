@@ -1,4 +1,4 @@
-"""What a run says of itself: log.jsonl always, TensorBoard where it is installed, the grid and the page at every save."""
+"""The training log: log.jsonl always, TensorBoard where it is installed, the grid and the page at every save."""
 
 from __future__ import annotations
 

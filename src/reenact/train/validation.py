@@ -1,4 +1,4 @@
-"""What a stage says of itself at validation: figures over held-out clips, and the pictures of the grid."""
+"""Validation: figures over held-out clips, and the pictures of the grid."""
 
 from __future__ import annotations
 

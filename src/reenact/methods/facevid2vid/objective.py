@@ -31,7 +31,7 @@ class MotionObjective(nn.Module):
 
     @exact
     def compare(self, model: FaceVid2Vid, found: Tensors, batch: Tensors) -> dict[str, Tensor]:
-        """What the second pass says of the pictures of `batch`, against the teacher."""
+        """The second pass's estimates of the pictures of `batch`, against the teacher."""
         count = model.config.mesh_keypoints
         truth = model.teacher(batch)
         guess = model.pose(found["canonical_keypoints"], found)

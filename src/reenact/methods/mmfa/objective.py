@@ -60,7 +60,7 @@ class MotionObjective(nn.Module):
 
     @exact
     def compare(self, model: Mmfa, found: Tensors, batch: Tensors) -> dict[str, Tensor]:
-        """What the second pass says of the pictures of `batch`, against the teacher."""
+        """The second pass's estimates of the pictures of `batch`, against the teacher."""
         count, config = model.config.mesh_keypoints, model.config
         if config.code == "gaussian":
             pull = self._pull(found, model.training)

@@ -14,7 +14,7 @@ class Config(Sizes):
     mesh_points: int = 478
     """points of the prior's face mesh"""
     coefficients: int = 52
-    """numbers that the prior says of an expression: faces/blendshapes.py, in their order"""
+    """the prior's expression coefficients: faces/blendshapes.py, in their order"""
     residual_size: int = 8
     """numbers for what the prior cannot say"""
     expression_size: int = 60

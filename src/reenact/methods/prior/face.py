@@ -57,7 +57,7 @@ class FacePrior(Protocol):
         ...
 
     def read(self, image: UInt8[np.ndarray, "size size 3"]) -> Reading | None:
-        """What it says of a square RGB picture of a head; None where it finds no face."""
+        """Its estimate of a square RGB picture of a head; None where it finds no face."""
         ...
 
 

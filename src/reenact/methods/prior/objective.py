@@ -42,7 +42,7 @@ class MotionObjective(nn.Module):
 
     @exact
     def compare(self, model: Prior, found: Tensors, batch: Tensors) -> dict[str, Tensor]:
-        """What the second pass says of the pictures of `batch`, against the teacher."""
+        """The second pass's estimates of the pictures of `batch`, against the teacher."""
         count, split = model.config.mesh_keypoints, model.config.coefficients
         offsets, expression = model.offsets(found["expression"]), batch["head"] - batch["canonical"]
         guess = model.pose(found["canonical_keypoints"], found)

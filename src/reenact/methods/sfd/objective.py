@@ -59,7 +59,7 @@ class MotionObjective(nn.Module):
 
     @exact
     def compare(self, model: Sfd, found: Tensors, batch: Tensors) -> dict[str, Tensor]:
-        """What the second pass says of the pictures of `batch`, against the teacher."""
+        """The second pass's estimates of the pictures of `batch`, against the teacher."""
         count = model.config.mesh_keypoints
         identity, motion = found[IDENTITY], coefficients(found)
         still = F.pad(motion[:, : -model.config.expression_size], (0, model.config.expression_size))
