@@ -188,7 +188,7 @@ def test_a_lost_face_is_held_told_and_then_the_portrait_goes_home(engine):
     asked = []
 
     def show(image: np.ndarray | None, number: int, now: float) -> Shown:
-        return follower.frame(Frame(image, number / 25, number), Times(), now, lambda: asked.append(number))
+        return follower.frame(Frame(image, number / 25, number), Times(), now, lambda rendering: asked.append((number, rendering)))
 
     own = follower.tick(0.0)
     assert own is not None and follower.due(0.0) is None
@@ -196,7 +196,7 @@ def test_a_lost_face_is_held_told_and_then_the_portrait_goes_home(engine):
     moved = show(face() // 2, 1, 1.25)
     assert (moved.face, moved.driving is None, follower.due(1.25)) == ("seen", False, pytest.approx(0.5))
     held = show(None, 2, 1.375)
-    assert (held.face, held.drawn, held.driving, asked) == ("held", False, None, [0, 1, 2])
+    assert (held.face, held.drawn, held.driving, asked) == ("held", False, None, [(0, False), (1, True), (2, False)])
     assert follower.tick(1.5) is None, "nothing new yet"
     lost = follower.tick(1.75)  # no further frame comes: the camera has died
     assert (lost.face, lost.drawn, lost.number) == ("lost", False, 2) and follower.tick(2.0) is None
@@ -215,10 +215,10 @@ def test_a_lost_face_is_held_told_and_then_the_portrait_goes_home(engine):
 def test_a_slow_machine_is_not_a_lost_face(engine):
     follower = Follower(engine.held, RAW, RULES, NO_MARKS)
     follower.portrait(PHOTO, 1)
-    follower.frame(Frame(face(), 0.0, 0), Times(), 1.0, lambda: None)
+    follower.frame(Frame(face(), 0.0, 0), Times(), 1.0, lambda rendering: None)
     follower.ended(1.75)  # drawing took longer than one waits before one says so
     assert follower.tick(1.75) is None and follower.due(1.75) == pytest.approx(0.5)
-    follower.frame(Frame(None, 0.1, 1), Times(), 2.0, lambda: None)
+    follower.frame(Frame(None, 0.1, 1), Times(), 2.0, lambda rendering: None)
     follower.ended(2.5)
     assert follower.tick(2.5).face == "lost", "a frame without a face counts from the last one with"
 

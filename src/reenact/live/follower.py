@@ -128,19 +128,18 @@ class Follower:
         self._calibrate |= steer.calibrate
         self._asked = True
 
-    def frame(self, frame: Frame, times: Times, now: float, wanted: Callable[[], None]) -> Shown:
-        """wanted: called when the next frame may come, which is when this one has been encoded."""
+    def frame(self, frame: Frame, times: Times, now: float, wanted: Callable[[bool], None]) -> Shown:
+        """wanted: called when this one has been encoded, with whether something will be rendered before the next is of use."""
         driving = self._read(frame, times)
         seconds = min(max(Fraction(frame.captured) - Fraction(self._captured), SHORTEST), LONGEST) if self._timed else None
         self._number, self._captured, self._timed = frame.number, frame.captured, True
-        wanted()
         self._sees = driving is not None
         if self._sees or self._seen is None:
             self._seen = now
         with times.timed("draw"):
             self._follow(driving, seconds, frame.reading is not None)
         assert self._driver is not None
-        return replace(self._show(times, now), driving=driving, reference=self._driver.reference)
+        return replace(self._show(times, now, wanted), driving=driving, reference=self._driver.reference)
 
     def ended(self, now: float) -> None:
         """The frame has been rendered. A slow machine's own time is no time without a face."""
@@ -197,13 +196,14 @@ class Follower:
         map_ = self._editor.map
         return Motion.from_vector(np.array([0, 0, 0, 1, 0, 0, *map_.neutral], np.float32))
 
-    def _show(self, times: Times, now: float) -> Shown:
+    def _show(self, times: Times, now: float, wanted: Callable[[bool], None] = lambda rendering: None) -> Shown:
         """The portrait as it is to be seen now, rendered where that is new."""
         assert self._portrait is not None
         with times.timed("draw"):
             motion = self._sliders.moved(self._target(now), self._editor)
             moved = self._still is None or self._still.moved(motion)
             drawn = self._shown is None or moved
+            wanted(drawn)
             picture = self._method.render(self._portrait, motion) if drawn else None
         if picture is not None:
             with times.timed("mark"):

@@ -1,6 +1,6 @@
 """The live loop: frames in from any thread, pictures out where `Session.frames` is iterated, and nothing queued between.
 
-source --offer--> [Newest] --take--> encode --wanted!--> transfer --> render --> Shown
+source --offer--> [Newest] --take--> encode --> transfer --wanted!--> render --> Shown
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from threading import Lock
 
 from reenact.core.errors import ReenactError
 from reenact.core.types import Image
+from reenact.live.asking import Asking
 from reenact.live.follower import FaceState, Follower, Frame, Rules, Shown
 from reenact.live.newest import Newest
 from reenact.live.stages import Spread, Stages, Times
@@ -71,12 +72,12 @@ class Session:
         wanted: Callable[[], None] | None = None,
         marks: Marks = MARKS,
     ) -> None:
-        """wanted: called, from the session's thread, whenever a frame is of use: once there is a portrait, and each time that
-        one has been encoded, so that the next is made and sent while this one is rendered. marks: what every picture carries of
+        """wanted: called, from a thread of the session's, whenever a frame is of use: once there is a portrait, and after that so
+        long before a rendering's end as the frames need to come (asking.py). marks: what every picture carries of
         being synthetic (provenance/output.py); a file's label is its writer's. Raises ReenactError for a bad control."""
         control.check()
         self._engine, self._control, self._rules, self._marks = engine, control, rules, marks
-        self._wanted = wanted or _nobody
+        self._asking = Asking(wanted) if wanted is not None else None
         self._newest: Newest[tuple[Frame, float]] = Newest()
         self._orders: deque[tuple[Callable[[Follower], None], Future[None]]] = deque()
         self._lock = Lock()
@@ -100,6 +101,8 @@ class Session:
     def offer(self, frame: Frame) -> None:
         """The newest frame; one that was not taken yet is forgotten."""
         self._newest.put((frame, time.monotonic()))
+        if self._asking is not None:
+            self._asking.came()
 
     def close(self) -> None:
         """`frames` ends after what waits."""
@@ -126,12 +129,16 @@ class Session:
             yield from self._loop(follower)
         finally:
             self.close()
+            if self._asking is not None:
+                self._asking.close()
             while self._orders:
                 self._orders.popleft()[1].cancel()
 
     def _loop(self, follower: Follower) -> Iterator[Shown]:
         in_a_row = 0
         while True:
+            if self._asking is not None:
+                self._asking.ready()
             due = follower.due(time.monotonic())
             taken = self._newest.take(IDLE if due is None else min(due, IDLE))
             self._carry_out(follower)
@@ -147,7 +154,7 @@ class Session:
                 if in_a_row == FAILURES:
                     reason = " ".join(str(error).split()) or type(error).__name__
                     raise ReenactError(f"{FAILURES} frames in a row failed, the session ends: {reason}") from error
-                self._wanted()
+                self._want()
                 continue
             if shown is not None:
                 yield shown
@@ -161,10 +168,10 @@ class Session:
         elif now - taken[1] > self._rules.stale:
             with self._lock:
                 self._stages.stale += 1
-            self._wanted()
+            self._want()
             return None
         else:
-            shown = follower.frame(taken[0], Times(wait=now - taken[1]), now, self._wanted)
+            shown = follower.frame(taken[0], Times(wait=now - taken[1]), now, self._want)
             follower.ended(time.monotonic())
         if shown is not None:
             with self._lock:
@@ -188,14 +195,15 @@ class Session:
             future.set_result(None)
             if follower.ready and not was_ready:
                 self._running = True
-                self._wanted()
+                self._want()
+
+    def _want(self, rendering: bool = False) -> None:
+        """A frame is of use: at once, or when what is being rendered is done."""
+        if self._asking is not None:
+            self._asking.rendering() if rendering else self._asking.now()
 
     def _order(self, order: Callable[[Follower], None]) -> Future[None]:
         future: Future[None] = Future()
         self._orders.append((order, future))
         self._newest.wake()
         return future
-
-
-def _nobody() -> None:
-    """Called where nobody waits to be asked for a frame."""
