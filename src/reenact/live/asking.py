@@ -10,16 +10,14 @@ from collections.abc import Callable, Iterable
 KEPT = 15
 """ours: frames that the estimates are made from: a second or two"""
 SLOWEST = 0.75
-"""ours: so many of the frames come within the time that is allowed for. A frame that comes too soon waits, and all of its wait is
-delay; one that comes too late costs a pause, and no delay"""
+"""ours: so many of the frames come within the time that is allowed for; one that comes later costs a pause, and no delay"""
 
 
 class Asking:
     """Calls `wanted` from a thread of its own. Its methods may be called from any thread, and return at once.
 
-    A frame that is asked for before a rendering waits while that goes on, two thirds of the delay that the session could do
-    something about. So one is asked for `coming` seconds before the rendering's end, where `coming` is what the last ones took from
-    the question to the answer (encoding, network, decoding).
+    A frame that comes while one is rendered waits for the rendering's end, and all of its wait is delay. So one is asked for before
+    that end by as long as the last ones took from the question to the answer (encoding, network, decoding).
     """
 
     def __init__(self, wanted: Callable[[], None], clock: Callable[[], float] = time.monotonic) -> None:
