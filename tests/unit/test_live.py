@@ -188,7 +188,7 @@ def test_a_lost_face_is_held_told_and_then_the_portrait_goes_home(engine):
     asked = []
 
     def show(image: np.ndarray | None, number: int, now: float) -> Shown:
-        return follower.frame(Frame(image, number / 25, number), Times(), now, lambda rendering: asked.append((number, rendering)))
+        return follower.frame(Frame(image, number / 25, number), Times(), now, lambda renders: asked.append((number, renders)))
 
     own = follower.tick(0.0)
     assert own is not None and follower.due(0.0) is None

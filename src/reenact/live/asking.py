@@ -16,8 +16,8 @@ SLOWEST = 0.75
 class Asking:
     """Calls `wanted` from a thread of its own. Its methods may be called from any thread, and return at once.
 
-    A frame that comes while one is rendered waits for the rendering's end, and all of its wait is delay. So one is asked for before
-    that end by as long as the last ones took from the question to the answer (encoding, network, decoding).
+    A frame that comes while one is rendered waits for the rendering's end, and all of its wait is delay. So one is asked for
+    before that end by as long as the last ones took from the question to the answer (encoding, network, decoding).
     """
 
     def __init__(self, wanted: Callable[[], None], clock: Callable[[], float] = time.monotonic) -> None:
