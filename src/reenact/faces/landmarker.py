@@ -10,6 +10,7 @@ import tempfile
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float32
@@ -61,16 +62,8 @@ class Landmarker:
 
     def __init__(self, threads: int = 0) -> None:
         """threads: 0 leaves it to OpenVINO. Raises ReenactError when the file is not to be had."""
-        openvino = load_openvino()
-
-        core = openvino.Core()
-        options = cpu_options(threads, kept=True)
-        # OpenVINO reads .tflite from files only, not from memory.
-        with zipfile.ZipFile(fetch("face_landmarker.task")) as task, tempfile.TemporaryDirectory() as folder:
-            models = {name: core.read_model(task.extract(f"{name}.tflite", folder)) for name in _MODELS}
-            models = {name: model.clone() for name, model in models.items()}
-        models["face_landmarks_detector"].reshape([1, LANDMARK_SIZE, LANDMARK_SIZE, 3])
-        self._models = {name: core.compile_model(model, "CPU", options).create_infer_request() for name, model in models.items()}
+        self._threads = threads
+        self._models = _opened(_MODELS, threads)
 
     def detect(self, image: Image) -> list[Face]:
         """Every face in the picture, largest first."""
@@ -131,12 +124,30 @@ class Landmarker:
         return Face(place_points(points.reshape(478, 3) * np.array([1, 1, -1], np.float32), region, LANDMARK_SIZE), sure)
 
     def _run(self, name: str, data: np.ndarray) -> list[np.ndarray]:
+        if name not in self._models:
+            self._models |= _opened((name,), self._threads)
         request = self._models[name]
         request.infer([np.ascontiguousarray(data, np.float32)])
         return [np.array(tensor.data) for tensor in request.output_tensors]
 
 
-_MODELS = ("face_detector", "face_landmarks_detector", "face_blendshapes")
+_MODELS = ("face_detector", "face_landmarks_detector")
+"""what finding and following a face takes; the third, face_blendshapes, is opened when it is first asked (10 MB)"""
+
+
+def _opened(names: tuple[str, ...], threads: int) -> dict[str, Any]:
+    """Networks of the file by name, compiled. Raises ReenactError when the file is not to be had."""
+    openvino = load_openvino()
+
+    core = openvino.Core()
+    options = cpu_options(threads, kept=True)
+    # OpenVINO reads .tflite from files only, not from memory.
+    with zipfile.ZipFile(fetch("face_landmarker.task")) as task, tempfile.TemporaryDirectory() as folder:
+        models = {name: core.read_model(task.extract(f"{name}.tflite", folder)) for name in names}
+        models = {name: model.clone() for name, model in models.items()}
+    if "face_landmarks_detector" in models:
+        models["face_landmarks_detector"].reshape([1, LANDMARK_SIZE, LANDMARK_SIZE, 3])
+    return {name: core.compile_model(model, "CPU", options).create_infer_request() for name, model in models.items()}
 
 
 def _same(a: Face, b: Face) -> bool:

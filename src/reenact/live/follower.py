@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 
 from reenact.codec.still import Stillness
+from reenact.core.memory import give_back
 from reenact.core.types import Image, Motion, Portrait
 from reenact.faces.crop import CropTracker, cut
 from reenact.live.stages import Times
@@ -117,6 +118,7 @@ class Follower:
         driver = self._driver and self._driver_of(portrait, self._control, self._coded, self._driver.reference)
         self._portrait, self._driver = portrait, driver
         self._base, self._shown, self._asked = None, None, True
+        give_back()
 
     def steer(self, steer: Steer) -> None:
         """Raises ReenactError for what these weights cannot, and then nothing has changed."""

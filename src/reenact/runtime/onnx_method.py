@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 
 from reenact.core.errors import ReenactError, WeightsError
+from reenact.core.memory import give_back
 from reenact.core.types import Image, Motion, Placement, Portrait
 from reenact.faces.crop import cut, head_crop
 from reenact.faces.crown import closed_beside, closed_cut, crowned, cut_off_above, cut_off_beside, is_cut_off
@@ -89,6 +90,7 @@ class OnnxMethod:
             raise ReenactError(f"{folder}: not measured for int8: run reenact.calibrate.int8, or take `precision` auto")
         kept = self._backdrop if background == "still" else None
         self._drawers = Drawers(Drawer(self._render, kept, lambda side: Enlarger(person, side, draws), folder), lanes)
+        give_back()
 
     @property
     def fingerprint(self) -> str:

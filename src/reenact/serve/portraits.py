@@ -13,6 +13,7 @@ from typing import Any, Literal, get_args
 from PIL import Image as PILImage
 
 from reenact.core.errors import NoFaceError, ReenactError
+from reenact.core.memory import give_back
 from reenact.core.types import Image
 from reenact.faces.crop import head_crop
 from reenact.faces.landmarker import Face, Landmarker
@@ -118,12 +119,17 @@ class Portraits:
 
     def tidy(self) -> None:
         """Lets go of what has not been used for `KEEP_SECONDS`, and of the networks."""
-        unused = self._landmarker is not None and self._clock() - self._read > LANDMARKER_SECONDS
-        if unused and self._reading.acquire(blocking=False):
-            self._landmarker = None
-            self._reading.release()
+        if self._clock() - self._read > LANDMARKER_SECONDS:
+            self.rest()
         with self._lock:
             self._let_go()
+
+    def rest(self) -> None:
+        """Lets go of the networks until the next photo comes."""
+        if self._landmarker is not None and self._reading.acquire(blocking=False):
+            self._landmarker = None
+            self._reading.release()
+            give_back()
 
     def kept(self) -> list[Sent]:
         """Those that were given when the server was started."""

@@ -34,6 +34,7 @@ def serve(settings: Settings, portrait: Path | None, announce: Callable[[str], N
             server.portraits.add(data, 1, None, keep=True)
         except ReenactError as error:
             raise ReenactError(f"{portrait}: {str(error).removeprefix('the photo: ')}") from None
+        server.portraits.rest()
     listening = _listen(settings)
     config = uvicorn.Config(
         build(server),
