@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from media_clips import frame_image, index_of, make_clip, sound_of, sound_span
-from reenact.core.errors import ReenactError
+from reenact.core.errors import ReenactError, ReenactWarning
 from reenact.media.audio import Sound
 from reenact.media.clock import LONGEST_GAP, Clock, exact_rate, finest_rate
 from reenact.media.video import VideoFrame, VideoReader, VideoWriter, resample
@@ -124,6 +124,25 @@ def test_a_damaged_middle_goes_on_and_counts_what_was_lost(tmp_path: Path) -> No
     source.write_bytes(data)
     count, lines = carried(source, tmp_path / "out.mp4")
     assert count == 100 and len(lines) == 1 and "left out" in lines[0]
+
+
+def test_an_edit_list_that_hides_nearly_all_is_told(tmp_path: Path) -> None:
+    source = make_clip(tmp_path / "in.mp4", [k / RATE for k in range(50)], RATE)
+    data = bytearray(source.read_bytes())
+    length = data.index(b"elst") + 12  # after version, flags and the count of entries
+    data[length : length + 4] = (60).to_bytes(4, "big")  # ms
+    source.write_bytes(data)
+    with pytest.warns(ReenactWarning, match="its edit list leaves out 48 of its 50") as told, VideoReader(source) as reader:
+        assert len(list(reader)) == 2
+    assert len(told) == 1
+
+
+@pytest.mark.parametrize("part", [(None, Fraction(1, 10)), (Fraction(1), None)])
+def test_a_part_of_a_clip_is_no_damage(part: tuple[Fraction | None, Fraction | None], tmp_path: Path) -> None:
+    source = make_clip(tmp_path / "in.mp4", [k / RATE for k in range(50)], RATE)
+    with warnings.catch_warnings(), VideoReader(source, *part) as reader:
+        warnings.simplefilter("error")
+        assert len(list(reader)) > 1
 
 
 def test_empty_packets_hold_the_picture(tmp_path: Path) -> None:

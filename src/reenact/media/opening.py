@@ -66,6 +66,8 @@ class Packets:
         self._container, self._stream = container, stream
         self.lost = 0
         """packets that could not be read or decoded"""
+        self.read = self.hidden = 0
+        """packets, and those of them that the file's edit list leaves out"""
         self.last_error = ""
 
     def __iter__(self) -> Iterator[Any]:
@@ -76,6 +78,8 @@ class Packets:
                 for packet in self._container.demux(self._stream):
                     failures = 0
                     if packet.size:
+                        self.read += 1
+                        self.hidden += packet.is_discard
                         yield packet
                 return
             except DAMAGE as error:

@@ -36,6 +36,8 @@ PIXELS_MAX = 40_000_000
 """ours: 8192 x 4608 has 38 million"""
 ASPECT_MAX = 4
 """ours: of a pixel; beyond it the header is damaged"""
+HIDDEN_SHARE = 2 / 3
+"""ours: who trims a clip on a phone hides less of what stays in the file: the pictures since the last key frame"""
 SCANNED = 3000
 """ours: frames whose times give the rate"""
 
@@ -231,6 +233,9 @@ class VideoReader:
         if lost := self._packets.lost:
             count = "1 picture is" if lost == 1 else f"{lost} pictures are"
             warnings.warn(f"{self.path}: {count} damaged and left out; the one before is held", ReenactWarning, stacklevel=1)
+        if (hidden := self._packets.hidden) > HIDDEN_SHARE * self._packets.read:
+            left = f"leaves out {hidden} of its {self._packets.read} pictures; should it be longer, convert it again"
+            warnings.warn(f"{self.path}: its edit list {left}", ReenactWarning, stacklevel=1)
         if self._clock.jumps:
             told = f"{self.path}: its clock leaps; the pictures follow each other without the gap"
             warnings.warn(told, ReenactWarning, stacklevel=1)
