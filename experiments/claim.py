@@ -33,6 +33,7 @@ from reenact.evaluate.readings import FaceReader
 from reenact.evaluate.registry import Frame
 from reenact.evaluate.results import write_json
 from reenact.evaluate.shots import frames
+from reenact.motion.expression_gain import reaching
 from reenact.runtime.onnx_method import OnnxMethod
 
 KEPT = "m2[0-3]_*,*_i05[6-9]*,*_i06[0-3]*"
@@ -58,6 +59,7 @@ def score_item(item: Item, methods: Mapping[str, OnnxMethod], reader: FaceReader
     for name, method in methods.items():
         motions = [method.encode_motion(frame) for frame in driving]
         portrait, profile = method.encode_crop(source), profile_of(method, motions[0].expression.size)
+        reached = reaching(method)
         coded = {f"{kbps:g} kbit/s": Coded(profile, motions, kbps) for kbps in rates}
         sent = {UNCODED: motions, **{rate: one.motions for rate, one in coded.items()}}
         out[name] = {rate: {"frames": [float(len(driving))]} for rate in sent}
@@ -65,7 +67,7 @@ def score_item(item: Item, methods: Mapping[str, OnnxMethod], reader: FaceReader
             out[name][rate]["bits"] = [float(one.bits)]
         for at, reading in wanted.items():
             for rate, received in sent.items():
-                _add(out[name][rate], method.render(portrait, received[at]), reading, reader, size)
+                _add(out[name][rate], method.render(portrait, reached(portrait.motion, received[at])), reading, reader, size)
     return out
 
 

@@ -41,7 +41,7 @@ def face(jaw: float, smile: float = 0.0, yaw: float = 0.0) -> Motion:
 class Drawn:
     """A method whose picture is the motion that it was to draw."""
 
-    name, size = "drawn", 256
+    name, size, folder = "drawn", 256, None
 
     def render(self, portrait: Portrait, motion: Motion) -> Motion:
         return motion

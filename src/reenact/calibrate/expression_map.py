@@ -94,14 +94,20 @@ def direct(
     method: str = "",
     weights: str = "",
 ) -> Fit:
-    """The map of a method whose code begins with the 52 blendshapes themselves: nothing is fitted, only spreads and what the
-    code explains are measured. What follows the 52 is no blendshape's doing and stays as it is."""
+    """The map of a method whose code begins with the 52 blendshapes themselves. What follows the 52 moves with them as it does in
+    people (ridge regression): the generator has learned to see both together, and of a jaw that is asked for without it little
+    arrives."""
     count, length = blendshapes.shape[1], codes.shape[1]
     to_code, from_code = np.eye(count, length, dtype=np.float32), np.eye(length, count, dtype=np.float32)
     code, shape = off_the_mean(codes, person), off_the_mean(blendshapes, person)
+    seen, unseen, rest = ~held_out, held_out, code[:, count:]
+    if length > count:
+        tried = [_ridge(shape[seen], rest[seen], ridge) for ridge in RIDGES]
+        to_code[:, count:] = min(tried, key=lambda matrix: float(np.square(rest[unseen] - shape[unseen] @ matrix).sum()))
     spreads = (code[~held_out].std(0).astype(np.float32), shape[~held_out].std(0).astype(np.float32))
-    nothing = np.zeros(count, np.float32), np.zeros(length, np.float32)
-    made = ExpressionMap(to_code, from_code, *nothing, *spreads, method=method, weights=weights)
+    neutral = np.zeros(length, np.float32)
+    neutral[count:] = (codes[seen].mean(0) - blendshapes[seen].mean(0) @ to_code)[count:]
+    made = ExpressionMap(to_code, from_code, np.zeros(count, np.float32), neutral, *spreads, method=method, weights=weights)
     return Fit(made, 0.0, float("nan"), _explained(shape[held_out], code[held_out] @ from_code))
 
 

@@ -82,6 +82,22 @@ STEPS = (
         suits=edited,
     ),
     Step(
+        "expression-gain",
+        "by how much a driver's brows, eyes and mouth are exaggerated to arrive",
+        ("-m", "reenact.calibrate.expression_gain", "{weights}", "{pool}"),
+        ("{weights}/expression_gain.json",),
+        of="drawing",
+        suits=edited,
+    ),
+    Step(
+        "sliders",
+        "how far each blendshape's slider must move the code to arrive",
+        ("-m", "reenact.calibrate.sliders", "{weights}", "{pool}"),
+        ("{weights}/sliders.json",),
+        of="drawing",
+        suits=edited,
+    ),
+    Step(
         "directions",
         "what each motion direction moves",
         ("-m", "reenact", "directions", "{weights}", "--keep", "--portrait", "{root}/examples/portrait.jpg")

@@ -17,6 +17,7 @@ from reenact.evaluate.metrics import MESH_POINTS
 from reenact.evaluate.readings import Reading
 from reenact.faces.pose import canonical_face
 from reenact.faces.warp import piecewise_affine
+from reenact.motion.expression_gain import reaching
 from reenact.motion.transfer import Mode, transfer
 
 Driver = Callable[[Image, Reading | None], Image]
@@ -80,13 +81,15 @@ def of_method(method: Method, mode: Mode = "absolute") -> Starter:
 
     def start(source: Image, reading: Reading | None) -> Driver:
         portrait = method.encode_crop(source)
+        reached = reaching(method)
         reference: Motion | None = None
 
         def drive(driving: Image, driving_reading: Reading | None) -> Image:
             nonlocal reference
             motion = method.encode_motion(driving)
             reference = reference or motion
-            return method.render(portrait, transfer(portrait.motion, motion, reference, mode))
+            own = portrait.motion
+            return method.render(portrait, reached(own, transfer(own, motion, reference, mode)))
 
         return drive
 

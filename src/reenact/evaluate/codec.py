@@ -33,6 +33,7 @@ from reenact.evaluate.protocols import find_clips
 from reenact.evaluate.results import write_json
 from reenact.faces.landmarker import Face, Landmarker
 from reenact.media.video import VideoReader
+from reenact.motion.expression_gain import reaching
 from reenact.runtime.onnx_method import OnnxMethod
 
 RATE = Fraction(25)
@@ -94,16 +95,16 @@ def score_clip(method: OnnxMethod, reader: Reader, clip: Path, rates: Iterable[f
     motions = [method.encode_motion(frame) for frame in frames]
     profile = profile_of(method, motions[0].expression.size)
     systems = {f"{kbps:g} kbit/s": Coded(profile, motions, kbps) for kbps in rates}
-    portrait = method.encode_crop(frames[0])
+    portrait, reached = method.encode_crop(frames[0]), reaching(method)
     out: dict[str, dict[str, list]] = {UNCODED: {"frames": [len(frames)]}}
     for name, coded in systems.items():
         spent = {"bits": [coded.bits], "stream_bits": [coded.stream_bits], "quality": [coded.quality]}
         out[name] = {"frames": [len(frames)], **spent}
     for at in range(every, len(frames), every):
-        plain = method.render(portrait, motions[at])
-        drawn = [plain, *(method.render(portrait, coded.motions[at]) for coded in systems.values())]
+        asked = [motions[at], *(coded.motions[at] for coded in systems.values())]
+        drawn = [method.render(portrait, reached(portrait.motion, motion)) for motion in asked]
         for figures, found, moved in zip(
-            out.values(), reader.against(drawn, frames[at]), reader.against(drawn, plain), strict=True
+            out.values(), reader.against(drawn, frames[at]), reader.against(drawn, drawn[0]), strict=True
         ):
             named = {"lpips_alex": found.get("lpips"), "akd_mesh": found.get("akd"), "aed_exp": found.get("aed")}
             named |= {"shift": moved.get("akd"), "lpips_shift": moved.get("lpips")}

@@ -16,6 +16,7 @@ from reenact.core.types import Image, Method, Motion, Portrait
 from reenact.motion.compose import DRIVER, SOURCE, Parts, check_strength, compose
 from reenact.motion.edit import eased, interpolate
 from reenact.motion.expression import ExpressionMap, expression_map
+from reenact.motion.expression_gain import reaching
 from reenact.motion.reference import NEARLY, SEARCH, Reference, calmest, check_reference, unrest
 from reenact.motion.smooth import REACH, MotionFilter, both_ways, check_smooth
 from reenact.motion.transfer import Mode, transfer
@@ -97,6 +98,7 @@ class Animator:
         control.check()
         self._method, self._portrait = method, portrait
         self._spread = _code_spread(method, portrait)
+        self._reached = reaching(method)
         self._filter = MotionFilter(rate, control.smooth, self._spread)
         self._filtered = False
         self._reference, self._rate = reference, Fraction(rate)
@@ -235,7 +237,7 @@ class Animator:
         if self._search is not None:
             self._look_on(self._search, driving)
         control = self._control
-        moved = self._aligned(driving)
+        moved = self._reached(self._portrait.motion, self._aligned(driving))
         return compose(self._portrait.motion, moved, control.parts, control.strength, self._expressions)
 
     def _look_on(self, search: _Search, driving: Motion) -> None:

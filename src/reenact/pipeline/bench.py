@@ -18,6 +18,7 @@ from reenact.core.errors import NoFaceError, ReenactError
 from reenact.core.types import Image
 from reenact.media.image import read_image
 from reenact.media.video import VideoReader
+from reenact.motion.expression_gain import reaching
 from reenact.motion.transfer import transfer
 from reenact.pipeline.animate import animate_file
 from reenact.pipeline.options import StrPath
@@ -110,11 +111,12 @@ def _crops(driving: StrPath, method: OnnxMethod) -> list[Image]:
 def _verbs(method: OnnxMethod, photo: Image, frames: list[Image], runs: int) -> tuple[float, float, float]:
     """Medians of motion, of render, and of both with the transfer between, ms."""
     portrait = method.encode_source(photo)
-    motions = [method.encode_motion(frame) for frame in frames]
+    motions, reached = [method.encode_motion(frame) for frame in frames], reaching(method)
 
     def path(i: int) -> None:
         driving = method.encode_motion(frames[i])
-        method.render(portrait, transfer(portrait.motion, driving, motions[0], "relative"))
+        own = portrait.motion
+        method.render(portrait, reached(own, transfer(own, driving, motions[0], "relative")))
 
     return (
         _median_ms(lambda i: method.encode_motion(frames[i]), len(frames), runs),
