@@ -1,13 +1,10 @@
-"""How far each blendshape's slider must move the expression code for that blendshape to arrive in the picture.
+"""What the output's blendshapes change by for a change of the expression code, which sliders are made of.
 
 python -m reenact.calibrate.sliders src/reenact/weights/mmfa POOL [--people 24]
 
-What one blendshape at 1 means by regression of codes on blendshapes (expression_map.py) is little: alone it is rarely seen, and
-the generator takes its share. So the generator is asked: portraits of people that the weights were trained on are rendered with
-changes of the code that other people's clips show, and what the landmarker sees of the output gives the response J of the
-blendshapes to the code (ridge regression). A slider is then the likeliest change of the code given its blendshape alone, under
-the natural covariance of changes and the residual noise of J (linear Gaussian estimate); it is made longer until by J it arrives
-as asked, but at most `GAIN_MAX` times and never longer than `LENGTH_MAX` natural standard deviations: beyond that faces break.
+Portraits of people that the weights were trained on are rendered with changes of the code that other people's clips show; what
+the landmarker sees of the output gives the response of the blendshapes to the code (ridge regression). motion/sliders.py says
+what becomes of it.
 """
 
 from __future__ import annotations
@@ -18,12 +15,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float, Float32
+from jaxtyping import Float
 
 from reenact.core.errors import ReenactError, as_options
 from reenact.data.pool import Pool
 from reenact.evaluate.sliders import Reader, differences, subjects
-from reenact.motion.expression import SliderResponse
+from reenact.motion.sliders import SliderResponse
 from reenact.runtime.onnx_method import OnnxMethod
 
 CLIPS, FRAMES = 120, 4
@@ -33,9 +30,7 @@ EACH = 40
 LARGER = (1.0, 1.5)
 """ours: changes are also taken half as large again, as sliders ask for more than talking does"""
 RIDGE = 1e-3
-GAIN_MAX = 3.0
-LENGTH_MAX = 6.0
-"""ours, looked at: at 6 a jaw opens and a smile shows teeth; at 9 three sliders together break the face"""
+NOISE_MIN = 1e-6
 
 
 def measure(weights: Path, pool_folder: Path, people: int) -> SliderResponse:
@@ -51,7 +46,7 @@ def measure(weights: Path, pool_folder: Path, people: int) -> SliderResponse:
             for _, _, difference in differences(method, reader, [subject], [moved]):
                 asked.append(change)
                 arrived.append(difference)
-    return SliderResponse(solve(np.array(asked), np.array(arrived), changes), method.name, method.fingerprint)
+    return solve(np.array(asked), np.array(arrived), changes, method.name, method.fingerprint)
 
 
 def natural_changes(pool: Pool, method: OnnxMethod, random: np.random.Generator) -> Float[np.ndarray, "n code"]:
@@ -70,20 +65,18 @@ def natural_changes(pool: Pool, method: OnnxMethod, random: np.random.Generator)
 
 
 def solve(
-    asked: Float[np.ndarray, "n code"], arrived: Float[np.ndarray, "n 52"], changes: Float[np.ndarray, "m code"]
-) -> Float32[np.ndarray, "52 code"]:
-    """asked, arrived: changes of the code and what the output's blendshapes changed by; changes: natural ones, whose covariance
-    is the prior."""
-    size = asked.shape[1]
-    gram = asked.T @ asked + RIDGE * asked.var() * len(asked) * np.eye(size)
+    asked: Float[np.ndarray, "n code"],
+    arrived: Float[np.ndarray, "n 52"],
+    changes: Float[np.ndarray, "m code"],
+    method: str = "",
+    weights: str = "",
+) -> SliderResponse:
+    """asked, arrived: changes of the code and what the output's blendshapes changed by; changes: natural ones."""
+    gram = asked.T @ asked + RIDGE * asked.var() * len(asked) * np.eye(asked.shape[1])
     response = np.linalg.solve(gram, asked.T @ arrived)
-    noise = np.maximum(np.var(arrived - asked @ response, 0), 1e-6)
-    prior = np.cov(changes.T) + 1e-8 * np.eye(size)
-    rows = (prior @ response @ np.linalg.inv(response.T @ prior @ response + np.diag(noise))).T
-    inverse = np.linalg.inv(prior + 1e-4 * np.trace(prior) / size * np.eye(size))
-    length = np.sqrt(np.einsum("ij,jk,ik->i", rows, inverse, rows))
-    gain = np.clip(1 / np.maximum(np.einsum("ij,ji->i", rows, response), 1e-3), 0.5, GAIN_MAX)
-    return (rows * np.minimum(gain, LENGTH_MAX / np.maximum(length, 1e-6))[:, None]).astype(np.float32)
+    noise = np.maximum(np.var(arrived - asked @ response, 0), NOISE_MIN)
+    arrays = (np.asarray(array, np.float32) for array in (response, np.cov(changes.T), noise))
+    return SliderResponse(*arrays, method=method, weights=weights)
 
 
 def main() -> None:

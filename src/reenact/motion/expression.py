@@ -21,10 +21,10 @@ from reenact.core.files import replaced
 from reenact.core.types import Method, Portrait
 from reenact.faces.blendshapes import BLENDSHAPE_NAMES
 from reenact.motion.measured import read_measured, require
+from reenact.motion.sliders import SliderResponse
 
 FILE = "expression_map.json"
 SCHEMA = "reenact.expression_map/1"
-SLIDERS_FILE, SLIDERS_SCHEMA = "sliders.json", "reenact.sliders/1"
 VALUE_MIN, VALUE_MAX = -2.0, 2.0
 """ours: blendshapes run over 0..1; twice that leaves room for what the method shows too weakly"""
 SPREAD_MIN = 0.002
@@ -75,8 +75,8 @@ class ExpressionMap:
     method: str = ""
     weights: str = ""
     """fingerprint of the weights that it was measured on"""
-    sliders: Float32[np.ndarray, "52 code"] | None = None
-    """change of the code for which a blendshape alone arrives in the picture (`SliderResponse`); None: `to_code`"""
+    sliders: SliderResponse | None = None
+    """by which a few blendshapes arrive in the picture; None: `to_code` says what they are"""
 
     def code(self, values: Mapping[str, float]) -> Float32[np.ndarray, "code"]:
         """The change of the code for these blendshapes; warns of those that never moved in the data and so do nothing.
@@ -88,7 +88,7 @@ class ExpressionMap:
             told = f"{', '.join(dead)}: never moved in the data that the weights saw, so nothing will move"
             warnings.warn(told, ReenactWarning, stacklevel=2)
         row = np.array([values.get(name, 0.0) for name in BLENDSHAPE_NAMES], np.float32)
-        return row @ (self.to_code if self.sliders is None else self.sliders)
+        return row @ self.to_code if self.sliders is None else self.sliders.change(row)
 
     def preset(self, name: str) -> Float32[np.ndarray, "code"]:
         """The change of the code for a named expression. Raises ReenactError for a name that is none."""
@@ -147,44 +147,10 @@ class ExpressionMap:
             arrays = {name: np.array(held[name], np.float32).reshape(shape) for name, shape in shapes.items()}
             require(held["schema"] == SCHEMA and held["blendshapes"] == list(BLENDSHAPE_NAMES))
             require(all(np.isfinite(array).all() for array in arrays.values()))
-            sliders = SliderResponse.load(folder, size, weights)
-            return ExpressionMap(**arrays, method=str(held["method"]), weights=str(held["weights"]), sliders=sliders)
+            return ExpressionMap(**arrays, method=str(held["method"]), weights=str(held["weights"]))
 
-        return read_measured(path, weights, make, "expression map", remedy, unnamed=True)
-
-
-@dataclass(frozen=True)
-class SliderResponse:
-    """Of some weights: the change of the code for which each blendshape alone arrives (calibrate/sliders.py)."""
-
-    code: Float32[np.ndarray, "52 code"]
-    method: str = ""
-    weights: str = ""
-
-    def save(self, folder: Path) -> Path:
-        """Writes it into a weights folder, whole or not at all; gives its path."""
-        path = Path(folder) / SLIDERS_FILE
-        held = {"schema": SLIDERS_SCHEMA, "method": self.method, "weights": self.weights, "blendshapes": list(BLENDSHAPE_NAMES)}
-        text = json.dumps({**held, "code": np.round(self.code.astype(float), 4).tolist()})
-        with replaced(path) as part:
-            part.write_text(text.replace("], ", "],\n") + "\n", encoding="utf-8")
-        return path
-
-    @staticmethod
-    def load(folder: Path, size: int, weights: str = "") -> Float32[np.ndarray, "52 code"] | None:
-        """The changes of the code; None where none were measured. Raises ReenactError for a damaged file, or other weights'."""
-        path = Path(folder) / SLIDERS_FILE
-        if not path.is_file():
-            return None
-
-        def make(held: Mapping[str, Any]) -> np.ndarray:
-            found = np.array(held["code"], np.float32).reshape(52, size)
-            require(held["schema"] == SLIDERS_SCHEMA and held["blendshapes"] == list(BLENDSHAPE_NAMES))
-            require(bool(np.isfinite(found).all()))
-            return found
-
-        remedy = f"make it with: python -m reenact.calibrate.sliders {folder} POOL"
-        return read_measured(path, weights, make, "slider response", remedy, unnamed=True)
+        found = read_measured(path, weights, make, "expression map", remedy, unnamed=True)
+        return replace(found, sliders=SliderResponse.load(folder, size, weights))
 
 
 def region_blendshapes(region: Region) -> list[int]:
