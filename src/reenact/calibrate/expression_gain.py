@@ -2,10 +2,10 @@
 
 python -m reenact.calibrate.expression_gain src/reenact/weights/mmfa POOL [--people 24]
 
-Self-reenactment of people that the weights were trained on: the source is a clip's first frame, drivers are later ones. For each
-part the factors of `FACTORS` are tried alone; the error is the mean square of its blendshapes' difference, output and driver, the
-clip's mean difference taken out; the least of a parabola through the three errors around the best factor is written beside the
-weights. The landmarker is the one that taught, so that those of the evaluation stay judges that taught nothing.
+Self-reenactment of people that the weights were not trained on (of others little is lost): the source is a clip's first frame,
+drivers are later ones. For each part the factors of `FACTORS` are tried alone; the error is the mean square of its blendshapes'
+difference, output and driver, the clip's mean difference taken out; the least of a parabola through the three errors around the
+best factor is written beside the weights. The landmarker is the one that taught: the evaluation's networks stay independent.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 The motion encoder is sure of little about small parts of a face, and what least squares teaches of an unsure thing is less of
 it; the generator takes its share. So brows, eyes and mouth of the output move less than the driver's do. By which factor each
-must be multiplied for the output's blendshapes to lie nearest to the driver's is measured on people that the weights were trained
-on (calibrate/expression_gain.py) and lies beside the weights. Edits are asked for as they are.
+must be multiplied for the output's blendshapes to lie nearest to the driver's is measured on people that the weights were not
+trained on (calibrate/expression_gain.py) and lies beside the weights. Edits are asked for as they are.
 """
 
 from __future__ import annotations
