@@ -147,7 +147,7 @@ class ExpressionMap:
             arrays = {name: np.array(held[name], np.float32).reshape(shape) for name, shape in shapes.items()}
             require(held["schema"] == SCHEMA and held["blendshapes"] == list(BLENDSHAPE_NAMES))
             require(all(np.isfinite(array).all() for array in arrays.values()))
-            return ExpressionMap(**arrays, method=str(held["method"]), weights=str(held["weights"]))
+            return ExpressionMap(**arrays, method=str(held["method"]), weights=str(held["weights"]))  # type: ignore[arg-type]
 
         found = read_measured(path, weights, make, "expression map", remedy, unnamed=True)
         return replace(found, sliders=SliderResponse.load(folder, size, weights))
