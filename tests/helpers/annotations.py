@@ -20,6 +20,6 @@ def checked(function: F) -> F:
     return _beartype(function)
 
 
-ROOMS = ("core", "geometry", "codec", "motion", "losses", "nn", "objectives")
+ROOMS = ("core", "geometry", "codec", "motion", "losses", "nn", "objectives", "faces", "media", "runtime", "methods")
 """whose functions and dataclasses are held to their types and shapes, at each call (jaxtyping's import hook)"""
 install_import_hook([f"reenact.{room}" for room in ROOMS], "annotations.checked")

@@ -8,7 +8,7 @@ import pytest
 from reenact.core.types import Placement
 from reenact.faces import crop as crops
 from reenact.faces.crop import CropTracker, cut, head_crop, paste, soft_mask
-from reenact.faces.landmarker import Face
+from reenact.faces.landmarker import Face, Landmarker
 
 
 def picture(height: int, width: int) -> np.ndarray:
@@ -26,7 +26,7 @@ def face_at(x: float, y: float, size: float) -> Face:
     return Face(points * size + np.float32([x, y, 0]), 1.0)
 
 
-class ScriptedLandmarker:
+class ScriptedLandmarker(Landmarker):
     """Answers from a list: one Face or None for each frame; counts detector runs."""
 
     def __init__(self, faces: list[Face | None]) -> None:

@@ -82,7 +82,7 @@ def crowned(
     crop: Image,
     inside: Bool[np.ndarray, "size size"],
     person: Float32[np.ndarray, "size size"],
-    points: Float32[np.ndarray, "478 2"],
+    points: Float32[np.ndarray, "point 2"],
 ) -> Image:
     """The crop with the rows above the photo, if there are any, filled anew; as it is where no head reaches the photo's edge.
 
@@ -105,7 +105,7 @@ def closed_beside(
     crop: Image,
     inside: Bool[np.ndarray, "size size"],
     person: Float32[np.ndarray, "size size"],
-    points: Float32[np.ndarray, "478 2"],
+    points: Float32[np.ndarray, "point 2"],
 ) -> Image:
     """The same for columns beside the photo, down to the jaw: a cheek that its edge cuts is closed."""
     size = crop.shape[0]

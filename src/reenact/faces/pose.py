@@ -79,4 +79,4 @@ def fit_head(landmarks: Float[np.ndarray, "*batch n 3"]) -> HeadFit:
     rotation = (left * sign[..., None, :]) @ right
     scale = (singular * sign).sum(-1) / (weight * source**2).sum()
     translation = target_mean - scale[..., None] * (rotation @ source_mean)
-    return HeadFit(rotation.astype(np.float32), scale.astype(np.float32), translation.astype(np.float32))
+    return HeadFit(rotation.astype(np.float32), np.asarray(scale, np.float32), translation.astype(np.float32))

@@ -75,8 +75,8 @@ class VideoReader:
     def __init__(
         self,
         path: str | os.PathLike[str],
-        start: Fraction | None = None,
-        end: Fraction | None = None,
+        start: Fraction | int | None = None,
+        end: Fraction | int | None = None,
         pixels: Pixels = "shown",
     ) -> None:
         """start, end: seconds; None is the file's own. pixels: as a player shows them, or as they are stored, whatever aspect the

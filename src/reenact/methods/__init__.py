@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
 
 from reenact.core.errors import ReenactError, ReenactWarning
 from reenact.train.former import FORMER_STAGES
@@ -49,6 +49,7 @@ class About:
     """there to be compared with"""
 
 
+@runtime_checkable
 class Trained(Protocol):
     """A method's recipe.py. It may have finish(model, pool) too -> what config.json is to say of an exported model."""
 

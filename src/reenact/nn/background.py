@@ -168,7 +168,7 @@ def _grown(mask: Mask, width: int) -> Mask:
     return mask
 
 
-def _shifted(mask: Mask, width: int, dim: int) -> list[Tensor]:
+def _shifted(mask: Float[Tensor, "batch 1 row column"], width: int, dim: int) -> list[Float[Tensor, "batch 1 row column"]]:
     """The mask moved by -width/2 to width/2 along a side; nothing lies beyond its edge."""
     margin, length = width // 2, mask.shape[dim]
     padded = F.pad(mask, (margin, margin) if dim == 3 else (0, 0, margin, margin))

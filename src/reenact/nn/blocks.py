@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-Maps = Float[Tensor, "batch channel row column"]
+Maps = Float[Tensor, "batch _channel _row _column"]
 Keypoints = Float[Tensor, "batch keypoint 3"]
 P = ParamSpec("P")
 R = TypeVar("R")

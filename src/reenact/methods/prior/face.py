@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float, Float32, Int64, UInt8
@@ -46,6 +46,7 @@ class Reading:
     """in the head's frame: pose, scale and place taken out"""
 
 
+@runtime_checkable
 class FacePrior(Protocol):
     """A prior: needed to train, never to run (its estimate is distilled into the method's own encoder)."""
 

@@ -6,7 +6,7 @@ positive is the Gram-Schmidt process in another order of arithmetic, and keeps i
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 import torch.nn.functional as F
@@ -19,6 +19,7 @@ PACE = 0.03
 """ours: an optimiser moves every number alike; a basis of numbers near .04 would turn faster than its readers follow"""
 
 
+@runtime_checkable
 class Subspaces(Protocol):
     """What a Config must say of the space."""
 
