@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from places import HELPERS, ROOT, SOURCE
 
 FILES = (
@@ -14,9 +16,34 @@ FILES = (
     "tests/unit/test_losses.py",
     "tests/unit/test_motion_encoder.py",
     "tests/property/test_codec.py::test_stillness_is_nearly_free",
+    "tests/unit/test_fill.py",
+    "tests/unit/test_crop.py",
+    "tests/unit/test_photos.py",
+    "tests/unit/test_around.py",
+    "tests/unit/test_spread_grids.py",
+    "tests/unit/test_detail.py::test_a_ready_crop_may_be_large",
+    "tests/unit/test_mmfa.py::test_zero_code_is_neutral",
+    "tests/unit/test_facevid2vid.py::test_there_is_no_scale",
 )
-MEANT = "test_unknown_mode_and_missing_reference"
-"""gives wrong types on purpose"""
+LONGER = (
+    "tests/unit/test_background.py",
+    "tests/unit/test_crown.py",
+    "tests/unit/test_detail.py",
+    "tests/unit/test_drawer.py",
+    "tests/unit/test_expression.py",
+    "tests/unit/test_facevid2vid.py",
+    "tests/unit/test_media.py",
+    "tests/unit/test_media_opening.py",
+    "tests/unit/test_mmfa.py",
+    "tests/unit/test_prior.py",
+)
+"""minutes"""
+MEANT = (
+    "tests/property/test_transfer.py::test_unknown_mode_and_missing_reference",
+    "tests/unit/test_detail.py::test_side_that_is_none",
+    "tests/unit/test_background.py::test_an_unknown_background_is_one_line",
+)
+"""give wrong types on purpose"""
 WRONG = """
 import numpy as np
 from reenact.core.types import Motion
@@ -27,13 +54,21 @@ def test_a_pose_of_two_numbers():
 
 
 def run(*tests: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "annotations", "-p", "no:cacheprovider", *tests]
+    plain = ["-q", "-x", "-m", "not slow", "-p", "annotations", "-p", "no:cacheprovider"]
+    command = [sys.executable, "-m", "pytest", *plain, *(f"--deselect={test}" for test in MEANT), *tests]
     paths = os.pathsep.join([str(HELPERS), SOURCE])
     return subprocess.run(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": paths}, capture_output=True, text=True, timeout=560)
 
 
 def test_signatures_say_what_comes_and_goes():
-    done = run(*FILES, "--deselect", f"tests/property/test_transfer.py::{MEANT}")
+    done = run(*FILES)
+    assert done.returncode == 0, done.stdout[-3000:]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("tests", LONGER)
+def test_so_do_those_that_take_longer(tests: str):
+    done = run(tests)
     assert done.returncode == 0, done.stdout[-3000:]
 
 
