@@ -24,7 +24,7 @@ from reenact.pipeline.sinks import Sink, VideoSink, pump
 from reenact.pipeline.sources import Driving, DrivingFile, MotionSource, open_source
 from reenact.provenance.output import MarkedOutput
 from reenact.runtime.engine import ENGINE, Engine
-from reenact.runtime.onnx_method import load
+from reenact.runtime.onnx_method import OnnxMethod, load
 
 FOLLOW = Control()
 
@@ -65,7 +65,8 @@ def animate(
 
 
 def _pictures(portrait: Portrait, driving: Driving, method: Method, control: Control, rate: Fraction | None) -> Iterator[Image]:
-    with open_source(driving, method, Landmarker(method.threads), rate) as source:
+    landmarker = method.landmarker if isinstance(method, OnnxMethod) else Landmarker(method.threads)
+    with open_source(driving, method, landmarker, rate) as source:
         yield from Animator.of(method, portrait, control, source).pictures(source)
 
 
