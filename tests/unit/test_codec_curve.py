@@ -72,9 +72,7 @@ def test_a_codec_gives_every_frame_back(name):
     assert all(picture.shape == (64, 64, 3) for picture in coarse.pictures)
     error = [np.abs(a.astype(int) - b).mean() for a, b in zip(fine.pictures, frames, strict=True)]
     assert max(error) < 8, "in the right order"
-    assert not hasattr(os, "sched_getscheduler") or os.sched_getscheduler(0) == os.SCHED_OTHER, (
-        "left real-time"
-    )
+    assert not hasattr(os, "sched_getscheduler") or os.sched_getscheduler(0) == os.SCHED_OTHER, "left real-time"
 
 
 def test_a_codec_that_is_not_there():

@@ -85,9 +85,7 @@ def wants_graph(stage: Stage, task: Task, workers: Workers) -> bool:
     machine = stage.machine
     able = workers.count == 1 and stage.schedule.accumulate == 1 and not machine.compiled
     if machine.graph == "on" and not able:
-        raise ReenactError(
-            "a graph holds one process's whole step: leave `graph` out where it is compiled or work is shared"
-        )
+        raise ReenactError("a graph holds one process's whole step: leave `graph` out where it is compiled or work is shared")
     if machine.graph == "on" and not task.capturable:
         raise ReenactError(f"{stage.name} asks Python for numbers that change at every step: leave `graph` out")
     return able and task.capturable and (machine.graph == "on" or (machine.graph == "auto" and workers.device.type == "cuda"))
