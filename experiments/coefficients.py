@@ -44,7 +44,7 @@ def measure(weights: Path, pool_folder: Path, split: str = "val") -> dict[str, A
         for way in WAYS:
             found[way].append(_clip(method, reader, pool, chosen, way))
     return {
-        "protocol": "self-reenactment by the landmarker's blendshapes, and by the motion encoder; see experiments/coefficients.py",
+        "protocol": "self-reenactment by the landmarker's blendshapes, and by the motion encoder (experiments/coefficients.py)",
         "command": "python -m experiments.coefficients WEIGHTS POOL --json FILE",
         "method": method.name,
         "weights": method.fingerprint,
