@@ -2,7 +2,7 @@
 
 python tools/results_tables.py [--check]
 
-Two tables, known by their first cell: judges that taught nothing here, then measures that were losses or whose network was a
+Two tables, known by their first cell: independent networks (no loss, no teacher), then measures that were losses or whose network was a
 teacher. Rows that name no system of the JSON (the first weights) stay, with the cells that they have. Bold: the best method, and
 all that these clips cannot tell from it, where the JSON says so.
 """
@@ -22,7 +22,7 @@ NAMES = {
     "mesh_warp": "mesh warp by the true landmarks",
     **{name: about(name).title for name in reversed(METHODS)},
 }
-HEADS = ("judged by networks that taught nothing here", "by losses and teachers")
+HEADS = ("by independent networks", "by losses and teachers")
 COLUMNS = (
     (
         ("PSNR", "psnr", 2),
