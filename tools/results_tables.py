@@ -3,8 +3,8 @@
 python tools/results_tables.py [--check]
 
 Two tables, known by their first cell: independent networks (no loss, no teacher), then measures that were losses or whose
-network was a teacher. Rows that name no system of the JSON (the first weights) stay, with the cells that they have. Bold: the best method, and
-all that these clips cannot tell from it, where the JSON says so.
+network was a teacher. Rows that name no system of the JSON (the first weights) stay, with the cells that they have. Bold: the
+best method, and all that these clips cannot tell from it, where the JSON says so.
 """
 
 import argparse
