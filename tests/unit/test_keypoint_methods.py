@@ -108,9 +108,13 @@ def exported(tmp_path_factory: pytest.TempPathFactory):
     return made
 
 
+SELDOM = {name: pytest.mark.slow for name in ("facevid2vid", "sfd")}
+"""6 s each, of what mmfa and prior hold to, too"""
+
+
 @pytest.mark.parametrize(
     ("name", "device", "tolerance"),
-    [*((name, "cpu", TOLERANCE) for name in RECIPES), ("mmfa", "auto", BF16_TOLERANCE)],
+    [*(pytest.param(name, "cpu", TOLERANCE, marks=SELDOM.get(name, ())) for name in RECIPES), ("mmfa", "auto", BF16_TOLERANCE)],
 )
 def test_graphs_agree_with_the_module(name: str, device: str, tolerance: float, image: torch.Tensor, exported):
     model, method = shaken(name), OnnxMethod(exported(name), device)

@@ -115,6 +115,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory):
     return model, weights, kept
 
 
+@pytest.mark.slow
 def test_training_goes_on_from_the_state_itself(exported, monkeypatch: pytest.MonkeyPatch):
     model, weights, kept = exported
     monkeypatch.setattr(start, "CHECKPOINTS", kept)

@@ -69,11 +69,13 @@ def test_the_revived_model_answers_as_the_shipped_one(shipped):
     assert (frames(revived)[0] - before[0]).abs().max() > 0.1
 
 
+@pytest.mark.slow
 def test_training_starts_from_shipped_weights(shipped):
     recipe, model, folder = shipped
     assert read_start(folder).keys() == model.state_dict().keys()
 
 
+@pytest.mark.slow
 def test_other_weights_are_refused_in_one_line(tmp_path, shipped):
     recipe, model, folder = shipped
     with pytest.raises(ReenactError, match="config.json"):

@@ -191,6 +191,7 @@ def exported(model: Sfd, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_shipped_graphs_can_be_trained_on(model: Sfd, images: torch.Tensor, exported: Path):
     """Graphs -> module: the same frame, and a basis that is still one."""
     made = sfd.build()

@@ -174,6 +174,7 @@ def test_two_studios_do_not_disturb_each_other(studio: Studio, scene: Scene):
     np.testing.assert_array_equal(before.visible, after.visible)
 
 
+@pytest.mark.slow
 def test_clips_share_a_motion_and_are_not_made_twice(studio: Studio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     order = Order(tmp_path, 2, 1, frames=3, size=64, flows=1, rate=Fraction(25, 2))
     done = synthesize(order)
