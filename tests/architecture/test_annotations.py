@@ -18,7 +18,6 @@ FILES = (
     "tests/property/test_codec.py::test_stillness_is_nearly_free",
     "tests/unit/test_fill.py",
     "tests/unit/test_crop.py",
-    "tests/unit/test_photos.py",
     "tests/unit/test_around.py",
     "tests/unit/test_spread_grids.py",
     "tests/unit/test_detail.py::test_a_ready_crop_may_be_large",
@@ -35,6 +34,7 @@ LONGER = (
     "tests/unit/test_media.py",
     "tests/unit/test_media_opening.py",
     "tests/unit/test_mmfa.py",
+    "tests/unit/test_photos.py",
     "tests/unit/test_prior.py",
 )
 """minutes"""

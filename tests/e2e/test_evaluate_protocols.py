@@ -176,7 +176,7 @@ def test_a_moved_portrait_by_itself(tmp_path):
 class Shifter:
     """A method that can do one thing: move the picture sideways, by its translation; and its scale follows its yaw."""
 
-    name, size = "shifter", 256
+    name, size, folder = "shifter", 256, None
 
     def encode_crop(self, image):
         return Portrait(self.name, {}, self.encode_motion(image), image)

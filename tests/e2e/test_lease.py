@@ -245,6 +245,7 @@ def test_warped_photos_travel_as_films(tmp_path: Path, pool: Path, monkeypatch: 
     assert torch.equal(source["canonical"], target["canonical"]), "another person's"
 
 
+@pytest.mark.slow
 def test_a_step_on_a_bare_machine(tmp_path: Path, pool: Path, capfd: pytest.CaptureFixture[str]):
     home = trained(tmp_path, pool)
     said = capfd.readouterr()

@@ -205,6 +205,7 @@ def test_without_a_secure_context_the_page_says_what_to_do(chromium, address):
         quiet(there)
 
 
+@pytest.mark.slow
 def test_a_second_tab_may_take_over_and_the_first_may_take_it_back(chromium, address):
     with tab(chromium, address) as first:
         first.until(DRAWN)
@@ -225,6 +226,7 @@ def test_a_wrong_token_is_one_line(chromium, address):
         assert "open the address that reenact serve printed" in there.notice
 
 
+@pytest.mark.slow
 def test_a_slow_computer_is_told_which_stage_it_is(chromium, address):
     with tab(chromium, address) as there:
         there.until(DRAWN)
@@ -368,6 +370,7 @@ def test_the_camera_file_is_what_a_browser_reads(tmp_path: Path):
     assert len(data) == head + 2 * (6 + 320 * 240 * 3 // 2)
 
 
+@pytest.mark.slow
 def test_the_camera_by_webrtc_and_back_to_the_socket(chromium, tmp_path):
     pytest.importorskip("aiortc", reason="the extra webrtc is not installed")
     weights = write_fake_method(tmp_path / "fake")

@@ -108,8 +108,8 @@ def exported(tmp_path_factory: pytest.TempPathFactory):
     return made
 
 
-SELDOM = {name: pytest.mark.slow for name in ("facevid2vid", "sfd")}
-"""6 s each, of what mmfa and prior hold to, too"""
+SELDOM = {name: pytest.mark.slow for name in ("facevid2vid", "sfd", "prior")}
+"""6 s each, of what mmfa holds to, too"""
 
 
 @pytest.mark.parametrize(
@@ -162,6 +162,7 @@ def test_weights_are_small(name: str, exported):
 @pytest.mark.parametrize(
     ("name", "objective"), [("facevid2vid", facevid2vid_objective), ("prior", prior_objective)], ids=["facevid2vid", "prior"]
 )
+@pytest.mark.slow
 def test_a_tiny_training_lowers_the_loss(name: str, objective, tmp_path: Path):
     """A dozen steps on one batch; whole runs are slow tests (e2e/test_from_training.py)."""
     torch.manual_seed(0)

@@ -55,6 +55,7 @@ def test_the_mouth_is_in_its_window(middle: tuple[float, float]):
     assert ((place - other - CELLS / 2).abs() < CELLS / 2).all(1).float().mean() < 0.7
 
 
+@pytest.mark.slow
 def test_the_generator_alone_learns(tmp_path_factory: pytest.TempPathFactory):
     pool = Pool.load(make_pool(tmp_path_factory.mktemp("pool")))
     (stage,) = recipe("mmfa_finetune_patches")

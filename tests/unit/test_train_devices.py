@@ -19,6 +19,11 @@ from training_pool import make_pool
 META = torch.device("meta")
 
 
+def seldom(*values: object):
+    """A method beside mmfa: 3 s each, and the same code."""
+    return pytest.param(*values, marks=pytest.mark.slow)
+
+
 @pytest.fixture(scope="module")
 def pool(tmp_path_factory: pytest.TempPathFactory) -> Pool:
     return Pool.load(make_pool(tmp_path_factory.mktemp("pool")))
@@ -29,7 +34,9 @@ def test_meta_is_as_strict_as_a_gpu():
         torch.empty(3, device=META) * torch.zeros(3)
 
 
-@pytest.mark.parametrize(("name", "number"), [("mmfa_tiny", 0), ("mmfa_tiny", 1), ("mmfa_tiny", 2), ("facevid2vid_tiny", 0)])
+@pytest.mark.parametrize(
+    ("name", "number"), [("mmfa_tiny", 0), ("mmfa_tiny", 1), ("mmfa_tiny", 2), seldom("facevid2vid_tiny", 0)]
+)
 def test_a_step_of_every_stage(name: str, number: int, pool: Pool, monkeypatch: pytest.MonkeyPatch):
     # random numbers and autocast need a real device
     monkeypatch.setattr(pairs, "_grain", lambda image, seeds: torch.empty_like(image))
@@ -58,7 +65,9 @@ def stepped(name: str, pool: Pool, monkeypatch: pytest.MonkeyPatch):
     return task, shown, {name for name, part in task.trained.items() if any(p.grad is not None for p in part.parameters())}
 
 
-@pytest.mark.parametrize("name", ["sfd_finetune_encoder", "prior_finetune_encoder", "facevid2vid_finetune_encoder"])
+@pytest.mark.parametrize(
+    "name", ["sfd_finetune_encoder", seldom("prior_finetune_encoder"), seldom("facevid2vid_finetune_encoder")]
+)
 def test_what_draws_stands_still(name: str, pool: Pool, monkeypatch: pytest.MonkeyPatch):
     """A method that draws with another one's weights learns to read through them, and leaves them as they are."""
     task, shown, learns = stepped(name, pool, monkeypatch)
@@ -66,7 +75,7 @@ def test_what_draws_stands_still(name: str, pool: Pool, monkeypatch: pytest.Monk
     assert "motion" in learns and not learns & set(RENDER_PARTS) and set(RENDER_PARTS) <= task.trained.keys()
 
 
-@pytest.mark.parametrize("name", ["mmfa_finetune_renderer", "facevid2vid_finetune_renderer"])
+@pytest.mark.parametrize("name", ["mmfa_finetune_renderer", seldom("facevid2vid_finetune_renderer")])
 def test_what_reads_stands_still(name: str, pool: Pool, monkeypatch: pytest.MonkeyPatch):
     """The other way about: the rendering network learns, by a reading on which sliders and the codec's steps were measured."""
     task, shown, learns = stepped(name, pool, monkeypatch)
@@ -81,7 +90,7 @@ def test_the_mask_alone_learns(pool: Pool, monkeypatch: pytest.MonkeyPatch):
     assert learns == {"uncover"} and set(RENDER_PARTS) | {"motion"} <= task.trained.keys()
 
 
-@pytest.mark.parametrize("name", ["mmfa_finetune_consistency", "facevid2vid_finetune_consistency"])
+@pytest.mark.parametrize("name", ["mmfa_finetune_consistency", seldom("facevid2vid_finetune_consistency")])
 def test_the_second_pass_alone_learns_consistency(name: str, pool: Pool, monkeypatch: pytest.MonkeyPatch):
     """Windows are set by looks that get no gradient; the first pass does not learn at all."""
     task, shown, learns = stepped(name, pool, monkeypatch)

@@ -41,7 +41,7 @@ def verify(
     as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
     anchors: Annotated[Path | None, typer.Option(help="PEM: certificates to trust (reenact keys export)")] = None,
 ) -> None:
-    """Say whether a file was made by reenact: label, watermark, signature. Exit code: 0 marked, 1 no mark, 3 signature broken."""
+    """Say whether reenact made a file: label, watermark, signature. Exit code: 0 marked, 1 no mark, 3 signature broken."""
     found = verify_file(file, read_anchors(anchors) if anchors else "")
     typer.echo(json.dumps(found.as_dict(), indent=2) if as_json else _lines(found))
     raise typer.Exit(CODES[found.verdict])
