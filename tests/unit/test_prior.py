@@ -162,9 +162,9 @@ def exported(model: Prior, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_blendshapes_are_the_code(exported: Path):
     """The map is direct: what is set arrives as it is; what follows the 52 moves with them as in the frames that were seen."""
     numbers = np.random.default_rng(0)
-    codes, shapes = numbers.uniform(size=(40, 60)).astype(np.float32), numbers.uniform(size=(40, 52)).astype(np.float32)
+    codes, shapes = (numbers.uniform(size=(800, size)).astype(np.float32) for size in (60, 52))
     codes[:, 52] = shapes[:, BLENDSHAPE_NAMES.index("jawOpen")] / 2
-    found = direct(codes, shapes, np.repeat(np.arange(4), 10), np.repeat([False, True], 20), "prior", "")
+    found = direct(codes, shapes, np.repeat(np.arange(4), 200), np.repeat([False, True], 400), "prior", "")
     found.map.save(exported)
     held = ExpressionMap.load(exported, 60)
     change = held.code({"jawOpen": 0.6, "mouthSmileLeft": 0.8})
