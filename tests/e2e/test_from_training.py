@@ -72,6 +72,7 @@ def test_only_what_draws_is_renewed(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         main()
 
 
+@pytest.mark.slow
 def test_what_reads_is_renewed_alone(tmp_path: Path, monkeypatch):
     weights, run = tmp_path / "weights", tmp_path / "run"
     run.mkdir()

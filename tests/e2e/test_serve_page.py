@@ -138,6 +138,7 @@ def test_a_video_file_drives_and_stays_in_the_page(chromium, address, tmp_path):
         assert there.said == [] or all("no.mp4" not in line for line in there.said)
 
 
+@pytest.mark.slow
 def test_a_whole_video_becomes_a_film(chromium, address):
     with tab(chromium, address) as there:
         there.until(DRAWN)
@@ -246,6 +247,7 @@ def test_a_slow_computer_is_told_which_stage_it_is(chromium, address):
         assert there.page.evaluate("reenact.source.side") == 192
 
 
+@pytest.mark.slow
 def test_a_server_that_is_gone_and_comes_back_is_found_again(chromium, tmp_path):
     weights = write_fake_method(tmp_path / "fake")
     options = ("--method", str(weights), "--device", "cpu", "--threads", "1")

@@ -128,6 +128,7 @@ def test_training_goes_on_from_the_state_itself(exported, monkeypatch: pytest.Mo
     assert running and all(torch.equal(found[name], own[name]) for name in running)
 
 
+@pytest.mark.slow
 def test_a_checkpoint_is_of_its_graphs_alone(exported, tmp_path: Path):
     model, weights, kept = exported
     assert kept_state(weights, kept)[1]

@@ -230,6 +230,7 @@ def test_validation_draws_no_noise():
 
 
 @pytest.mark.parametrize("changes", [{"offsets": "without_pose", "code": "gaussian"}, {"transform": "facevid2vid"}])
+@pytest.mark.slow
 def test_graphs_agree_with_the_module(changes: dict[str, str], tmp_path: Path):
     """Projection and Gaussian code export like the rest: the code that ships is the mean."""
     model = made(**changes).eval()

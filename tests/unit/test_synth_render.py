@@ -161,6 +161,7 @@ def test_nobody_frowns_at_rest(studio: Studio):
     assert min(tilts) > -0.03 and max(tilts) < 0.04 and np.std(tilts) > 0.003
 
 
+@pytest.mark.slow
 def test_two_studios_do_not_disturb_each_other(studio: Studio, scene: Scene):
     """OpenGL draws into the current context: each takes its turn, and closing one leaves the other whole."""
     before = truth_at(studio, scene, 1)
@@ -205,6 +206,7 @@ def test_several_processes_render_the_same_bytes(studio: Studio, tmp_path: Path)
         assert path.read_bytes() == (tmp_path / "two" / path.name).read_bytes(), path.name
 
 
+@pytest.mark.slow
 def test_stopped_half_way_leaves_nothing(studio: Studio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     truth = Scene.truth
 

@@ -29,7 +29,7 @@ SLOW = (
     ),
     *((method, name) for method in ("sfd", "prior", "facevid2vid") for name in ("motion", "joint")),
 )
-STAGES = [("mmfa", "motion"), ("mmfa", "finetune_long"), *(pytest.param(*known, marks=pytest.mark.slow) for known in SLOW)]
+STAGES = [("mmfa", "motion"), *(pytest.param(*known, marks=pytest.mark.slow) for known in (("mmfa", "finetune_long"), *SLOW))]
 
 
 @pytest.fixture(scope="module")

@@ -82,6 +82,7 @@ def test_a_person_is_known_by_one_embedding(pool: Pool):
     assert (known[:12] == known[0]).all() and (known[12:] == known[12]).all() and (known[0] != known[12]).any()
 
 
+@pytest.mark.slow
 def test_the_terms_of_a_long_stage(pool: Pool):
     """Half of the frames are read back, the portrait is compared with its person; the encoder is frozen, the decoder learns."""
     (stage,) = recipe("mmfa_finetune_long")
