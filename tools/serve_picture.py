@@ -1,4 +1,5 @@
-"""docs/serve.webp: the page with the example's portrait, driven by the example's rendered head: python tools/serve_picture.py"""
+"""docs/serve.webp and docs/serve-view.webp: the page with the example's portrait, driven by the example's rendered head, and
+what a browser source of OBS shows beside it: python tools/serve_picture.py"""
 
 from __future__ import annotations
 
@@ -27,6 +28,7 @@ WIDE = 0.08
 PAUSE = 0.5
 """ours: seconds between two pictures of the page: each costs the page some of the delay that it shows"""
 SIZE = {"width": 1180, "height": 820}
+VIEW = 512
 
 
 def liveliness(reader: Landmarker, picture: np.ndarray) -> float:
@@ -42,6 +44,7 @@ def liveliness(reader: Landmarker, picture: np.ndarray) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "serve.webp")
+    parser.add_argument("--view", type=Path, default=ROOT / "docs" / "serve-view.webp")
     parser.add_argument("--seconds", type=float, default=10.0, help="of driving before the picture is taken")
     parser.add_argument("--dark", action="store_true")
     chosen = parser.parse_args()
@@ -62,6 +65,10 @@ def main() -> None:
                 shots.append(there.page.screenshot())
                 time.sleep(PAUSE)
             place = there.page.locator("#canvas").bounding_box()
+            with tab(chromium, address.replace("/#", "/view#"), viewport={"width": VIEW, "height": VIEW}) as view:
+                view.until("window.reenact?.painter.count > 20", 60)
+                view.page.screenshot(path=str(Path(folder) / "view.png"))
+                PILImage.open(Path(folder) / "view.png").convert("RGB").save(chosen.view, "WEBP", quality=86, method=6)
     reader = Landmarker()
     box = tuple(round(v) for v in (place["x"], place["y"], place["x"] + place["width"], place["y"] + place["height"]))
     cut = [np.asarray(PILImage.open(io.BytesIO(shot)).convert("RGB").crop(box)) for shot in shots]
