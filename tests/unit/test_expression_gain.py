@@ -10,8 +10,8 @@ from reenact.calibrate.expression_gain import least
 from reenact.core.errors import ReenactError
 from reenact.core.types import Motion
 from reenact.faces.blendshapes import BLENDSHAPE_NAMES
-from reenact.motion.expression import ExpressionMap, expression_map
-from reenact.motion.expression_gain import FILE, MOST, PREFIXES, ExpressionGain, Gains, reaching
+from reenact.motion.expression import REGION_PREFIXES, ExpressionMap, expression_map
+from reenact.motion.expression_gain import FILE, MOST, ExpressionGain, Gains, reaching
 from reenact.motion.transfer import transfer
 from reenact.runtime.onnx_method import OnnxMethod, known_methods, weights_folder
 
@@ -43,7 +43,7 @@ def test_a_still_driver_leaves_the_portrait_as_it_is():
 
 
 def test_the_parts_share_no_blendshape():
-    parts = [{name for name in BLENDSHAPE_NAMES if name.startswith(prefixes)} for prefixes in PREFIXES.values()]
+    parts = [{name for name in BLENDSHAPE_NAMES if name.startswith(prefixes)} for prefixes in REGION_PREFIXES.values()]
     assert all(parts) and sum(map(len, parts)) == len(set.union(*parts))
 
 

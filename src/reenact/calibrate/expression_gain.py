@@ -14,6 +14,7 @@ import argparse
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 from jaxtyping import Float
@@ -23,23 +24,25 @@ from reenact.core.types import Motion, Portrait
 from reenact.data.pool import Pool
 from reenact.evaluate.results import write_json
 from reenact.evaluate.sliders import Reader, Reading
-from reenact.faces.blendshapes import BLENDSHAPE_NAMES
-from reenact.motion.expression import expression_map
-from reenact.motion.expression_gain import FILE, LEAST, MOST, PREFIXES, ExpressionGain, Gains
+from reenact.motion.expression import Region, expression_map, region_blendshapes
+from reenact.motion.expression_gain import FILE, LEAST, MOST, ExpressionGain, Gains
 from reenact.runtime.onnx_method import OnnxMethod
 
 FACTORS = (1.0, 1.4, 1.8, 2.2)
 DRIVERS = 10
 """frames a clip, evenly over it"""
 
-Asked = tuple[str, float]
+PARTS: tuple[Region, ...] = get_args(Region)
+Asked = tuple[Region, float]
 
 
 def measure(weights: Path, pool_folder: Path, people: int, split: str) -> dict[str, object]:
     """Raises ReenactError for a pool or weights that cannot be used."""
     method, reader = OnnxMethod(weights, "cpu", 1), Reader()
     map_ = expression_map(method)
-    matrices = {(part, factor): ExpressionGain(Gains(**{part: factor}).matrix(map_)) for part in PREFIXES for factor in FACTORS}
+    matrices: dict[Asked, ExpressionGain] = {
+        (part, factor): ExpressionGain(Gains(**{part: factor}).matrix(map_)) for part in PARTS for factor in FACTORS
+    }
     total: dict[Asked, float] = {}
     count = 0
     for portrait, drivers, wanted in _clips(Pool.load(pool_folder), method, people, split):
@@ -52,7 +55,7 @@ def measure(weights: Path, pool_folder: Path, people: int, split: str) -> dict[s
     if not count:
         raise ReenactError("the pool has no clip of a person with ten frames: make one with reenact data prepare")
     said: dict[str, object] = {"weights": method.fingerprint, "people": count}
-    for part in PREFIXES:
+    for part in PARTS:
         errors = [total[part, factor] for factor in FACTORS]
         said[part] = round(float(np.clip(least(FACTORS, errors), LEAST, MOST)), 2)
         said[f"{part}_errors"] = {str(factor): round(error / errors[0], 4) for factor, error in zip(FACTORS, errors, strict=True)}
@@ -91,9 +94,9 @@ def _read(method: OnnxMethod, reader: Reader, portrait: Portrait, moved: list[Mo
     return [reader.read(method.render(portrait, motion)) for motion in moved]
 
 
-def _error(found: list[Reading | None], wanted: Float[np.ndarray, "frame 52"], part: str) -> float:
+def _error(found: list[Reading | None], wanted: Float[np.ndarray, "frame 52"], part: Region) -> float:
     """Mean square of the part's blendshapes' difference, the clip's mean taken out; frames without a face are left out."""
-    chosen = [i for i, name in enumerate(BLENDSHAPE_NAMES) if name.startswith(PREFIXES[part])]
+    chosen = region_blendshapes(part)
     rows = [one[2][chosen] - true[chosen] for one, true in zip(found, wanted, strict=True) if one is not None]
     if len(rows) < 2:
         return 0.0

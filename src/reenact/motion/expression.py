@@ -30,9 +30,9 @@ VALUE_MIN, VALUE_MAX = -2.0, 2.0
 SPREAD_MIN = 0.002
 """ours: the free landmarker gives 0 for cheekSquint and noseSneer always, hardly more for cheekPuff and jawForward"""
 
-Region = Literal["eyes", "mouth"]
-REGION_PREFIXES: dict[str, tuple[str, ...]] = {"eyes": ("eye",), "mouth": ("mouth", "jaw", "cheekPuff")}
-"""which blendshapes are a region's, by how their names begin; brows, cheeks and nose belong to neither"""
+Region = Literal["brows", "eyes", "mouth"]
+REGION_PREFIXES: dict[str, tuple[str, ...]] = {"brows": ("brow",), "eyes": ("eye",), "mouth": ("mouth", "jaw", "cheekPuff")}
+"""which blendshapes are a region's, by how their names begin; cheeks and nose belong to none"""
 
 
 def _both(**values: float) -> dict[str, float]:

@@ -11,21 +11,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from jaxtyping import Float32
 
 from reenact.core.types import Method, Motion
-from reenact.faces.blendshapes import BLENDSHAPE_NAMES
-from reenact.motion.expression import ExpressionMap, expression_map
+from reenact.motion.expression import ExpressionMap, Region, expression_map
 from reenact.motion.measured import read_measured, require
 
 FILE = "expression_gain.json"
 LEAST, MOST = 1.0, 2.5
 """ours: a gain below 1 would freeze a face on purpose; one beyond is of weights that are broken"""
-PREFIXES: Mapping[str, tuple[str, ...]] = {"brows": ("brow",), "eyes": ("eye",), "mouth": ("mouth", "jaw", "cheekPuff")}
-"""which blendshapes are a part's, by how their names begin"""
 
 
 @dataclass(frozen=True)
@@ -54,10 +51,8 @@ class Gains:
     def matrix(self, expressions: ExpressionMap) -> Float32[np.ndarray, "code code"]:
         """What a change of the code, a row, is multiplied by: in each part's subspace its gain, elsewhere 1."""
         total = np.eye(len(expressions.from_code), dtype=np.float32)
-        for part, prefixes in PREFIXES.items():
-            chosen = [i for i, name in enumerate(BLENDSHAPE_NAMES) if name.startswith(prefixes)]
-            own = expressions.from_code[:, chosen] @ expressions.to_code[chosen]
-            total += np.float32(getattr(self, part) - 1.0) * own
+        for part in get_args(Region):
+            total += np.float32(getattr(self, part) - 1.0) * expressions.region(part)
         return total
 
 
@@ -70,9 +65,7 @@ class ExpressionGain:
     @classmethod
     def of(cls, method: Method) -> ExpressionGain | None:
         """That of a method's weights; None where there is nothing to be multiplied. Raises ReenactError for a damaged file."""
-        if method.folder is None or not (method.folder / FILE).is_file():
-            return None
-        gains = Gains.load(method.folder, method.fingerprint)
+        gains = Gains() if method.folder is None else Gains.load(method.folder, method.fingerprint)
         return None if gains == Gains() else cls(gains.matrix(expression_map(method)))
 
     def reached(self, own: Motion, driven: Motion) -> Motion:
