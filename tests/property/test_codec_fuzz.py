@@ -50,9 +50,9 @@ def fuzz_packets(count: int) -> None:
         packet = damaged(packets[random.integers(200)], random)
         if packet[0] >= 128 and len(packet) > 4 and random.random() < 0.5:
             packet[-2:] = crc_hqx(bytes(packet[:-2]), HEADER.tag).to_bytes(2, "big")
-        began = time.process_time()
+        began = time.thread_time()
         found = receiver.receive(bytes(packet))
-        longest = max(longest, time.process_time() - began)
+        longest = max(longest, time.thread_time() - began)
         frames += len(found)
         assert len(found) <= 64 * 33
         assert all(np.isfinite(frame.motion.vector()).all() for frame in found)
@@ -72,7 +72,7 @@ def fuzz_files(count: int) -> None:
         bad = damaged(data, random)
         if len(bad) >= begin and random.random() < 0.5:
             bad[:begin] = data[:begin]
-        began = time.process_time()
+        began = time.thread_time()
         try:
             read, at = Header.read(bytes(bad))
             shown = list(play(read_frames(PROFILE, read, bytes(bad), at), read.frames))
@@ -80,7 +80,7 @@ def fuzz_files(count: int) -> None:
         except ReenactError as error:
             refused += 1
             assert "\n" not in str(error)
-        longest = max(longest, time.process_time() - began)
+        longest = max(longest, time.thread_time() - began)
     assert 0 < refused < count and longest < LONGEST
 
 

@@ -195,10 +195,10 @@ def test_damaged_packets_are_a_reading_or_none(kind, data):
 @pytest.mark.parametrize("kind", PARSERS)
 @pytest.mark.parametrize("filler", [b"\0", b"[", b"|", b"&", b"#", b"/", b"\xff", b'{"k":'])
 def test_the_largest_packets_take_no_time(kind, filler):
-    began = time.process_time()
+    began = time.thread_time()
     check_reading(PARSERS[kind]((filler * 65_507)[:65_507]))
     check_reading(PARSERS[kind]((GOLDEN[kind] + filler * 65_507)[:65_507]))
-    assert time.process_time() - began < 1.0
+    assert time.thread_time() - began < 1.0
 
 
 def test_the_same_recording_as_csv_and_as_packets_gives_the_same_motion(tmp_path):

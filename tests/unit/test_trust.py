@@ -30,7 +30,7 @@ def folder(tmp_path: Path) -> Path:
     return write_fake_method(tmp_path / "fake")
 
 
-def refused(folder: Path, words: str = "") -> None:
+def refused(folder: Path, words: str = ".") -> None:
     with pytest.raises(ReenactError, match=words) as caught:
         runs(folder)
     assert "\n" not in str(caught.value) and len(str(caught.value)) < 600
