@@ -19,6 +19,14 @@ PORT = 39539
 LONGEST = 65_507
 SHAPES_MAX = 512
 """ours: names that are remembered between two Apply; models have 52 to 200"""
+BUNDLE, TIME_TAG = b"#bundle\0", 8
+"""OSC 1.0: how a bundle begins, and the bytes of its time"""
+TAGS, TAGS_MAX = b"sifdhTF", 32
+"""OSC's types of arguments that are text, numbers or truth values; ours: how many of them a message has, with the comma"""
+DEPTH_MAX = 4
+"""ours: how deep bundles lie in bundles"""
+MESSAGES_MAX = 4_096
+"""ours: messages of a packet; the shortest that says something has 28 bytes"""
 TO_PICTURE = np.diag([-1.0, -1.0, 1.0])
 """Unity's axes of a model that faces us (x its right, y up, z forwards) -> those of docs/conventions.md"""
 
@@ -59,10 +67,10 @@ class Vmc:
     def __init__(self) -> None:
         """Raises ReenactError where python-osc is not installed."""
         try:
-            from pythonosc import osc_packet
+            from pythonosc import osc_message
         except ModuleNotFoundError:
             raise ReenactError("VMC needs python-osc: pip install 'reenact[vmc]'") from None
-        self._packet, self._error = osc_packet.OscPacket, osc_packet.ParseError
+        self._message, self._error = osc_message.OscMessage, osc_message.ParseError
         self._shapes: dict[str, float] = {}
         self._turns = {"head": np.eye(3), "neck": np.eye(3)}
         self._place: np.ndarray | None = None
@@ -73,7 +81,7 @@ class Vmc:
         if len(packet) > LONGEST:
             return None
         try:
-            messages = [timed.message for timed in self._packet(packet).messages]
+            messages = [self._message(part) for part in messages_of(packet)]
             contents = [(message.address, list(message.params)) for message in messages]
         except (self._error, ValueError, TypeError, IndexError, RecursionError, OverflowError):
             return None
@@ -114,6 +122,39 @@ class Vmc:
             values, _ = coefficients({shape: min(value, 1.0) for shape, value in mixed.items()})
         turn = TO_PICTURE @ self._turns["neck"] @ self._turns["head"] @ TO_PICTURE
         return Reading(self._time, values, angles(*euler_angles(turn)), self._place)
+
+
+def messages_of(packet: bytes) -> list[bytes]:
+    """The messages of an OSC packet, those inside bundles, too; without those that VMC has no use for. ValueError for what is
+    no OSC. python-osc would say of each malformed part that it is, thousands a packet, and take most of a second over it."""
+    found: list[bytes] = []
+    left = [(packet, 0)]
+    while left:
+        part, depth = left.pop()
+        if not part.startswith(BUNDLE):
+            found += [part] if _useful(part) else []
+            continue
+        if depth == DEPTH_MAX:
+            raise ValueError("bundles within bundles")
+        at, parts = len(BUNDLE) + TIME_TAG, []
+        while at < len(part):
+            length = int.from_bytes(part[at : at + 4], "big")
+            at += 4
+            if not 4 <= length <= len(part) - at or len(found) + len(left) + len(parts) >= MESSAGES_MAX:
+                raise ValueError("not a bundle")
+            parts.append((part[at : at + length], depth + 1))
+            at += length
+        left += reversed(parts)
+    return found
+
+
+def _useful(message: bytes) -> bool:
+    """Whether this is an OSC message of few arguments, all of them text, numbers or truth values."""
+    if not message.startswith(b"/"):
+        raise ValueError("neither a bundle nor a message")
+    end = message.find(b"\0")
+    tags = message[(end // 4 + 1) * 4 :].split(b"\0", 1)[0] if end > 0 else b""
+    return 1 < len(tags) <= TAGS_MAX and tags.startswith(b",") and not tags[1:].strip(TAGS) or tags == b","
 
 
 def _rotation(quaternion: Float64[np.ndarray, "4"]) -> Float64[np.ndarray, "3 3"] | None:
