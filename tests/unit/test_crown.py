@@ -37,6 +37,21 @@ def test_the_outline_closes_and_the_wall_goes_round_it(cut_head):
     assert np.abs(made[:EDGE, :30].astype(int) - WALL).max() < 12, "nothing but wall beside it"
 
 
+def test_a_head_that_narrows_already_lacks_little():
+    """A round head of which the photo lacks the uppermost tenth: no second head on top of it."""
+    y, x = np.mgrid[:SIZE, :SIZE] + 0.5
+    head = np.hypot((x - 64) / 36, (y - 72) / 45) < 1
+    crop = np.where(head[..., None], np.uint8(DARK), np.uint8(WALL))
+    top, edge = 27, 36
+    crop[:edge] = crop[edge]
+    inside = np.zeros((SIZE, SIZE), bool)
+    inside[edge:] = True
+    made = crowned(crop, inside, head.astype(np.float32), np.float32([[40, 50], [88, 50], [64, 110], [64, 50]]))
+    closed = np.abs(made.astype(int) - WALL).sum(2) > 200
+    assert abs(int(closed.any(1).argmax()) - top) <= 2, "it ends where the head does"
+    assert (closed != head)[:edge].mean() < 0.02
+
+
 def test_no_bundle_of_lines(cut_head):
     crop, inside, person, points = cut_head
     top = EDGE - 25

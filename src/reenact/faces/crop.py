@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float32
 from PIL import Image as PILImage
 
 from reenact.core.types import Image, Placement
-from reenact.faces.fill import filled
+from reenact.faces.fill import calmed, filled
 from reenact.faces.landmarker import Face, Landmarker, extract
 
 CROP_SCALE = 1.8
@@ -96,8 +96,9 @@ def _excess(value: float, free: float) -> float:
     return float(np.sign(value)) * max(0.0, abs(value) - free)
 
 
-def cut(image: Image, placement: Placement, size: int = 256) -> Image:
-    """The square `placement` as size x size pixels, smoothed where it shrinks; beyond the picture its edge goes on and fades."""
+def cut(image: Image, placement: Placement, size: int = 256, *, calm: bool = False) -> Image:
+    """The square `placement` as size x size pixels, smoothed where it shrinks; beyond the picture its edge goes on and fades.
+    calm: blurred, too, the more the further, for what people look at."""
     reach = placement.side / 2 * (abs(np.cos(placement.angle)) + abs(np.sin(placement.angle))) + 2
     left, top = int(np.floor(placement.centre_x - reach)), int(np.floor(placement.centre_y - reach))
     right, bottom = int(np.ceil(placement.centre_x + reach)), int(np.ceil(placement.centre_y + reach))
@@ -112,7 +113,8 @@ def cut(image: Image, placement: Placement, size: int = 256) -> Image:
     height, width = image.shape[:2]
     if left >= 0 and top >= 0 and right <= width and bottom <= height:
         return crop
-    return filled(crop, _beyond(placement, size, width, height))
+    beyond = _beyond(placement, size, width, height)
+    return filled(calmed(crop, beyond) if calm else crop, beyond)
 
 
 def covered(placement: Placement, size: int, image: Image) -> Bool[np.ndarray, "size size"]:

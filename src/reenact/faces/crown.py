@@ -36,6 +36,12 @@ SURELY_NOBODY = 0.2
 """ours: from here on down a pixel's colour is the backdrop's"""
 STRIP = 0.03
 """ours: rows below the edge that say what goes on there, in sides"""
+SPANNED = 0.012
+"""ours: rows below the edge that say how wide the head is there, in sides"""
+BROWS = 0.25
+"""ours: down to here the head may still widen, in heights of the mesh from its highest point"""
+NARROWED = 0.2
+"""ours: from here on the outline says by itself where it ends: sqrt(1 - (width at the edge / greatest)^2)"""
 GRAIN = 0.14
 """ours: how far the mirrored texture of hair reaches, in sides, at most"""
 GRAIN_LEFT = 0.4
@@ -92,12 +98,12 @@ def crowned(
     size, edge = crop.shape[0], int(inside.any(1).argmax())
     if not 0 < edge < size // 2:
         return crop
-    strip = max(2, round(STRIP * size))
-    span = _span(person[edge : edge + strip].mean(0), float(points[:, 0].mean()), NARROWEST * size)
+    rows = max(2, round(SPANNED * size))
+    span = _span(person[edge : edge + rows].mean(0), float(points[:, 0].mean()), NARROWEST * size)
     if span is None:
         return crop
     out = crop.copy()
-    out[:edge] = _closing(crop, inside, person, points, span, HEAD_TOP)
+    out[:edge] = _closing(crop, inside, person, points, span, _dome(person, edge, span, points))
     return out
 
 
@@ -131,7 +137,7 @@ def _closed_right(crop: Image, inside: np.ndarray, person: np.ndarray, points: n
         return crop
     out = crop.copy()
     above = np.arange(size) < jaw  # cloth below is no backdrop, whatever the network takes it for
-    closing = _closing(crop, inside & above, _widened(person), points, span, SIDE_OUT)
+    closing = _closing(crop, inside & above, _widened(person), points, span, (_least(points, edge, span, SIDE_OUT), 0.0))
     share = np.clip((jaw + JAW * size - np.arange(size)) / (JAW * size), 0, 1).astype(np.float32)
     was = crop[:edge].astype(np.float32)
     out[:edge] = (was + share[None, :, None] * (closing - was)).round().clip(0, 255).astype(np.uint8)
@@ -139,11 +145,11 @@ def _closed_right(crop: Image, inside: np.ndarray, person: np.ndarray, points: n
 
 
 def _closing(
-    crop: Image, inside: np.ndarray, person: np.ndarray, points: np.ndarray, span: tuple[int, int], beyond: float
+    crop: Image, inside: np.ndarray, person: np.ndarray, points: np.ndarray, span: tuple[int, int], dome: tuple[float, float]
 ) -> Image:
-    """What replaces the rows above the photo. beyond: as HEAD_TOP."""
+    """What replaces the rows above the photo. dome: as in `_cap`."""
     size, edge = crop.shape[0], int(inside.any(1).argmax())
-    cap = _cap(size, edge, span, points, beyond)
+    cap = _cap(size, edge, span, *dome)
     backdrop = smooth_colours(crop, (inside & (person < SURELY_NOBODY)).astype(np.float32)[..., None])
     hair = _hair(crop, edge, span, max(2, round(STRIP * size)), _room(edge, points, size))
     drawn = backdrop[:edge] + cap[..., None] * (hair - backdrop[:edge])
@@ -165,14 +171,44 @@ def _widened(person: np.ndarray) -> np.ndarray:
     return np.asarray(PILImage.fromarray(np.float32(255 * person).astype(np.uint8)).filter(ImageFilter.MaxFilter(width))) / 255
 
 
-def _cap(size: int, edge: int, span: tuple[int, int], points: np.ndarray, beyond: float) -> Float32[np.ndarray, "edge size"]:
-    """How much of each pixel above the edge is the head, 0..1: half an ellipse."""
+def _least(points: np.ndarray, edge: int, span: tuple[int, int], beyond: float) -> float:
+    """How high a cap is of a head that is as wide as it gets where it is cut, px. beyond: as HEAD_TOP."""
     top, bottom = float(points[:, 1].min()), float(points[:, 1].max())
-    half = (span[1] - span[0] + 1) / 2
-    height = max(edge - (top - beyond * (bottom - top)), LOWEST * 2 * half)
+    return max(edge - (top - beyond * (bottom - top)), LOWEST * (span[1] - span[0] + 1))
+
+
+def _dome(person: np.ndarray, edge: int, span: tuple[int, int], points: np.ndarray) -> tuple[float, float]:
+    """How far above the edge the head's outline ends, and how far below it the middle of that ellipse lies, px. Where the head
+    narrows towards the edge already, little of it is missing: an ellipse as wide as the head at its widest, down to the brows,
+    and as wide at the edge as it is cut there."""
+    top, bottom = float(points[:, 1].min()), float(points[:, 1].max())
+    height, half = _least(points, edge, span, HEAD_TOP), (span[1] - span[0] + 1) / 2
+    rows = person[edge : max(edge + 2, round(top + BROWS * (bottom - top)))] > 0.5
+    middle = (span[0] + span[1]) / 2
+    wide = np.array([_half_width(row, middle) for row in rows])
+    widest = int((wide >= 0.98 * wide.max()).argmax())
+    narrowed = float(np.sqrt(max(1 - (half / max(wide.max(), half)) ** 2, 0)))
+    whole = height + widest
+    if narrowed > NARROWED:
+        whole = min(whole, widest / narrowed)
+    return max((1 - narrowed) * whole, 1.0), narrowed * whole
+
+
+def _half_width(row: np.ndarray, middle: float) -> float:
+    """Half of how many pixels of a row belong to the head, without a gap, px."""
+    gaps = np.flatnonzero(~row)
+    left, right = gaps[gaps < middle], gaps[gaps > middle]
+    return ((right[0] if len(right) else len(row)) - (left[-1] + 1 if len(left) else 0)) / 2
+
+
+def _cap(size: int, edge: int, span: tuple[int, int], height: float, below: float) -> Float32[np.ndarray, "edge size"]:
+    """How much of each pixel above the edge is the head, 0..1: what of an ellipse lies above the edge. height: how far it goes
+    beyond the edge; below: how far under the edge its middle lies, px."""
+    half, whole = (span[1] - span[0] + 1) / 2, height + below
     x = (np.arange(size) + 0.5 - (span[0] + half)) / half
     y = (edge - np.arange(edge) - 0.5)[:, None]
-    outline = height * np.sqrt(np.clip(1 - x**2, 0, None))
+    level = (1 - (below / whole) ** 2) * x**2
+    outline = whole * np.sqrt(np.clip(1 - level, 0, None)) - below
     return np.clip((outline[None] - y) / (EDGE * size) + 0.5, 0, 1).astype(np.float32) * (np.abs(x) < 1)
 
 

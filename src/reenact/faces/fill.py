@@ -10,11 +10,16 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float32
 from PIL import Image as PILImage
+from PIL import ImageFilter
 
 from reenact.core.types import Image
 
 FADE = 0.25
 """ours: how far beyond the border the edge has faded, in sides of the crop"""
+BLUR = 0.3
+"""ours: sigma of the blur beyond the border, in distances from it"""
+BLURS = (0.004, 0.012, 0.03)
+"""ours: the sigmas that are worked out, in sides; between them, mixtures"""
 
 
 def filled(picture: Image, beyond: Float32[np.ndarray, "height width"]) -> Image:
@@ -29,6 +34,23 @@ def filled(picture: Image, beyond: Float32[np.ndarray, "height width"]) -> Image
     share = np.clip(beyond / FADE, 0, 1)[..., None]
     share *= share * (3 - 2 * share)
     return (picture + share * (larger - picture)).round().astype(np.uint8)
+
+
+def calmed(picture: Image, beyond: Float32[np.ndarray, "height width"]) -> Image:
+    """The picture, beyond its border blurred, the more the further: an edge that goes on is a bundle of lines, its colours are a
+    neck. beyond: as in `filled`. What is known stays."""
+    if (beyond <= 0).all():
+        return picture
+    sigma = np.minimum(BLUR * np.maximum(beyond, 0), BLURS[-1])
+    image, out = PILImage.fromarray(picture), picture.astype(np.float32)
+    finer, before = out.copy(), 0.0
+    for radius in BLURS:
+        coarser = np.asarray(image.filter(ImageFilter.GaussianBlur(radius * len(picture))), np.float32)
+        inside = (sigma > before) & (sigma <= radius)
+        share = ((sigma[inside] - before) / (radius - before))[:, None]
+        out[inside] = finer[inside] + share * (coarser[inside] - finer[inside])
+        finer, before = coarser, radius
+    return out.round().clip(0, 255).astype(np.uint8)
 
 
 def smooth_colours(picture: Image, weight: Float32[np.ndarray, "height width 1"]) -> Float32[np.ndarray, "height width 3"]:

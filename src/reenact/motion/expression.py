@@ -42,10 +42,10 @@ def _both(**values: float) -> dict[str, float]:
 
 PRESETS: dict[str, dict[str, float]] = {
     "neutral": {},
-    "smile": _both(mouthSmile=0.8, eyeSquint=0.3),
+    "smile": _both(mouthSmile=0.8),
     "frown": {**_both(mouthFrown=0.5, browDown=0.6), "mouthShrugLower": 0.4},
     "surprise": {**_both(browOuterUp=0.7, eyeWide=0.4), "browInnerUp": 0.8, "jawOpen": 0.35},
-    "anger": _both(browDown=0.9, eyeSquint=0.4, mouthPress=0.4),
+    "anger": _both(browDown=0.9, eyeSquint=0.2, mouthPress=0.4),
     "blink": _both(eyeBlink=1.0),
     "wink_left": {"eyeBlinkLeft": 1.0},
     "wink_right": {"eyeBlinkRight": 1.0},

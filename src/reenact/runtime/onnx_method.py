@@ -136,7 +136,7 @@ class OnnxMethod:
         placement = head_crop(found)
         warn_if_small(placement, self.size)
         side = head_side(self.head_size if head_size is None else head_size, placement.side, self.size)
-        crops = [cut(image, placement, n) for n in dict.fromkeys((self.size, side))]
+        crops = [cut(image, placement, n, calm=True) for n in dict.fromkeys((self.size, side))]
         if self._backdrop is not None and is_cut_off(placement, image):
             crops = self._closed(crops, image, placement, found)
         around = surroundings(image, placement, crops[0])
