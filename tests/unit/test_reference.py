@@ -1,7 +1,9 @@
 """The driver's neutral: a clip that begins in the middle of a word neither mutes the portrait nor overdoes it."""
 
+import json
 from dataclasses import replace
 from fractions import Fraction
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from reenact.faces.blendshapes import BLENDSHAPE_NAMES
 from reenact.motion.compose import DRIVER, compose, parse_parts
 from reenact.motion.expression import ExpressionMap
 from reenact.motion.reference import SEARCH, calmest, check_reference, unrest
+from reenact.motion.rest import UNREAD, WITHIN, Rest
 from reenact.pipeline import animator
 from reenact.pipeline.animator import Animator, Control
 from reenact.pipeline.portrait import PHOTO, Output
@@ -153,7 +156,7 @@ def test_what_is_calm(map_: ExpressionMap):
 
 
 def test_the_option_in_words():
-    assert (reference_of("calm"), reference_of("first"), reference_of("0:01.5")) == ("calm", "first", 1.5)
+    assert [reference_of(text) for text in ("rest", "calm", "first", "0:01.5")] == ["rest", "calm", "first", 1.5]
     for text in ("soon", "1e999999"):
         with pytest.raises(ReenactError, match="(--|`)reference"):
             check_reference(reference_of(text))
@@ -175,3 +178,63 @@ def test_the_head_stays_on_its_neck_in_the_whole_photo():
         assert moved.head_pose[0] == pytest.approx(0.2), "it turns all the same"
     free = parse_parts("scale=driver,translation=driver", PHOTO.parts())
     assert (free.scale, free.translation) == (DRIVER, DRIVER)
+
+
+@pytest.fixture
+def rest(map_: ExpressionMap, monkeypatch: pytest.MonkeyPatch) -> Rest:
+    """Faces at rest have the jaw .1 open and do not smile, more or less."""
+    mean, spread = np.zeros(52, np.float32), np.zeros(52, np.float32)
+    mean[BLENDSHAPE_NAMES.index("jawOpen")], spread[BLENDSHAPE_NAMES.index("jawOpen")] = OWN, 0.2
+    found = Rest(mean, spread, map_)
+    monkeypatch.setattr(animator.Rest, "of", lambda *_: found)
+    return found
+
+
+def test_a_driver_who_never_rests_still_opens_the_portraits_mouth(follow, rest):
+    talking = [face(0.8), face(0.6), face(0.9)]
+    assert jaws(clip(follow("calm"), talking)) == [0.3, 0.1, 0.4], "counted from the calmest face"
+    neutral = 0.6 - UNREAD * (0.6 - OWN - WITHIN * 0.2)
+    assert jaws(clip(follow("rest"), talking)) == [round(OWN + jaw - neutral, 3) for jaw in (0.8, 0.6, 0.9)]
+    assert min(jaws(map(follow("rest").follow, talking))) > 0.5, "live, too, from the first face on"
+
+
+def test_a_portraits_own_expression_is_taken_off(follow, rest):
+    driver = follow("rest")
+    driver._portrait = replace(driver._portrait, motion=face(0.7))
+    driver.control = driver.control
+    own = 0.7 - UNREAD * (0.7 - OWN - WITHIN * 0.2)
+    assert jaws(clip(driver, [face(OWN), face(0.5)])) == [round(own, 3), round(own + 0.4, 3)]
+    driver.control = replace(driver.control, reference="calm")
+    assert jaws([driver.follow(face(0.5))]) == [1.1], "calm leaves it beneath"
+
+
+def test_a_neutral_that_is_given_is_taken_as_it_is(follow, rest):
+    assert jaws(clip(follow("rest", reference=face(0.6)), [face(0.6)])) == [OWN]
+    driver = follow("rest")
+    driver.follow(face(0.5))
+    driver.calibrate()
+    assert jaws([driver.follow(face(0.6))]) == [OWN], "who presses the key says that this is the face at rest"
+
+
+def test_within_what_people_differ_by_nothing_is_taken_off(rest):
+    assert rest.found(face(0.15)).expression[JAW] == np.float32(0.15)
+    np.testing.assert_allclose(rest.found(face(0.0)).expression[JAW], 0.0, atol=1e-6)
+    assert rest.found(face(-0.2)).expression[JAW] > -0.1
+
+
+def test_faces_at_rest_of_weights(tmp_path, map_):
+    method = SimpleNamespace(name="drawn", folder=tmp_path, fingerprint="these", code_size=2)
+    assert Rest.of(method) is None, "none was measured"
+    replace(map_, method="drawn", weights="these").save(tmp_path)
+    values = dict.fromkeys(BLENDSHAPE_NAMES, 0.25)
+    (tmp_path / "rest.json").write_text(json.dumps({"weights": "these", "mean": values, "spread": values}))
+    assert Rest.of(method).mean.tolist() == [0.25] * 52
+    whole = {"weights": "these", "mean": values, "spread": values}
+    for damaged in (
+        whole | {"spread": {**values, "jawOpen": -1}},
+        {"weights": "these", "mean": values},
+        whole | {"weights": "others"},
+    ):
+        (tmp_path / "rest.json").write_text(json.dumps(damaged))
+        with pytest.raises(ReenactError, match="reenact.calibrate.rest"):
+            Rest.of(method)

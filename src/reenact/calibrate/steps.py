@@ -66,6 +66,14 @@ STEPS = (
         suits=edited,
     ),
     Step(
+        "rest",
+        "what faces at rest are, which relative motion counts from",
+        ("-m", "reenact.calibrate.rest", "{weights}", "{pool}"),
+        ("{weights}/rest.json",),
+        of="reading",
+        suits=edited,
+    ),
+    Step(
         "codec-profile",
         "the codec's steps and start tables",
         ("-m", "reenact.calibrate.codec_profile", "{clips}", "{weights}", "--people", "80"),

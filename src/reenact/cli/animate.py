@@ -46,7 +46,7 @@ def animate(
     out: Annotated[Path, typer.Option("--out", "-o", help="video file to write")] = Path("out.mp4"),
     motion: MotionName = None,
     settle: Annotated[float, typer.Option(help="seconds until --motion decaying is absolute")] = 2.0,
-    reference: ReferenceName = "calm",
+    reference: ReferenceName = "rest",
     parts: Annotated[
         str,
         typer.Option(

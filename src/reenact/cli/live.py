@@ -24,6 +24,7 @@ from reenact.live import sinks, sources
 from reenact.live.run import LiveOptions, run_live
 from reenact.live.session import Summary
 from reenact.motion.compose import NAMES, locked, parse_parts
+from reenact.motion.reference import CHOICES
 from reenact.motion.smooth import delay_ms
 from reenact.pipeline.animator import Control
 from reenact.runtime.detail import LARGEST, LEAST, HeadSize
@@ -55,9 +56,10 @@ def live(
     reference: Annotated[
         str,
         typer.Option(
-            help="relative motion's neutral: calm (the calmest face of the first 3 seconds) or first; key c sets it anew"
+            help="relative motion's neutral: rest (the faces that driver and portrait have at rest, estimated), calm (the "
+            "driver's calmest of the first 3 seconds) or first; key c sets it anew"
         ),
-    ] = "calm",
+    ] = "rest",
     axes: Annotated[
         str, typer.Option(help="of a tracker that turns the head the wrong way, as -yaw,pitch,roll")
     ] = "yaw,pitch,roll",
@@ -69,8 +71,8 @@ def live(
     background: BackgroundName = "still",
 ) -> None:
     """Let a photo follow a face now. From a camera, a file at its own pace or a tracker, into a meeting, a file or a pipe."""
-    if reference not in ("calm", "first"):
-        raise ReenactError(f"--reference {reference!r}: live, write calm or first, and press c when the face is at rest")
+    if reference not in CHOICES:
+        raise ReenactError(f"--reference {reference!r}: live, write rest, calm or first, and press c when the face is at rest")
     slots = rate(fps)
     assert slots is not None
     summary = run_live(

@@ -19,7 +19,7 @@ from typer.core import TyperGroup
 from reenact import __version__
 from reenact.core.errors import ReenactError, as_options
 from reenact.media.clock import exact_number, exact_rate
-from reenact.motion.reference import Reference
+from reenact.motion.reference import CHOICES, Reference
 from reenact.pipeline.options import Progress
 from reenact.runtime.detail import LARGEST, LEAST, HeadSize, head_side
 
@@ -77,7 +77,10 @@ MotionName = Annotated[
 ]
 ReferenceName = Annotated[
     str,
-    typer.Option(help="relative motion's neutral: calm (the calmest face of the first 3 seconds), first, or at which second"),
+    typer.Option(
+        help="relative motion's neutral: rest (the faces that driver and portrait have at rest, estimated), calm (the driver's "
+        "calmest of the first 3 seconds; the portrait's expression stays beneath it), first, or at which second"
+    ),
 ]
 Device = Annotated[str, typer.Option(help="auto (OpenVINO), cpu (OpenVINO in fp32), openvino (=auto) or cuda")]
 BackgroundName = Annotated[
@@ -196,13 +199,15 @@ def seconds(name: str, text: str | None) -> Fraction | None:
 
 
 def reference_of(text: str) -> Reference:
-    """'calm', 'first', or seconds."""
-    if text in ("calm", "first"):
+    """'rest', 'calm', 'first', or seconds."""
+    if text in CHOICES:
         return text  # type: ignore[return-value]
     try:
         return float(seconds("reference", text) or 0)
     except (ReenactError, OverflowError):
-        raise ReenactError(f"--reference {text!r}: write calm, first, or at which second the driver's face is at rest") from None
+        raise ReenactError(
+            f"--reference {text!r}: write rest, calm, first, or at which second the driver's face is at rest"
+        ) from None
 
 
 def rate(text: str | None) -> Fraction | None:

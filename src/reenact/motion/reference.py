@@ -1,7 +1,8 @@
-"""Which of a driver's frames is its neutral: what changes since then is what a portrait in relative motion takes on.
+"""Which face is a driver's neutral: what changes since then is what a portrait in relative motion takes on.
 
 A driver who begins in the middle of a word has the first frame's open mouth taken off every later one: a portrait that is
-mute, or presses its lips. So the calmest face of the first seconds is taken: as near rest and as frontal as it was.
+mute, or presses its lips. So the calmest face of the first seconds is taken, as near rest and as frontal as it was; and what
+expression is left in it is taken off (rest.py), as it is off the portrait's own.
 """
 
 from __future__ import annotations
@@ -16,8 +17,12 @@ from reenact.core.types import Motion
 from reenact.faces.blendshapes import BLENDSHAPE_NAMES
 from reenact.motion.expression import ExpressionMap
 
-Reference = Literal["calm", "first"] | float
-"""calm: the calmest face of the first `SEARCH` seconds; first: the first face; a number: the face at that second"""
+Reference = Literal["rest", "calm", "first"] | float
+"""rest: the faces that driver and portrait have at rest, estimated, the driver's from its calmest face of the first `SEARCH`
+seconds; calm: that face as it is, and the portrait's; first: the first face; a number: the face at that second"""
+CHOICES = ("rest", "calm", "first")
+SEARCHED = ("rest", "calm")
+"""those for which the calmest face is looked for"""
 SEARCH = 3.0
 """ours: seconds. A sentence has pauses in as much; more would make live wait for its neutral"""
 NEARLY = 0.15
@@ -54,7 +59,7 @@ def calmest(motions: Sequence[Motion], expressions: ExpressionMap) -> int:
 
 def check_reference(reference: object) -> None:
     """Raises ReenactError for a reference that is none."""
-    if reference in ("calm", "first"):
+    if reference in CHOICES:
         return
     if not isinstance(reference, int | float) or not 0 <= reference <= LATEST:
-        raise ReenactError(f"`reference` {reference}: write calm, first, or at which second the driver's face is at rest")
+        raise ReenactError(f"`reference` {reference}: write rest, calm, first, or at which second the driver's face is at rest")

@@ -17,7 +17,8 @@ from reenact.motion.compose import DRIVER, SOURCE, Parts, check_strength, compos
 from reenact.motion.edit import eased, interpolate
 from reenact.motion.expression import ExpressionMap, expression_map
 from reenact.motion.expression_gain import reaching
-from reenact.motion.reference import NEARLY, SEARCH, Reference, calmest, check_reference, unrest
+from reenact.motion.reference import NEARLY, SEARCH, SEARCHED, Reference, calmest, check_reference, unrest
+from reenact.motion.rest import Rest
 from reenact.motion.smooth import REACH, MotionFilter, both_ways, check_smooth
 from reenact.motion.transfer import Mode, transfer
 from reenact.pipeline.sources import NO_FACE, Moment, MotionSource
@@ -44,7 +45,7 @@ class Control:
     """of the temporal filter (smooth.py); 0 is off"""
     settle: float = 2.0
     """seconds until a decaying alignment is absolute"""
-    reference: Reference = "calm"
+    reference: Reference = "rest"
     """the driver's neutral, which relative motion counts from (motion/reference.py)"""
 
     def check(self) -> None:
@@ -125,6 +126,9 @@ class Animator:
         self._expressions = expression_map(self._method, self._portrait) if control.parts.wants_map else None
         self._control = control
         self._mode: Alignment = control.mode or alignment(self._method)
+        estimated = control.reference == "rest" and self._mode == "relative"
+        self._rest = Rest.of(self._method, self._portrait) if estimated else None
+        self._own = self._at_rest(self._portrait.motion)
         self._filter.strength = control.smooth
         if self._mode != "decaying":
             self._settles_from = None
@@ -141,7 +145,7 @@ class Animator:
     def prepare(self, motions: Iterable[Motion | None]) -> None:
         """Finds the reference in a clip's motions, if it is to be searched; asks for no more of them than it takes."""
         if self._searches:
-            until = SEARCH if self._control.reference == "calm" else float(self._control.reference) + float(1 / self._rate)
+            until = SEARCH if self._control.reference in SEARCHED else float(self._control.reference) + float(1 / self._rate)
             held = itertools.islice(motions, max(1, round(until * self._rate)))
             self._choose([motion for motion in held if motion is not None])
 
@@ -161,10 +165,14 @@ class Animator:
 
     def _choose(self, faces: Sequence[Motion]) -> None:
         """The reference out of a clip's beginning; none, so that the next face becomes it, where no frame shows one."""
-        calm, map_ = self._control.reference == "calm", self._calm_map()
+        calm, map_ = self._control.reference in SEARCHED, self._calm_map()
         if faces and (map_ is not None or not calm):
-            self._reference = faces[calmest(faces, map_)] if calm and map_ is not None else faces[-1]
+            self._reference = self._at_rest(faces[calmest(faces, map_)]) if calm and map_ is not None else faces[-1]
             self._search = None
+
+    def _at_rest(self, motion: Motion) -> Motion:
+        """The same with the face at rest, where that is asked for and the weights know what it is."""
+        return motion if self._rest is None else self._rest.found(motion)
 
     def _calm_map(self) -> ExpressionMap | None:
         """None where the weights have none: then no face is known to be calmer than another."""
@@ -233,7 +241,7 @@ class Animator:
             driving = self._filter.step(driving, None if self._seen is None else self._time - self._seen)
         self._seen = self._time
         if self._reference is None:
-            self._reference = driving
+            self._reference = driving if self._search is None else self._at_rest(driving)
         if self._search is not None:
             self._look_on(self._search, driving)
         control = self._control
@@ -244,13 +252,13 @@ class Animator:
         """Frame by frame: a calmer face than those so far is what the reference glides to."""
         assert self._reference is not None
         if search.since is None:
-            search.since, search.map = self._time, self._calm_map() if self._control.reference == "calm" else None
+            search.since, search.map = self._time, self._calm_map() if self._control.reference in SEARCHED else None
         passed = float(self._time - search.since)
         if search.map is None or self._mode != "relative" or passed > SEARCH + 5 * GLIDE:
             self._search = None
             return
         if passed <= SEARCH and (score := unrest(driving, search.map)) < search.least - NEARLY:
-            search.least, search.target = score, driving
+            search.least, search.target = score, self._at_rest(driving)
         if search.target is not None:
             share = 1 - float(np.exp(-float(1 / self._rate) / GLIDE))
             self._reference = interpolate(self._reference, search.target, share)
@@ -259,7 +267,7 @@ class Animator:
         """The driver's motion as the portrait would take all of it on."""
         own = self._portrait.motion
         if self._mode != "decaying":
-            return transfer(own, driving, self._reference, self._mode)
+            return transfer(self._own, driving, self._reference, self._mode)
         self._settles_from = self._time if self._settles_from is None else self._settles_from
         passed = float(self._time - self._settles_from) / self._control.settle
         share = eased(min(1.0, passed))
