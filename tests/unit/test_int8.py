@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from pathlib import Path
 
@@ -12,7 +11,6 @@ import pytest
 
 from reenact.core.download import sha256
 from reenact.core.errors import ReenactError, WeightsError
-from reenact.core.inference import compiled_folder
 from reenact.media.image import read_image
 from reenact.motion.edit import edit
 from reenact.runtime.graph import opener
@@ -47,11 +45,11 @@ def say(graph: Path, inputs: object, of: str | None = None) -> None:
 
 
 def test_ranges_of_another_graph_count_for_nothing(graph: Path) -> None:
-    assert read_ranges(graph) == {}
+    assert read_ranges(graph, sha256(graph)) == {}
     say(graph, {"/up/up.0/Conv": [0, 9]}, of="0" * 64)
-    assert read_ranges(graph) == {}
+    assert read_ranges(graph, sha256(graph)) == {}
     say(graph, {"/up/up.0/Conv": [0, 9]})
-    assert read_ranges(graph) == {"/up/up.0/Conv": (0.0, 9.0)}
+    assert read_ranges(graph, sha256(graph)) == {"/up/up.0/Conv": (0.0, 9.0)}
 
 
 @pytest.mark.parametrize(
@@ -60,7 +58,7 @@ def test_ranges_of_another_graph_count_for_nothing(graph: Path) -> None:
 def test_damaged_ranges_are_an_error(graph: Path, inputs: object) -> None:
     say(graph, inputs)
     with pytest.raises(WeightsError, match=FILE):
-        read_ranges(graph)
+        read_ranges(graph, sha256(graph))
 
 
 def test_precisions() -> None:
@@ -79,28 +77,3 @@ def test_int8_where_nothing_was_measured_is_said(tmp_path: Path) -> None:
     shutil.copytree(SHARED, tmp_path / "shared", ignore=shutil.ignore_patterns(FILE))
     with pytest.raises(ReenactError, match="not measured for int8"):
         load(str(tmp_path / "mmfa"), threads=1, precision="int8")
-
-
-def test_compiled_graphs_are_kept_in_a_folder_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("REENACT_CACHE", str(tmp_path))
-    compiled_folder.cache_clear()
-    try:
-        old = tmp_path / "compiled" / "2020.1"
-        old.mkdir(parents=True)
-        folder = compiled_folder()
-        assert folder is not None and folder.parent == tmp_path / "compiled" and not old.exists()
-        pictures = [
-            opener("auto", 1)(SHARED / "dense.onnx", "fast").run({"entered": np.ones((1, 32, 64, 64), np.float32)}) for _ in "ab"
-        ]
-        assert list(folder.iterdir()), "nothing was kept"
-        for name in ("correction", "features"):
-            np.testing.assert_array_equal(pictures[0][name], pictures[1][name])
-        folder.chmod(0o777)
-        compiled_folder.cache_clear()
-        assert compiled_folder() is None or os.name == "nt", "others could put graphs there"
-        folder.chmod(0o700)
-        monkeypatch.setenv("REENACT_KEEP_COMPILED", "0")
-        compiled_folder.cache_clear()
-        assert compiled_folder() is None
-    finally:
-        compiled_folder.cache_clear()

@@ -10,16 +10,19 @@ import tempfile
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float32
 from PIL import Image as PILImage
 
-from reenact.core.assets import fetch
+from reenact.core.assets import ASSETS, fetch
+from reenact.core.compiled import Compiled, compiled
 from reenact.core.face_mesh import BLENDSHAPE_POINTS, LEFT_EYE_OUTER, REGION_SCALE, RIGHT_EYE_OUTER
 from reenact.core.face_mesh import REGION_SIZE as LANDMARK_SIZE
-from reenact.core.inference import cpu_options, load_openvino
+from reenact.core.inference import core, cpu_options
 from reenact.core.types import Image, Placement
 from reenact.faces import blazeface
 
@@ -63,7 +66,9 @@ class Landmarker:
     def __init__(self, threads: int = 0) -> None:
         """threads: 0 leaves it to OpenVINO. Raises ReenactError when the file is not to be had."""
         self._threads = threads
-        self._models = _opened(_MODELS, threads)
+        self._models: dict[str, Compiled] = {}
+        self._requests: dict[str, Any] = {}
+        self._open(_MODELS)
 
     def detect(self, image: Image) -> list[Face]:
         """Every face in the picture, largest first."""
@@ -124,30 +129,32 @@ class Landmarker:
         return Face(place_points(points.reshape(478, 3) * np.array([1, 1, -1], np.float32), region, LANDMARK_SIZE), sure)
 
     def _run(self, name: str, data: np.ndarray) -> list[np.ndarray]:
-        if name not in self._models:
-            self._models |= _opened((name,), self._threads)
-        request = self._models[name]
+        if name not in self._requests:
+            self._open((name,))
+        request = self._requests[name]
         request.infer([np.ascontiguousarray(data, np.float32)])
         return [np.array(tensor.data) for tensor in request.output_tensors]
 
+    def _open(self, names: tuple[str, ...]) -> None:
+        task, digest = fetch(TASK), ASSETS[TASK].sha256
+        for name in names:
+            key = (digest, name, str(LANDMARK_SIZE))
+            self._models[name] = compiled(partial(_read_model, task, name), cpu_options(self._threads), key)
+            self._requests[name] = self._models[name].request()
 
+
+TASK = "face_landmarker.task"
 _MODELS = ("face_detector", "face_landmarks_detector")
 """what finding and following a face takes; the third, face_blendshapes, is opened when it is first asked (10 MB)"""
 
 
-def _opened(names: tuple[str, ...], threads: int) -> dict[str, Any]:
-    """Networks of the file by name, compiled. Raises ReenactError when the file is not to be had."""
-    openvino = load_openvino()
-
-    core = openvino.Core()
-    options = cpu_options(threads, kept=True)
-    # OpenVINO reads .tflite from files only, not from memory.
-    with zipfile.ZipFile(fetch("face_landmarker.task")) as task, tempfile.TemporaryDirectory() as folder:
-        models = {name: core.read_model(task.extract(f"{name}.tflite", folder)) for name in names}
-        models = {name: model.clone() for name, model in models.items()}
-    if "face_landmarks_detector" in models:
-        models["face_landmarks_detector"].reshape([1, LANDMARK_SIZE, LANDMARK_SIZE, 3])
-    return {name: core.compile_model(model, "CPU", options).create_infer_request() for name, model in models.items()}
+def _read_model(task: Path, name: str) -> Any:
+    """openvino.Model of one network of the file. OpenVINO reads .tflite from files only, not from memory."""
+    with zipfile.ZipFile(task) as held, tempfile.TemporaryDirectory() as folder:
+        model = core().read_model(held.extract(f"{name}.tflite", folder)).clone()
+    if name == "face_landmarks_detector":
+        model.reshape([1, LANDMARK_SIZE, LANDMARK_SIZE, 3])
+    return model
 
 
 def _same(a: Face, b: Face) -> bool:

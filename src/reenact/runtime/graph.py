@@ -9,12 +9,14 @@ from concurrent.futures import Executor
 from copy import copy
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal, Protocol, get_args, runtime_checkable
+from typing import Any, Literal, Protocol, get_args, runtime_checkable
 
 import numpy as np
 
 from reenact.core.errors import ReenactError
-from reenact.core.inference import cpu_options, load_openvino
+from reenact.core.compiled import compiled
+from reenact.core.download import sha256
+from reenact.core.inference import core, cpu_options, load_openvino
 from reenact.runtime.int8 import pays, quantised, read_ranges
 from reenact.runtime.trust import fitting, read_graph
 
@@ -68,28 +70,28 @@ class OpenVinoGraph:
     ) -> None:
         """precision: 'f32' or 'bf16'; threads: 0 leaves it to OpenVINO; shapes: of inputs that the file leaves open; int8: those
         convolutions in integers whose ranges are known; streams: how many twins run at once, sharing the threads."""
-        openvino = load_openvino()
+        self._tensor = load_openvino().Tensor
+        digest = sha256(path)
+        ranges = read_ranges(path, digest) if int8 else {}
+
+        def read() -> Any:
+            model = read_graph(core(), path, shapes)
+            return quantised(model, ranges) if ranges else model
 
         # Not CPU_DENORMALS_OPTIMIZATION: it flushes denormals in the caller's thread too, and changes the user's own sums.
-        self._tensor = openvino.Tensor
-        core = openvino.Core()
-        model = read_graph(core, path, shapes)
-        ranges = read_ranges(path) if int8 else {}
+        key = [digest, str(ranges), str(shapes)] if path.resolve().is_relative_to(WEIGHTS) else None
         with fitting(path):
-            model = quantised(model, ranges) if ranges else model
-            self._compiled = compiled = core.compile_model(
-                model, "CPU", cpu_options(threads, precision, streams, kept=path.resolve().is_relative_to(WEIGHTS))
-            )
-        self._request = compiled.create_infer_request()
+            self._compiled = compiled(read, cpu_options(threads, precision, streams), key)
+        self._request = self._compiled.request()
         # A port may bear an internal name besides the exported one, so all of a port's names count.
-        self.inputs = tuple(name for port in compiled.inputs for name in port.get_names())
-        self._outputs = tuple(name for port in compiled.outputs for name in port.get_names())
+        self.inputs = tuple(name for port in self._compiled.model.inputs for name in port.get_names())
+        self._outputs = tuple(name for port in self._compiled.model.outputs for name in port.get_names())
         self.precision = "int8" if ranges else precision
         self._held: dict[str, np.ndarray] = {}
 
     def twin(self) -> OpenVinoGraph:
         made = copy(self)
-        made._request, made._held = self._compiled.create_infer_request(), {}
+        made._request, made._held = self._compiled.request(), {}
         return made
 
     def hold(self, tensors: Mapping[str, np.ndarray]) -> None:
@@ -225,7 +227,7 @@ def fast_precision() -> str:
 
 
 def _has_bf16() -> bool:
-    return "BF16" in load_openvino().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return "BF16" in core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
 def _convolution_seconds(precision: str) -> float:
@@ -238,7 +240,7 @@ def _convolution_seconds(precision: str) -> float:
     layer = ops.relu(ops.convolution(picture, kernel, [1, 1], [1, 1], [1, 1], [1, 1]))
     last = ops.relu(ops.convolution(layer, kernel, [1, 1], [1, 1], [1, 1], [1, 1]))
     model = openvino.Model([last], [picture])  # type: ignore[misc]  # its stubs bind `self` to another class
-    request = openvino.Core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": precision}).create_infer_request()
+    request = core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": precision}).create_infer_request()
     times = []
     for _ in range(15):
         began = time.perf_counter()

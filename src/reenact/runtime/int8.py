@@ -18,7 +18,6 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32
 
-from reenact.core.download import sha256
 from reenact.core.errors import WeightsError
 
 FILE = "int8.json"
@@ -38,8 +37,9 @@ def pays() -> bool:
     return platform.machine().lower() in ("x86_64", "amd64")
 
 
-def read_ranges(path: Path) -> Ranges:
-    """What int8.json beside a graph says of it; nothing where there is none, or it is of another graph of that name.
+def read_ranges(path: Path, digest: str) -> Ranges:
+    """What int8.json beside a graph says of it; nothing where there is none, or it is of another graph of that name. digest: the
+    graph's SHA-256 in hex.
 
     Raises WeightsError for a damaged one.
     """
@@ -50,7 +50,7 @@ def read_ranges(path: Path) -> Ranges:
         if said.stat().st_size > BYTES_MAX:
             raise ValueError("too large")
         found = json.loads(said.read_text(encoding="utf-8")).get(path.name)
-        if found is None or found["sha256"] != sha256(path):
+        if found is None or found["sha256"] != digest:
             return {}
         ranges = {str(name): (float(low), float(high)) for name, (low, high) in found["inputs"].items()}
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
