@@ -13,9 +13,9 @@ from typing import Any, Literal, Protocol, get_args, runtime_checkable
 
 import numpy as np
 
-from reenact.core.errors import ReenactError
 from reenact.core.compiled import compiled
 from reenact.core.download import sha256
+from reenact.core.errors import ReenactError
 from reenact.core.inference import core, cpu_options, load_openvino
 from reenact.runtime.int8 import pays, quantised, read_ranges
 from reenact.runtime.trust import fitting, read_graph
