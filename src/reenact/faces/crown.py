@@ -205,7 +205,7 @@ def _cap(size: int, edge: int, span: tuple[int, int], height: float, below: floa
     """How much of each pixel above the edge is the head, 0..1: what of an ellipse lies above the edge. height: how far it goes
     beyond the edge; below: how far under the edge its middle lies, px."""
     half, whole = (span[1] - span[0] + 1) / 2, height + below
-    x = (np.arange(size) + 0.5 - (span[0] + half)) / half
+    x = (np.arange(size) + 0.5 - (span[0] + half)) / (half - EDGE * size)
     y = (edge - np.arange(edge) - 0.5)[:, None]
     level = (1 - (below / whole) ** 2) * x**2
     outline = whole * np.sqrt(np.clip(1 - level, 0, None)) - below
