@@ -174,7 +174,7 @@ def test_blendshapes_are_the_code(exported: Path):
     }
     assert np.abs(change[52]) == np.abs(change[52:]).max() > 0.1, "what goes with the jaw in these frames"
     assert np.array_equal(held.read(codes), codes[:, :52])
-    worn = held.with_expression(codes[0], "smile")
+    worn = held.with_expression(codes[0], PRESETS["smile"])
     assert np.allclose(held.read(worn), held.code(PRESETS["smile"])[:52], atol=1e-6)
     with pytest.raises(ReenactError, match="tongue"):
         held.code({"tongueOut": 1.0})

@@ -143,7 +143,7 @@ def _code_change(
     def change(part: Part) -> np.ndarray:
         if isinstance(part, Named):
             assert expressions is not None
-            return expressions.with_expression(source.expression, part.name) - source.expression
+            return expressions.with_expression(source.expression, preset(part.name)) - source.expression
         assert isinstance(part, Share), "a code is no constant that one can write"
         return part.factor * strength * (moved.expression - source.expression)
 

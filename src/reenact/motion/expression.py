@@ -94,9 +94,9 @@ class ExpressionMap:
         """The change of the code for a named expression. Raises ReenactError for a name that is none."""
         return self.code(preset(name))
 
-    def with_expression(self, code: Float32[np.ndarray, "code"], name: str) -> Float32[np.ndarray, "code"]:
-        """The code with its own expression (by the map) exchanged for a named one; what is the person's stays."""
-        return (code - self.read(code) @ self.to_code + self.preset(name)).astype(np.float32)
+    def with_expression(self, code: Float32[np.ndarray, "code"], values: Mapping[str, float]) -> Float32[np.ndarray, "code"]:
+        """The code with its own expression (by the map) exchanged for these blendshapes; what is the person's stays."""
+        return (code - self.read(code) @ self.to_code + self.code(values)).astype(np.float32)
 
     def read(self, code: Float32[np.ndarray, "*n code"]) -> Float32[np.ndarray, "*n 52"]:
         """About which blendshapes the code stands for; right on average over people, not for each."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
@@ -14,7 +14,7 @@ from jaxtyping import Float32
 
 from reenact.core.errors import ReenactError
 from reenact.core.files import check_output
-from reenact.core.types import Motion
+from reenact.core.types import Image, Motion, Portrait
 from reenact.faces.blendshapes import BLENDSHAPE_NAMES
 from reenact.media.clock import exact_rate
 from reenact.media.image import check_image_name, read_image
@@ -24,6 +24,7 @@ from reenact.motion.directions import Directions, check_sliders, is_slider
 from reenact.motion.edit import Ease, Way, check_ease, check_path, eased, edit, interpolate, there_and_back
 from reenact.motion.expression import PRESETS, VALUE_MAX, VALUE_MIN, ExpressionMap, check_blendshapes, expression_map, preset
 from reenact.motion.pose_gain import PoseGain
+from reenact.motion.sides import Side, joined, sided, unlike
 from reenact.motion.transfer import Mode
 from reenact.pipeline.inputs import read_portrait
 from reenact.pipeline.options import Progress, StrPath
@@ -89,8 +90,8 @@ class Editor:
         """Raises ReenactError where the weights have no expression map, which says how far a code goes."""
         return Directions.found(self._method.folder, self.map.code_spread, self._method.fingerprint)
 
-    def apply(self, own: Motion, wanted: Edit) -> Motion:
-        """The portrait's own motion, edited.
+    def apply(self, own: Motion, wanted: Edit, side: Side | None = None) -> Motion:
+        """The portrait's own motion, edited. side: both eyes and brows as that side's are asked for (motion/sides.py).
 
         relative: angles, shift, named expressions and blendshapes are added to the portrait's own, a scale multiplies it.
         absolute: they replace it; a blendshape's own value is then the map's of the code (approximate). Either way a
@@ -101,12 +102,15 @@ class Editor:
         moved = self.gain.reached(own, edit(own, **sliders, mode=wanted.mode))  # type: ignore[arg-type]
         name = wanted.expression
         if name in PRESETS:
-            code = self.map.preset(name) if wanted.mode == "relative" else self.map.with_expression(moved.expression, name)
+            values = sided(preset(name), side)
+            code = self.map.code(values) if wanted.mode == "relative" else self.map.with_expression(moved.expression, values)
             moved = edit(moved, expression=code, strength=wanted.strength, mode=wanted.mode)
         elif name is not None:
             moved = edit(moved, expression=self._code(name), strength=wanted.strength, mode="absolute")
         if wanted.blendshapes:
-            moved = edit(moved, expression=self._change(moved, wanted), strength=wanted.strength)
+            moved = edit(
+                moved, expression=self._change(moved, sided(wanted.blendshapes, side), wanted.mode), strength=wanted.strength
+            )
         if wanted.directions:
             moved = self.directions.moved(moved, wanted.directions, wanted.strength)
         return moved
@@ -116,13 +120,25 @@ class Editor:
             self._codes[path] = face_motion(self._method, Path(path)).expression
         return self._codes[path]
 
-    def _change(self, motion: Motion, wanted: Edit) -> Float32[np.ndarray, " code"]:
-        values = wanted.blendshapes
-        if wanted.mode == "relative":
+    def pictures(self, portrait: Portrait, wanted: Sequence[Edit]) -> Iterator[Image]:
+        """One picture for each edit. A face with unlike eyes or brows is rendered twice and joined (motion/sides.py)."""
+        halves = [(None,) if not _unlike(one) else get_args(Side) for one in wanted]
+        motions = [[self.apply(portrait.motion, one, side) for side in sides] for one, sides in zip(wanted, halves, strict=True)]
+        drawn = self._method.render_all(portrait, [motion for each in motions for motion in each])
+        for each in motions:
+            picture = next(drawn)
+            yield picture if len(each) == 1 else joined(picture, next(drawn), each[0])
+
+    def _change(self, motion: Motion, values: Mapping[str, float], mode: Mode) -> Float32[np.ndarray, " code"]:
+        if mode == "relative":
             return self.map.code(values)
         own = self.map.read(motion.expression)
         missing = {name: value - float(own[BLENDSHAPE_NAMES.index(name)]) for name, value in values.items()}
         return self.map.code({name: float(np.clip(value, VALUE_MIN, VALUE_MAX)) for name, value in missing.items()})
+
+
+def _unlike(wanted: Edit) -> bool:
+    return unlike(wanted.blendshapes) or (wanted.expression in PRESETS and unlike(preset(str(wanted.expression))))
 
 
 def face_motion(method: OnnxMethod, path: StrPath, face: int = 1) -> Motion:
@@ -144,7 +160,7 @@ def edit_file(portrait: StrPath, output: StrPath, wanted: Edit, *, engine: Engin
     method = engine.load()
     source = method.encode_source(photo, face=drawn.face)
     with ImageSink(marked.drawn_by(method), placer(source, drawn.mode)) as sink:
-        sink.write(method.render(source, Editor(method).apply(source.motion, wanted)))
+        sink.write(next(Editor(method).pictures(source, [wanted])))
 
 
 @dataclass(frozen=True)
@@ -238,10 +254,10 @@ def sweep_file(
     photo = read_portrait(portrait)
     method = engine.load(series=True)
     source = method.encode_source(photo, face=drawn.face)
-    editor = Editor(method)
-    motions = [editor.apply(source.motion, sweep.at(share, base)) for share in film.shares()]
+    edits = [sweep.at(share, base) for share in film.shares()]
+    pictures = Editor(method).pictures(source, edits)
     with VideoSink(marked.drawn_by(method), film.fps, placer(source, drawn.mode)) as sink:
-        return pump(method.render_all(source, motions), sink, len(motions), progress)
+        return pump(pictures, sink, len(edits), progress)
 
 
 @dataclass(frozen=True)
