@@ -81,7 +81,7 @@ def _kept(path: Path, options: Options) -> Compiled | None:
     except (OSError, ValueError):
         return None
     data = np.frombuffer(pages, np.uint8)[START:]
-    if hashlib.sha256(memoryview(data)).digest() == pages[:DIGEST]:
+    if hashlib.sha256(data.data).digest() == pages[:DIGEST]:
         import openvino
 
         with suppress(RuntimeError):
