@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from types import FrameType
 
 
@@ -17,6 +18,7 @@ def main() -> None:
         signal.signal(signal.SIGINT, _stopped)
     from reenact import cli
 
+    cli.register(sys.argv[1:])
     signal.signal(signal.SIGINT, before)
     cli.main()
 

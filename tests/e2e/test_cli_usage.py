@@ -1,10 +1,15 @@
 """What the command line says to a typing error: one line that says what to do, exit code 2."""
 
+from __future__ import annotations
+
+import importlib
+import subprocess
+import sys
 from importlib.metadata import version
 
 import pytest
 
-from reenact.cli import run
+from reenact.cli import ROOMS, app, run
 from reenact.cli.shared import ORDER
 
 
@@ -40,3 +45,19 @@ def test_help_names_every_command_whole_and_in_order(capsys: pytest.CaptureFixtu
     lines = capsys.readouterr().out.split("Commands:\n")[1].splitlines()
     assert [line.split()[0] for line in lines] == ORDER.split(), "a new command takes its place in ORDER (cli/shared.py)"
     assert not [line for line in lines if line.endswith("...")], "its docstring's first sentence is too long for one line"
+
+
+@pytest.mark.parametrize("command", ORDER.split())
+def test_a_command_s_module_registers_it(command: str):
+    """Only that module is imported for it (cli/__init__.py): a command in another one would be unknown."""
+    module = importlib.import_module(f"reenact.cli.{ROOMS.get(command, command)}")
+    found = {one.name or one.callback.__name__: one.callback.__module__ for one in app.registered_commands if one.callback}
+    groups = {group.name for group in app.registered_groups}
+    assert found.get(command) == module.__name__ or command in groups
+
+
+def test_animate_imports_no_other_commands():
+    code = "import sys; from reenact import cli; cli.register(['--debug', 'animate', 'a.jpg']); print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert "reenact.cli.animate" in loaded
+    assert not {"reenact.cli.live", "reenact.cli.edit", "reenact.cli.train", "openvino"} & set(loaded)

@@ -39,3 +39,14 @@ def test_openvino_is_imported_in_one_place() -> None:
             if isinstance(node, ast.Import) and any(alias.name.split(".")[0] == "openvino" for alias in node.names):
                 found.add(path.name)
     assert found == {"inference.py"}
+
+
+def test_the_converter_is_imported_when_it_converts() -> None:
+    code = (
+        "import sys, torch; from reenact.core.inference import load_openvino; openvino = load_openvino()\n"
+        "assert 'openvino.tools.ovc' not in sys.modules\n"
+        "model = openvino.convert_model(torch.nn.ReLU(), example_input=torch.zeros(1, 3))\n"
+        "print(len(model.inputs), sys.modules['openvino_telemetry'])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["1", "None"]

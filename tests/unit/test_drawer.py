@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 from fake_method import write_fake_method
+from reenact.core.errors import WeightsError
 from reenact.core.types import Image, Motion, Portrait
-from reenact.runtime.onnx_method import OnnxMethod, load
+from reenact.runtime.onnx_method import OnnxMethod, load, weights_folder
+from reenact.runtime.onnx_text import input_names
 
 
 @pytest.fixture
@@ -74,3 +76,43 @@ def test_a_reader_that_leaves_ends_the_threads(weights: str) -> None:
     next(pictures)
     pictures.close()  # type: ignore[attr-defined]  # a generator
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("reenact-draw")]
+
+
+def test_encoders_that_were_let_go_encode_again(weights: str) -> None:
+    method = load(weights, "cpu", 2, lanes=2)
+    before = portrait_of(method, 90)
+    method.let_go_of_encoders()
+    assert method._source._graph is None
+    after = portrait_of(method, 90)
+    for name, value in before.tensors.items():
+        np.testing.assert_array_equal(value, after.tensors[name])
+
+
+def test_the_matting_network_is_let_go_too() -> None:
+    """And with real weights the frames stay what they were."""
+    method = load("mmfa", "cpu", 2, "still", lanes=2)
+    portrait = method.encode_crop(np.full((256, 256, 3), 120, np.uint8))
+    wanted = method.render(portrait, portrait.motion)
+    method.let_go_of_encoders()
+    assert method._backdrop is not None and method._backdrop._find._graph is None
+    np.testing.assert_array_equal(method.render(portrait, portrait.motion), wanted)
+
+
+@pytest.mark.parametrize("lanes", [1, 2])
+def test_a_damaged_render_graph_is_said(weights: str, lanes: int) -> None:
+    """Where frames come one at a time, when it is loaded; of a film the portrait may be encoded meanwhile."""
+    (Path(weights) / "render.onnx").write_bytes((Path(weights) / "motion.onnx").read_bytes()[:-40])
+    with pytest.raises(WeightsError, match="render"):
+        method = load(weights, "cpu", lanes, lanes=lanes)
+        list(method.render_all(portrait_of(method, 90), motions(portrait_of(method, 90), 2)))
+
+
+def test_what_a_graph_takes_is_read_from_its_file(weights: str) -> None:
+    fields = ("head_pose", "scale", "translation", "expression")
+    motions = [f"{who}_{name}" for who in ("source", "driving") for name in fields]
+    assert input_names((Path(weights) / "render.onnx").read_bytes()) == ["features", *motions]
+    shared = weights_folder() / "shared"
+    assert "plate" in input_names((shared / "draw.onnx").read_bytes())
+    assert input_names((shared / "source.onnx").read_bytes()) == ["image"]
+    with pytest.raises(ValueError, match="cut off"):
+        input_names((Path(weights) / "render.onnx").read_bytes()[:-9])

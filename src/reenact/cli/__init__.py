@@ -2,43 +2,57 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
 import os
 import signal
 import sys
 import traceback
 from collections.abc import Sequence
+from typing import Any
 
 import typer
 
-from reenact.cli import (  # noqa: F401  (each registers its command)
-    animate,
-    batch,
-    bench,
-    calibrate,
-    call,
-    data,
-    data_synth,
-    descriptors,
-    directions,
-    edit,
-    evaluate,
-    faces,
-    live,
-    marks,
-    report,
-    serve,
-    train,
-)
-from reenact.cli.shared import DEBUG, app, say
+from reenact.cli import shared
+from reenact.cli.shared import DEBUG, say
+from reenact.core.memory import keep_little
 from reenact.faces.doubt import accepting
 
 DEBUG_NAME = "REENACT_DEBUG"
+ROOMS = {
+    "encode": "call",
+    "decode": "call",
+    "inspect": "call",
+    "data": "data_synth",
+    "describe": "descriptors",
+    "mix": "descriptors",
+    "interpolate": "edit",
+    "record": "edit",
+    "verify": "marks",
+    "keys": "marks",
+}
+"""modules of the commands that are not called as theirs is"""
+
+
+def __getattr__(name: str) -> Any:
+    if name != "app":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    register()
+    return shared.app
+
+
+def register(given: Sequence[str] = ()) -> None:
+    """Imports the module of the command that the arguments begin with; of all commands where they begin with none. A module
+    registers its commands: to import all of them takes a tenth of a second that only --help is worth."""
+    first = next((word for word in given if not word.startswith("-")), "")
+    for name in [first] if first in shared.ORDER.split() else shared.ORDER.split():
+        importlib.import_module(f"reenact.cli.{ROOMS.get(name, name)}")
 
 
 def main() -> None:
     """Entry point of the `reenact` command."""
     _clear_up_when_ended()
+    keep_little()
     sys.exit(run())
 
 
@@ -63,13 +77,14 @@ def run(arguments: Sequence[str] | None = None) -> int:
     traceback comes before it. --force, anywhere too, accepts a doubtful detection as a face (faces/doubt.py).
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
+    register(given)
     plain, wanted = _without(given, "--debug")
     plain, forced = _without(plain, "--force")
     _show_log()
     token = DEBUG.set(wanted or os.environ.get(DEBUG_NAME, "0") not in ("", "0"))
     try:
         with accepting(forced):
-            return app(plain, standalone_mode=False) or 0
+            return shared.app(plain, standalone_mode=False) or 0
     except (typer.Abort, KeyboardInterrupt):
         say("stopped")
         return 130
@@ -126,7 +141,7 @@ def _misused(error: Exception, given: Sequence[str]) -> int:
     if type(error).__name__ == "NoArgsIsHelpError" and context is not None:
         typer.echo(context.get_help())
         return 2
-    names = {command.name or command.callback.__name__ for command in app.registered_commands if command.callback}
+    names = {command.name or command.callback.__name__ for command in shared.app.registered_commands if command.callback}
     path = context.command_path if context is not None else " ".join(["reenact", *given[: bool(given and given[0] in names)]])
     say(f"error: {error.format_message().rstrip('.')} (see {path} --help)")  # type: ignore[attr-defined]
     return 2

@@ -2,8 +2,8 @@
 
 OpenVINO's own cache reads the network, changes it and hashes it before it looks whether it has it. Here the key is known before
 anything is read (hashes of files, and how they are compiled), so a kept network is opened at once: a third of the CPU time. Its
-weights are pages of the kept file; once the processor's own arrangement of them is made they are let go, and come back from the
-file if ever they are wanted.
+weights are pages of the kept file; once the processor's own arrangement of them is made they are let go, and read again if ever
+they are wanted.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ import numpy as np
 from reenact.core.download import cache_dir
 from reenact.core.errors import ReenactError
 from reenact.core.files import replaced
-from reenact.core.inference import core
+from reenact.core.inference import core, load_openvino
 
 LAYOUT = "1"
 """of the kept files: SHA-256 of what follows, zeros up to START, then what OpenVINO exports"""
@@ -81,11 +81,9 @@ def _kept(path: Path, options: Options) -> Compiled | None:
     except (OSError, ValueError):
         return None
     data = np.frombuffer(pages, np.uint8)[START:]
-    if hashlib.sha256(data.data).digest() == pages[:DIGEST]:
-        import openvino
-
+    if hashlib.sha256(data).digest() == pages[:DIGEST]:
         with suppress(RuntimeError):
-            return Compiled(core().import_model(openvino.Tensor(data, shared_memory=True), "CPU", dict(options)), pages)
+            return Compiled(core().import_model(load_openvino().Tensor(data, shared_memory=True), "CPU", dict(options)), pages)
     del data
     pages.close()
     path.unlink(missing_ok=True)

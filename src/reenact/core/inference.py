@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 from functools import lru_cache
 from types import ModuleType
@@ -11,11 +12,26 @@ from typing import Any
 def load_openvino() -> ModuleType:
     """OpenVINO, imported without telemetry: by itself each import writes an identifier into the user's home and sends an
     event to Google Analytics, unasked (its `tools/ovc/__init__.py`). Without the package `openvino_telemetry`, which a None
-    here stands for, it takes a stand-in of its own that does nothing."""
+    here stands for, it takes a stand-in of its own that does nothing.
+
+    Its converter of other formats is a quarter of the import's time, and is imported when it is first asked to convert."""
     sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # None: "not to be found"
+    if "openvino" not in sys.modules:
+        sys.modules.setdefault(CONVERTER, None)  # type: ignore[arg-type]
     import openvino
 
+    if sys.modules.get(CONVERTER, openvino) is None:
+        sys.modules.pop(CONVERTER, None)
+        openvino.convert_model = _convert_model
     return openvino
+
+
+CONVERTER = "openvino.tools.ovc"
+
+
+def _convert_model(*given: Any, **options: Any) -> Any:
+    """As the function that it stands for."""
+    return importlib.import_module(CONVERTER).convert_model(*given, **options)
 
 
 @lru_cache(maxsize=1)

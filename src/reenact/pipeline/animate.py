@@ -99,6 +99,7 @@ def animate_file(
         source = file.source(method, method.landmarker)
         control = _toward(driving, control) if file.still else control
         shown = method.encode_source(photo, face=drawn.face)
+        method.let_go_of_encoders()
         animator = Animator.of(method, shown, control, source)
         with VideoSink(marked.drawn_by(method), source.rate, placer(shown, drawn.mode), file.sound, clip) as sink:
             return follow(animator, source, sink, progress)

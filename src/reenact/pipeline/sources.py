@@ -96,15 +96,16 @@ def read(method: Method, cropped: Iterable[tuple[Fraction, Image | None]]) -> Ge
 
 
 def of_video(reader: VideoReader, method: Method, landmarker: Landmarker, rate: Fraction | None = None) -> MotionSource:
-    """A video's, decoded, tracked and encoded in a thread of its own, ahead of the rendering. rate: frames a second, evenly;
+    """A video's, ahead of the rendering: one thread decodes and tracks, another encodes motion. rate: frames a second, evenly;
     None: every frame, with its own time.
 
-    The thread runs the motion encoder, whose graph no other verb uses once the portrait is encoded. Close it before the video.
+    The second runs the motion encoder, whose graph no other verb uses once the portrait is encoded. Close it before the video.
     """
     frames = reader if rate is None else resample(reader, rate, reader.end)
 
     def moments() -> Generator[Moment, None, None]:
-        with ahead(read(method, crops(((frame.time, frame.image) for frame in frames), landmarker, method.size))) as ready:
+        tracked = crops(((frame.time, frame.image) for frame in frames), landmarker, method.size)
+        with ahead(tracked) as cropped, ahead(read(method, cropped)) as ready:
             yield from ready
 
     rate = rate or reader.rate

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from reenact.core.errors import ReenactError
-from reenact.runtime.graph import Opener
+from reenact.runtime.graph import OccasionalGraph, Opener
 
 Background = Literal["still", "moved"]
 """still: the portrait's own backdrop, unmoved; moved: as the method renders it"""
@@ -39,7 +39,7 @@ class BackgroundKeeper:
     """Finds the person of a portrait, and puts the backdrop back behind each frame. Not thread-safe."""
 
     def __init__(self, folder: Path, open_graph: Opener) -> None:
-        self._find = open_graph(folder / FIND, "fast")
+        self._find = OccasionalGraph(lambda: open_graph(folder / FIND, "fast"))
         self._still = open_graph(folder / STILL, "exact")
 
     def find(self, image: Float32[np.ndarray, "1 3 size size"], motion: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -47,6 +47,10 @@ class BackgroundKeeper:
         each with a batch axis."""
         found = self._find.run({"image": image, **{name: motion[name] for name in POSE}})
         return {name: np.array(found[name], np.float32) for name in FOUND}
+
+    def let_go(self) -> None:
+        """What `find` runs is let go of until it is asked again."""
+        self._find.let_go()
 
     def twin(self) -> BackgroundKeeper:
         """The same for another thread, holding nothing yet."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from copy import copy
 from functools import lru_cache
@@ -127,6 +127,28 @@ class Chain:
         for graph in self._graphs:
             known.update(graph.run(known))
         return known
+
+
+class OccasionalGraph:
+    """A graph that runs once a portrait: opened when it is first run, and again when it has been let go of."""
+
+    def __init__(self, open_graph: Callable[[], Graph]) -> None:
+        self._open = open_graph
+        self._graph: Graph | None = None
+
+    def open(self) -> Graph:
+        """The graph itself. Raises ReenactError where it is damaged."""
+        if self._graph is None:
+            self._graph = self._open()
+        return self._graph
+
+    def run(self, tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """As `Graph.run`."""
+        return self.open().run(tensors)
+
+    def let_go(self) -> None:
+        """Its memory is free; outputs that were not copied are void."""
+        self._graph = None
 
 
 class OrtGraph:

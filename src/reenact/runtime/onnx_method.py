@@ -18,7 +18,7 @@ import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +35,19 @@ from reenact.runtime.around import surroundings
 from reenact.runtime.background import FIND, FOUND, HELD, STILL, Background, BackgroundKeeper, check_background
 from reenact.runtime.detail import Enlarger, HeadSize, head_side
 from reenact.runtime.drawer import Drawer, Drawers
-from reenact.runtime.graph import WEIGHTS, Chain, OpenedAhead, Opener, Precision, Speed, lane_count, opener, thread_count
+from reenact.runtime.graph import (
+    WEIGHTS,
+    Chain,
+    Graph,
+    OccasionalGraph,
+    OpenedAhead,
+    Precision,
+    Speed,
+    lane_count,
+    opener,
+    thread_count,
+)
+from reenact.runtime.onnx_text import input_names
 from reenact.runtime.trust import check_hashes, fitting, read_config
 
 SHARED = "shared"
@@ -57,8 +69,9 @@ class OnnxMethod:
     ) -> None:
         """device: auto, cpu, cuda or openvino; threads: 0 is automatic; background: runtime/background.py, `moved` being the
         method by itself; head_size: the default of `encode_source`; precision: runtime/graph.py; lanes:
-        how many frames `render_all` renders at once, each with its share of the threads. Raises ReenactError: folder, device,
-        background, head_size or precision bad."""
+        how many frames `render_all` renders at once, each with its share of the threads; with more than one, graphs are compiled
+        while the portrait is encoded already, and one that is damaged is said when it is wanted. Raises ReenactError: folder,
+        device, background, head_size or precision bad."""
         check_background(background)
         self.folder = folder = Path(folder)
         self.config = _config(folder)
@@ -68,29 +81,50 @@ class OnnxMethod:
         self.head_size: HeadSize = self.size if head_size is None else head_size
         head_side(self.head_size, self.size, self.size)
         each = max(1, thread_count(threads) // lanes) if lanes > 1 else threads
-        open_graph: Opener = opener(device, each, precision)
-        draws: Opener = opener(device, threads, precision, lanes)
         person = weights_folder() / "person"
-        render: list[tuple[Path, Speed]] = [(folder / file, speed) for file, speed in self.config["render"]]
+        self._render_files: list[tuple[Path, Speed]] = [(folder / file, speed) for file, speed in self.config["render"]]
         around: list[tuple[Path, Speed]] = [(person / FIND, "fast"), (person / STILL, "exact")] if background == "still" else []
-        encoders: list[tuple[Path, Speed]] = [
-            (folder / "motion.onnx", self.config["motion"]),
-            (folder / self.config["source"], "fast"),
-        ]
-        with ThreadPoolExecutor(lane_count(threads), "reenact-load") as pool:
-            draws, open_graph = OpenedAhead(draws, around + render, pool), OpenedAhead(open_graph, encoders, pool)
-            coming = pool.submit(Landmarker, each) if lanes > 1 else None
-            self._motion, self._source = (open_graph(*graph) for graph in encoders)
-            self._render = Chain([draws(*graph) for graph in render])
-            wanted = HELD if background == "still" else ()
-            self._found = tuple(name for name in FOUND if name in wanted or name in self._render.inputs)
-            self._backdrop = BackgroundKeeper(person, draws) if self._found else None
-            self._landmarker = None if coming is None or coming.exception() is not None else coming.result()
+        read, source = (folder / "motion.onnx", self.config["motion"]), (folder / self.config["source"], "fast")
+        pool = ThreadPoolExecutor(lane_count(threads), "reenact-load")
+        self._finder = pool.submit(Landmarker, each) if lanes > 1 else None
+        encoders = OpenedAhead(opener(device, each, precision), [read, source], pool)
+        self._draws = draws = OpenedAhead(opener(device, threads, precision, lanes), around + self._render_files, pool)
+        pool.shutdown(wait=False)
+        self._person, self._lanes, self._still = person, lanes, background == "still"
+        self._open_motion = partial(encoders, *read)
+        self._source = OccasionalGraph(partial(encoders, *source))
+        wanted = {*(HELD if self._still else ()), *self._render_inputs()}
+        self._found = tuple(name for name in FOUND if name in wanted)
+        self._backdrop = BackgroundKeeper(person, draws) if self._found else None
+        if lanes == 1:
+            self._source.open()
+            self._motion, self._drawers  # noqa: B018  (what is damaged is said now)
         if precision == "int8" and self._render.precision != "int8":
             raise ReenactError(f"{folder}: not measured for int8: run reenact.calibrate.int8, or take `precision` auto")
-        kept = self._backdrop if background == "still" else None
-        self._drawers = Drawers(Drawer(self._render, kept, lambda side: Enlarger(person, side, draws), folder), lanes)
+
+    def _render_inputs(self) -> set[str]:
+        """Names of what the render graphs take, read from the files: compiling them may still be under way."""
+        names: set[str] = set()
+        for path, _ in self._render_files:
+            with fitting(path):
+                names.update(input_names(path.read_bytes()))
+        return names
+
+    @cached_property
+    def _motion(self) -> Graph:
+        return self._open_motion()
+
+    @cached_property
+    def _render(self) -> Chain:
+        return Chain([self._draws(*graph) for graph in self._render_files])
+
+    @cached_property
+    def _drawers(self) -> Drawers:
+        """Compiled when it is first asked for a frame at the latest."""
+        kept, person, draws = self._backdrop if self._still else None, self._person, self._draws
+        made = Drawers(Drawer(self._render, kept, lambda side: Enlarger(person, side, draws), self.folder), self._lanes)
         give_back()
+        return made
 
     @property
     def fingerprint(self) -> str:
@@ -116,12 +150,10 @@ class OnnxMethod:
         """The narrowest that a render graph computes in: int8, bf16 or f32."""
         return self._render.precision
 
-    @property
+    @cached_property
     def landmarker(self) -> Landmarker:
         """What finds the face in a photo; made on first use. Not thread-safe either."""
-        if self._landmarker is None:
-            self._landmarker = Landmarker(self.threads)
-        return self._landmarker
+        return Landmarker(self.threads) if self._finder is None else self._finder.result()
 
     def encode_source(self, image: Image, *, cropped: bool = False, face: int = 1, head_size: HeadSize | None = None) -> Portrait:
         """A photo -> the portrait of its `face`-th largest face (from 1). cropped: deprecated, use `encode_crop`.
@@ -153,6 +185,14 @@ class OnnxMethod:
         small = crop if wanted == self.size or crop.shape[0] == self.size else cut(crop, place, self.size)
         portrait, side = self._encode(small), head_side(wanted, place.side, self.size)
         return portrait if side == self.size else replace(portrait, large=cut(crop, place, side))
+
+    def let_go_of_encoders(self) -> None:
+        """Where no other portrait is to come: 60 MB that only `encode_source` and `encode_crop` use are free again. They still
+        work, and load anew what they need."""
+        self._source.let_go()
+        if self._backdrop is not None:
+            self._backdrop.let_go()
+        give_back()
 
     def _closed(self, crops: list[Image], image: Image, placement: Placement, face: Face) -> list[Image]:
         """The crops, completed where the photo's edges cut off the head (faces/crown.py): above, then beside."""

@@ -45,6 +45,13 @@ def check_onnx(data: bytes) -> None:
     _check_graph(graphs[0])
 
 
+def input_names(data: bytes) -> list[str]:
+    """Names of a graph's inputs. Raises ValueError as `check_onnx` does."""
+    graphs = [_bytes(value) for number, value in fields(memoryview(data)) if number == MODEL_GRAPH]
+    inputs = (_bytes(value) for graph in graphs for number, value in fields(graph) if number == GRAPH_INPUT)
+    return [_name(part).decode() for given in inputs for number, part in fields(given) if number == VALUE_NAME]
+
+
 def _check_graph(graph: memoryview) -> None:
     known, nodes = {b""}, []
     for number, value in fields(graph):
