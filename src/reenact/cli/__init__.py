@@ -9,7 +9,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -17,6 +17,27 @@ from reenact.cli import shared
 from reenact.cli.shared import DEBUG, say
 from reenact.core.memory import keep_little
 from reenact.faces.doubt import accepting
+
+if TYPE_CHECKING:
+    from reenact.cli import (  # noqa: F401  (what `register` imports)
+        animate,
+        batch,
+        bench,
+        calibrate,
+        call,
+        data,
+        data_synth,
+        descriptors,
+        directions,
+        edit,
+        evaluate,
+        faces,
+        live,
+        marks,
+        report,
+        serve,
+        train,
+    )
 
 DEBUG_NAME = "REENACT_DEBUG"
 ROOMS = {

@@ -80,11 +80,13 @@ def _kept(path: Path, options: Options) -> Compiled | None:
             pages = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
     except (OSError, ValueError):
         return None
-    data = np.frombuffer(pages, np.uint8)[START:]
-    if hashlib.sha256(data).digest() == pages[:DIGEST]:
+    with memoryview(pages) as view:
+        whole = hashlib.sha256(view[START:]).digest() == pages[:DIGEST]
+    if whole:
+        data = np.frombuffer(pages, np.uint8, offset=START)
         with suppress(RuntimeError):
             return Compiled(core().import_model(load_openvino().Tensor(data, shared_memory=True), "CPU", dict(options)), pages)
-    del data
+        del data
     pages.close()
     path.unlink(missing_ok=True)
     return None

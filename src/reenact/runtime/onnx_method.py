@@ -84,7 +84,8 @@ class OnnxMethod:
         person = weights_folder() / "person"
         self._render_files: list[tuple[Path, Speed]] = [(folder / file, speed) for file, speed in self.config["render"]]
         around: list[tuple[Path, Speed]] = [(person / FIND, "fast"), (person / STILL, "exact")] if background == "still" else []
-        read, source = (folder / "motion.onnx", self.config["motion"]), (folder / self.config["source"], "fast")
+        read: tuple[Path, Speed] = (folder / "motion.onnx", self.config["motion"])
+        source: tuple[Path, Speed] = (folder / self.config["source"], "fast")
         pool = ThreadPoolExecutor(lane_count(threads), "reenact-load")
         self._finder = pool.submit(Landmarker, each) if lanes > 1 else None
         encoders = OpenedAhead(opener(device, each, precision), [read, source], pool)
