@@ -99,6 +99,20 @@ def test_the_matting_network_is_let_go_too() -> None:
 
 
 @pytest.mark.parametrize("lanes", [1, 2])
+def test_a_method_that_was_let_go_still_works(weights: str, lanes: int) -> None:
+    method = load(weights, "cpu", lanes, lanes=lanes)
+    portrait = portrait_of(method, 90)
+    (motion,) = motions(portrait, 1)
+    wanted = method.render(portrait, motion)
+    method.let_go()
+    assert not {"_motion", "_render", "_drawers", "landmarker"} & set(method.__dict__)
+    np.testing.assert_array_equal(method.render(portrait, motion), wanted)
+    np.testing.assert_array_equal(
+        method.encode_motion(np.full((256, 256, 3), 90, np.uint8)).expression, portrait.motion.expression
+    )
+
+
+@pytest.mark.parametrize("lanes", [1, 2])
 def test_a_damaged_render_graph_is_said(weights: str, lanes: int) -> None:
     """Where frames come one at a time, when it is loaded; of a film the portrait may be encoded meanwhile."""
     (Path(weights) / "render.onnx").write_bytes((Path(weights) / "motion.onnx").read_bytes()[:-40])

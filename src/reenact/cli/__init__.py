@@ -15,7 +15,7 @@ import typer
 
 from reenact.cli import shared
 from reenact.cli.shared import DEBUG, say
-from reenact.core.memory import keep_little
+from reenact.core.memory import begin_loading
 from reenact.faces.doubt import accepting
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def register(given: Sequence[str] = ()) -> None:
 def main() -> None:
     """Entry point of the `reenact` command."""
     _clear_up_when_ended()
-    keep_little()
+    begin_loading()
     sys.exit(run())
 
 

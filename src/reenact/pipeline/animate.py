@@ -102,7 +102,9 @@ def animate_file(
         method.let_go_of_encoders()
         animator = Animator.of(method, shown, control, source)
         with VideoSink(marked.drawn_by(method), source.rate, placer(shown, drawn.mode), file.sound, clip) as sink:
-            return follow(animator, source, sink, progress)
+            report = follow(animator, source, sink, progress)
+            method.let_go()  # signing takes 40 MB, the networks' are not needed beside them
+    return report
 
 
 def _toward(picture: StrPath, control: Control) -> Control:

@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 
 from reenact.core.errors import ReenactError, WeightsError
-from reenact.core.memory import give_back
+from reenact.core.memory import end_loading, give_back
 from reenact.core.types import Image, Motion, Placement, Portrait
 from reenact.faces.crop import cut, head_crop
 from reenact.faces.crown import closed_beside, closed_cut, crowned, cut_off_above, cut_off_beside, is_cut_off
@@ -89,14 +89,13 @@ class OnnxMethod:
         pool = ThreadPoolExecutor(lane_count(threads), "reenact-load")
         self._finder = pool.submit(Landmarker, each) if lanes > 1 else None
         encoders = OpenedAhead(opener(device, each, precision), [read, source], pool)
-        self._draws = draws = OpenedAhead(opener(device, threads, precision, lanes), around + self._render_files, pool)
+        self._draws = OpenedAhead(opener(device, threads, precision, lanes), around + self._render_files, pool)
         pool.shutdown(wait=False)
         self._person, self._lanes, self._still = person, lanes, background == "still"
         self._open_motion = partial(encoders, *read)
         self._source = OccasionalGraph(partial(encoders, *source))
         wanted = {*(HELD if self._still else ()), *self._render_inputs()}
         self._found = tuple(name for name in FOUND if name in wanted)
-        self._backdrop = BackgroundKeeper(person, draws) if self._found else None
         if lanes == 1:
             self._source.open()
             self._motion, self._drawers  # noqa: B018  (what is damaged is said now)
@@ -112,6 +111,10 @@ class OnnxMethod:
         return names
 
     @cached_property
+    def _backdrop(self) -> BackgroundKeeper | None:
+        return BackgroundKeeper(self._person, self._draws) if self._found else None
+
+    @cached_property
     def _motion(self) -> Graph:
         return self._open_motion()
 
@@ -124,7 +127,7 @@ class OnnxMethod:
         """Compiled when it is first asked for a frame at the latest."""
         kept, person, draws = self._backdrop if self._still else None, self._person, self._draws
         made = Drawers(Drawer(self._render, kept, lambda side: Enlarger(person, side, draws), self.folder), self._lanes)
-        give_back()
+        end_loading()
         return made
 
     @property
@@ -193,6 +196,14 @@ class OnnxMethod:
         self._source.let_go()
         if self._backdrop is not None:
             self._backdrop.let_go()
+        give_back()
+
+    def let_go(self) -> None:
+        """Where no other frame is to come: the memory of all networks is free again. What is used nevertheless is loaded anew."""
+        self._source.let_go()
+        self._finder = None
+        for name in ("_drawers", "_render", "_backdrop", "_motion", "landmarker"):
+            self.__dict__.pop(name, None)
         give_back()
 
     def _closed(self, crops: list[Image], image: Image, placement: Placement, face: Face) -> list[Image]:
