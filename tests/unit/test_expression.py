@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from motions import small_map
-from reenact.calibrate.expression_map import fit
+from reenact.calibrate.expression_map import drop_old_sliders, fit
 from reenact.core.errors import ReenactError
 from reenact.faces.blendshapes import BLENDSHAPE_NAMES
 from reenact.motion.arkit import coefficient_motion, is_coefficients, read_coefficients
@@ -133,3 +133,13 @@ def test_one_face_of_coefficients_is_the_same_motion_as_its_row_of_a_file(tmp_pa
     values[BLENDSHAPE_NAMES.index("jawOpen")] = 0.5
     made = coefficient_motion(values, np.float32([np.radians(-20), 0, 0]), small_map())
     np.testing.assert_allclose(made.vector(), read_coefficients(tmp_path / "a.csv", small_map()).vectors[1], rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("held", "kept"), [('{"weights": "these"}', True), ('{"weights": "others"}', False), ("[]", False), ("{", False)]
+)
+def test_a_new_map_takes_other_weights_sliders_away(tmp_path, held, kept):
+    """No map is read beside sliders of other weights, so nothing could be measured anew."""
+    (tmp_path / "sliders.json").write_text(held)
+    drop_old_sliders(tmp_path, "these")
+    assert (tmp_path / "sliders.json").exists() == kept

@@ -9,7 +9,9 @@ motion encoder changes. Prints how well the map does on people that it was not f
 from __future__ import annotations
 
 import argparse
+import json
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +23,7 @@ from reenact.core.groups import off_the_mean
 from reenact.data.pool import Pool
 from reenact.faces.blendshapes import BLENDSHAPE_NAMES
 from reenact.motion.expression import ExpressionMap
+from reenact.motion.sliders import FILE as SLIDERS
 from reenact.runtime.onnx_method import OnnxMethod
 
 RIDGES = (1e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2)
@@ -112,7 +115,8 @@ def direct(
 
 
 def measure(weights: Path, pool_folder: Path, every: int = 2, threads: int = 1) -> Fit:
-    """The whole run: reads every `every`-th frame of the pool's clips, fits, writes the map into `weights`."""
+    """The whole run: reads every `every`-th frame of the pool's clips, fits, writes the map into `weights`; sliders that were
+    measured on other weights go, since no map could be read beside them."""
     method = OnnxMethod(weights, "cpu", threads)
     pool = Pool.load(pool_folder)
     rows = np.flatnonzero(np.isin(pool.split, TRAIN + HELD_OUT))[::every]
@@ -121,7 +125,17 @@ def measure(weights: Path, pool_folder: Path, every: int = 2, threads: int = 1) 
     made = direct if method.config.get("coefficients") == len(BLENDSHAPE_NAMES) else fit
     found = made(codes, pool.blendshapes[rows], pool.clip[rows], held_out, method.name, method.fingerprint)
     found.map.save(weights)
+    drop_old_sliders(weights, method.fingerprint)
     return found
+
+
+def drop_old_sliders(weights: Path, fingerprint: str) -> None:
+    """Removes `sliders.json` where it says that it is of other weights, or nothing."""
+    path = weights / SLIDERS
+    with suppress(OSError, ValueError, AttributeError):
+        if json.loads(path.read_text(encoding="utf-8")).get("weights") == fingerprint:
+            return
+    path.unlink(missing_ok=True)
 
 
 def report(found: Fit) -> str:

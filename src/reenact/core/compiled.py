@@ -2,8 +2,8 @@
 
 OpenVINO's own cache reads the network, changes it and hashes it before it looks whether it has it. Here the key is known before
 anything is read (hashes of files, and how they are compiled), so a kept network is opened at once: a third of the CPU time. Its
-weights are pages of the kept file; once the processor's own arrangement of them is made they are let go, and read again if ever
-they are wanted.
+weights are pages of the kept file; once the processor's own arrangement of them is made they are let go, and come back from the
+file if ever they are wanted.
 """
 
 from __future__ import annotations
