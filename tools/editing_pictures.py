@@ -12,19 +12,22 @@ from PIL import Image, ImageDraw
 import reenact
 from reenact.core.types import Motion
 from reenact.motion.edit import edit, interpolate
-from reenact.pipeline.animator import expression_map
+from reenact.motion.expression import expression_map
+from reenact.pipeline.editing import Edit, Editor
 
 ROOT = Path(__file__).parent.parent
 SIDE, CAPTION, BYTES_MAX = 176, 16, 150_000
 
 
-def sheet(method, portrait, rows: list[list[tuple[str, Motion]]]) -> Image.Image:
+def sheet(method, portrait, rows: list[list[tuple[str, Motion | Edit]]]) -> Image.Image:
     width = max(len(row) for row in rows)
     out = Image.new("RGB", (width * SIDE, len(rows) * (SIDE + CAPTION)), "white")
     draw = ImageDraw.Draw(out)
     for y, row in enumerate(rows):
-        for x, (caption, motion) in enumerate(row):
-            picture = Image.fromarray(method.render(portrait, motion)).resize((SIDE, SIDE), Image.Resampling.LANCZOS)
+        for x, (caption, wanted) in enumerate(row):
+            edited = isinstance(wanted, Edit)
+            drawn = next(Editor(method).pictures(portrait, [wanted])) if edited else method.render(portrait, wanted)
+            picture = Image.fromarray(drawn).resize((SIDE, SIDE), Image.Resampling.LANCZOS)
             out.paste(picture, (x * SIDE, y * (SIDE + CAPTION)))
             draw.text((x * SIDE + 4, y * (SIDE + CAPTION) + SIDE + 2), caption, "black")
     return out
@@ -52,16 +55,13 @@ def main(folder: Path) -> None:
     save(sheet(method, portrait, turns), folder / "editing-poses.webp")
     names = ("smile", "frown", "surprise", "anger", "blink", "wink_left", "jaw_open", "pucker")
     named = [
-        [(name, edit(own, expression=faces.preset(name))) for name in names],
-        [(f"{name} x2", edit(own, expression=faces.preset(name), strength=2)) for name in names],
-        [
-            (f"{name} --absolute", edit(own, expression=faces.with_expression(own.expression, name), mode="absolute"))
-            for name in names
-        ],
+        [(name, Edit(expression=name)) for name in names],
+        [(f"{name} x2", Edit(expression=name, strength=2)) for name in names],
+        [(f"{name} --absolute", Edit(expression=name, mode="absolute")) for name in names],
     ]
     save(sheet(method, portrait, named), folder / "editing-expressions.webp")
     start = edit(own, yaw=rad(-20), expression=faces.preset("jaw_open"), strength=1.5)
-    end = edit(own, yaw=rad(20), expression=faces.with_expression(own.expression, "neutral"), mode="absolute")
+    end = edit(own, yaw=rad(20), expression=faces.with_expression(own.expression, {}), mode="absolute")
     shares = np.linspace(0, 1, 8)
     ways = [[(f"{path} {share:.2f}", interpolate(start, end, share, path)) for share in shares] for path in ("lerp", "slerp")]
     save(sheet(method, portrait, ways), folder / "editing-interpolation.webp")
