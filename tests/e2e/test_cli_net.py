@@ -95,7 +95,7 @@ def test_an_input_that_cannot_be(kind: str, photo: str, tmp_path: Path, capsys: 
 def as_somebody_else(code: str, folder: Path) -> str:
     """What the code says on stderr, run without the rights of root."""
     drop = "import os; os.setgroups([]); os.setgid(65534); os.setuid(65534)" if os.geteuid() == 0 else ""
-    text = f"from reenact.cli import run\nimport numpy, PIL.PngImagePlugin\n{drop}\n{code}"
+    text = f"from reenact.cli import app, run\nimport numpy, PIL.PngImagePlugin\n{drop}\n{code}"
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "PYTHONDONTWRITEBYTECODE": "1"}
     for parent in (folder, *folder.parents):
         if parent.owner() != "root" or parent.stat().st_mode & 0o001 == 0:

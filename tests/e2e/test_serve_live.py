@@ -6,7 +6,8 @@ import json
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from concurrent.futures import CancelledError
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -99,7 +100,8 @@ class Page:
 
 @contextmanager
 def page(client: TestClient, session: str = "a-session", **start: Any) -> Iterator[Page]:
-    with client.websocket_connect(LIVE, subprotocols=SPOKEN) as opened:
+    """The test client's own future may end cancelled, where the server's task ends while the client goes."""
+    with suppress(CancelledError), client.websocket_connect(LIVE, subprotocols=SPOKEN) as opened:
         made = Page(opened)
         made.say(type="start", session=session, **start)
         yield made

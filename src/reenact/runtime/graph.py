@@ -205,8 +205,7 @@ def opener(device: str, threads: int = 0, precision: Precision = "auto", lanes: 
         raise ReenactError(f"unknown device {device!r}: choose one of {', '.join(DEVICES)}")
     if precision not in PRECISIONS:
         raise ReenactError(f"unknown precision {precision!r}: choose one of {', '.join(PRECISIONS)}")
-    if not 0 <= threads <= 1024:
-        raise ReenactError(f"threads must be 0 (automatic) to 1024, not {threads}")
+    thread_count(threads)
     if device in ("cpu", "cuda") and precision not in ("auto", "fp32"):
         raise ReenactError(f"`device` {device} computes in fp32: leave `precision` out, or take `device` auto for {precision}")
     if device == "cuda":
@@ -277,7 +276,9 @@ def lane_count(threads: int) -> int:
 
 
 def thread_count(threads: int) -> int:
-    """What `threads` comes to on this machine."""
+    """What `threads` comes to on this machine. Raises ReenactError for a number that is none."""
+    if not 0 <= threads <= 1024:
+        raise ReenactError(f"threads must be 0 (automatic) to 1024, not {threads}")
     if threads:
         return threads
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
