@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import cached_property
 from typing import Literal, get_args
 
 import numpy as np
@@ -127,7 +128,7 @@ class Animator:
         self._control = control
         self._mode: Alignment = control.mode or alignment(self._method)
         estimated = control.reference == "rest" and self._mode == "relative"
-        self._rest = Rest.of(self._method, self._portrait) if estimated else None
+        self._rest = self._measured_rest if estimated else None
         self._own = self._at_rest(self._portrait.motion)
         self._filter.strength = control.smooth
         if self._mode != "decaying":
@@ -170,12 +171,18 @@ class Animator:
             self._reference = self._at_rest(faces[calmest(faces, map_)]) if calm and map_ is not None else faces[-1]
             self._search = None
 
+    @cached_property
+    def _measured_rest(self) -> Rest | None:
+        return Rest.of(self._method, self._portrait)
+
     def _at_rest(self, motion: Motion) -> Motion:
         """The same with the face at rest, where that is asked for and the weights know what it is."""
         return motion if self._rest is None else self._rest.found(motion)
 
     def _calm_map(self) -> ExpressionMap | None:
         """None where the weights have none: then no face is known to be calmer than another."""
+        if self._rest is not None:
+            return self._rest.expressions
         try:
             return self._expressions or expression_map(self._method, self._portrait)
         except ReenactError:
