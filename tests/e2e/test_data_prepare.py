@@ -6,6 +6,8 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import numpy as np
@@ -212,6 +214,20 @@ def test_parts_already_in_a_shard_are_not_joined_twice(squares: None, tmp_path: 
 def test_a_parallel_map_does_every_task_and_outlives_a_dead_worker():
     results = list(parallel_map(die_on_three, [(number,) for number in range(7)], lambda task: -task[0], 2, None))
     assert sorted(results) == [-3, 0, 2, 4, 8, 10, 12]
+
+
+def test_a_parallel_map_loses_no_task_when_its_pool_is_broken_at_handing_out(monkeypatch: pytest.MonkeyPatch):
+    submit, broken = ProcessPoolExecutor.submit, []
+
+    def third_fails(self: ProcessPoolExecutor, *arguments: object) -> object:
+        broken.append(arguments)
+        if len(broken) == 3:
+            raise BrokenProcessPool("a process died")
+        return submit(self, *arguments)
+
+    monkeypatch.setattr(ProcessPoolExecutor, "submit", third_fails)
+    results = list(parallel_map(double, [(number,) for number in range(5)], lambda task: "lost", 2, None))
+    assert sorted(results) == [0, 2, 4, 6, 8]
 
 
 def test_a_parallel_map_stops_for_what_its_work_raises():

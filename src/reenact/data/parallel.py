@@ -45,8 +45,8 @@ def _in_processes(work: Work, tasks: Sequence[Task], lost: Callable[[Task], Any]
             while queue or running:
                 room = 1 if suspects else AHEAD * workers
                 while queue and len(running) < room:
-                    number = queue.pop()
-                    running[pool.submit(work, *tasks[number])] = number
+                    running[pool.submit(work, *tasks[queue[-1]])] = queue[-1]  # a broken pool raises here: the task stays queued
+                    queue.pop()
                 done, _ = wait(running, return_when=FIRST_COMPLETED)
                 for future in done:
                     number = running[future]
