@@ -62,6 +62,10 @@ def edit(
     shift: Annotated[
         tuple[float, float] | None, typer.Option(metavar="X Y", help="right and down, in halves of the crop's side")
     ] = None,
+    gaze: Annotated[
+        tuple[float, float] | None,
+        typer.Option(metavar="YAW PITCH", help="the eyes, degrees: to the picture's right and up; with --absolute 0 0: straight on"),
+    ] = None,
     expression: Annotated[str | None, typer.Option(help=f"{', '.join(PRESETS)}; or a photo or a take to copy it from")] = None,
     strength: Annotated[float, typer.Option(help="of the expression and the blendshapes: 1 is all, 0 none")] = 1.0,
     settings: Annotated[
@@ -105,6 +109,7 @@ def edit(
         strength,
         "absolute" if absolute else "relative",
         {name: value for name, value in values.items() if is_slider(name)},
+        None if gaze is None else (float(np.radians(gaze[0])), float(np.radians(gaze[1]))),
     )
     engine = Engine(method, device, threads, background, head_size(size), precision)  # type: ignore[arg-type]  # checked inside, in one line
     drawn = Output(output, face, marks(badge, unsigned, sign_cert, sign_key))  # type: ignore[arg-type]

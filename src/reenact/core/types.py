@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -12,6 +12,8 @@ from jaxtyping import Float, Float32, UInt8
 
 Image = UInt8[np.ndarray, "_height _width 3"]
 """RGB picture, 0..255, rows first."""
+CODED = ("head_pose", "scale", "translation", "expression")
+"""the fields of a `Motion` that a method's networks say and take"""
 
 
 @dataclass(frozen=True)
@@ -30,22 +32,25 @@ class Motion:
     """x, y of the head's origin in [-1, 1] of the crop, x right, y down."""
     expression: Float32[np.ndarray, " code"]
     """the method's expression code, no unit; all zeros is neutral."""
+    gaze: Float32[np.ndarray, "2 2"] | None = None
+    """where the eyes look, in the head (faces/eyes.py), no part of a method's own motion; None: not known, and the portrait's
+    eyes look where the photo has them."""
 
     def vector(self) -> Float32[np.ndarray, " row"]:
-        """The fields in their order, as one row."""
-        return np.concatenate([getattr(self, field.name) for field in fields(self)]).astype(np.float32)
+        """The fields but the gaze, in their order, as one row."""
+        return np.concatenate([getattr(self, name) for name in CODED]).astype(np.float32)
 
     @staticmethod
-    def from_vector(row: Float[np.ndarray, " row"]) -> Motion:
+    def from_vector(row: Float[np.ndarray, " row"], gaze: Float32[np.ndarray, "2 2"] | None = None) -> Motion:
         """The inverse of `vector`."""
         row = np.asarray(row, np.float32)
-        return Motion(head_pose=row[:3], scale=row[3:4], translation=row[4:6], expression=row[6:])
+        return Motion(head_pose=row[:3], scale=row[3:4], translation=row[4:6], expression=row[6:], gaze=gaze)
 
     def tensors(self, prefix: str) -> dict[str, np.ndarray]:
         """The fields as a render graph's inputs, each with a batch axis. prefix: source or driving."""
-        return {f"{prefix}_{field.name}": getattr(self, field.name)[None] for field in fields(self)}
+        return {f"{prefix}_{name}": getattr(self, name)[None] for name in CODED}
 
-    def replace(self, **changes: np.ndarray) -> Motion:
+    def replace(self, **changes: np.ndarray | None) -> Motion:
         """A copy with some fields changed."""
         return replace(self, **changes)
 
@@ -80,6 +85,8 @@ class Portrait:
     """the crop at the side that frames are rendered at, where that is more than the method's own"""
     around: Image | None = None
     """the crop and what of the photo lies around it (runtime/around.py), at the crop's scale; None if the caller gave a crop"""
+    eyes: Float32[np.ndarray, "2 23 2"] | None = None
+    """outlines of the eyes in the crop (faces/eyes.py), by which the gaze is moved; None: shut, or not known"""
 
 
 @runtime_checkable

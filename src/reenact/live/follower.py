@@ -12,6 +12,7 @@ import numpy as np
 from reenact.codec.still import Stillness
 from reenact.core.memory import give_back
 from reenact.core.types import Image, Motion, Portrait
+from reenact.faces import eyes
 from reenact.faces.crop import CropTracker, cut
 from reenact.live.stages import Times
 from reenact.live.steer import NO_SLIDERS, Sliders, Steer
@@ -177,7 +178,9 @@ class Follower:
             found = self._tracker.update(frame.image)
             crop = None if found is None else cut(frame.image, found[0], self._method.size)
         with times.timed("read"):
-            return None if crop is None else self._method.encode_motion(crop)
+            if found is None or crop is None:
+                return None
+            return self._method.encode_motion(crop).replace(gaze=eyes.gaze(found[1].landmarks))
 
     def _follow(self, driving: Motion | None, seconds: Fraction | None, coded: bool) -> None:
         assert self._portrait is not None
@@ -196,7 +199,8 @@ class Follower:
     def _neutral(self) -> Motion:
         """A tracker's face at rest, seen from the front."""
         map_ = self._editor.map
-        return Motion.from_vector(np.array([0, 0, 0, 1, 0, 0, *map_.neutral], np.float32))
+        row = np.array([0, 0, 0, 1, 0, 0, *map_.neutral], np.float32)
+        return Motion.from_vector(row, np.zeros((2, 2), np.float32))
 
     def _show(self, times: Times, now: float, wanted: Callable[[bool], None] = lambda rendering: None) -> Shown:
         """The portrait as it is to be seen now, rendered where that is new."""

@@ -9,7 +9,7 @@ import numpy as np
 from reenact.core.errors import NoFaceError
 from reenact.core.types import Motion
 from reenact.live.follower import Shown
-from reenact.motion.takes import Take
+from reenact.motion.takes import Take, stacked
 
 MICROSECONDS = 1_000_000
 
@@ -20,7 +20,7 @@ class Recording:
     def __init__(self) -> None:
         self._number = -1
         self._times: list[Fraction] = []
-        self._rows: list[np.ndarray | None] = []
+        self._motions: list[Motion | None] = []
         self._reference: Motion | None = None
 
     def __len__(self) -> int:
@@ -35,17 +35,18 @@ class Recording:
             return
         self._number = shown.number
         self._times.append(time)
-        self._rows.append(None if shown.driving is None else shown.driving.vector())
+        self._motions.append(shown.driving)
         self._reference = shown.reference or self._reference
 
     def take(self, method: str, weights: str) -> Take:
         """Raises ReenactError where not one frame showed a face."""
-        faces = np.array([row is not None for row in self._rows], bool)
+        faces = np.array([motion is not None for motion in self._motions], bool)
         if not faces.any():
             raise NoFaceError("no face was seen, so there is no motion to keep: light, distance, the right camera?")
         held = np.maximum.accumulate(np.where(faces, np.arange(len(faces)), int(faces.argmax())))
-        vectors = np.array([self._rows[i] for i in held], np.float32)
+        motions = [self._motions[i] for i in held]
+        vectors = np.array([motion.vector() for motion in motions if motion is not None], np.float32)
         span = self._times[-1] - self._times[0]
         rate = ((len(self._times) - 1) / span).limit_denominator(1001) if span else Fraction(25)
         times = tuple(time - self._times[0] for time in self._times)
-        return Take(method, weights, rate, times, vectors, faces, self._reference)
+        return Take(method, weights, rate, times, vectors, faces, self._reference, gazes=stacked(motions))

@@ -13,6 +13,7 @@ from reenact.core.types import Motion
 from reenact.motion.compose import Parts
 from reenact.motion.edit import SCALE_MAX, SCALE_MIN, YAW_MAX, edit
 from reenact.motion.expression import check_blendshapes, preset
+from reenact.motion.gaze import Gaze, of_names, turned
 from reenact.pipeline.animator import Alignment, Control
 from reenact.pipeline.editing import Editor
 
@@ -61,16 +62,17 @@ class Steer:
 
     def sliders(self, before: Sliders, editor: Editor) -> Sliders:
         """The same for sliders. Warns of blendshapes that move nothing; raises ReenactError where the weights have no map."""
-        names = [field.name for field in fields(Sliders) if field.name != "code"]
+        names = [field.name for field in fields(Sliders) if field.name not in ("code", "look")]
         given = {name: value for name in names if (value := getattr(self, name)) is not None}
         moved = replace(before, **given)
         if "blendshapes" not in given and "expression" not in given:
             return moved
         named = {} if moved.expression == "neutral" else preset(moved.expression)
         if not moved.blendshapes and not named:
-            return replace(moved, code=None)
+            return replace(moved, code=None, look=None)
         code = editor.map.code(moved.blendshapes) + editor.map.code(named)
-        return replace(moved, code=code.astype(np.float32))
+        look = of_names(moved.blendshapes) + of_names(named)
+        return replace(moved, code=code.astype(np.float32), look=look)
 
 
 @dataclass(frozen=True)
@@ -86,10 +88,13 @@ class Sliders:
     shift: tuple[float, float] = (0.0, 0.0)
     code: Float32[np.ndarray, "code"] | None = None
     """what blendshapes and expression add to the code"""
+    look: Gaze | None = None
+    """and to the gaze"""
 
     def moved(self, motion: Motion, editor: Editor) -> Motion:
         """The motion with the sliders added; yaw and scale end where a picture of a face does, instead of raising."""
-        if self == replace(NO_SLIDERS, code=self.code, blendshapes=self.blendshapes, expression=self.expression):
+        motion = motion if self.look is None else turned(motion, self.look)
+        if all(getattr(self, name) == getattr(NO_SLIDERS, name) for name in ("yaw", "pitch", "roll", "scale", "shift")):
             return motion if self.code is None else edit(motion, expression=self.code)
         yaw = float(np.clip(motion.head_pose[0] + self.yaw, -YAW_MAX, YAW_MAX) - motion.head_pose[0])
         scale = float(np.clip(motion.scale[0] * self.scale, SCALE_MIN, SCALE_MAX) / motion.scale[0])

@@ -27,6 +27,7 @@ from reenact.core.types import Motion
 from reenact.faces.blendshapes import BLENDSHAPE_NAMES
 from reenact.media.clock import RATE_MIN, gaps_left_out, stated_rate, without_gaps
 from reenact.motion.expression import ExpressionMap
+from reenact.motion.gaze import looking
 from reenact.motion.takes import Take
 
 LIVE_LINK_RATE = 60
@@ -68,7 +69,8 @@ def motion_vectors(
 
 def coefficient_motion(values: Float32[np.ndarray, "52"], angles: Float32[np.ndarray, "3"], expressions: ExpressionMap) -> Motion:
     """One face's coefficients and angles (as in `motion_vectors`) as its motion."""
-    return Motion.from_vector(motion_vectors(np.asarray(values)[None], np.asarray(angles)[None], expressions)[0])
+    values = np.asarray(values)
+    return Motion.from_vector(motion_vectors(values[None], np.asarray(angles)[None], expressions)[0], looking(values))
 
 
 def is_coefficients(path: Path) -> bool:
@@ -103,10 +105,11 @@ def read_coefficients(path: str | os.PathLike[str], expressions: ExpressionMap) 
     angles = _angles(path, table)
     times = _running(path, table.times)
     rate = stated_rate((len(times) - 1) / times[-1] if times[-1] else Fraction(LIVE_LINK_RATE))
-    neutral = Motion.from_vector(np.concatenate([[0, 0, 0, 1, 0, 0], expressions.neutral]))
+    gazes = np.array([looking(row) for row in values], np.float32)
+    neutral = Motion.from_vector(np.concatenate([[0, 0, 0, 1, 0, 0], expressions.neutral]), np.zeros((2, 2), np.float32))
     vectors = motion_vectors(values.astype(np.float32), angles, expressions)
     faces = np.ones(len(times), bool)
-    return Take(expressions.method, expressions.weights, rate, tuple(times), vectors, faces, neutral, "between")
+    return Take(expressions.method, expressions.weights, rate, tuple(times), vectors, faces, neutral, "between", gazes)
 
 
 @dataclass(frozen=True)

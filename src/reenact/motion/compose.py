@@ -11,6 +11,7 @@ from jaxtyping import Float32
 from reenact.core.errors import ReenactError
 from reenact.core.types import Motion
 from reenact.geometry.rotation import euler_angles, partial_turn, rotation_matrix
+from reenact.motion import gaze
 from reenact.motion.expression import ExpressionMap, preset
 
 STRENGTH_MAX = 3.0
@@ -52,6 +53,8 @@ class Parts:
     expression: Part = DRIVER
     eyes: Part | None = None
     mouth: Part | None = None
+    gaze: Part | None = None
+    """None goes with the eyes, or with `expression` where they do"""
 
     @property
     def wants_map(self) -> bool:
@@ -64,14 +67,14 @@ ALL_DRIVEN = Parts()
 KEEP_PLACE = replace(ALL_DRIVEN, scale=SOURCE, translation=SOURCE)
 """the head stays where the portrait has it"""
 NAMES = tuple(field.name for field in fields(Parts))
-_LENGTHS = {"pose": 3, "scale": 1, "translation": 2}
+_LENGTHS = {"pose": 3, "scale": 1, "translation": 2, "gaze": 2}
 
 
 def parse_parts(text: str, base: Parts = ALL_DRIVEN) -> Parts:
     """'pose=driver*0.5,expression=source,mouth=driver,scale=1.0' -> Parts; what is not named is as in `base`.
 
     A value is driver, source, driver*FACTOR, or a constant: pose=YAW/PITCH/ROLL in degrees, scale=1.0, translation=X/Y in
-    [-1, 1] of the crop; a named expression for expression, eyes and mouth. Raises ReenactError for anything else.
+    [-1, 1] of the crop, gaze=YAW/PITCH in degrees of the eyes in the head; a named expression for expression, eyes and mouth. Raises ReenactError for anything else.
     """
     found: dict[str, Part] = {}
     for item in filter(None, (item.strip() for item in text.split(","))):
@@ -113,7 +116,8 @@ def compose(
     scale = _value(parts.scale, strength, lambda share: source.scale * (moved.scale / source.scale) ** share)
     place = _value(parts.translation, strength, lambda share: source.translation + share * change)
     code = source.expression + _code_change(source, moved, parts, strength, expressions)
-    return Motion(*(np.asarray(value, np.float32) for value in (pose, scale, place, code)))
+    look = _gaze(source, moved, parts, strength)
+    return Motion(*(np.asarray(value, np.float32) for value in (pose, scale, place, code)), gaze=look)
 
 
 def check_strength(strength: float) -> None:
@@ -127,6 +131,15 @@ def _value(part: Part, strength: float, at: Callable[[float], np.ndarray]) -> np
         return np.array(part.value)
     assert isinstance(part, Share), "parse_parts names expressions for faces only"
     return at(part.factor * strength)
+
+
+def _gaze(source: Motion, moved: Motion, parts: Parts, strength: float) -> gaze.Gaze | None:
+    part = next((part for part in (parts.gaze, parts.eyes, parts.expression) if part is not None), DRIVER)
+    if isinstance(part, Named) or source.gaze is None:
+        return source.gaze
+    if isinstance(part, Fixed):
+        return gaze.of_angles(*part.value)
+    return gaze.between(source.gaze, moved.gaze, part.factor * strength)
 
 
 def _turned(source: np.ndarray, moved: np.ndarray, share: float) -> np.ndarray:
@@ -172,9 +185,9 @@ def _parse(name: str, value: str) -> Part:
     except ValueError:
         numbers = []
     if len(numbers) != _LENGTHS[name] or not np.isfinite(numbers).all():
-        form = {"pose": "YAW/PITCH/ROLL in degrees", "scale": "a number such as 1.0", "translation": "X/Y"}[name]
+        form = {"pose": "YAW/PITCH/ROLL in degrees", "scale": "a number such as 1.0", "translation": "X/Y", "gaze": "YAW/PITCH in degrees"}[name]
         raise ReenactError(f"`parts` {name}={value}: write driver, source, driver*FACTOR or {form}")
-    if name == "pose":
+    if name in ("pose", "gaze"):
         numbers = [float(number) for number in np.radians(numbers)]
     if name == "scale" and not 0.2 <= numbers[0] <= 5.0:
         raise ReenactError(f"`parts` scale={value}: keep the scale within 0.2..5")

@@ -46,7 +46,8 @@ class Directions:
             self._check_name(name, number)
             change[number - 1] += np.float32(strength * value) * self.steps[number - 1]
         pose = motion.head_pose + change[:3], motion.scale * np.exp(change[3:4]), motion.translation + change[4:6]
-        return Motion(*(np.asarray(part, np.float32) for part in (*pose, motion.expression + change[6:])))
+        parts = (np.asarray(part, np.float32) for part in (*pose, motion.expression + change[6:]))
+        return Motion(*parts, gaze=motion.gaze)
 
     def _check_name(self, name: str, number: int) -> None:
         given, known = name.partition("-")[2], self.names[number - 1]

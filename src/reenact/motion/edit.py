@@ -10,6 +10,7 @@ from jaxtyping import Float32
 from reenact.core.errors import ReenactError
 from reenact.core.types import Motion
 from reenact.geometry.rotation import euler_angles, partial_turn, rotation_matrix
+from reenact.motion import gaze
 from reenact.motion.transfer import Mode, check_mode
 
 Way = Literal["lerp", "slerp"]
@@ -58,7 +59,7 @@ def edit(
     code = motion.expression
     if expression is not None:
         code = code + strength * (expression if relative else expression - code)
-    return Motion(*(np.asarray(part, np.float32) for part in (pose, [size], place, code)))
+    return Motion(*(np.asarray(part, np.float32) for part in (pose, [size], place, code)), gaze=motion.gaze)
 
 
 def interpolate(start: Motion, end: Motion, share: float, path: Way = "lerp") -> Motion:
@@ -77,7 +78,7 @@ def interpolate(start: Motion, end: Motion, share: float, path: Way = "lerp") ->
         _lerp(start.translation, end.translation, share),
         between(start.expression, end.expression, share),
     )
-    return Motion(*(np.asarray(part, np.float32) for part in parts))
+    return Motion(*(np.asarray(part, np.float32) for part in parts), gaze=gaze.between(start.gaze, end.gaze, share))
 
 
 def eased(share: float, ease: Ease = "smooth") -> float:

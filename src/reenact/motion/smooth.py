@@ -25,8 +25,9 @@ CUTOFF_HZ = 2.0
 """ours: at rest, strength 1. At 25 frames/s white noise is left at 0.45 of its size"""
 SPEED_CUTOFF_HZ = 2.0
 """ours: the speed is itself smoothed, or noise would open the filter"""
-UNIT_SPEED = {"head_pose": 0.25, "scale": 0.1, "translation": 0.15, "expression": 1.0}
-"""ours: the speed a second at which the cutoff has doubled: radians, e-folds, half sides of the crop, spreads of the code.
+UNIT_SPEED = {"head_pose": 0.25, "scale": 0.1, "translation": 0.15, "expression": 1.0, "gaze": 0.2}
+"""ours: the speed a second at which the cutoff has doubled: radians, e-folds, half sides of the crop, spreads of the code, eye
+widths (of which a glance makes 3, the landmarker's noise on a still eye .1).
 From a rendered driver: 0.6, 0.15, 0.25 and 6 are the medians; from a still photo under noise: 0.02, 0.01, 0.01 and 0.3"""
 STRENGTH_MAX = 20.0
 REACH = 0.2
@@ -81,6 +82,8 @@ class MotionFilter:
             "translation": motion.translation,
             "expression": motion.expression / self._spread,
         }
+        if (gaze := self._last.get("gaze") if motion.gaze is None else motion.gaze) is not None:
+            raw["gaze"] = gaze  # shut eyes look where they looked before
         out = {name: self._group(name, value.astype(np.float64), seconds) for name, value in raw.items()}
         out["scale"], out["expression"] = np.exp(out["scale"]), out["expression"] * self._spread
         return Motion(**{name: value.astype(np.float32) for name, value in out.items()})

@@ -12,7 +12,7 @@ import re
 import warnings
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from math import prod
@@ -38,6 +38,8 @@ FRAMES_MAX = 2_500_000
 """ours: a day at 25 frames/s"""
 OTHER_RATE = Fraction(1, 100)
 """ours: rates that differ by less are one"""
+GAZE_MAX = 1.0
+"""eye widths: beyond the eye"""
 POSE_NUMBERS = 6
 """head_pose, scale, translation; the code follows"""
 
@@ -47,6 +49,10 @@ _DAMAGE = (
     NotImplementedError, MemoryError, zipfile.BadZipFile, zlib.error,
 )  # fmt: skip
 """what json, zipfile and NumPy raise for files that are none of theirs"""
+
+
+_Held = tuple[dict, list[str], np.ndarray, np.ndarray, np.ndarray | None]
+"""head, times, motions, faces, gazes"""
 
 
 @dataclass(frozen=True)
@@ -69,13 +75,16 @@ class Take:
     """the driver's neutral; None: the first frame with a face"""
     filled: Literal["nearest", "between"] = "nearest"
     """what a moment between two frames shows"""
+    gazes: Float32[np.ndarray, "n 2 2"] | None = None
+    """where the eyes look (faces/eyes.py); None, or NaN in a frame: not known"""
 
     def __len__(self) -> int:
         return len(self.times)
 
     def motion(self, index: int) -> Motion:
         """The motion of one frame."""
-        return Motion.from_vector(self.vectors[index])
+        gaze = None if self.gazes is None or not np.isfinite(self.gazes[index]).all() else self.gazes[index]
+        return Motion.from_vector(self.vectors[index], gaze)
 
     def count(self, rate: Fraction | None = None, start: Fraction | None = None, end: Fraction | None = None) -> int:
         """How many motions `frames` gives. Raises ReenactError when there is no frame in the range."""
@@ -135,8 +144,7 @@ class Take:
         if path.stat().st_size > limit:
             raise InputError(f"{path}: too large for a take; give one of less than {limit // 1_000_000} MB")
         try:
-            head, times, vectors, faces = _read_npz(path) if path.suffix.lower() == ".npz" else _read_json(path)
-            return _checked(head, times, vectors, faces)
+            return _checked(*(_read_npz(path) if path.suffix.lower() == ".npz" else _read_json(path)))
         except _DAMAGE:
             raise InputError(f"{path}: no take, or damaged; make one with: reenact record VIDEO -o take.npz") from None
 
@@ -149,38 +157,62 @@ def check_suffix(path: Path) -> None:
 
 def single(motion: Motion, method: str, weights: str) -> Take:
     """One motion as a take of one frame."""
-    return Take(method, weights, Fraction(25), (Fraction(0),), motion.vector()[None], np.array([True]))
+    row, gazes = motion.vector()[None], stacked([motion])
+    return Take(method, weights, Fraction(25), (Fraction(0),), row, np.array([True]), gazes=gazes)
+
+
+def stacked(motions: Sequence[Motion | None]) -> Float32[np.ndarray, "n 2 2"] | None:
+    """The gazes of a take's frames, NaN where one is not known; None where none is."""
+    gazes = [None if motion is None else motion.gaze for motion in motions]
+    if all(gaze is None for gaze in gazes):
+        return None
+    return np.array([np.full((2, 2), np.nan) if gaze is None else gaze for gaze in gazes], np.float32)
 
 
 def _head(take: Take) -> dict[str, Any]:
     reference = None if take.reference is None else [float(x) for x in take.reference.vector()]
     head = {"schema": SCHEMA, "method": take.method, "weights": take.weights, "rate": str(take.rate), "reference": reference}
+    if take.reference is not None and take.reference.gaze is not None:
+        head["reference_gaze"] = take.reference.gaze.astype(float).tolist()
     return {**head, "fields": ["yaw", "pitch", "roll", "scale", "x", "y", "expression..."]}
 
 
 def _write_npz(file: Any, take: Take) -> None:
     times = np.array([str(time) for time in take.times])
-    np.savez_compressed(file, head=np.array(json.dumps(_head(take))), times=times, motions=take.vectors, faces=take.faces)
+    more = {} if take.gazes is None else {"gazes": take.gazes}
+    np.savez_compressed(
+        file, head=np.array(json.dumps(_head(take))), times=times, motions=take.vectors, faces=take.faces, **more
+    )
 
 
 def _as_json(take: Take) -> str:
     rows = [
-        json.dumps({"time": str(time), "face": bool(face), "motion": [float(f"{x:.7g}") for x in row]})
-        for time, face, row in zip(take.times, take.faces, take.vectors, strict=True)
+        json.dumps({"time": str(time), "face": bool(face), "motion": _short(row), **_json_gaze(take, index)})
+        for index, (time, face, row) in enumerate(zip(take.times, take.faces, take.vectors, strict=True))
     ]
     head = json.dumps(_head(take))
     return f'{head[:-1]}, "frames": [\n' + ",\n".join(rows) + "\n]}\n"
 
 
-def _read_npz(path: Path) -> tuple[dict, list[str], np.ndarray, np.ndarray]:
+def _short(row: np.ndarray) -> list[float]:
+    return [float(f"{x:.7g}") for x in row]
+
+
+def _json_gaze(take: Take, index: int) -> dict[str, list[list[float]]]:
+    gaze = take.motion(index).gaze
+    return {} if gaze is None else {"gaze": [_short(eye) for eye in gaze]}
+
+
+def _read_npz(path: Path) -> _Held:
     with zipfile.ZipFile(path) as archive:
         if sum(entry.file_size for entry in archive.infolist()) > BYTES_MAX:
             raise ValueError("too large")
-        for name in ("head", "times", "motions", "faces"):
+        for name in ("head", "times", "motions", "faces", *(("gazes",) if "gazes.npy" in archive.namelist() else ())):
             _check_claim(archive, f"{name}.npy")
     with np.load(path, allow_pickle=False) as arrays:
         head = json.loads(str(arrays["head"]))
-        return head, [str(time) for time in arrays["times"]], arrays["motions"], arrays["faces"]
+        gazes = arrays["gazes"] if "gazes" in arrays else None
+        return head, [str(time) for time in arrays["times"]], arrays["motions"], arrays["faces"], gazes
 
 
 def _check_claim(archive: zipfile.ZipFile, name: str) -> None:
@@ -193,11 +225,14 @@ def _check_claim(archive: zipfile.ZipFile, name: str) -> None:
         raise ValueError("claims more than it holds")
 
 
-def _read_json(path: Path) -> tuple[dict, list[str], np.ndarray, np.ndarray]:
+def _read_json(path: Path) -> _Held:
     held = json.loads(path.read_text(encoding="utf-8"))
     frames = held.get("frames", ()) if held.get("schema") == SCHEMA else ()
     rows = np.array([frame["motion"] for frame in frames], np.float32)
-    return held, [frame["time"] for frame in frames], rows, np.array([frame["face"] for frame in frames], bool)
+    faces = np.array([frame["face"] for frame in frames], bool)
+    unknown = np.full((2, 2), np.nan).tolist()
+    gazes = np.array([frame.get("gaze", unknown) for frame in frames], np.float32)
+    return held, [frame["time"] for frame in frames], rows, faces, gazes if np.isfinite(gazes).any() else None
 
 
 def _checked(head: dict, times: list[str], vectors: np.ndarray, faces: np.ndarray) -> Take:
@@ -227,12 +262,21 @@ def _checked(head: dict, times: list[str], vectors: np.ndarray, faces: np.ndarra
         row = np.array(reference, np.float32)
         if row.shape != vectors.shape[1:] or not np.isfinite(row).all() or row[3] <= 0:
             raise ValueError("not a motion")
-        neutral = Motion.from_vector(row)
+        looks = head.get("reference_gaze")
+        neutral = Motion.from_vector(row, None if looks is None else _gazes(np.array([looks], np.float32), 1)[0])
     closed, gaps = without_gaps(seconds)
     if gaps:
         warnings.warn(f"the take: {gaps_left_out(gaps)}", ReenactWarning, stacklevel=2)
         seconds = tuple(seconds[0] + time for time in closed)
-    return Take(str(head["method"]), str(head["weights"]), rate, seconds, vectors, faces, neutral)
+    known = None if gazes is None else _gazes(gazes, len(seconds))
+    return Take(str(head["method"]), str(head["weights"]), rate, seconds, vectors, faces, neutral, gazes=known)
+
+
+def _gazes(gazes: np.ndarray, count: int) -> np.ndarray:
+    """Raises ValueError for what is no take's gazes."""
+    if gazes.shape != (count, 2, 2) or gazes.dtype != np.float32 or (np.abs(gazes) > GAZE_MAX).any():
+        raise ValueError("not gazes")
+    return gazes
 
 
 def _fraction(text: str) -> Fraction:

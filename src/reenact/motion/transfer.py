@@ -9,6 +9,7 @@ import numpy as np
 from reenact.core.errors import ReenactError
 from reenact.core.types import Motion
 from reenact.geometry.rotation import euler_angles, rotation_matrix
+from reenact.motion import gaze
 from reenact.motion.compose import ALL_DRIVEN, Parts, compose
 from reenact.motion.expression import ExpressionMap
 
@@ -47,6 +48,7 @@ def transfer(
         scale=(source.scale * driving.scale / reference.scale).astype(np.float32),
         translation=(source.translation + driving.translation - reference.translation).astype(np.float32),
         expression=(source.expression + driving.expression - reference.expression).astype(np.float32),
+        gaze=gaze.since(source, driving, reference),
     )
     return compose(source, moved, parts, strength, expressions)
 

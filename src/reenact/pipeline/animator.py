@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
 from typing import Literal, get_args
@@ -18,6 +18,7 @@ from reenact.motion.compose import DRIVER, SOURCE, Parts, check_strength, compos
 from reenact.motion.edit import eased, interpolate
 from reenact.motion.expression import ExpressionMap, expression_map
 from reenact.motion.expression_gain import reaching
+from reenact.motion.gaze import usual
 from reenact.motion.reference import NEARLY, SEARCH, SEARCHED, Reference, calmest, check_reference, unrest
 from reenact.motion.rest import Rest
 from reenact.motion.smooth import REACH, MotionFilter, both_ways, check_smooth
@@ -73,6 +74,8 @@ class _Search:
     map: ExpressionMap | None = None
     least: float = float("inf")
     target: Motion | None = None
+    faces: list[Motion] = field(default_factory=list)
+    """so far, for where they look mostly"""
 
 
 class Animator:
@@ -168,7 +171,10 @@ class Animator:
         """The reference out of a clip's beginning; none, so that the next face becomes it, where no frame shows one."""
         calm, map_ = self._control.reference in SEARCHED, self._calm_map()
         if faces and (map_ is not None or not calm):
-            self._reference = self._at_rest(faces[calmest(faces, map_)]) if calm and map_ is not None else faces[-1]
+            chosen = faces[calmest(faces, map_)] if calm and map_ is not None else faces[-1]
+            if calm:
+                chosen = chosen.replace(gaze=usual(faces))
+            self._reference = self._at_rest(chosen) if calm else chosen
             self._search = None
 
     @cached_property
@@ -264,8 +270,12 @@ class Animator:
         if search.map is None or self._mode != "relative" or passed > SEARCH + 5 * GLIDE:
             self._search = None
             return
-        if passed <= SEARCH and (score := unrest(driving, search.map)) < search.least - NEARLY:
-            search.least, search.target = score, self._at_rest(driving)
+        if passed <= SEARCH:
+            search.faces.append(driving)
+            if (score := unrest(driving, search.map)) < search.least - NEARLY:
+                search.least, search.target = score, self._at_rest(driving)
+            if search.target is not None:
+                search.target = search.target.replace(gaze=usual(search.faces))
         if search.target is not None:
             share = 1 - float(np.exp(-float(1 / self._rate) / GLIDE))
             self._reference = interpolate(self._reference, search.target, share)

@@ -19,6 +19,7 @@ from reenact.faces.blendshapes import BLENDSHAPE_NAMES
 from reenact.media.clock import exact_rate
 from reenact.media.image import check_image_name, read_image
 from reenact.media.writer import container_format
+from reenact.motion import gaze as looks
 from reenact.motion.compose import KEEP_PLACE, Parts, check_strength, compose
 from reenact.motion.directions import Directions, check_sliders, is_slider
 from reenact.motion.edit import Ease, Way, check_ease, check_path, eased, edit, interpolate, there_and_back
@@ -37,7 +38,9 @@ from reenact.runtime.onnx_method import OnnxMethod
 
 FRAMES_MAX = 100_000
 """ours: more than an hour at 25 frames/s is a slip of the keyboard"""
-SWEPT = ("yaw", "pitch", "roll", "scale", "shift-x", "shift-y")
+GAZE_MAX = np.radians(45.0)
+"""about as far as eyes go"""
+SWEPT = ("yaw", "pitch", "roll", "scale", "shift-x", "shift-y", "gaze-yaw", "gaze-pitch")
 """what can be swept besides the blendshapes and the named expressions"""
 Return = Literal["back", "once"]
 
@@ -58,12 +61,16 @@ class Edit:
     mode: Mode = "relative"
     directions: Mapping[str, float] = field(default_factory=dict)
     """of the method's own motion directions (directions.py), in standard deviations; always added"""
+    gaze: tuple[float, float] | None = None
+    """yaw, pitch of the eyes in the head"""
 
     def check(self) -> None:
         """Raises ReenactError for a slider or a named expression that is none, before anything is loaded."""
         check_blendshapes(self.blendshapes)
         check_sliders(self.directions)
         check_strength(self.strength)
+        if self.gaze is not None and not (np.isfinite(self.gaze).all() and np.abs(self.gaze).max() <= GAZE_MAX):
+            raise ReenactError(f"`gaze` must be yaw and pitch of the eyes within {np.degrees(GAZE_MAX):g} degrees")
         if self.expression is not None and not Path(self.expression).exists():
             preset(self.expression)
 
@@ -100,14 +107,19 @@ class Editor:
         """
         sliders = {"yaw": wanted.yaw, "pitch": wanted.pitch, "roll": wanted.roll, "scale": wanted.scale, "shift": wanted.shift}
         moved = self.gain.reached(own, edit(own, **sliders, mode=wanted.mode))  # type: ignore[arg-type]
+        if wanted.gaze is not None and own.gaze is not None:
+            before = own.gaze if wanted.mode == "relative" else np.zeros((2, 2), np.float32)
+            moved = moved.replace(gaze=before + looks.of_angles(*wanted.gaze))
         name = wanted.expression
         if name in PRESETS:
             values = sided(preset(name), side)
+            moved = looks.turned(moved, wanted.strength * looks.of_names(values))
             code = self.map.code(values) if wanted.mode == "relative" else self.map.with_expression(moved.expression, values)
             moved = edit(moved, expression=code, strength=wanted.strength, mode=wanted.mode)
         elif name is not None:
             moved = edit(moved, expression=self._code(name), strength=wanted.strength, mode="absolute")
         if wanted.blendshapes:
+            moved = looks.turned(moved, wanted.strength * looks.of_names(wanted.blendshapes))
             moved = edit(
                 moved, expression=self._change(moved, sided(wanted.blendshapes, side), wanted.mode), strength=wanted.strength
             )
@@ -194,6 +206,10 @@ class Sweep:
             return replace(base, directions={**base.directions, self.name: value})
         if self.name == "scale":
             return replace(base, scale=value)
+        if self.name.startswith("gaze-"):
+            yaw, pitch = base.gaze or (0.0, 0.0)
+            angle = float(np.radians(value))
+            return replace(base, gaze=(angle, pitch) if self.name == "gaze-yaw" else (yaw, angle))
         if self.name.startswith("shift-"):
             x, y = base.shift or (0.0, 0.0)
             return replace(base, shift=(value, y) if self.name == "shift-x" else (x, value))

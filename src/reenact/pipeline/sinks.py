@@ -17,7 +17,7 @@ from reenact.core.errors import NoFaceError, ReenactError
 from reenact.core.files import replaced
 from reenact.core.types import Image, Method, Motion
 from reenact.media.image import check_image_name
-from reenact.motion.takes import Take, check_suffix
+from reenact.motion.takes import Take, check_suffix, stacked
 from reenact.pipeline.options import WHOLE, Clip, Progress, StrPath
 from reenact.pipeline.sources import NO_FACE, Moment
 from reenact.provenance.output import MarkedOutput
@@ -148,10 +148,11 @@ class TakeSink(_Sink):
         if not faces.any():
             raise NoFaceError(NO_FACE)
         held = np.maximum.accumulate(np.where(faces, np.arange(len(rows)), int(faces.argmax())))
-        vectors = np.array([rows[i] for i in held], np.float32)
+        vectors, gazes = np.array([rows[i] for i in held], np.float32), stacked([self._moments[i][1] for i in held])
         origin = self._moments[0][0]
         times = tuple(time - origin for time, _ in self._moments)
-        self.take = Take(self._method.name, self._method.fingerprint, self._rate, times, vectors, faces, self._reference)
+        name, weights = self._method.name, self._method.fingerprint
+        self.take = Take(name, weights, self._rate, times, vectors, faces, self._reference, gazes=gazes)
         if self.path is not None:
             self.take.save(self.path)
 

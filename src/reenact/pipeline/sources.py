@@ -11,6 +11,7 @@ from fractions import Fraction
 from itertools import chain
 from pathlib import Path
 from types import TracebackType
+from typing import NamedTuple
 
 from reenact.codec.call import Call
 from reenact.codec.profile import Profile
@@ -18,6 +19,7 @@ from reenact.core.errors import ReenactError, ReenactWarning
 from reenact.core.files import check_readable
 from reenact.core.prefetch import ahead
 from reenact.core.types import Image, Method, Motion
+from reenact.faces import eyes
 from reenact.faces.crop import CropTracker, cut, head_crop
 from reenact.faces.landmarker import Landmarker
 from reenact.faces.portrait import find_face
@@ -40,6 +42,15 @@ TRIES = 3
 """ours: frames without a face, at the beginning, in which it is sought upside down as well"""
 RATE = Fraction(25)
 """of pictures that say no time"""
+
+
+class Head(NamedTuple):
+    """A driver's head in one picture."""
+
+    crop: Image
+    """size x size"""
+    gaze: eyes.Gaze | None
+    """None where the eyes are shut"""
 
 
 @dataclass(frozen=True)
@@ -68,8 +79,8 @@ class MotionSource:
         self.moments.close()
 
 
-def crops(frames: Iterable[Timed], landmarker: Landmarker, size: int) -> Iterator[tuple[Fraction, Image | None]]:
-    """The tracked head of each picture as size x size, with the picture's time; None where there is no face.
+def heads(frames: Iterable[Timed], landmarker: Landmarker, size: int) -> Iterator[tuple[Fraction, Head | None]]:
+    """The tracked head of each picture, with the picture's time; None where there is no face.
 
     Where the first head lies on its side or stands on its top, all pictures are turned, and a warning says so.
     """
@@ -86,13 +97,18 @@ def crops(frames: Iterable[Timed], landmarker: Landmarker, size: int) -> Iterato
                 tracker.forget()
                 image = turned(shown, turns)
                 found = tracker.update(image)
-        yield Fraction(time), None if found is None else cut(image, found[0], size)
+        yield Fraction(time), None if found is None else Head(cut(image, found[0], size), eyes.gaze(found[1].landmarks))
 
 
-def read(method: Method, cropped: Iterable[tuple[Fraction, Image | None]]) -> Generator[Moment, None, None]:
-    """The motion of each crop."""
-    for time, crop in cropped:
-        yield time, None if crop is None else method.encode_motion(crop)
+def crops(frames: Iterable[Timed], landmarker: Landmarker, size: int) -> Iterator[tuple[Fraction, Image | None]]:
+    """The same, the square alone."""
+    return ((time, None if head is None else head.crop) for time, head in heads(frames, landmarker, size))
+
+
+def read(method: Method, seen: Iterable[tuple[Fraction, Head | None]]) -> Generator[Moment, None, None]:
+    """The motion of each head, its gaze included."""
+    for time, head in seen:
+        yield time, None if head is None else method.encode_motion(head.crop).replace(gaze=head.gaze)
 
 
 def of_video(reader: VideoReader, method: Method, landmarker: Landmarker, rate: Fraction | None = None) -> MotionSource:
@@ -104,7 +120,7 @@ def of_video(reader: VideoReader, method: Method, landmarker: Landmarker, rate: 
     frames = reader if rate is None else resample(reader, rate, reader.end)
 
     def moments() -> Generator[Moment, None, None]:
-        tracked = crops(((frame.time, frame.image) for frame in frames), landmarker, method.size)
+        tracked = heads(((frame.time, frame.image) for frame in frames), landmarker, method.size)
         with ahead(tracked) as cropped, ahead(read(method, cropped)) as ready:
             yield from ready
 
@@ -135,13 +151,14 @@ def of_pictures(
             before = Fraction(time)
             yield before, image
 
-    return MotionSource(read(method, crops(frames(), landmarker, method.size)), rate, timed=timed, ahead=False)
+    return MotionSource(read(method, heads(frames(), landmarker, method.size)), rate, timed=timed, ahead=False)
 
 
 def of_still(path: StrPath, method: Method, landmarker: Landmarker, clip: Clip = WHOLE) -> MotionSource:
     """A picture's: it holds still, and the portrait goes to it."""
     image, rate = read_image(path), clip.rate or RATE
-    shown = method.encode_motion(cut(image, head_crop(find_face(image, landmarker)), method.size))
+    face = find_face(image, landmarker)
+    shown = method.encode_motion(cut(image, head_crop(face), method.size)).replace(gaze=eyes.gaze(face.landmarks))
     count = round(STILL_SECONDS * rate)
     return MotionSource(((i / rate, shown) for i in range(count)), rate, count, placed=False)
 

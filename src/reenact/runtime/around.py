@@ -63,19 +63,19 @@ def brought_in(
     share = share[rows, columns]
     margin = (around.shape[0] - size) // 2
     x, y = ((grid[0, rows, columns] + 1) * (size / 2) - 0.5 + margin).T
-    found = _sampled(around, x, y)
+    found = sampled(around, x, y) / np.float32(255)
     out, shares = np.array(frame), np.zeros((1, 1, size, size), np.float32)
     out[0][:, rows, columns] += share * (found.T - out[0][:, rows, columns])
     shares[0, 0, rows, columns] = share
     return out, shares
 
 
-def _sampled(image: Image, x: np.ndarray, y: np.ndarray) -> Float32[np.ndarray, "n 3"]:
-    """Bilinear, in [0, 1]; beyond the edge the edge."""
+def sampled(image: Image, x: np.ndarray, y: np.ndarray) -> Float32[np.ndarray, "*n 3"]:
+    """The square picture at these places, px from its first pixel's centre; bilinear, 0..255; beyond the edge the edge."""
     side = image.shape[0]
     x, y = x.clip(0, side - 1.001), y.clip(0, side - 1.001)
     left, top = x.astype(int), y.astype(int)
-    u, v = (x - left)[:, None].astype(np.float32), (y - top)[:, None].astype(np.float32)
+    u, v = (x - left)[..., None].astype(np.float32), (y - top)[..., None].astype(np.float32)
     upper = image[top, left] * (1 - u) + image[top, left + 1] * u
     lower = image[top + 1, left] * (1 - u) + image[top + 1, left + 1] * u
-    return ((upper * (1 - v) + lower * v) / np.float32(255)).astype(np.float32)
+    return (upper * (1 - v) + lower * v).astype(np.float32)

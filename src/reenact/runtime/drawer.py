@@ -14,6 +14,7 @@ from reenact.core.types import Image, Motion, Portrait
 from reenact.runtime.around import brought_in
 from reenact.runtime.background import GRID, HELD, PLATE, BackgroundKeeper
 from reenact.runtime.detail import UNCOVERED, Enlarger
+from reenact.runtime.gaze import GazeMover
 from reenact.runtime.graph import Graph
 from reenact.runtime.trust import fitting
 
@@ -30,6 +31,7 @@ class Drawer:
         self._enlarge, self._folder = enlarge, folder
         self._enlarger: Enlarger | None = None
         self._held: Portrait | None = None
+        self._gaze: GazeMover | None = None
 
     def twin(self) -> Drawer:
         """The same for another thread; weights are shared."""
@@ -53,9 +55,13 @@ class Drawer:
             if outside is not None and UNCOVERED in drawn:
                 drawn = {**drawn, UNCOVERED: np.maximum(drawn[UNCOVERED], outside)}
         if portrait.large is not None:
-            return self._enlarging(portrait.large).put(frame, drawn, still)
-        frame = frame[0]
-        return np.ascontiguousarray((frame.clip(0.0, 1.0) * 255.0 + 0.5).astype(np.uint8).transpose(1, 2, 0))
+            picture = self._enlarging(portrait.large).put(frame, drawn, still)
+        else:
+            picture = np.ascontiguousarray((frame[0].clip(0.0, 1.0) * 255.0 + 0.5).astype(np.uint8).transpose(1, 2, 0))
+        own, wanted = portrait.motion.gaze, motion.gaze
+        if self._gaze is None or own is None or wanted is None or GRID not in drawn:
+            return picture
+        return self._gaze.put(picture, drawn[GRID], wanted - own)
 
     def _hold(self, portrait: Portrait) -> None:
         self._render.hold({**portrait.tensors, **portrait.motion.tensors("source")})
@@ -63,6 +69,8 @@ class Drawer:
             backdrop.hold(portrait.tensors)
         if portrait.large is not None:
             self._enlarging(portrait.large).hold(portrait.tensors["image"], portrait.large, portrait.tensors.get(PLATE))
+        crop = portrait.image if portrait.large is None else portrait.large
+        self._gaze = None if portrait.eyes is None else GazeMover(crop, portrait.eyes)
         self._held = portrait
 
     def _enlarging(self, large: Image) -> Enlarger:

@@ -17,7 +17,7 @@ import hashlib
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import fields, replace
+from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -26,8 +26,9 @@ import numpy as np
 
 from reenact.core.errors import ReenactError, WeightsError
 from reenact.core.memory import end_loading, give_back
-from reenact.core.types import Image, Motion, Placement, Portrait
+from reenact.core.types import CODED, Image, Motion, Placement, Portrait
 from reenact.faces.crop import cut, head_crop
+from reenact.faces import eyes
 from reenact.faces.crown import closed_beside, closed_cut, crowned, cut_off_above, cut_off_beside, is_cut_off
 from reenact.faces.landmarker import Face, Landmarker
 from reenact.faces.portrait import find_face, warn_if_small
@@ -177,6 +178,9 @@ class OnnxMethod:
             crops = self._closed(crops, image, placement, found)
         around = surroundings(image, placement, crops[0])
         portrait = replace(self._encode(crops[0]), placement=placement, photo=image, around=around)
+        if (own := eyes.gaze(found.landmarks)) is not None:
+            outlines = eyes.outlines(found.landmarks, placement)
+            portrait = replace(portrait, motion=portrait.motion.replace(gaze=own), eyes=outlines)
         return portrait if len(crops) == 1 else replace(portrait, large=crops[1])
 
     def encode_crop(self, crop: Image, head_size: HeadSize | None = None) -> Portrait:
@@ -257,7 +261,7 @@ class OnnxMethod:
 
 
 def _motion(out: Mapping[str, np.ndarray]) -> Motion:
-    return Motion(**{field.name: np.array(out[field.name][0], np.float32) for field in fields(Motion)})
+    return Motion(**{name: np.array(out[name][0], np.float32) for name in CODED})
 
 
 def _config(folder: Path) -> dict[str, Any]:

@@ -117,6 +117,11 @@ def _pair(name: str, value: Any) -> tuple[float, float]:
     return _number(name, value[0]), _number(name, value[1])
 
 
+def _degrees_pair(name: str, value: Any) -> tuple[float, float]:
+    first, second = _pair(name, value)
+    return math.radians(first), math.radians(second)
+
+
 def _shapes(name: str, value: Any) -> dict[str, float]:
     if not isinstance(value, dict):
         raise ReenactError(f"{name} must be an object of names and numbers")
@@ -134,7 +139,7 @@ _PLACED = {"output": _text, "face": _whole}
 _RANGE = {"start": _fraction, "end": _fraction, "fps": _fraction}
 _EDIT = {
     "yaw": _degrees, "pitch": _degrees, "roll": _degrees, "scale": _number, "shift": _pair, "expression": _expression,
-    "blendshapes": _shapes, "strength": _number, "mode": _text,
+    "blendshapes": _shapes, "strength": _number, "mode": _text, "gaze": _degrees_pair,
 }  # fmt: skip
 _CONTROL = {"motion": _text, "parts": _text, "strength": _number, "smooth": _number, "settle": _number}
 _SWEEP = {"slider": _text, "from": _number, "to": _number, "seconds": _number, "rate": _fraction, "ease": _text}
