@@ -2,8 +2,8 @@
 
 python -m experiments.gaze src/reenact/weights/mmfa DATA --json results/gaze.json
 
-DATA: a folder with clips/val and portraits/val (docs/evaluation.md). `self`: each val clip drives its own first frame, each fourth
-frame for at most ten seconds; `cross`: the clips drive val portraits. Frames in which the driver's eyes are open, each clip's mean taken out: slope and
+DATA: a folder with clips/val and portraits/val (docs/evaluation.md). `self`: each val clip drives its own first frame, each eighth
+frame for at most twelve seconds, cut as the portrait is; `cross`: the clips drive val portraits. Frames in which the driver's eyes are open, each clip's mean taken out: slope and
 correlation of the irises' place between the corners of the eyes, output on driver, by MediaPipe's landmarker (which also says the
 gaze that is asked for) and by InsightFace's 106 points, a network that nothing here was taught by or asks. Those points are drawn
 to the middle of the eye: of MediaPipe's range they show a seventh, in drivers as in outputs, so their slope is of the one on the
@@ -30,14 +30,14 @@ from reenact.evaluate.landmarks106 import EYES, Landmarks106
 from reenact.evaluate.networks import Perceptual
 from reenact.evaluate.results import write_json
 from reenact.faces import eyes
-from reenact.faces.crop import CropTracker, cut
+from reenact.faces.crop import CropTracker, cut, head_crop
 from reenact.faces.landmarker import Landmarker
 from reenact.media.video import VideoReader
 from reenact.motion.transfer import transfer
 from reenact.pipeline.inputs import read_portrait
 from reenact.runtime.onnx_method import OnnxMethod
 
-STEP, SECONDS = 4, 10.0
+STEP, SECONDS = 8, 12.0
 PUPILS = (38, 88)
 EYES_SIZE = (192, 64)
 
@@ -91,20 +91,24 @@ class Seen:
     crop: Image
     motion: Motion
     outline: eyes.Outlines
+    mesh: np.ndarray | None
+    points: np.ndarray | None
 
 
-def driver(method: OnnxMethod, path: Path) -> tuple[Image, list[Seen]]:
-    """The first frame and each `STEP`-th."""
-    tracker, seen, first = CropTracker(method.landmarker), [], None
+def driver(method: OnnxMethod, path: Path, readers: Readers) -> tuple[Image, list[Seen]]:
+    """The first frame and each `STEP`-th, cut as the first."""
+    tracker, seen, first, place = CropTracker(method.landmarker), [], None, None
     with VideoReader(path) as video:
         for frame in itertools.islice(video, 0, round(SECONDS * video.rate), STEP):
             found = tracker.update(frame.image)
             if found is None:
                 continue
-            first = frame.image if first is None else first
-            crop = cut(frame.image, found[0], method.size)
+            if first is None or place is None:
+                first, place = frame.image, head_crop(found[1])
+            crop = cut(frame.image, place, method.size)
             motion = method.encode_motion(crop).replace(gaze=eyes.gaze(found[1].landmarks))
-            seen.append(Seen(crop, motion, eyes.outlines(found[1].landmarks, found[0])))
+            outline = eyes.outlines(found[1].landmarks, place)
+            seen.append(Seen(crop, motion, outline, readers.mesh(crop), readers.points(crop)))
     if first is None:
         raise ReenactError(f"{path}: no face found")
     return first, seen
@@ -125,7 +129,8 @@ def eye_strip(image: Image, outline: eyes.Outlines) -> Image:
     left, top = outline.min((0, 1)) * side
     right, bottom = outline.max((0, 1)) * side
     more = 0.15 * (right - left)
-    box = (left - more, (top + bottom) / 2 - (right - left) * 0.2, right + more, (top + bottom) / 2 + (right - left) * 0.2)
+    up, down = ((top + bottom) / 2 + sign * (right - left) * 0.2 for sign in (-1, 1))
+    box = tuple(float(np.clip(edge, 0, side)) for edge in (left - more, up, right + more, down))
     return np.asarray(PILImage.fromarray(image).resize(EYES_SIZE, PILImage.Resampling.BICUBIC, box))
 
 
@@ -139,7 +144,7 @@ def measure(weights: Path, data: Path) -> dict[str, Any]:
     tallies: dict[str, Tally] = {}
     strips: dict[str, list[tuple[float, float]]] = {"still": [], "moved": []}
     for number, path in enumerate(clips):
-        first, seen = driver(method, path)
+        first, seen = driver(method, path, readers)
         portraits = {
             "self": method.encode_source(first),
             "cross": method.encode_source(read_portrait(photos[3 * number % len(photos)])),
@@ -148,7 +153,7 @@ def measure(weights: Path, data: Path) -> dict[str, Any]:
             rows: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {"mesh": [], "points": []}
             for one, picture in outputs(method, portrait, seen, way == "moved"):
                 for name, kept in rows.items():
-                    pair = getattr(readers, name)(one.crop), getattr(readers, name)(picture)
+                    pair = getattr(one, name), getattr(readers, name)(picture)
                     if pair[0] is not None and pair[1] is not None:
                         kept.append(pair)
                 if kind == "self":

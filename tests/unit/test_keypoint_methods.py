@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from reenact.core.types import CODED
 from reenact.data.pairs import PairSampler
 from reenact.data.pool import Pool
 from reenact.geometry.grid import identity_grid
@@ -130,7 +131,7 @@ def test_graphs_agree_with_the_module(name: str, device: str, tolerance: float, 
         expression=motion.expression + np.float32(EXPRESSION_CHANGE[name]) * wave,
     )
     frame = method.render(portrait, driving).astype(np.float32) / 255
-    tensors = [{k: torch.from_numpy(getattr(m, k))[None] for k in vars(m)} for m in (motion, driving)]
+    tensors = [{k: torch.from_numpy(getattr(m, k))[None] for k in CODED} for m in (motion, driving)]
     with torch.no_grad():
         expected = model.render(exact, model.encode_source(exact), *tensors).frame[0].permute(1, 2, 0).numpy()
     assert np.abs(frame - expected).mean() < tolerance

@@ -98,8 +98,8 @@ class Sliders:
             return motion if self.code is None else edit(motion, expression=self.code)
         yaw = float(np.clip(motion.head_pose[0] + self.yaw, -YAW_MAX, YAW_MAX) - motion.head_pose[0])
         scale = float(np.clip(motion.scale[0] * self.scale, SCALE_MIN, SCALE_MAX) / motion.scale[0])
-        turned = edit(motion, yaw=yaw, pitch=self.pitch, roll=self.roll, scale=scale, shift=self.shift)
-        return edit(editor.gain.reached(motion, turned), expression=self.code)
+        posed = edit(motion, yaw=yaw, pitch=self.pitch, roll=self.roll, scale=scale, shift=self.shift)
+        return edit(editor.gain.reached(motion, posed), expression=self.code)
 
 
 NO_SLIDERS = Sliders({})

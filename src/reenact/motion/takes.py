@@ -235,7 +235,7 @@ def _read_json(path: Path) -> _Held:
     return held, [frame["time"] for frame in frames], rows, faces, gazes if np.isfinite(gazes).any() else None
 
 
-def _checked(head: dict, times: list[str], vectors: np.ndarray, faces: np.ndarray) -> Take:
+def _checked(head: dict, times: list[str], vectors: np.ndarray, faces: np.ndarray, gazes: np.ndarray | None) -> Take:
     if head["schema"] != SCHEMA:
         schema = str(head["schema"])[:60]
         raise ReenactError(f"the take's schema is {schema!r}, this reenact reads {SCHEMA}: record it again or update reenact")
