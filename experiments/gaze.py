@@ -3,12 +3,13 @@
 python -m experiments.gaze src/reenact/weights/mmfa DATA --json results/gaze.json
 
 DATA: a folder with clips/val and portraits/val (docs/evaluation.md). `self`: each val clip drives its own first frame, each eighth
-frame for at most twelve seconds, cut as the portrait is; `cross`: the clips drive val portraits. Frames in which the driver's eyes are open, each clip's mean taken out: slope and
-correlation of the irises' place between the corners of the eyes, output on driver, by MediaPipe's landmarker (which also says the
-gaze that is asked for) and by InsightFace's 106 points, a network that nothing here was taught by or asks. Those points are drawn
-to the middle of the eye: of MediaPipe's range they show a seventh, in drivers as in outputs, so their slope is of the one on the
-other. `eyes`: of the self part, LPIPS-VGG and mean |difference| (of 255) of the rectangle around both eyes, 192 x 64 px, output and
-driver.
+frame for at most twelve seconds, cut as the portrait is; `cross`: the clips drive val portraits. Frames in which the driver's eyes
+are open, each clip's mean taken out: slope and correlation of the irises' place between the corners of the eyes, output on driver,
+by MediaPipe's landmarker (which also says the gaze that is asked for) and by InsightFace's 106 points, a network that nothing here
+was taught by or asks. Those points are drawn to the middle of the eye: of MediaPipe's range they show a seventh, in drivers as in
+outputs, so their slope is of the one on the other. `eyes`: of the self part, LPIPS-VGG and mean |difference| (of 255) of the
+rectangle around both eyes, 192 x 64 px, output and driver. `known`: 12 val portraits whose irises are moved by known ways: the slope
+of what is read on them.
 """
 
 from __future__ import annotations
@@ -34,9 +35,13 @@ from reenact.faces.crop import CropTracker, cut, head_crop
 from reenact.faces.landmarker import Landmarker
 from reenact.media.video import VideoReader
 from reenact.motion.transfer import transfer
+from reenact.pipeline.editing import Edit, Editor
 from reenact.pipeline.inputs import read_portrait
 from reenact.runtime.onnx_method import OnnxMethod
 
+POSES = {"as they are": Edit(), "yaw 20": Edit(yaw=float(np.radians(20))), "smile": Edit(expression="smile")}
+WAYS, PEOPLE = (-0.15, -0.1, -0.05, 0.0, 0.05, 0.1, 0.15), 12
+"""eye widths"""
 STEP, SECONDS = 8, 12.0
 PUPILS = (38, 88)
 EYES_SIZE = (192, 64)
@@ -70,7 +75,7 @@ class Readers:
             return None
         face = self._landmarker.track(image, found[0]) or found[0]
         gaze = eyes.gaze(face.landmarks)
-        return None if gaze is None else gaze[0] / (1, eyes.HEIGHT_LEFT)
+        return None if gaze is None else gaze[0] * (eyes.READ, 1 / eyes.HEIGHT_LEFT)
 
     def points(self, image: Image) -> np.ndarray | None:
         """The same by the 106 points."""
@@ -123,6 +128,26 @@ def outputs(method: OnnxMethod, portrait: Portrait, seen: list[Seen], moved: boo
             yield one, method.render(portrait, motion if moved else motion.replace(gaze=None))
 
 
+def known(method: OnnxMethod, photos: list[Path], readers: Readers) -> dict[str, Any]:
+    """Of irises moved by known ways: how much the landmarker says (MediaPipe's, undivided; then the 106 points)."""
+    editor = Editor(method)
+    found: dict[str, Any] = {}
+    for name, wanted in POSES.items():
+        slopes = []
+        for path in photos[:PEOPLE]:
+            portrait = method.encode_source(read_portrait(path))
+            assert portrait.motion.gaze is not None
+            motion = editor.apply(portrait.motion, wanted)
+            moved = [portrait.motion.gaze + np.array([way, 0], np.float32) for way in WAYS]
+            pictures = [method.render(portrait, motion.replace(gaze=gaze)) for gaze in moved]
+            read = [[reader(picture) for picture in pictures] for reader in (readers.mesh, readers.points)]
+            if all(one is not None for each in read for one in each):
+                slopes.append([np.polyfit(WAYS, [one[0] for one in each], 1)[0] for each in read])  # type: ignore[index]
+        mean = np.mean(slopes, 0)
+        found[name] = {"people": len(slopes), "mesh": round(float(mean[0]), 3), "points": round(float(mean[1]), 3)}
+    return found
+
+
 def eye_strip(image: Image, outline: eyes.Outlines) -> Image:
     """The rectangle around both eyes."""
     side = image.shape[0]
@@ -169,7 +194,11 @@ def measure(weights: Path, data: Path) -> dict[str, Any]:
         "method": method.name,
         "weights": method.fingerprint,
         "gaze": {name: tally.figures() for name, tally in tallies.items()},
-        "eyes": {way: dict(zip(("lpips_vgg", "difference"), np.mean(found, 0).round(4).tolist(), strict=True)) for way, found in strips.items()},
+        "known": known(method, photos, readers),
+        "eyes": {
+            way: dict(zip(("lpips_vgg", "difference"), np.mean(found, 0).round(4).tolist(), strict=True))
+            for way, found in strips.items()
+        },
     }
 
 

@@ -64,7 +64,7 @@ def edit(
     ] = None,
     gaze: Annotated[
         tuple[float, float] | None,
-        typer.Option(metavar="YAW PITCH", help="the eyes, degrees: to the picture's right and up; with --absolute 0 0: straight on"),
+        typer.Option(metavar="YAW PITCH", help="the eyes, degrees, right and up as seen; --absolute 0 0: straight on"),
     ] = None,
     expression: Annotated[str | None, typer.Option(help=f"{', '.join(PRESETS)}; or a photo or a take to copy it from")] = None,
     strength: Annotated[float, typer.Option(help="of the expression and the blendshapes: 1 is all, 0 none")] = 1.0,

@@ -74,7 +74,8 @@ def parse_parts(text: str, base: Parts = ALL_DRIVEN) -> Parts:
     """'pose=driver*0.5,expression=source,mouth=driver,scale=1.0' -> Parts; what is not named is as in `base`.
 
     A value is driver, source, driver*FACTOR, or a constant: pose=YAW/PITCH/ROLL in degrees, scale=1.0, translation=X/Y in
-    [-1, 1] of the crop, gaze=YAW/PITCH in degrees of the eyes in the head; a named expression for expression, eyes and mouth. Raises ReenactError for anything else.
+    [-1, 1] of the crop, gaze=YAW/PITCH in degrees of the eyes in the head; a named expression for expression, eyes
+    and mouth. Raises ReenactError for anything else.
     """
     found: dict[str, Part] = {}
     for item in filter(None, (item.strip() for item in text.split(","))):
@@ -185,7 +186,8 @@ def _parse(name: str, value: str) -> Part:
     except ValueError:
         numbers = []
     if len(numbers) != _LENGTHS[name] or not np.isfinite(numbers).all():
-        form = {"pose": "YAW/PITCH/ROLL in degrees", "scale": "a number such as 1.0", "translation": "X/Y", "gaze": "YAW/PITCH in degrees"}[name]
+        turns = {"pose": "YAW/PITCH/ROLL in degrees", "gaze": "YAW/PITCH in degrees"}
+        form = {**turns, "scale": "a number such as 1.0", "translation": "X/Y"}[name]
         raise ReenactError(f"`parts` {name}={value}: write driver, source, driver*FACTOR or {form}")
     if name in ("pose", "gaze"):
         numbers = [float(number) for number in np.radians(numbers)]

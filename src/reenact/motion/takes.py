@@ -179,10 +179,9 @@ def _head(take: Take) -> dict[str, Any]:
 
 def _write_npz(file: Any, take: Take) -> None:
     times = np.array([str(time) for time in take.times])
-    more = {} if take.gazes is None else {"gazes": take.gazes}
-    np.savez_compressed(
-        file, head=np.array(json.dumps(_head(take))), times=times, motions=take.vectors, faces=take.faces, **more
-    )
+    arrays: dict[str, Any] = {"head": np.array(json.dumps(_head(take))), "times": times}
+    arrays |= {"motions": take.vectors, "faces": take.faces} | ({} if take.gazes is None else {"gazes": take.gazes})
+    np.savez_compressed(file, **arrays)
 
 
 def _as_json(take: Take) -> str:
@@ -211,7 +210,7 @@ def _read_npz(path: Path) -> _Held:
             _check_claim(archive, f"{name}.npy")
     with np.load(path, allow_pickle=False) as arrays:
         head = json.loads(str(arrays["head"]))
-        gazes = arrays["gazes"] if "gazes" in arrays else None
+        gazes = arrays.get("gazes", None)
         return head, [str(time) for time in arrays["times"]], arrays["motions"], arrays["faces"], gazes
 
 

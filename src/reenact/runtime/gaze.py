@@ -19,6 +19,8 @@ LEAST = 0.004
 """ours: eye widths; a tenth of a pixel"""
 ENDS = 0.2
 """ours: how near to a corner an iris's centre may come, eye widths; people reach .22"""
+HIGHEST = 0.15
+"""ours: how far an iris goes up or down, eye widths: half of an open eye's height"""
 DISC = 1.05
 """ours: so much of the iris's radius is moved as a whole"""
 SOFT = 0.035
@@ -28,9 +30,9 @@ REACH = 0.15
 SHUT, WIDE = 0.4, 0.65
 """ours: of the photo's eye so much of the area is seen: nothing is moved; all is. A slit between lids holds no iris to move"""
 LIKE, UNLIKE = 12.0, 36.0
-"""ours: of 255; a frame that differs from the warped photo by so much shows the photo's eye (turns and smiles: 5 to 9 on the mean);
-shows something else, as a lid that the generator has drawn (24 to 48)"""
-NEAR = 0.05
+"""ours: of 255; a frame that differs from the warped photo by so much shows the photo's eye (turns and smiles: 5 to 9 on the
+mean); shows something else, as a lid that the generator has drawn (24 to 48)"""
+NEAR = 0.08
 """ours: eye widths over which that difference is averaged"""
 
 
@@ -125,7 +127,7 @@ class _Eye:
         edges = np.array([max(now - radius, 0.01), min(now + radius, 0.99)])
         a = np.interp(inside[..., 0], [0, *edges, 1], [0, *(edges + was - now).clip(0.002, 0.998), 1])
         upper, lower = (np.interp(a, lid[:, 0], lid[:, 1]) + sign * SOFT for lid, sign in ((self._upper, 1), (self._lower, -1)))
-        b = np.minimum(np.maximum(inside[..., 1] - change[1], upper), np.maximum(lower, upper))
+        b = np.minimum(np.maximum(inside[..., 1] - float(np.clip(change[1], -HIGHEST, HIGHEST)), upper), np.maximum(lower, upper))
         return self._corner + self._width * (a[..., None] * self._along + b[..., None] * self._down)
 
 

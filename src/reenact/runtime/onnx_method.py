@@ -27,8 +27,8 @@ import numpy as np
 from reenact.core.errors import ReenactError, WeightsError
 from reenact.core.memory import end_loading, give_back
 from reenact.core.types import CODED, Image, Motion, Placement, Portrait
-from reenact.faces.crop import cut, head_crop
 from reenact.faces import eyes
+from reenact.faces.crop import cut, head_crop
 from reenact.faces.crown import closed_beside, closed_cut, crowned, cut_off_above, cut_off_beside, is_cut_off
 from reenact.faces.landmarker import Face, Landmarker
 from reenact.faces.portrait import find_face, warn_if_small
