@@ -2,14 +2,14 @@
 
 python -m experiments.gaze src/reenact/weights/mmfa DATA --json results/gaze.json
 
-DATA: a folder with clips/val and portraits/val (docs/evaluation.md). `self`: each val clip drives its own first frame, each eighth
-frame for at most twelve seconds, cut as the portrait is; `cross`: the clips drive val portraits. Frames in which the driver's eyes
-are open, each clip's mean taken out: slope and correlation of the irises' place between the corners of the eyes, output on driver,
-by MediaPipe's landmarker (which also says the gaze that is asked for) and by InsightFace's 106 points, a network that nothing here
-was taught by or asks. Those points are drawn to the middle of the eye: of MediaPipe's range they show a seventh, in drivers as in
-outputs, so their slope is of the one on the other. `eyes`: of the self part, LPIPS-VGG and mean |difference| (of 255) of the
-rectangle around both eyes, 192 x 64 px, output and driver. `known`: 12 val portraits whose irises are moved by known ways: the slope
-of what is read on them.
+DATA: a folder with clips/val and portraits/val (docs/evaluation.md). `self`: each val clip drives its own first frame, each
+eighth frame for at most twelve seconds, cut as the portrait is; `cross`: the clips drive val portraits. Frames in which the
+driver's eyes are open, each clip's mean taken out: slope and correlation of the irises' place between the corners of the
+eyes, output on driver, by MediaPipe's landmarker (which also says the gaze that is asked for) and by InsightFace's 106
+points, a network that nothing here was taught by or asks. Those points are drawn to the middle of the eye: of MediaPipe's
+range they show a seventh, in drivers as in outputs, so their slope is of the one on the other. `eyes`: of the self part,
+LPIPS-VGG and mean |difference| (of 255) of the rectangle around both eyes, 192 x 64 px, output and driver. `known`: 12 val
+portraits whose irises are moved by known ways: the slope of what is read on them.
 """
 
 from __future__ import annotations

@@ -38,6 +38,11 @@ from reenact.pipeline.record import record_file
 from reenact.runtime.engine import Engine
 
 Degrees = float | None
+Shift = Annotated[tuple[float, float] | None, typer.Option(metavar="X Y", help="right and down, in halves of the crop's side")]
+Gaze = Annotated[
+    tuple[float, float] | None,
+    typer.Option(metavar="YAW PITCH", help="the eyes, degrees, right and up as seen; with --absolute 0 0: straight on"),
+]
 OutputName = Annotated[str, typer.Option(help="photo (the whole photo) or crop (the head, square)")]
 Face = Annotated[int, typer.Option(help="which face of the photo: 1 is the largest")]
 Fps = Annotated[str, typer.Option(help="frames a second, as 25 or 30000/1001")]
@@ -59,13 +64,8 @@ def edit(
     pitch: Annotated[Degrees, typer.Option(help="degrees, more: the nose up")] = None,
     roll: Annotated[Degrees, typer.Option(help="degrees, more: clockwise as seen")] = None,
     scale: Annotated[float | None, typer.Option(help="size of the head: 1.1 is a tenth larger")] = None,
-    shift: Annotated[
-        tuple[float, float] | None, typer.Option(metavar="X Y", help="right and down, in halves of the crop's side")
-    ] = None,
-    gaze: Annotated[
-        tuple[float, float] | None,
-        typer.Option(metavar="YAW PITCH", help="the eyes, degrees, right and up as seen; --absolute 0 0: straight on"),
-    ] = None,
+    shift: Shift = None,
+    gaze: Gaze = None,
     expression: Annotated[str | None, typer.Option(help=f"{', '.join(PRESETS)}; or a photo or a take to copy it from")] = None,
     strength: Annotated[float, typer.Option(help="of the expression and the blendshapes: 1 is all, 0 none")] = 1.0,
     settings: Annotated[
@@ -109,7 +109,7 @@ def edit(
         strength,
         "absolute" if absolute else "relative",
         {name: value for name, value in values.items() if is_slider(name)},
-        None if gaze is None else (float(np.radians(gaze[0])), float(np.radians(gaze[1]))),
+        None if gaze is None else (np.radians(gaze[0]), np.radians(gaze[1])),
     )
     engine = Engine(method, device, threads, background, head_size(size), precision)  # type: ignore[arg-type]  # checked inside, in one line
     drawn = Output(output, face, marks(badge, unsigned, sign_cert, sign_key))  # type: ignore[arg-type]

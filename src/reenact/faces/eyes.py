@@ -22,7 +22,7 @@ LIDS = len(UPPER[0])
 OPEN = 0.12
 """ours: an eye less high than this, in its widths, hides its iris; open ones have .3 to .4"""
 READ = 0.7
-"""of an iris's way sideways so much is read: .67 to .75, of known ways in 12 portraits, still, turned, smiling (results/gaze.json)"""
+"""of an iris's way sideways so much is read: .67 to .75, of known ways in 12 portraits (results/gaze.json)"""
 HEIGHT_LEFT = 0.2
 """ours: of an iris's height what the expression code does not say: lids and code bring .8 of it (results/gaze.json)"""
 

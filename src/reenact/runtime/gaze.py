@@ -118,7 +118,7 @@ class _Eye:
         a, b = inside[..., 0], inside[..., 1]
         upper, lower = (np.interp(a, lid[:, 0], lid[:, 1]) for lid in (self._upper, self._lower))
         edge = np.minimum(np.minimum(b - upper, lower - b), np.minimum(a, 1 - a))
-        return (edge / SOFT + 0.3).clip(0, 1).astype(np.float32)
+        return (edge / SOFT).clip(0, 1).astype(np.float32)
 
     def _source(self, inside: np.ndarray, change: np.ndarray) -> np.ndarray:
         """Where the moved eye's pixels were, px of the crop: the iris as a whole, beside it evenly up to the corners."""
