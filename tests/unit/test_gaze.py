@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from places import EXAMPLES
+from reenact.codec.profile import plain_profile
+from reenact.codec.still import Stillness
 from reenact.core.errors import ReenactError
 from reenact.core.types import Motion, Placement
 from reenact.faces import eyes
@@ -149,6 +151,12 @@ def test_a_blink_holds_the_gaze():
     follow.step(looks(0.2))
     assert follow.step(looks(None)).gaze[0, 0] == pytest.approx(0.2)  # type: ignore[index]
     assert MotionFilter(25).step(looks(None)).gaze is None
+
+
+def test_a_glance_is_no_stillness():
+    still = Stillness(plain_profile("fake", 4), 8)
+    assert still.moved(looks(0.1)) and not still.moved(looks(0.11)) and still.moved(looks(0.15)) and still.moved(looks(None))
+    assert not still.moved(looks(None))
 
 
 def test_blendshapes_look():
