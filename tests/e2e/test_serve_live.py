@@ -22,6 +22,7 @@ from starlette.websockets import WebSocketDisconnect
 from clips import face, moving_face, read_clip, scenery
 from fake_method import write_fake_method
 from reenact.core.errors import ReenactError
+from reenact.runtime.onnx_method import OnnxMethod
 from reenact.serve import live_socket, recorder, seats
 from reenact.serve.outbox import Outbox
 from reenact.serve.steering import parse_steer
@@ -140,7 +141,14 @@ def test_the_picture_follows_the_driver_and_stands_when_he_does(client, portrait
         assert shown[-1] is None, "nothing moves any more: the picture is not sent again"
 
 
-def test_next_comes_before_the_picture(client, portrait):
+def test_next_comes_before_the_picture(client, portrait, monkeypatch: pytest.MonkeyPatch):
+    render = OnnxMethod.render
+
+    def as_slow_as_a_network(self: OnnxMethod, *given: Any) -> np.ndarray:
+        time.sleep(0.3)
+        return render(self, *given)
+
+    monkeypatch.setattr(OnnxMethod, "render", as_slow_as_a_network)
     with page(client, session="credit-first", portrait=portrait) as there:
         there.text("next")
         there.frame(face(), 1, 0.0)

@@ -22,7 +22,7 @@ from reenact.cli import app
 from reenact.codec.call import Call
 from reenact.codec.clip import encode_clip, play
 from reenact.codec.container import Header, pack_portrait, read_frames, unpack_portrait, write_call
-from reenact.codec.profile import read_profile
+from reenact.codec.profile import read_profile, with_gaze
 from reenact.core.errors import ReenactError
 from reenact.core.types import Motion
 from reenact.runtime.onnx_method import weights_folder
@@ -31,6 +31,7 @@ GOLDEN = bytes.fromhex(
     "524e435401060008e6fcb17300007530000003e90000000800000000676f6c64656eee9826d000749eaa692a7b31a69cd0c6840b8a8800f2f9719da2056aff0230f36c835769d3236ef25200"
 )
 GOLDEN_SHA256 = "979678bf0fb67f57db895651b31e0d97779f0a035a685ce5f19a90e5b2aed1b2"
+GOLDEN_GAZE_SHA256 = "60c1ba629d3538474310a8338cec8f2dc99694832a4f704ca84d29a278991b94"
 WEIGHTS = weights_folder() / "mmfa"
 
 
@@ -85,6 +86,22 @@ def check_agreement(data: bytes, folder: Path, method: str, code: int, frames: i
     theirs = bitstream_spec.decode(data, folder)
     assert len(ours) == len(theirs) == frames
     assert np.allclose([motion.vector() for motion in ours], theirs, atol=1e-5, rtol=1e-5)
+
+
+def test_second_decoder_agrees_on_a_gaze(golden_folder: Path):
+    looks = [np.tile(np.float32([(at % 7 - 3) / 16, at / 1024]), (2, 1)) for at in range(80)]
+    motions = [motion.replace(gaze=look) for motion, look in zip(steady(80, 10), looks, strict=True)]
+    profile = with_gaze(read_profile(golden_folder, "golden", 4))
+    header = replace(Header.of(profile, Fraction(25)), frames=80)
+    data = write_call(header, encode_clip(profile, header.tag, motions, quality=3))
+    assert hashlib.sha256(data).hexdigest() == GOLDEN_GAZE_SHA256
+    ours = list(play(read_frames(profile, header, data, len(header.to_bytes())), 80))
+    rows = [np.concatenate([motion.vector(), motion.gaze[1]]) for motion in ours]  # type: ignore[index]
+    assert np.allclose(rows, bitstream_spec.decode(data, golden_folder, 4), atol=1e-5, rtol=1e-5)
+    away = [np.abs(motion.gaze - look).max() for motion, look in zip(ours, looks, strict=True)]  # type: ignore[operator]
+    assert max(away) < 0.01
+    with pytest.raises(ReenactError):
+        header.check(read_profile(golden_folder, "golden", 6)), "the same length, and no gaze in it"
 
 
 def test_shipped_profile_fits_the_shipped_weights():

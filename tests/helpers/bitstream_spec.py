@@ -93,7 +93,20 @@ class Stream:
         return [m + x for m, x in zip(profile["mean"], y[:6] + code, strict=True)]
 
 
-def read_profile(folder, n):
+def read_profile(folder, n, gaze=False):
+    """gaze: of the n numbers the last two are a gaze."""
+    if gaze:
+        known = read_profile(folder, n - 2)
+        basis = [[*row, 0, 0] for row in known["basis"]] + [[0] * (n - 8) + [1, 0], [0] * (n - 8) + [0, 1]]
+        tables = []
+        for table in known["start"]:
+            table, grown = list(table), []
+            for each in (9, 3, 6, 1, 1, 8):
+                grown += table[: each * (n - 2)] + [128] * (2 * each)
+                table = table[each * (n - 2) :]
+            tables.append(grown + table)
+        numbers = {"mean": [*known["mean"], 0, 0], "steps": [*known["steps"], 0.004, 0.004], "basis": basis, "start": tables}
+        return {**numbers, "n": n, "identity": hashlib.sha256(known["identity"] + b"gaze 1").digest()[:4]}
     weights = hashlib.sha256((folder / "motion.onnx").read_bytes()).digest()
     if (folder / "codec.json").exists():
         raw = (folder / "codec.json").read_bytes().replace(b"\r\n", b"\n")
@@ -108,14 +121,14 @@ def read_profile(folder, n):
     return {**profile, "n": n, "identity": identity}
 
 
-def decode(data, folder):
-    """A file -> one motion vector a frame."""
+def decode(data, folder, code=None):
+    """A file -> one motion vector a frame. code: the length of the method's code; None: no gaze is in the stream."""
     assert data[:5] == b"RNCT\x01"
     end = 28 + data[5]
     n, count, portrait = (int.from_bytes(data[a:b], "big") for a, b in ((6, 8), (20, 24), (24, 28)))
     assert crc16(data[:end], 0xFFFF) == int.from_bytes(data[end : end + 2], "big")
     tag = crc16(data[:20] + bytes(8) + data[28:end], 0xFFFF)
-    profile = read_profile(folder, n)
+    profile = read_profile(folder, n, code is not None and n == 8 + code)
     assert profile["identity"] == data[8:12]
     at = end + 2 + (portrait + 2 if portrait else 0)
     stream, check, frames, last = None, 0, {}, -1

@@ -1,11 +1,15 @@
 """Where eyes look: read from landmarks, carried over, kept in takes, drawn by moving the irises."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 
 from places import EXAMPLES
-from reenact.codec.profile import plain_profile
+from reenact.codec.container import Header
+from reenact.codec.profile import plain_profile, with_gaze
 from reenact.codec.still import Stillness
+from reenact.codec.stream import Playout, Receiver, Sender
 from reenact.core.errors import ReenactError
 from reenact.core.types import Motion, Placement
 from reenact.faces import eyes
@@ -15,6 +19,7 @@ from reenact.motion.edit import interpolate
 from reenact.motion.smooth import MotionFilter
 from reenact.motion.takes import Take, stacked
 from reenact.motion.transfer import transfer
+from reenact.pipeline.sinks import held
 from reenact.runtime.gaze import GazeMover
 
 SIDE = 128
@@ -157,6 +162,19 @@ def test_a_glance_is_no_stillness():
     still = Stillness(plain_profile("fake", 4), 8)
     assert still.moved(looks(0.1)) and not still.moved(looks(0.11)) and still.moved(looks(0.15)) and still.moved(looks(None))
     assert not still.moved(looks(None))
+
+
+def test_a_call_carries_the_gaze_and_holds_it_while_eyes_are_shut():
+    profile = with_gaze(plain_profile("fake", 4))
+    header = Header.of(profile, Fraction(25))
+    sender, receiver, playout = Sender(profile, header.tag, quality=0), Receiver(profile, header.tag), Playout()
+    found = []
+    for number, value in enumerate((0.1, None, 0.3, 0.3)):
+        packet = sender.send(looks(value))
+        playout.add(receiver.receive(packet) if packet else [])
+        found.append(playout.at(number).gaze[1, 0])  # type: ignore[union-attr, index]
+    assert found == pytest.approx([0.1, 0.1, 0.3, 0.3], abs=0.003)
+    assert [motion.gaze[0, 0] for motion in held([looks(None), looks(0.2), None, looks(None)])] == [np.float32(0.2)] * 4
 
 
 def test_blendshapes_look():

@@ -26,7 +26,7 @@ from reenact.cli.shared import (
     say,
     seconds,
 )
-from reenact.codec.call import QUALITY, Call, CallOptions, profile_of
+from reenact.codec.call import QUALITY, Call, CallOptions, profile_for
 from reenact.codec.stats import Stats, measure
 from reenact.pipeline.animator import Control
 from reenact.pipeline.calls import decode_file, encode_file
@@ -123,7 +123,7 @@ def inspect(
 
 def _stats(call: Call, method: str | None) -> Stats:
     loaded = load(method or call.header.method, "cpu", 1)
-    profile = profile_of(loaded, call.header.length - 6)
+    profile = profile_for(loaded, call.header)
     with call.named():
         return measure(profile, call.header, call.data, call.begin)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from reenact.codec.clip import encode_clip, encode_to_target, play
 from reenact.codec.container import Header, read_frames, read_opened, unpack_portrait
-from reenact.codec.profile import QUALITIES, Profile, plain_profile, read_profile
+from reenact.codec.profile import GAZE, POSE, QUALITIES, Profile, plain_profile, read_profile, with_gaze
 from reenact.codec.rate import check_target
 from reenact.core.errors import ReenactError
 from reenact.core.files import check_readable
@@ -47,11 +47,16 @@ class CallOptions:
             raise ReenactError(f"`longest_gap` must lie between 1 and 31 frames, not {self.longest_gap}")
 
 
-def profile_of(method: Method, code: int) -> Profile:
-    """The profile that a method's streams use. code: length of its expression code."""
-    if method.folder is None:
-        return plain_profile(method.name, code)
-    return read_profile(method.folder, method.name, code)
+def profile_of(method: Method, code: int, gaze: bool = False) -> Profile:
+    """The profile that a method's streams use. code: length of its expression code; gaze: whether they carry one."""
+    found = plain_profile(method.name, code) if method.folder is None else read_profile(method.folder, method.name, code)
+    return with_gaze(found) if gaze else found
+
+
+def profile_for(method: Method, header: Header) -> Profile:
+    """The profile of a stream that begins with this header; of a header of other weights, one that it does not fit."""
+    gaze = header.length == POSE + method.code_size + GAZE
+    return profile_of(method, header.length - POSE - (GAZE if gaze else 0), gaze)
 
 
 def pack(profile: Profile, header: Header, motions: Sequence[Motion], options: CallOptions) -> list[bytes]:

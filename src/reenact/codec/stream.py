@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
+from jaxtyping import Float32
+
 from reenact.codec.frame import LARGEST_GAP
 from reenact.codec.packet import NUMBERS, Coded, PacketWriter, Point, open_packet, quantised, read_head
 from reenact.codec.profile import QUALITIES, Profile
@@ -50,6 +53,7 @@ class Sender:
         self._packets = 0
         self._asked = True
         self._skipped = False
+        self._looked: Float32[np.ndarray, "2 2"] | None = None
 
     @property
     def frame(self) -> int:
@@ -75,6 +79,9 @@ class Sender:
         """
         self._frame += 1
         packet = None
+        if motion is not None and self._profile.gaze:
+            motion = motion if motion.gaze is not None else motion.replace(gaze=self._looked)  # shut eyes look where they looked
+            self._looked = motion.gaze
         if motion is not None and self._crowded() and not self._skipped:
             self._skipped = True
         elif motion is not None:
@@ -240,4 +247,7 @@ class Playout:
 def between(first: Motion, second: Motion, share: float) -> Motion:
     """The motion at `share` of the way, 0..1, number by number."""
     a, b = first.vector(), second.vector()
-    return Motion.from_vector(a + (b - a) * share)
+    looks = first.gaze if second.gaze is None else second.gaze
+    if first.gaze is not None and second.gaze is not None:
+        looks = first.gaze + (second.gaze - first.gaze) * np.float32(share)
+    return Motion.from_vector(a + (b - a) * share, looks)

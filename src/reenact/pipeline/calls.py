@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
-from reenact.codec.call import QUALITY, SUFFIX, Call, CallOptions, profile_of
+from reenact.codec.call import QUALITY, SUFFIX, Call, CallOptions, profile_for, profile_of
 from reenact.codec.container import pack_portrait
-from reenact.codec.profile import POSE
 from reenact.core.errors import ReenactError
 from reenact.core.files import check_output, check_readable
 from reenact.media.writer import container_format
@@ -102,7 +101,7 @@ def decode_file(
     method = engine.named(opened.header.method).load(series=True)
     if method.name != opened.header.method:
         raise ReenactError(f"{call}: made with method {opened.header.method}, not {method.name}: decode it with that one")
-    profile = profile_of(method, opened.header.length - POSE)
+    profile = profile_for(method, opened.header)
     opened.check(profile)
     source = of_call(opened, profile)
     shown = method.encode_source(photo, face=drawn.face)

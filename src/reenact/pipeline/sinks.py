@@ -182,7 +182,8 @@ class CallSink(_Sink):
     def finish(self) -> None:
         """Raises ReenactError where no frame had a face, or the file cannot be written."""
         motions = held(motion for _, motion in self._moments)
-        profile = profile_of(self._method, motions[0].expression.size)
+        seen = any(motion.gaze is not None for motion in motions)
+        profile = profile_of(self._method, motions[0].expression.size, seen)
         header = replace(Header.of(profile, self._rate), frames=len(motions), portrait=self._portrait)
         data = write_call(header, pack(profile, header, motions, self._options))
         self.once = len(header.to_bytes())
@@ -192,13 +193,16 @@ class CallSink(_Sink):
 
 
 def held(read: Iterable[Motion | None]) -> list[Motion]:
-    """Frames without a face take the motion before them, or the first there is. Raises ReenactError where there is none."""
+    """Frames without a face take the motion before them, or the first there is; those with shut eyes the gaze. Raises
+    ReenactError where there is no face."""
     motions = list(read)
     last = next((motion for motion in motions if motion is not None), None)
     if last is None:
         raise NoFaceError(NO_FACE)
+    gaze = next((motion.gaze for motion in motions if motion is not None and motion.gaze is not None), None)
     found = []
     for motion in motions:
         last = motion or last
-        found.append(last)
+        gaze = gaze if last.gaze is None else last.gaze
+        found.append(last.replace(gaze=gaze))
     return found
