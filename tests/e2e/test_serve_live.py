@@ -145,19 +145,23 @@ def test_next_comes_before_the_picture(client, portrait, monkeypatch: pytest.Mon
     render = OnnxMethod.render
 
     def as_slow_as_a_network(self: OnnxMethod, *given: Any) -> np.ndarray:
-        time.sleep(0.3)
+        time.sleep(0.1)
         return render(self, *given)
 
     monkeypatch.setattr(OnnxMethod, "render", as_slow_as_a_network)
     with page(client, session="credit-first", portrait=portrait) as there:
         there.text("next")
-        there.frame(face(), 1, 0.0)
+        there.frame(face(), 1, 0.0)  # becomes the neutral: nothing moves, so nothing is rendered
+        while not (there.pictures and there.pictures[-1][1] == 1 and there.texts[-1]["type"] == "next"):
+            there.one()
+        time.sleep(0.15)  # longer than a rendering takes, so that the next frame is asked for as it begins
+        there.frame(face() // 2, 2, 0.2)
         order = []
         while "picture" not in order:
             before = len(there.texts)
             there.one()
             order += ["next"] if len(there.texts) > before and there.texts[-1]["type"] == "next" else []
-            order += ["picture"] if there.pictures and there.pictures[-1][1] == 1 else []
+            order += ["picture"] if there.pictures[-1][1] == 2 else []
         assert order[0] == "next"
 
 
