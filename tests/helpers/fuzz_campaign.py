@@ -179,7 +179,8 @@ def a_take(folder: Path, ending: str) -> bytes:
     vectors = np.zeros((6, 6 + CODE), np.float32)
     vectors[:, 3], vectors[:, 0] = 1, np.linspace(0, 0.3, 6)
     path = folder / f"whole.{ending}"
-    Take("fake", "", Fraction(25), tuple(Fraction(k, 25) for k in range(6)), vectors, np.ones(6, bool)).save(path)
+    times, looks = tuple(Fraction(k, 25) for k in range(6)), np.zeros((6, 2, 2), np.float32)
+    Take("fake", "", Fraction(25), times, vectors, np.ones(6, bool), gazes=looks).save(path)
     data = path.read_bytes()
     path.unlink()
     return data
