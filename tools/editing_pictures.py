@@ -60,6 +60,10 @@ def main(folder: Path) -> None:
         [(f"{name} --absolute", Edit(expression=name, mode="absolute")) for name in names],
     ]
     save(sheet(method, portrait, named), folder / "editing-expressions.webp")
+    glances = [(f"gaze {a:+d} 0", Edit(gaze=(rad(a), 0.0))) for a in (-30, -15, 15, 30)]
+    glances += [(name, Edit(expression=name)) for name in ("look_up", "look_down")]
+    glances += [(f"yaw {a:+d}, gaze {-a:+d} 0", Edit(yaw=rad(a), gaze=(rad(-a), 0.0))) for a in (-20, 20)]
+    save(sheet(method, portrait, [glances]), folder / "editing-gaze.webp")
     start = edit(own, yaw=rad(-20), expression=faces.preset("jaw_open"), strength=1.5)
     end = edit(own, yaw=rad(20), expression=faces.with_expression(own.expression, {}), mode="absolute")
     shares = np.linspace(0, 1, 8)

@@ -27,7 +27,9 @@ FILE = "expression_map.json"
 SCHEMA = "reenact.expression_map/1"
 VALUE_MIN, VALUE_MAX = -2.0, 2.0
 """ours: blendshapes run over 0..1; twice that leaves room for what the method shows too weakly"""
-ASIDE = ("eyeLookIn", "eyeLookOut")
+OF_CODE = {"eyeLookIn": 0.0, "eyeLookOut": 0.0, "eyeLookDown": 0.5}
+"""ours, looked at: of what these blendshapes ask for so much is asked of the code, since the gaze does the rest
+(motion/gaze.py). All of a look down shut the eyes of most portraits"""
 SPREAD_MIN = 0.002
 """ours: the free landmarker gives 0 for cheekSquint and noseSneer always, hardly more for cheekPuff and jawForward"""
 
@@ -56,9 +58,14 @@ PRESETS: dict[str, dict[str, float]] = {
     "look_left": {"eyeLookOutLeft": 0.8, "eyeLookInRight": 0.8},
     "look_right": {"eyeLookInLeft": 0.8, "eyeLookOutRight": 0.8},
     "look_up": _both(eyeLookUp=0.8),
-    "look_down": _both(eyeLookDown=0.6),
+    "look_down": _both(eyeLookDown=0.8),
 }
 """ours: expressions by name, as blendshapes; left and right are the person's own"""
+
+
+_OF_CODE = np.array(
+    [next((share for start, share in OF_CODE.items() if name.startswith(start)), 1.0) for name in BLENDSHAPE_NAMES], np.float32
+)
 
 
 @dataclass(frozen=True)
@@ -85,7 +92,7 @@ class ExpressionMap:
 
     def code(self, values: Mapping[str, float]) -> Float32[np.ndarray, "code"]:
         """The change of the code for these blendshapes; warns of those that never moved in the data and so do nothing.
-        Eyes that look aside are no code's doing (motion/gaze.py).
+        Where eyes look is mostly no code's doing (`OF_CODE`).
 
         Raises ReenactError for an unknown name or a value out of -2..2.
         """
@@ -93,7 +100,7 @@ class ExpressionMap:
         if dead := [name for name in values if self.spread[BLENDSHAPE_NAMES.index(name)] < SPREAD_MIN]:
             told = f"{', '.join(dead)}: never moved in the data that the weights saw, so nothing will move"
             warnings.warn(told, ReenactWarning, stacklevel=2)
-        row = np.array([0.0 if name.startswith(ASIDE) else values.get(name, 0.0) for name in BLENDSHAPE_NAMES], np.float32)
+        row = np.array([values.get(name, 0.0) for name in BLENDSHAPE_NAMES], np.float32) * _OF_CODE
         return row @ self.to_code if self.sliders is None else self.sliders.change(row)
 
     def preset(self, name: str) -> Float32[np.ndarray, "code"]:

@@ -21,6 +21,8 @@ ENDS = 0.2
 """ours: how near to a corner an iris's centre may come, eye widths; people reach .22"""
 HIGHEST = 0.15
 """ours: how far an iris goes up or down, eye widths: half of an open eye's height"""
+BESIDE = 1.25
+"""ours: radii from an iris's middle to where the eye is surely white"""
 DISC = 1.05
 """ours: so much of the iris's radius is moved as a whole"""
 SOFT = 0.035
@@ -120,14 +122,25 @@ class _Eye:
         edge = np.minimum(np.minimum(b - upper, lower - b), np.minimum(a, 1 - a))
         return (edge / SOFT).clip(0, 1).astype(np.float32)
 
+    def _between(self, a: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The lids' inner edges."""
+        upper, lower = (np.interp(a, lid[:, 0], lid[:, 1]) for lid in (self._upper, self._lower))
+        return upper + SOFT, lower - SOFT
+
     def _source(self, inside: np.ndarray, change: np.ndarray) -> np.ndarray:
         """Where the moved eye's pixels were, px of the crop: the iris as a whole, beside it evenly up to the corners."""
         was = float(self._iris[0])
         now, radius = float(np.clip(was + change[0], min(ENDS, was), max(1 - ENDS, was))), self._radius
         edges = np.array([max(now - radius, 0.01), min(now + radius, 0.99)])
         a = np.interp(inside[..., 0], [0, *edges, 1], [0, *(edges + was - now).clip(0.002, 0.998), 1])
-        upper, lower = (np.interp(a, lid[:, 0], lid[:, 1]) + sign * SOFT for lid, sign in ((self._upper, 1), (self._lower, -1)))
-        b = np.minimum(np.maximum(inside[..., 1] - float(np.clip(change[1], -HIGHEST, HIGHEST)), upper), np.maximum(lower, upper))
+        b = inside[..., 1] - float(np.clip(change[1], -HIGHEST, HIGHEST))
+        upper, lower = self._between(a)
+        aside = a - was
+        white = (np.abs(aside) < radius) & (aside**2 + (b - self._iris[1]) ** 2 > radius**2) & (b > lower)
+        if white.any():  # an iris that rises shows what is white below it, as it is beside it
+            a = np.where(white, (was + np.copysign(BESIDE * radius, aside)).clip(0.08, 0.92), a)
+            upper, lower = self._between(a)
+        b = np.minimum(np.maximum(b, upper), np.maximum(lower, upper))
         return self._corner + self._width * (a[..., None] * self._along + b[..., None] * self._down)
 
 
