@@ -23,7 +23,7 @@ from reenact.faces.blendshapes import BLENDSHAPE_NAMES
 from reenact.motion.edit import edit
 from reenact.motion.expression import SPREAD_MIN
 from reenact.motion.pose_gain import PoseGain
-from reenact.pipeline.animator import expression_map
+from reenact.pipeline.editing import Edit, Editor
 from reenact.runtime.onnx_method import OnnxMethod
 
 ANGLES = {"yaw": (-40, -30, -20, -10, 10, 20, 30, 40), "pitch": (-20, -10, 10, 20), "roll": (-30, -15, 15, 30)}
@@ -58,7 +58,8 @@ def poses(method: OnnxMethod, reader: Reader, given: list[Subject], gain: PoseGa
 
 def blendshapes(method: OnnxMethod, reader: Reader, given: list[Subject]) -> dict[str, Any]:
     """For each blendshape: correlation and slope of what arrived on what was asked for, and what else moved most."""
-    map_ = expression_map(method)
+    editor = Editor(method)
+    map_ = editor.map
     out: dict[str, Any] = {}
     for number, name in enumerate(BLENDSHAPE_NAMES[1:], 1):
         if map_.spread[number] < SPREAD_MIN:
@@ -66,7 +67,8 @@ def blendshapes(method: OnnxMethod, reader: Reader, given: list[Subject]) -> dic
             continue
         asked, arrived = [0.0] * len(given), [np.zeros(52)] * len(given)
         for value in VALUES:
-            moved = [edit(p.motion, expression=map_.code({name: value})) for p in given]
+            wanted = Edit(blendshapes={name: value})
+            moved = [editor.apply(p.motion, wanted) for p in given]
             for _, _, change in differences(method, reader, given, moved):
                 asked.append(value)
                 arrived.append(change)
@@ -88,7 +90,7 @@ def measure(weights: Path, pool_folder: Path, people: int) -> dict[str, Any]:
     method, reader = OnnxMethod(weights, "cpu", 1), Reader()
     given = subjects(Pool.load(pool_folder), method, reader, people)
     shapes = blendshapes(method, reader, given)
-    known = [shape["correlation"] for shape in shapes.values() if shape["correlation"] is not None]
+    moving = [shape for shape in shapes.values() if shape["correlation"] is not None]
     return {
         "protocol": "edits of unseen people's first frames, re-read by the landmarker, less the reading of the unedited output",
         "command": f"python -m experiments.control WEIGHTS POOL --json FILE --people {people}",
@@ -96,7 +98,7 @@ def measure(weights: Path, pool_folder: Path, people: int) -> dict[str, Any]:
         "weights": method.fingerprint,
         "people": len(given),
         "values_asked": list(VALUES),
-        "mean_correlation": round(float(np.mean(known)), 3),
+        **{f"mean_{name}": round(float(np.mean([shape[name] for shape in moving])), 3) for name in ("correlation", "slope")},
         "poses": poses(method, reader, given, PoseGain.load(weights, method.fingerprint)),
         "poses_without_gain": poses(method, reader, given, PoseGain()),
         "blendshapes": shapes,

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from reenact.core.errors import ReenactError
-from reenact.core.types import Image, Motion, Portrait
+from reenact.core.types import Image, Motion, Placement, Portrait
 from reenact.data.pool import Pool
+from reenact.faces.eyes import known
 from reenact.faces.landmarker import Landmarker
 from reenact.faces.pose import fit_head
 from reenact.runtime.onnx_method import OnnxMethod
@@ -52,7 +53,9 @@ def subjects(pool: Pool, method: OnnxMethod, reader: Reader, people: int, split:
     chosen = np.array(sorted(firsts.values())[:people], np.int64)
     if not len(chosen):
         raise ReenactError(f"the pool has no {split} split: make one with reenact data prepare")
-    drawn = [method.encode_crop(image) for image in pool.read(chosen)]
+    whole = Placement(method.size / 2, method.size / 2, method.size)
+    rows = zip(pool.read(chosen), pool.landmarks[chosen], strict=True)
+    drawn = [known(method.encode_crop(image), landmarks, whole) for image, landmarks in rows]
     read = [(portrait, reader.read(method.render(portrait, portrait.motion))) for portrait in drawn]
     return [Subject(portrait, reading) for portrait, reading in read if reading is not None]
 

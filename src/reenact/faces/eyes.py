@@ -7,10 +7,12 @@ it is in the head's own frame: a turn narrows the eye and the iris's way alike. 
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from jaxtyping import Float32
 
-from reenact.core.types import Placement
+from reenact.core.types import Placement, Portrait
 
 UPPER = ((33, 246, 161, 160, 159, 158, 157, 173, 133), (362, 398, 384, 385, 386, 387, 388, 466, 263))
 LOWER = ((33, 7, 163, 144, 145, 153, 154, 155, 133), (362, 382, 381, 380, 374, 373, 390, 249, 263))
@@ -35,6 +37,14 @@ def outlines(landmarks: Float32[np.ndarray, "478 _"], placement: Placement) -> O
     """Landmarks in px of a picture, and an upright square in it -> the eyes in that square."""
     corner = np.array([placement.centre_x, placement.centre_y]) - placement.side / 2
     return ((landmarks[POINTS][..., :2] - corner) / placement.side).astype(np.float32)
+
+
+def known(portrait: Portrait, landmarks: Float32[np.ndarray, "478 _"], placement: Placement) -> Portrait:
+    """The portrait, its eyes and their gaze known by the landmarks in its picture; as it is where both are shut."""
+    own = gaze(landmarks)
+    if own is None:
+        return portrait
+    return replace(portrait, motion=portrait.motion.replace(gaze=own), eyes=outlines(landmarks, placement))
 
 
 def opened(eyes: Float32[np.ndarray, "2 23 2"]) -> Float32[np.ndarray, "2"]:

@@ -178,9 +178,7 @@ class OnnxMethod:
             crops = self._closed(crops, image, placement, found)
         around = surroundings(image, placement, crops[0])
         portrait = replace(self._encode(crops[0]), placement=placement, photo=image, around=around)
-        if (own := eyes.gaze(found.landmarks)) is not None:
-            outlines = eyes.outlines(found.landmarks, placement)
-            portrait = replace(portrait, motion=portrait.motion.replace(gaze=own), eyes=outlines)
+        portrait = eyes.known(portrait, found.landmarks, placement)
         return portrait if len(crops) == 1 else replace(portrait, large=crops[1])
 
     def encode_crop(self, crop: Image, head_size: HeadSize | None = None) -> Portrait:
