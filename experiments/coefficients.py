@@ -9,7 +9,6 @@ correlation and mean difference are of the output's blendshapes on the driver's,
 
 from __future__ import annotations
 
-import argparse
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -17,10 +16,10 @@ from typing import Any
 
 import numpy as np
 
+from experiments import measured
 from reenact.core.errors import ReenactError
 from reenact.core.types import Motion
 from reenact.data.pool import Pool
-from reenact.evaluate.results import write_json
 from reenact.evaluate.sliders import Reader
 from reenact.faces.blendshapes import BLENDSHAPE_NAMES
 from reenact.motion.expression import expression_map
@@ -90,17 +89,8 @@ def _slope(output: np.ndarray, driver: np.ndarray) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("weights", type=Path)
-    parser.add_argument("pool", type=Path)
-    parser.add_argument("--json", type=Path, required=True)
-    given = parser.parse_args()
-    try:
-        found = measure(given.weights, given.pool)
-    except ReenactError as error:
-        raise SystemExit(f"error: {error}") from None
-    write_json(given.json, found)
-    sys.stdout.write(f"{given.json}: mean slope {found['ways']['blendshapes']['mean_slope']}\n")
+    path, found = measured(__doc__, "pool", measure)
+    sys.stdout.write(f"{path}: mean slope {found['ways']['blendshapes']['mean_slope']}\n")
 
 
 if __name__ == "__main__":

@@ -14,7 +14,6 @@ portraits whose irises are moved by known ways: the slope of what is read on the
 
 from __future__ import annotations
 
-import argparse
 import itertools
 import sys
 from collections.abc import Iterator
@@ -25,11 +24,11 @@ from typing import Any
 import numpy as np
 from PIL import Image as PILImage
 
+from experiments import measured
 from reenact.core.errors import ReenactError
 from reenact.core.types import Image, Motion, Portrait
 from reenact.evaluate.landmarks106 import EYES, Landmarks106
 from reenact.evaluate.networks import Perceptual
-from reenact.evaluate.results import write_json
 from reenact.faces import eyes
 from reenact.faces.crop import CropTracker, cut, head_crop
 from reenact.faces.landmarker import Landmarker
@@ -203,17 +202,8 @@ def measure(weights: Path, data: Path) -> dict[str, Any]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("weights", type=Path)
-    parser.add_argument("data", type=Path)
-    parser.add_argument("--json", type=Path, required=True)
-    given = parser.parse_args()
-    try:
-        found = measure(given.weights, given.data)
-    except ReenactError as error:
-        raise SystemExit(f"error: {error}") from None
-    write_json(given.json, found)
-    sys.stdout.write(f"{given.json}: written\n")
+    path, _ = measured(__doc__, "data", measure)
+    sys.stdout.write(f"{path}: written\n")
 
 
 if __name__ == "__main__":

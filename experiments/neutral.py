@@ -11,7 +11,6 @@ the portrait as the method renders it at rest. The head's pose is the driver's i
 
 from __future__ import annotations
 
-import argparse
 import itertools
 import sys
 from collections.abc import Iterator
@@ -22,10 +21,10 @@ from typing import Any
 
 import numpy as np
 
+from experiments import measured
 from reenact.core.errors import ReenactError
 from reenact.core.types import Image, Motion, Portrait
 from reenact.evaluate.readings import FaceReader, Reading
-from reenact.evaluate.results import write_json
 from reenact.faces.blendshapes import BLENDSHAPE_NAMES
 from reenact.media.video import VideoReader
 from reenact.pipeline.animator import Animator, Control
@@ -130,16 +129,7 @@ def _cosine(one: np.ndarray | None, other: np.ndarray | None) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("weights", type=Path)
-    parser.add_argument("data", type=Path)
-    parser.add_argument("--json", type=Path, required=True)
-    given = parser.parse_args()
-    try:
-        found = measure(given.weights, given.data)
-    except ReenactError as error:
-        raise SystemExit(f"error: {error}") from None
-    write_json(given.json, found)
+    _, found = measured(__doc__, "data", measure)
     for name, row in found["ways"].items():
         sys.stdout.write(f"{name:28s} {row}\n")
 

@@ -17,7 +17,7 @@ from reenact.motion import gaze
 from reenact.motion.compose import compose, parse_parts
 from reenact.motion.edit import interpolate
 from reenact.motion.smooth import MotionFilter
-from reenact.motion.takes import Take, stacked
+from reenact.motion.takes import Take
 from reenact.motion.transfer import transfer
 from reenact.pipeline.sinks import held
 from reenact.runtime.gaze import GazeMover
@@ -189,7 +189,7 @@ def test_a_take_keeps_the_gaze(tmp_path, suffix: str):
     motions = [looks(0.1), looks(None), looks(0.3)]
     rows = np.stack([motion.vector() for motion in motions])
     times = tuple(range(3))
-    take = Take("mmfa", "", 25, times, rows, np.ones(3, bool), looks(0.25), gazes=stacked(motions))  # type: ignore[arg-type]
+    take = Take.of("mmfa", "", 25, times, motions, looks(0.25))  # type: ignore[arg-type]
     take.save(tmp_path / f"a{suffix}")
     kept = Take.load(tmp_path / f"a{suffix}")
     assert kept.motion(0).gaze[0, 0] == pytest.approx(0.1) and kept.motion(1).gaze is None  # type: ignore[index]

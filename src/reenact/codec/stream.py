@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import numpy as np
-from jaxtyping import Float32
-
 from reenact.codec.frame import LARGEST_GAP
 from reenact.codec.packet import NUMBERS, Coded, PacketWriter, Point, open_packet, quantised, read_head
 from reenact.codec.profile import QUALITIES, Profile
 from reenact.codec.rate import RateControl
 from reenact.core.errors import ReenactError
 from reenact.core.types import Motion
+from reenact.faces import eyes
 
 DEAD_ZONE = 0.15
 """ours: best of 0 to 0.3 at equal distortion, on five validation clips"""
@@ -53,7 +51,7 @@ class Sender:
         self._packets = 0
         self._asked = True
         self._skipped = False
-        self._looked: Float32[np.ndarray, "2 2"] | None = None
+        self._looked: eyes.Gaze | None = None
 
     @property
     def frame(self) -> int:
@@ -247,7 +245,4 @@ class Playout:
 def between(first: Motion, second: Motion, share: float) -> Motion:
     """The motion at `share` of the way, 0..1, number by number."""
     a, b = first.vector(), second.vector()
-    looks = first.gaze if second.gaze is None else second.gaze
-    if first.gaze is not None and second.gaze is not None:
-        looks = first.gaze + (second.gaze - first.gaze) * np.float32(share)
-    return Motion.from_vector(a + (b - a) * share, looks)
+    return Motion.from_vector(a + (b - a) * share, eyes.between(first.gaze, second.gaze, share))

@@ -25,6 +25,8 @@ OPEN = 0.12
 """ours: an eye less high than this, in its widths, hides its iris; open ones have .3 to .4"""
 READ = 0.7
 """of an iris's way sideways so much is read: .67 to .75, of known ways in 12 portraits (results/gaze.json)"""
+GAZE_MAX = 1.0
+"""ours: eye widths; beyond the eye, which only landmarks that are off say"""
 HEIGHT_LEFT = 0.2
 """ours: of an iris's height what the expression code does not say: lids and code bring .8 of it (results/gaze.json)"""
 
@@ -45,6 +47,13 @@ def known(portrait: Portrait, landmarks: Float32[np.ndarray, "478 _"], placement
     if own is None:
         return portrait
     return replace(portrait, motion=portrait.motion.replace(gaze=own), eyes=outlines(landmarks, placement))
+
+
+def between(start: Gaze | None, end: Gaze | None, share: float) -> Gaze | None:
+    """`share` of the way from one to the other; where one is not known, the other."""
+    if start is None or end is None:
+        return end if start is None else start
+    return (start + share * (end - start)).astype(np.float32)
 
 
 def opened(eyes: Float32[np.ndarray, "2 23 2"]) -> Float32[np.ndarray, "2"]:
@@ -71,4 +80,4 @@ def gaze(landmarks: Float32[np.ndarray, "478 _"]) -> Gaze | None:
     x = (away * along).sum(1) / READ
     y = HEIGHT_LEFT * (away[:, 1] * along[:, 0] - away[:, 0] * along[:, 1])
     both = np.average(np.stack([x, y], 1), axis=0, weights=sure)
-    return np.tile(both, (2, 1)).astype(np.float32)
+    return np.tile(both.clip(-GAZE_MAX, GAZE_MAX), (2, 1)).astype(np.float32)

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-import numpy as np
-
 from reenact.core.errors import NoFaceError
 from reenact.core.types import Motion
 from reenact.live.follower import Shown
-from reenact.motion.takes import Take, stacked
+from reenact.motion.takes import Take
 
 MICROSECONDS = 1_000_000
 
@@ -40,13 +38,9 @@ class Recording:
 
     def take(self, method: str, weights: str) -> Take:
         """Raises ReenactError where not one frame showed a face."""
-        faces = np.array([motion is not None for motion in self._motions], bool)
-        if not faces.any():
+        if all(motion is None for motion in self._motions):
             raise NoFaceError("no face was seen, so there is no motion to keep: light, distance, the right camera?")
-        held = np.maximum.accumulate(np.where(faces, np.arange(len(faces)), int(faces.argmax())))
-        motions = [self._motions[i] for i in held]
-        vectors = np.array([motion.vector() for motion in motions if motion is not None], np.float32)
         span = self._times[-1] - self._times[0]
         rate = ((len(self._times) - 1) / span).limit_denominator(1001) if span else Fraction(25)
         times = tuple(time - self._times[0] for time in self._times)
-        return Take(method, weights, rate, times, vectors, faces, self._reference, gazes=stacked(motions))
+        return Take.of(method, weights, rate, times, self._motions, self._reference)

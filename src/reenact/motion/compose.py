@@ -10,6 +10,7 @@ from jaxtyping import Float32
 
 from reenact.core.errors import ReenactError
 from reenact.core.types import Motion
+from reenact.faces.eyes import between
 from reenact.geometry.rotation import euler_angles, partial_turn, rotation_matrix
 from reenact.motion import gaze
 from reenact.motion.expression import ExpressionMap, preset
@@ -140,7 +141,7 @@ def _gaze(source: Motion, moved: Motion, parts: Parts, strength: float) -> gaze.
         return source.gaze
     if isinstance(part, Fixed):
         return gaze.of_angles(*part.value)
-    return gaze.between(source.gaze, moved.gaze, part.factor * strength)
+    return between(source.gaze, moved.gaze, part.factor * strength)
 
 
 def _turned(source: np.ndarray, moved: np.ndarray, share: float) -> np.ndarray:

@@ -9,8 +9,8 @@ from jaxtyping import Float32
 
 from reenact.core.errors import ReenactError
 from reenact.core.types import Motion
+from reenact.faces.eyes import between
 from reenact.geometry.rotation import euler_angles, partial_turn, rotation_matrix
-from reenact.motion import gaze
 from reenact.motion.transfer import Mode, check_mode
 
 Way = Literal["lerp", "slerp"]
@@ -71,14 +71,14 @@ def interpolate(start: Motion, end: Motion, share: float, path: Way = "lerp") ->
     check_path(path)
     start_turn = rotation_matrix(start.head_pose.astype(np.float64))
     turn = partial_turn(rotation_matrix(end.head_pose.astype(np.float64)) @ start_turn.T, share)
-    between = _slerp if path == "slerp" else _lerp
+    code_between = _slerp if path == "slerp" else _lerp
     parts = (
         euler_angles(turn @ start_turn),
         start.scale * (end.scale / start.scale) ** share,
         _lerp(start.translation, end.translation, share),
-        between(start.expression, end.expression, share),
+        code_between(start.expression, end.expression, share),
     )
-    return Motion(*(np.asarray(part, np.float32) for part in parts), gaze=gaze.between(start.gaze, end.gaze, share))
+    return Motion(*(np.asarray(part, np.float32) for part in parts), gaze=between(start.gaze, end.gaze, share))
 
 
 def eased(share: float, ease: Ease = "smooth") -> float:

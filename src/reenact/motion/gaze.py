@@ -62,13 +62,6 @@ def usual(motions: Sequence[Motion]) -> Gaze | None:
     return np.median(known, axis=0).astype(np.float32) if known else None
 
 
-def between(start: Gaze | None, end: Gaze | None, share: float) -> Gaze | None:
-    """`share` of the way from one to the other; where one is not known, the other."""
-    if start is None or end is None:
-        return end if start is None else start
-    return (start + share * (end - start)).astype(np.float32)
-
-
 def turned(motion: Motion, change: Gaze) -> Motion:
     """The motion with its gaze changed by so much; as it is where its gaze is not known."""
     return motion if motion.gaze is None or not change.any() else motion.replace(gaze=(motion.gaze + change).astype(np.float32))

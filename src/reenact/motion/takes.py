@@ -25,6 +25,7 @@ from jaxtyping import Float32
 from reenact.core.errors import InputError, ReenactError, ReenactWarning
 from reenact.core.files import check_readable, replaced
 from reenact.core.types import Motion
+from reenact.faces.eyes import GAZE_MAX
 from reenact.media.clock import gaps_left_out, without_gaps
 from reenact.motion.edit import interpolate
 
@@ -38,8 +39,6 @@ FRAMES_MAX = 2_500_000
 """ours: a day at 25 frames/s"""
 OTHER_RATE = Fraction(1, 100)
 """ours: rates that differ by less are one"""
-GAZE_MAX = 1.0
-"""eye widths: beyond the eye"""
 POSE_NUMBERS = 6
 """head_pose, scale, translation; the code follows"""
 
@@ -77,6 +76,22 @@ class Take:
     """what a moment between two frames shows"""
     gazes: Float32[np.ndarray, "n 2 2"] | None = None
     """where the eyes look (faces/eyes.py); None, or NaN in a frame: not known"""
+
+    @staticmethod
+    def of(
+        method: str,
+        weights: str,
+        rate: Fraction,
+        times: tuple[Fraction, ...],
+        motions: Sequence[Motion | None],
+        reference: Motion | None = None,
+    ) -> Take:
+        """A take of these motions, one a time, at least one of them there; None: that frame showed no face."""
+        faces = np.array([motion is not None for motion in motions], bool)
+        held = np.maximum.accumulate(np.where(faces, np.arange(len(faces)), int(faces.argmax())))
+        shown = [motion for i in held if (motion := motions[i]) is not None]
+        vectors = np.array([motion.vector() for motion in shown], np.float32)
+        return Take(method, weights, rate, times, vectors, faces, reference, gazes=_gazes_of(shown))
 
     def __len__(self) -> int:
         return len(self.times)
@@ -157,16 +172,14 @@ def check_suffix(path: Path) -> None:
 
 def single(motion: Motion, method: str, weights: str) -> Take:
     """One motion as a take of one frame."""
-    row, gazes = motion.vector()[None], stacked([motion])
-    return Take(method, weights, Fraction(25), (Fraction(0),), row, np.array([True]), gazes=gazes)
+    return Take.of(method, weights, Fraction(25), (Fraction(0),), [motion])
 
 
-def stacked(motions: Sequence[Motion | None]) -> Float32[np.ndarray, "n 2 2"] | None:
-    """The gazes of a take's frames, NaN where one is not known; None where none is."""
-    gazes = [None if motion is None else motion.gaze for motion in motions]
-    if all(gaze is None for gaze in gazes):
+def _gazes_of(motions: Sequence[Motion]) -> Float32[np.ndarray, "n 2 2"] | None:
+    """NaN where one is not known; None where none is."""
+    if all(motion.gaze is None for motion in motions):
         return None
-    return np.array([np.full((2, 2), np.nan) if gaze is None else gaze for gaze in gazes], np.float32)
+    return np.array([np.full((2, 2), np.nan) if motion.gaze is None else motion.gaze for motion in motions], np.float32)
 
 
 def _head(take: Take) -> dict[str, Any]:

@@ -171,10 +171,9 @@ class Animator:
         """The reference out of a clip's beginning; none, so that the next face becomes it, where no frame shows one."""
         calm, map_ = self._control.reference in SEARCHED, self._calm_map()
         if faces and (map_ is not None or not calm):
-            chosen = faces[calmest(faces, map_)] if calm and map_ is not None else faces[-1]
-            if calm:
-                chosen = chosen.replace(gaze=usual(faces))
-            self._reference = self._at_rest(chosen) if calm else chosen
+            self._reference = faces[-1]
+            if calm and map_ is not None:
+                self._reference = self._at_rest(faces[calmest(faces, map_)].replace(gaze=usual(faces)))
             self._search = None
 
     @cached_property

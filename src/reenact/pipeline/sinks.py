@@ -9,15 +9,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self, TypeVar
 
-import numpy as np
-
 from reenact.codec.call import CallOptions, pack, profile_of
 from reenact.codec.container import Header, write_call
 from reenact.core.errors import NoFaceError, ReenactError
 from reenact.core.files import replaced
 from reenact.core.types import Image, Method, Motion
 from reenact.media.image import check_image_name
-from reenact.motion.takes import Take, check_suffix, stacked
+from reenact.motion.takes import Take, check_suffix
 from reenact.pipeline.options import WHOLE, Clip, Progress, StrPath
 from reenact.pipeline.sources import NO_FACE, Moment
 from reenact.provenance.output import MarkedOutput
@@ -143,16 +141,12 @@ class TakeSink(_Sink):
 
     def finish(self) -> None:
         """Raises ReenactError where no frame had a face, or the file cannot be written."""
-        rows = [None if motion is None else motion.vector() for _, motion in self._moments]
-        faces = np.array([row is not None for row in rows], bool)
-        if not faces.any():
+        motions = [motion for _, motion in self._moments]
+        if all(motion is None for motion in motions):
             raise NoFaceError(NO_FACE)
-        held = np.maximum.accumulate(np.where(faces, np.arange(len(rows)), int(faces.argmax())))
-        vectors, gazes = np.array([rows[i] for i in held], np.float32), stacked([self._moments[i][1] for i in held])
         origin = self._moments[0][0]
         times = tuple(time - origin for time, _ in self._moments)
-        name, weights = self._method.name, self._method.fingerprint
-        self.take = Take(name, weights, self._rate, times, vectors, faces, self._reference, gazes=gazes)
+        self.take = Take.of(self._method.name, self._method.fingerprint, self._rate, times, motions, self._reference)
         if self.path is not None:
             self.take.save(self.path)
 

@@ -39,7 +39,7 @@ NEAR = 0.08
 
 
 class GazeMover:
-    """One portrait's eyes. Not thread-safe only in that frames are changed in place."""
+    """One portrait's eyes. Frames are changed in place."""
 
     def __init__(self, crop: Image, eyes: Float32[np.ndarray, "2 23 2"]) -> None:
         """crop: the portrait at the frames' side; eyes: their outlines in it (faces/eyes.py)."""
@@ -69,8 +69,7 @@ class _Eye:
         self._iris = self._within(points[2 * LIDS])
         rim = np.linalg.norm(points[2 * LIDS + 1 :] - points[2 * LIDS], axis=1)
         self._radius = DISC * float(rim.mean()) / self._width
-        spans = np.linspace(0, 1, 33)
-        upper, lower = (np.interp(spans, lid[:, 0], lid[:, 1]) for lid in (self._upper, self._lower))
+        upper, lower = self._lids(np.linspace(0, 1, 33))
         self._area = max(float((lower - upper).clip(0).mean()) * self._width**2, 1.0)
         around = REACH * self._width
         low, high = points[: 2 * LIDS].min(0) - around, points[: 2 * LIDS].max(0) + around
@@ -90,8 +89,7 @@ class _Eye:
         if found is None:
             return
         rows, columns = found
-        times = frame.shape[0] // grid.shape[0] if frame.shape[0] % grid.shape[0] == 0 else frame.shape[0] / grid.shape[0]
-        part, taken = _enlarged(grid, rows, columns, times, frame.shape[0])
+        part, taken = _enlarged(grid, rows, columns, frame.shape[0] / grid.shape[0], frame.shape[0])
         taken = (taken + 1) * (self._crop.shape[0] / 2) - 0.5
         inside = self._within(taken)
         share = self._share(inside)
@@ -103,7 +101,7 @@ class _Eye:
         as_was = sampled(self._crop, taken[..., 0], taken[..., 1])
         source = self._source(inside, change)
         moved = sampled(self._crop, source[..., 0], source[..., 1])
-        away = _averaged(np.abs(shown - as_was).max(-1), max(1, round(NEAR * self._width * frame.shape[0] / self._crop.shape[0])))
+        away = _averaged(np.abs(shown - as_was).max(-1), max(1, round(NEAR * self._width)))
         like = ((UNLIKE - away) / (UNLIKE - LIKE)).clip(0, 1)
         frame[part] = (shown + (share * like)[..., None] * (moved - as_was)).round().clip(0, 255).astype(np.uint8)
 
@@ -118,14 +116,14 @@ class _Eye:
     def _share(self, inside: np.ndarray) -> np.ndarray:
         """1 between the lids, 0 beyond."""
         a, b = inside[..., 0], inside[..., 1]
-        upper, lower = (np.interp(a, lid[:, 0], lid[:, 1]) for lid in (self._upper, self._lower))
+        upper, lower = self._lids(a)
         edge = np.minimum(np.minimum(b - upper, lower - b), np.minimum(a, 1 - a))
         return (edge / SOFT).clip(0, 1).astype(np.float32)
 
-    def _between(self, a: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The lids' inner edges."""
+    def _lids(self, a: np.ndarray, inside: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
+        """b of both lids' edges, or of a line so far inside."""
         upper, lower = (np.interp(a, lid[:, 0], lid[:, 1]) for lid in (self._upper, self._lower))
-        return upper + SOFT, lower - SOFT
+        return upper + inside, lower - inside
 
     def _source(self, inside: np.ndarray, change: np.ndarray) -> np.ndarray:
         """Where the moved eye's pixels were, px of the crop: the iris as a whole, beside it evenly up to the corners."""
@@ -134,12 +132,12 @@ class _Eye:
         edges = np.array([max(now - radius, 0.01), min(now + radius, 0.99)])
         a = np.interp(inside[..., 0], [0, *edges, 1], [0, *(edges + was - now).clip(0.002, 0.998), 1])
         b = inside[..., 1] - float(np.clip(change[1], -HIGHEST, HIGHEST))
-        upper, lower = self._between(a)
+        upper, lower = self._lids(a, SOFT)
         aside = a - was
         white = (np.abs(aside) < radius) & (aside**2 + (b - self._iris[1]) ** 2 > radius**2) & (b > lower)
         if white.any():  # an iris that rises shows what is white below it, as it is beside it
             a = np.where(white, (was + np.copysign(BESIDE * radius, aside)).clip(0.08, 0.92), a)
-            upper, lower = self._between(a)
+            upper, lower = self._lids(a, SOFT)
         b = np.minimum(np.maximum(b, upper), np.maximum(lower, upper))
         return self._corner + self._width * (a[..., None] * self._along + b[..., None] * self._down)
 
