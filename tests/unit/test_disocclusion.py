@@ -16,7 +16,7 @@ from reenact.geometry.grid import identity_grid
 from reenact.losses.matting import behind
 from reenact.methods.matting import behind as networks
 from reenact.nn.background import near_head, only_near, plate, smooth_colours
-from reenact.nn.disocclusion import DisocclusionMask, calm
+from reenact.nn.disocclusion import NOBODY, PERSON, DisocclusionMask, by_matte, calm
 from reenact.nn.generator import grids
 from reenact.runtime.background import BackgroundKeeper
 from reenact.runtime.graph import opener
@@ -94,6 +94,25 @@ def test_a_sharper_mask_says_the_same_with_less_doubt():
     uncover.sharpen(2.0)
     after = uncover(frame, image, levels, occlusion, motion, behind_it, person)[1].logit()
     assert before.std() > 0.1 and torch.allclose(after, 2 * before, atol=1e-3)
+
+
+def test_a_matte_ends_the_doubt_where_the_flow_brings_a_person_and_where_it_brings_nobody():
+    """A far ear that the flow brings is whole; beside the outline, what is not the portrait's own goes; inside a face it stays."""
+    person, still = box(80, 140), identity_grid(256, 256)[None]
+    driving = {"head_pose": torch.zeros(1, 3), "scale": torch.tensor([[0.2]]), "translation": torch.tensor([[0.0, -0.8]])}
+    said = by_matte(person, still, torch.zeros(1, 1, 256, 256), driving)
+    assert said[0, 0, 200, 110] == -PERSON and said[0, 0, 200, 30] == NOBODY
+    assert said[0, 0, 200, 140] < NOBODY / 2, "fine hair beside the outline stays"
+    assert by_matte(person, still, torch.ones(1, 1, 256, 256), driving)[0, 0, 200, 30] == 0, "so do the portrait's own pixels"
+    assert by_matte(person, still + 1, torch.zeros(1, 1, 256, 256), driving)[0, 0, 200, 110] == NOBODY, "the flow brings nobody"
+    face = by_matte(torch.zeros_like(person), still, torch.zeros(1, 1, 256, 256), driving)
+    assert face[0, 0, 26, 128] == 0, "a face is not backdrop, though the portrait shows none"
+    image, behind_it = torch.rand(2, 1, 3, 64, 64)
+    levels = grids(identity_grid(64, 64)[None], 64)
+    told = (torch.zeros(1, 2, 64, 64), torch.zeros(1, 8, 64, 64), behind_it, torch.ones(1, 1, 64, 64))
+    uncover = DisocclusionMask(8).eval()
+    plain, moved = (uncover(image, image, levels, *told, matte)[1].logit() for matte in (None, torch.full((1, 1, 64, 64), 4.0)))
+    assert torch.allclose(moved, plain + 4, atol=1e-3)
 
 
 def test_calm_keeps_what_is_even_and_takes_a_checker_away():

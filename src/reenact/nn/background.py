@@ -73,24 +73,35 @@ class PersonNet(nn.Module):
 
 def plate(image: Float[Tensor, "batch 3 side side"], person: Mask) -> Float[Tensor, "batch 3 side side"]:
     """The backdrop whole: the image where nobody is, and behind the person the smooth colours around them. person: `sure`."""
-    known = (_grown(person, PLATE_RIM) < KNOWN).to(image.dtype)
+    known = (grown(person, PLATE_RIM) < KNOWN).to(image.dtype)
     soft = F.avg_pool2d(known, 3, 1, 1, count_include_pad=False) * known
     return soft * image + (1 - soft) * smooth_colours(image, known)
 
 
 @exact
 @torch.no_grad()
-def near_head(motion: Tensors, side: int) -> Mask:
-    """1 where the head is and can have hidden something, 0 far from it. motion: the portrait's head_pose [B,3] rad, scale [B,1],
-    translation [B,2]."""
+def from_head(motion: Tensors, side: int) -> Float[Tensor, "batch 1 side side"]:
+    """How far each pixel is from the middle of a head, hair and all: 1 on the ellipse around it, of `HEAD_HALF`. motion: head_pose
+    [B,3] rad, scale [B,1], translation [B,2] of the picture's."""
     scale, angles = motion["scale"].float(), motion["head_pose"].float()
     centre = motion["translation"].float() + scale * (rotation_matrix(angles) @ scale.new_tensor(FACE_MIDDLE))[:, :2]
     rolled = rotation_matrix(F.pad(angles[:, 2:], (2, 0)))[:, :2, :2]
     away = (identity_grid(side, side, scale).reshape(1, -1, 2) - centre[:, None]) @ rolled / scale[:, :, None]
     away = (away + scale.new_tensor((0.0, RISE))) / scale.new_tensor(HEAD_HALF)
-    reach = away.square().sum(-1).sqrt().view(-1, 1, side, side)
-    inside = (1 - identity_grid(side, side, scale).abs().amax(-1)) / SEAM
-    return torch.minimum((FAR - reach) / (FAR - NEAR), inside).clamp(0, 1)
+    return away.square().sum(-1).sqrt().view(-1, 1, side, side)
+
+
+@exact
+@torch.no_grad()
+def near_head(motion: Tensors, side: int) -> Mask:
+    """1 where the head is and can have hidden something, 0 far from it. motion: the portrait's, as `from_head`."""
+    reach = from_head(motion, side)
+    return torch.minimum((FAR - reach) / (FAR - NEAR), from_rim(reach)).clamp(0, 1)
+
+
+def from_rim(like: Mask) -> Float[Tensor, "side side"]:
+    """How far each pixel is from the picture's rim: 1 at `SEAM` from it."""
+    return (1 - identity_grid(*like.shape[-2:], like).abs().amax(-1)) / SEAM
 
 
 def only_near(
@@ -142,7 +153,7 @@ class StillBackground(nn.Module):
     ) -> tuple[Float[Tensor, "batch 3 side side"], Mask]:
         """The frame, and how much of each pixel is the portrait's own. image: the portrait; person: `PersonNet` of it; free:
         `free(person)`; grid: where the frame was looked up."""
-        still = free * (1 - _grown(sample(person, grid), MOVED_RIM))
+        still = free * (1 - grown(sample(person, grid), MOVED_RIM))
         return frame + still * (image - frame), still
 
 
@@ -153,10 +164,10 @@ def sure(person: Mask) -> Mask:
 
 def free(person: Mask) -> Mask:
     """Where the portrait shows backdrop, clear of the person by `STILL_RIM`."""
-    return 1 - _grown(person, STILL_RIM)
+    return 1 - grown(person, STILL_RIM)
 
 
-def _grown(mask: Mask, width: int) -> Mask:
+def grown(mask: Mask, width: int) -> Mask:
     """Widened by half a `width` (odd, px at 256), with an edge as soft: the largest of width x width, then their mean.
 
     Rows, then columns, each as the mask shifted: pooling of one channel runs in OpenVINO's slow reference kernel."""

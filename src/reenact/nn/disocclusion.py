@@ -11,13 +11,21 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from reenact.geometry.grid import identity_grid, sample
-from reenact.nn.blocks import ConvBlock, Maps, ResidualBlock, pool, to_flow_size, upsample
+from reenact.nn.background import MOVED_RIM, from_head, from_rim, grown
+from reenact.nn.blocks import ConvBlock, Maps, ResidualBlock, exact, pool, to_flow_size, upsample
+from reenact.nn.keypoints import Tensors
 
 Mask = Float[Tensor, "batch 1 size size"]
 WIDTHS = (16, 32, 48, 64)
 """ours: channels at 1/2, 1/4, 1/8 and 1/16 of the side; a seventh of the arithmetic of a frame"""
 REACH = 4.0
 """ours: brings ways, in halves of the side, near unit size"""
+PERSON, NOBODY = 6.0, 10.0
+"""ours: what the portrait's matte takes from the mask's logits where the flow brings a person, and adds to them where it brings
+nobody and the generator did not take the portrait's own pixels either"""
+FACE = (0.9, 1.05)
+"""ours: from the head's middle as nn/background.py counts; within the first nobody's absence is believed, since a face that turns
+towards the camera is not in the portrait and has to be generated"""
 AT_FIRST = -3.0
 """ours: a fresh network shows next to nothing of the inpainted background"""
 
@@ -52,9 +60,10 @@ class DisocclusionMask(nn.Module):
         motion: Maps,
         plate: Float[Tensor, "batch 3 size size"],
         person: Mask,
+        matte: Mask | None = None,
     ) -> tuple[Float[Tensor, "batch 3 size size"], Mask]:
         """frame, plate, image (the portrait): RGB in [0, 1]; grids: where the frame was sampled, at 1, 1/2 and 1/4 of the side
-        (nn/generator.py: grids); person: of the portrait, 0..1."""
+        (nn/generator.py: grids); person: of the portrait, 0..1; matte: what `by_matte` adds to the mask's logits."""
         size = frame.shape[-1]
         person = pool(person, size // 2)
         folded = [F.pixel_unshuffle(picture - 0.5, 2) for picture in (frame, plate, image)]
@@ -68,7 +77,8 @@ class DisocclusionMask(nn.Module):
         x = self.from_least(torch.cat([upsample(self.least(eighth)), eighth], 1))
         x = self.from_eighth(torch.cat([upsample(x), quarter], 1))
         x = self.from_quarter(torch.cat([upsample(x), half], 1))
-        shown = torch.sigmoid(calm(self.head(x).float()) + AT_FIRST)
+        logits = calm(self.head(x).float()) + AT_FIRST
+        shown = torch.sigmoid(logits if matte is None else logits + matte)
         return frame + shown * (plate - frame), shown
 
     @torch.no_grad()
@@ -76,6 +86,21 @@ class DisocclusionMask(nn.Module):
         """Multiplies the mask's logits by `gain`, for good: half a ghost is worse than an inpainted background or a person."""
         self.head.weight *= gain
         self.head.bias.copy_(gain * (self.head.bias + AT_FIRST) - AT_FIRST)
+
+
+@exact
+@torch.no_grad()
+def by_matte(person: Mask, grid: Float[Tensor, "batch size size 2"], keep: Mask, driving: Tensors) -> Mask:
+    """What the portrait's matte, brought by the flow, says of the mask's logits. The network alone is undecided over a band of 10
+    to 20 px along the outline, where a turned head was half-transparent: far ears pale, hair with a pale rim. The matte's outline
+    is sharp. person: of the portrait; grid: where the frame was sampled; keep: how much of each pixel is the warped portrait,
+    which holds fine hair that a matte misses; driving: the frame's motion, as `from_head`. At the picture's
+    rim it says nothing, where a frame has to end as the portrait does."""
+    brought = sample(person, grid)
+    nobody = (1 - grown(brought, MOVED_RIM)) * (1 - keep)
+    inner, outer = FACE
+    beside = ((from_head(driving, grid.shape[1]) - inner) / (outer - inner)).clamp(0, 1)
+    return (NOBODY * beside * nobody - PERSON * brought) * from_rim(keep).clamp(0, 1)
 
 
 def calm(blocks: Float[Tensor, "batch 4 half half"]) -> Mask:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from reenact.nn.disocclusion import by_matte
 from reenact.nn.keypoints import Pose, relative_matrix
 
 if TYPE_CHECKING:
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 MOTION_FIELDS = ("head_pose", "scale", "translation", "expression")
 """the fields of core.types.Motion, in their order"""
 PYRAMID = ("fine", "middle", "coarse")
+HEAD = MOTION_FIELDS[:3]
+"""where a head is"""
 BEHIND = ("person", "plate")
 """what finds them is no part of a method: weights/person (runtime/background.py)"""
 CANONICAL = "canonical_keypoints"
@@ -73,7 +76,7 @@ def dense_graph(model: KeypointMethod) -> Graph:
 
 def draw_graph(model: KeypointMethod) -> Graph:
     """The last step of `render`."""
-    behind = () if model.uncover is None else BEHIND
+    behind = () if model.uncover is None else (*BEHIND, *(f"driving_{field}" for field in HEAD))
     drawn = ("image", *PYRAMID, *GRIDS, "occlusion", "features", "code", *behind)
     return Graph("draw.onnx", "render", "fast", _Draw(model), drawn, ("frame", *SHARES))
 
@@ -127,6 +130,7 @@ class _Draw(_Source):
         drawn = self.model.generator(image, features, levels, occlusion, motion, code)
         if self.model.uncover is None:
             return drawn.frame, drawn.keep, torch.zeros_like(drawn.keep)
-        person, plate = behind
-        frame, uncovered = self.model.uncover(drawn.frame, image, levels, occlusion, motion, plate, person)
+        person, plate, *driving = behind
+        matte = by_matte(person, levels[0], drawn.keep, dict(zip(HEAD, driving, strict=True)))
+        frame, uncovered = self.model.uncover(drawn.frame, image, levels, occlusion, motion, plate, person, matte)
         return frame, drawn.keep, uncovered

@@ -18,8 +18,8 @@ from torch import Tensor, nn
 from reenact.nn.background import Behind, near_head, only_near
 from reenact.nn.blocks import Maps
 from reenact.nn.dense_motion import DenseMotion
-from reenact.nn.disocclusion import DisocclusionMask
-from reenact.nn.generator import Generator, grids
+from reenact.nn.disocclusion import DisocclusionMask, by_matte
+from reenact.nn.generator import Drawn, Generator, grids
 from reenact.nn.graphs import BEHIND, CANONICAL, MOTION_FIELDS, PYRAMID, Graph, keypoint_graphs
 from reenact.nn.keypoints import Pose, Tensors, keypoint_spread, relative_matrix
 from reenact.nn.sizes import Sizes
@@ -126,19 +126,20 @@ class KeypointMethod(nn.Module):
         field, features, code = self.decide(image, source, driving)
         pyramid = tuple(portrait[name] for name in PYRAMID)
         drawn = self.generator(image, pyramid, field.levels, field.occlusion, features, code)
-        frame, uncovered = self.uncovering(drawn.frame, image, field, features, portrait, source)
+        frame, uncovered = self.uncovering(drawn, image, field, features, portrait, source, driving)
         near = None if uncovered is None else near_head(source.motion, image.shape[-1])
         return Rendered(frame, drawn.warped, field.flow, field.occlusion, drawn.small, uncovered, portrait.get(BEHIND[0]), near)
 
     def uncovering(
-        self, frame: Tensor, image: Tensor, field: Field, features: Maps, portrait: Tensors, source: Pose
+        self, drawn: Drawn, image: Tensor, field: Field, features: Maps, portrait: Tensors, source: Pose, driving: Pose
     ) -> tuple[Tensor, Tensor | None]:
         """The rendered frame with the inpainted background in disoccluded areas, and their mask."""
         if self.uncover is None:
-            return frame, None
+            return drawn.frame, None
         person, plate = (portrait[name] for name in BEHIND)
         plate = only_near(plate, image, source.motion)  # as the shipped graph gives it already (calibrate/matting.py)
-        return self.uncover(frame, image, field.levels, field.occlusion, features, plate, person)
+        matte = by_matte(person, field.levels[0], drawn.keep, driving.motion)
+        return self.uncover(drawn.frame, image, field.levels, field.occlusion, features, plate, person, matte)
 
     def decide(self, image: Tensor, source: Pose, driving: Pose) -> tuple[Field, Maps, Float[Tensor, "batch code"]]:
         """All of the generator's conditioning: where to sample the source, the dense motion's features, the code."""

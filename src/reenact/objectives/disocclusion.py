@@ -38,8 +38,8 @@ class DisocclusionObjective(nn.Module):
             field, features, code = model.decide(image, *poses)
             portrait = model.pyramid(image)
             pyramid = tuple(portrait[name] for name in PYRAMID)
-            drawn = model.generator(image, pyramid, field.levels, field.occlusion, features, code).frame
-        frame, shown = model.uncovering(drawn, image, field, features, portrait, poses[0])
+            drawn = model.generator(image, pyramid, field.levels, field.occlusion, features, code)
+        frame, shown = model.uncovering(drawn, image, field, features, portrait, *poses)
         assert shown is not None
         near = near_head(poses[0].motion, image.shape[-1])
         return {
