@@ -16,7 +16,7 @@ from reenact.geometry.grid import identity_grid
 from reenact.losses.matting import behind
 from reenact.methods.matting import behind as networks
 from reenact.nn.background import near_head, only_near, plate, smooth_colours
-from reenact.nn.disocclusion import NOBODY, PERSON, DisocclusionMask, by_matte, calm
+from reenact.nn.disocclusion import NOBODY, PERSON, DisocclusionMask, by_matte, calm, decided
 from reenact.nn.generator import grids
 from reenact.runtime.background import BackgroundKeeper
 from reenact.runtime.graph import opener
@@ -96,23 +96,26 @@ def test_a_sharper_mask_says_the_same_with_less_doubt():
     assert before.std() > 0.1 and torch.allclose(after, 2 * before, atol=1e-3)
 
 
-def test_a_matte_ends_the_doubt_where_the_flow_brings_a_person_and_where_it_brings_nobody():
-    """A far ear that the flow brings is whole; beside the outline, what is not the portrait's own goes; inside a face it stays."""
-    person, still = box(80, 140), identity_grid(256, 256)[None]
-    driving = {"head_pose": torch.zeros(1, 3), "scale": torch.tensor([[0.2]]), "translation": torch.tensor([[0.0, -0.8]])}
-    said = by_matte(person, still, torch.zeros(1, 1, 256, 256), driving)
-    assert said[0, 0, 200, 110] == -PERSON and said[0, 0, 200, 30] == NOBODY
-    assert said[0, 0, 200, 140] < NOBODY / 2, "fine hair beside the outline stays"
-    assert by_matte(person, still, torch.ones(1, 1, 256, 256), driving)[0, 0, 200, 30] == 0, "so do the portrait's own pixels"
-    assert by_matte(person, still + 1, torch.zeros(1, 1, 256, 256), driving)[0, 0, 200, 110] == NOBODY, "the flow brings nobody"
-    face = by_matte(torch.zeros_like(person), still, torch.zeros(1, 1, 256, 256), driving)
-    assert face[0, 0, 26, 128] == 0, "a face is not backdrop, though the portrait shows none"
-    image, behind_it = torch.rand(2, 1, 3, 64, 64)
-    levels = grids(identity_grid(64, 64)[None], 64)
-    told = (torch.zeros(1, 2, 64, 64), torch.zeros(1, 8, 64, 64), behind_it, torch.ones(1, 1, 64, 64))
-    uncover = DisocclusionMask(8).eval()
-    plain, moved = (uncover(image, image, levels, *told, matte)[1].logit() for matte in (None, torch.full((1, 1, 64, 64), 4.0)))
-    assert torch.allclose(moved, plain + 4, atol=1e-3)
+def test_a_matte_shows_a_person_near_the_head_and_nobody_beside_it():
+    person, still, drawn = box(80, 140), identity_grid(256, 256)[None], torch.zeros(1, 1, 256, 256)
+    head = {"head_pose": torch.zeros(1, 3), "scale": torch.tensor([[0.8]]), "translation": torch.tensor([[-0.1, 0.2]])}
+    here, nobody = by_matte(person, still, drawn, head)[0]
+    assert here[150, 110] == 1 and nobody[150, 110] == 0 and here[150, 30] == 0 and nobody[150, 50] == 1
+    assert nobody[150, 140] < 0.5, "fine hair beside the outline stays"
+    assert by_matte(person, still, drawn + 1, head)[0, 1].max() == 0, "so do the portrait's own pixels"
+    assert by_matte(person, still + 1, drawn, head)[0, 0, 150, 110] == 0, "where the flow brings nobody, nobody is"
+    assert not by_matte(torch.zeros_like(person), still, drawn, head)[0, 1, 150, 110], "but for a face, which is generated"
+    away = {**head, "scale": torch.tensor([[0.3]]), "translation": torch.tensor([[0.6, -0.5]])}
+    assert by_matte(person, still, drawn, away)[0, 0, 150:200, 85:135].max() == 0, "an outline where the head was is no person"
+    assert here[:, 0].max() == here[-1].max() == 0, "at the rim a frame is the portrait"
+
+
+def test_a_matte_ends_doubt_and_overrules_no_certainty():
+    doubt, certain, one, none = (torch.full((1, 1, 4, 4), value) for value in (0.0, 4.0, 1.0, 0.0))
+    somebody, nobody = torch.cat([one, none], 1), torch.cat([none, one], 1)
+    assert (decided(doubt, somebody) == -PERSON).all() and (decided(certain, somebody) == certain).all()
+    assert (decided(doubt, nobody) == NOBODY).all()
+    assert torch.equal(decided(doubt, torch.cat([none, none], 1)), doubt)
 
 
 def test_calm_keeps_what_is_even_and_takes_a_checker_away():

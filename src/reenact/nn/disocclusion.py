@@ -21,11 +21,15 @@ WIDTHS = (16, 32, 48, 64)
 REACH = 4.0
 """ours: brings ways, in halves of the side, near unit size"""
 PERSON, NOBODY = 6.0, 10.0
-"""ours: what the portrait's matte takes from the mask's logits where the flow brings a person, and adds to them where it brings
-nobody and the generator did not take the portrait's own pixels either"""
+"""ours: by how much the mask's logits fall where the flow brings a person, and rise where it brings nobody and the generator did not
+take the portrait's own pixels either"""
+DOUBT = (1.0, 3.0)
+"""ours: logits; where the network is surer than the second that the backdrop is seen, a person there is where the head was"""
+BESIDE = (1.2, 1.5)
+"""ours: from the head's middle as nn/background.py counts; beyond the second, too"""
 FACE = (0.9, 1.05)
-"""ours: from the head's middle as nn/background.py counts; within the first nobody's absence is believed, since a face that turns
-towards the camera is not in the portrait and has to be generated"""
+"""ours: the same; within the first nobody's absence is not believed, since a face that turns towards the camera is not in the
+portrait and has to be generated"""
 AT_FIRST = -3.0
 """ours: a fresh network shows next to nothing of the inpainted background"""
 
@@ -60,10 +64,10 @@ class DisocclusionMask(nn.Module):
         motion: Maps,
         plate: Float[Tensor, "batch 3 size size"],
         person: Mask,
-        matte: Mask | None = None,
+        matte: Float[Tensor, "batch 2 size size"] | None = None,
     ) -> tuple[Float[Tensor, "batch 3 size size"], Mask]:
         """frame, plate, image (the portrait): RGB in [0, 1]; grids: where the frame was sampled, at 1, 1/2 and 1/4 of the side
-        (nn/generator.py: grids); person: of the portrait, 0..1; matte: what `by_matte` adds to the mask's logits."""
+        (nn/generator.py: grids); person: of the portrait, 0..1; matte: `by_matte`."""
         size = frame.shape[-1]
         person = pool(person, size // 2)
         folded = [F.pixel_unshuffle(picture - 0.5, 2) for picture in (frame, plate, image)]
@@ -78,7 +82,7 @@ class DisocclusionMask(nn.Module):
         x = self.from_eighth(torch.cat([upsample(x), quarter], 1))
         x = self.from_quarter(torch.cat([upsample(x), half], 1))
         logits = calm(self.head(x).float()) + AT_FIRST
-        shown = torch.sigmoid(logits if matte is None else logits + matte)
+        shown = torch.sigmoid(logits if matte is None else decided(logits, matte))
         return frame + shown * (plate - frame), shown
 
     @torch.no_grad()
@@ -90,17 +94,28 @@ class DisocclusionMask(nn.Module):
 
 @exact
 @torch.no_grad()
-def by_matte(person: Mask, grid: Float[Tensor, "batch size size 2"], keep: Mask, driving: Tensors) -> Mask:
-    """What the portrait's matte, brought by the flow, says of the mask's logits. The network alone is undecided over a band of 10
-    to 20 px along the outline, where a turned head was half-transparent: far ears pale, hair with a pale rim. The matte's outline
-    is sharp. person: of the portrait; grid: where the frame was sampled; keep: how much of each pixel is the warped portrait,
-    which holds fine hair that a matte misses; driving: the frame's motion, as `from_head`. At the picture's
-    rim it says nothing, where a frame has to end as the portrait does."""
-    brought = sample(person, grid)
-    nobody = (1 - grown(brought, MOVED_RIM)) * (1 - keep)
-    inner, outer = FACE
-    beside = ((from_head(driving, grid.shape[1]) - inner) / (outer - inner)).clamp(0, 1)
-    return (NOBODY * beside * nobody - PERSON * brought) * from_rim(keep).clamp(0, 1)
+def by_matte(
+    person: Mask, grid: Float[Tensor, "batch size size 2"], keep: Mask, driving: Tensors
+) -> Float[Tensor, "batch 2 size size"]:
+    """Where the portrait's matte, brought by the flow, shows a person, and where nobody, 0..1. person: of the portrait; grid: where
+    the frame was sampled; keep: how much of each pixel is the warped portrait, which holds fine hair that a matte misses; driving:
+    the frame's motion, as `from_head`. At the picture's rim neither: a frame ends there as the portrait does."""
+    brought, reach = sample(person, grid), from_head(driving, grid.shape[1])
+    here = brought * between(reach, *reversed(BESIDE))
+    nobody = (1 - grown(brought, MOVED_RIM)) * (1 - keep) * between(reach, *FACE)
+    return torch.cat([here, nobody], 1) * from_rim(keep).clamp(0, 1)
+
+
+def decided(logits: Mask, matte: Float[Tensor, "batch 2 size size"]) -> Mask:
+    """The mask's logits with what `by_matte` says. The network alone is undecided over a band of 10 to 20 px along the outline,
+    where a turned head was half-transparent: far ears pale, hair with a pale rim. The matte's outline is sharp."""
+    here, nobody = matte.split(1, 1)
+    return logits + NOBODY * nobody - PERSON * here * between(logits, *reversed(DOUBT))
+
+
+def between(value: Tensor, none: float, whole: float) -> Tensor:
+    """0 at `none`, 1 at `whole`, evenly between and constant beyond."""
+    return ((value - none) / (whole - none)).clamp(0, 1)
 
 
 def calm(blocks: Float[Tensor, "batch 4 half half"]) -> Mask:
