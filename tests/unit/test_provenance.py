@@ -70,7 +70,7 @@ def test_the_mark_is_faint_and_the_same_at_every_size(portrait: Image) -> None:
         marked = mark(image)
         error = np.square(marked.astype(float) - image).mean()
         assert np.array_equal(image, before) and marked.shape == image.shape and marked.dtype == np.uint8
-        assert 10 * np.log10(255**2 / error) > 42 and error < (1.05 * STRENGTH) ** 2 + 0.1
+        assert 10 * np.log10(255**2 / error) > 42 and error < STRENGTH**2
         assert look([marked]) > 12 > 6 > look([image])
 
 
@@ -88,7 +88,7 @@ def test_the_pattern_is_the_published_one() -> None:
     assert np.corrcoef(large.reshape(LOOK, 2, LOOK, 2).mean((1, 3)).ravel(), small.ravel())[0, 1] > 0.99
 
 
-@pytest.mark.parametrize(("crf", "side", "least"), [(23, None, 14), (28, None, 9), (33, None, 6), (28, 128, 6)])
+@pytest.mark.parametrize(("crf", "side", "least"), [(23, None, 11), (28, None, 7), (33, None, 4.5), (28, 128, 4)])
 def test_it_survives_x264(crf: int, side: int | None, least: float, heads: list[Image]) -> None:
     film = encoded([mark(head) for head in heads], 16, "veryfast")[0]
     assert look(encoded(film if side is None else resized(film, side / 256), crf)[0]) > least
@@ -97,7 +97,7 @@ def test_it_survives_x264(crf: int, side: int | None, least: float, heads: list[
 def test_it_survives_cropping_and_scaling(heads: list[Image]) -> None:
     marked = encoded([mark(head) for head in heads[:20]], 16)[0]
     assert look([frame[10:-3, 6:-7] for frame in marked]) > 15
-    assert look(encoded([frame[8:-4, 6:-6] for frame in marked], 28)[0]) > 7
+    assert look(encoded([frame[8:-4, 6:-6] for frame in marked], 28)[0]) > 6
 
 
 def test_it_is_found_in_a_photo_and_only_there() -> None:

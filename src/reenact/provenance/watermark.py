@@ -20,7 +20,7 @@ from PIL import Image as PILImage
 from reenact.core.types import Image
 
 VERSION = 1
-"""of the pattern; a change of any number above FOUND makes another mark"""
+"""of the pattern, so of what the detector looks for; how strong it is where may change"""
 SEED = 20260802
 """ours: of the phases; the day from which EU law asks for a mark"""
 SLOWEST, FASTEST = 8, 40
@@ -28,17 +28,25 @@ SLOWEST, FASTEST = 8, 40
 SLOPE = 0.5
 """ours: amplitude falls as frequency^-SLOPE"""
 STRENGTH = 1.9
-"""ours: root mean square in gray levels, so 42.4 dB; measured: results/provenance.json"""
+"""ours: root mean square in gray levels that no head exceeds, so 42.4 dB at least; measured: results/provenance.json"""
 STRONGEST = 2.2
 """ours: of the pattern where the mask is 1; holds the mark down where a picture has little texture"""
 GRID = 32
 """cells of the mask across the square"""
-REFERENCE, FAINTEST, LARGEST = 4.0, 0.15, 2.4
-"""ours: gray levels of texture at which the mask is 1, and the mask's limits"""
-ROUNDING = 0.8
-"""ours: second differences, across plus down, that rounding to whole gray levels makes of nothing: no texture"""
+COARSE = 64
+"""ours: side that texture is measured at, so that it is as large as the pattern is: the grain of skin hides no slow wave"""
+REFERENCE, POWER = 8.0, 0.6
+"""ours: gray levels of texture at which the mask is 1, and how it grows with texture"""
+FAINTEST, LARGEST = 0.28, 3.2
+"""ours: the mask's limits"""
+SINGLE = 1.0
+"""ours: gray levels; where the mark is fainter on average, it is nowhere more than one"""
+SMOOTH = 4.0
+"""ours: second differences, across plus down, that skin, walls and rounding have: no texture"""
 DARK = 50.0
 """ours: gray level below which the mark fades; in the dark a change of 1 is seen more easily"""
+DARKEST = 0.15
+"""ours: what is left of it there"""
 FOUND = 6.0
 """a place with this z or more is a mark"""
 LOOK = 128
@@ -57,7 +65,9 @@ def mark(image: Image) -> Image:
     if side < 96:
         return image
     change = np.array(PILImage.fromarray(_mask(image)).resize((side, side), PILImage.Resampling.BILINEAR))
+    most = np.where(change < SINGLE, np.float32(1), np.float32(255))
     change *= _laid_out(side)
+    change = change.clip(-most, most)
     out = image.reshape(side, 3 * side).astype(np.int16)
     out += np.rint(change, out=change).astype(np.int16).repeat(3, 1)
     return np.clip(out, 0, 255, out=out).astype(np.uint8).reshape(image.shape)
@@ -65,11 +75,11 @@ def mark(image: Image) -> Image:
 
 def _mask(image: Image) -> Float32[np.ndarray, "grid grid"]:
     """Gray levels (root mean square) that each cell hides. Beside an edge it is that of the flatter side: no halo."""
-    step = max(1, image.shape[0] // (4 * GRID))
-    green = image[::step, ::step, 1].astype(np.float32)
-    texture = (_least(_cells(_bends(green))) - np.float32(ROUNDING)).clip(0)
-    mask = np.sqrt(texture / np.float32(REFERENCE)).clip(FAINTEST, LARGEST)
-    mask *= (_cells(green) / np.float32(DARK)).clip(FAINTEST, 1)
+    small = PILImage.fromarray(np.ascontiguousarray(image[..., 1])).resize((COARSE, COARSE), PILImage.Resampling.BOX)
+    green = np.asarray(small, np.float32)
+    texture = (_least(_cells(_bends(green))) - np.float32(SMOOTH)).clip(0)
+    mask = ((texture / np.float32(REFERENCE)) ** np.float32(POWER)).clip(FAINTEST, LARGEST)
+    mask *= (_cells(green) / np.float32(DARK)).clip(DARKEST, 1)
     mask = _mean3(mask)
     return mask * min(STRONGEST, STRENGTH / float(np.sqrt(np.square(mask).mean()) + 1e-6))
 
