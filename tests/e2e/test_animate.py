@@ -14,6 +14,7 @@ from types import ModuleType
 import av
 import numpy as np
 import pytest
+from PIL import Image as PILImage
 
 import reenact
 from clips import PORTRAIT, face, moving_face, read_clip, scenery, write_clip
@@ -223,6 +224,28 @@ def test_photo_output_changes_only_the_head(weights, tmp_path):
         last = [frame.to_ndarray(format="rgb24") for frame in made.decode(video=0)][-1]
     photo = reenact.read_image(PORTRAIT)
     assert np.abs(last[450:].astype(int) - photo[450:]).mean() < 4  # below the head: only the codec's loss
+
+
+def test_a_tight_photo_is_shown_whole_unless_the_crop_is_asked_for(weights, tmp_path):
+    """The square around a head that the photo cuts off is filled with what nobody knows."""
+    driving, photo = write_clip(tmp_path / "driving.mp4", moving_face(3)), reenact.read_image(PORTRAIT)
+    place = reenact.load(weights).encode_source(photo).placement
+    top, half = int(place.centre_y - 0.3 * place.side), int(0.45 * place.side)
+    left = int(place.centre_x) - half
+    tight = photo[max(0, top) :, left : left + 2 * half][: 2 * half]
+    PILImage.fromarray(tight).save(tmp_path / "tight.png")
+    asked = []
+
+    def control(drawn):
+        asked.append(drawn.mode)
+        return Control(parts=drawn.parts())
+
+    for given, mode, told in (("tight.png", "auto", "photo"), ("tight.png", "crop", "crop"), (PORTRAIT, "auto", "crop")):
+        out = tmp_path / "out.mp4"
+        animate_file(tmp_path / given, driving, out, engine=on(weights), drawn=Output(mode), control=control)
+        assert asked[-1] == told
+        sides = tuple(side // 2 * 2 for side in tight.shape[1::-1])
+        assert (read_clip(out)[2] == sides) == (told == "photo")
 
 
 def test_start_end_and_fps(weights, tmp_path):

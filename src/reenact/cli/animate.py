@@ -63,8 +63,12 @@ def animate(
         typer.Option(help=f"temporal filter against jitter; 1 delays slow movements by {delay_ms():.0f} ms at most, 0 is off"),
     ] = 1.0,
     output: Annotated[
-        str, typer.Option(help="crop (the head, square) or photo (the whole; the head's size and place stay unless --parts says)")
-    ] = "crop",
+        str,
+        typer.Option(
+            help="crop (the head, square), photo (the whole; the head's size and place stay unless --parts says) or auto: a"
+            " tight photo that cuts the head off, else crop"
+        ),
+    ] = "auto",
     face: Annotated[int, typer.Option(help="which face of the photo: 1 is the largest")] = 1,
     start: Annotated[str | None, typer.Option(help="where in the video to start: seconds or h:mm:ss")] = None,
     end: Annotated[str | None, typer.Option(help="where in the video to end: seconds or h:mm:ss")] = None,
@@ -87,8 +91,12 @@ def animate(
     engine = Engine(method, device, threads, background, head_size(size), precision)  # type: ignore[arg-type]  # checked inside, in one line
     clip = Clip(seconds("start", start), seconds("end", end), rate(fps))
     drawn = Output(output, face, marks(badge, unsigned, sign_cert, sign_key))  # type: ignore[arg-type]
-    chosen = locked(parse_parts(parts, drawn.parts()), lock or ())
-    control = Control(motion, chosen, strength, smooth, settle, reference_of(reference))  # type: ignore[arg-type]
+    counted_from = reference_of(reference)
+
+    def control(drawn: Output) -> Control:
+        chosen = locked(parse_parts(parts, drawn.parts()), lock or ())
+        return Control(motion, chosen, strength, smooth, settle, counted_from)  # type: ignore[arg-type]
+
     with progress_bar() as progress:
         report = animate_file(portrait, driving, out, control=control, engine=engine, clip=clip, drawn=drawn, progress=progress)
     _report(report, out)

@@ -81,8 +81,9 @@ def plate(image: Float[Tensor, "batch 3 side side"], person: Mask) -> Float[Tens
 @exact
 @torch.no_grad()
 def from_head(motion: Tensors, side: int) -> Float[Tensor, "batch 1 side side"]:
-    """How far each pixel is from the middle of a head, hair and all: 1 on the ellipse around it, of `HEAD_HALF`. motion: head_pose
-    [B,3] rad, scale [B,1], translation [B,2] of the picture's."""
+    """How far each pixel is from the middle of a head, hair and all: 1 on the ellipse around it, of `HEAD_HALF`.
+
+    motion: head_pose [B,3] rad, scale [B,1], translation [B,2] of the picture's."""
     scale, angles = motion["scale"].float(), motion["head_pose"].float()
     centre = motion["translation"].float() + scale * (rotation_matrix(angles) @ scale.new_tensor(FACE_MIDDLE))[:, :2]
     rolled = rotation_matrix(F.pad(angles[:, 2:], (2, 0)))[:, :2, :2]
@@ -101,7 +102,7 @@ def near_head(motion: Tensors, side: int) -> Mask:
 
 def from_rim(like: Mask) -> Float[Tensor, "side side"]:
     """How far each pixel is from the picture's rim: 1 at `SEAM` from it."""
-    return (1 - identity_grid(*like.shape[-2:], like).abs().amax(-1)) / SEAM
+    return (1 - identity_grid(like.shape[-2], like.shape[-1], like).abs().amax(-1)) / SEAM
 
 
 def only_near(

@@ -21,8 +21,8 @@ WIDTHS = (16, 32, 48, 64)
 REACH = 4.0
 """ours: brings ways, in halves of the side, near unit size"""
 PERSON, NOBODY = 6.0, 10.0
-"""ours: by how much the mask's logits fall where the flow brings a person, and rise where it brings nobody and the generator did not
-take the portrait's own pixels either"""
+"""ours: by how much the mask's logits fall where the flow brings a person, and rise where it brings nobody and the generator did
+not take the portrait's own pixels either"""
 DOUBT = (1.0, 3.0)
 """ours: logits; where the network is surer than the second that the backdrop is seen, a person there is where the head was"""
 BESIDE = (1.2, 1.5)
@@ -97,9 +97,11 @@ class DisocclusionMask(nn.Module):
 def by_matte(
     person: Mask, grid: Float[Tensor, "batch size size 2"], keep: Mask, driving: Tensors
 ) -> Float[Tensor, "batch 2 size size"]:
-    """Where the portrait's matte, brought by the flow, shows a person, and where nobody, 0..1. person: of the portrait; grid: where
-    the frame was sampled; keep: how much of each pixel is the warped portrait, which holds fine hair that a matte misses; driving:
-    the frame's motion, as `from_head`. At the picture's rim neither: a frame ends there as the portrait does."""
+    """Where the portrait's matte, brought by the flow, shows a person, and where nobody, 0..1.
+
+    person: of the portrait; grid: where the frame was sampled; keep: how much of each pixel is the warped portrait, which holds
+    fine hair that a matte misses; driving: the frame's motion, as `from_head`. At the picture's rim neither: a frame ends there
+    as the portrait does."""
     brought, reach = sample(person, grid), from_head(driving, grid.shape[1])
     here = brought * between(reach, *reversed(BESIDE))
     nobody = (1 - grown(brought, MOVED_RIM)) * (1 - keep) * between(reach, *FACE)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -75,7 +75,7 @@ def animate_file(
     driving: StrPath,
     output: StrPath,
     *,
-    control: Control | None = None,
+    control: Control | Callable[[Output], Control] | None = None,
     engine: Engine = ENGINE,
     clip: Clip = WHOLE,
     drawn: Output = CROP,
@@ -83,13 +83,13 @@ def animate_file(
 ) -> Report:
     """Animate a photo with a video file and write a video file with the driver's sound. Memory stays flat.
 
-    driving may also be a take or a file of blendshapes (no sound then). control: how the portrait follows; None: all of the
-    driver, but in the whole photo for the head's size and place; engine: which
-    method, and where; clip: which part of the driver, and the output's rate; drawn: crop or photo, and which face of it. The
-    output appears when it is whole. Raises ReenactError, in one line, for whatever the user can mend.
+    driving may also be a take or a file of blendshapes (no sound then). control: how the portrait follows, or what says it of the
+    output; None: all of the driver, but in the whole photo for the head's size and place; engine: which method, and where; clip:
+    which part of the driver, and the output's rate; drawn: crop, photo or auto, and which face of it. The output appears when it
+    is whole. Raises ReenactError, in one line, for whatever the user can mend.
     """
-    control = control or Control(parts=drawn.parts())
-    for options in (control, engine, clip, drawn):
+    follows = control if callable(control) else lambda drawn: control or Control(parts=drawn.parts())
+    for options in (drawn, follows(drawn), engine, clip):
         options.check()
     container_format(check_output(output, [portrait, driving]))
     marked = MarkedOutput(output, drawn.marks, [("portrait", portrait), ("driving", driving)])
@@ -97,10 +97,11 @@ def animate_file(
     with DrivingFile(driving, clip) as file:
         method = engine.load(series=True)
         source = file.source(method, method.landmarker)
-        control = _toward(driving, control) if file.still else control
         shown = method.encode_source(photo, face=drawn.face)
+        drawn = drawn.decided(shown)
+        chosen = _toward(driving, follows(drawn)) if file.still else follows(drawn)
         method.let_go_of_encoders()
-        animator = Animator.of(method, shown, control, source)
+        animator = Animator.of(method, shown, chosen, source)
         with VideoSink(marked.drawn_by(method), source.rate, placer(shown, drawn.mode), file.sound, clip) as sink:
             report = follow(animator, source, sink, progress)
             method.let_go()  # signing takes 40 MB, the networks' are not needed beside them

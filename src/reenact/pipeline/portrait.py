@@ -13,11 +13,16 @@ from PIL import Image as PILImage
 from reenact.core.errors import NoFaceError, ReenactError, ReenactWarning
 from reenact.core.types import Image, Portrait
 from reenact.faces.crop import head_crop, paste, soft_mask
+from reenact.faces.crown import is_cut_off
 from reenact.faces.landmarker import Landmarker
 from reenact.motion.compose import ALL_DRIVEN, KEEP_PLACE, Parts
 from reenact.provenance.output import MARKS, Marks
 
 OutputMode = Literal["crop", "photo"]
+AUTO = "auto"
+"""of films: `Output.decided`"""
+TIGHT = 2.5
+"""ours: sides of the head's square; a photo with more around is not what a film of a head is to show"""
 
 PHOTO_MAX = 3840
 """ours: longest side of a whole-photo video in pixels; beyond 4K few players follow, and H.264 takes seconds a frame"""
@@ -27,8 +32,8 @@ PHOTO_MAX = 3840
 class Output:
     """What is rendered of which face of the photo, and how it is marked."""
 
-    mode: OutputMode = "crop"
-    """crop: the head, square; photo: the whole photo"""
+    mode: OutputMode | Literal["auto"] = "crop"
+    """crop: the head, square; photo: the whole photo; auto (films alone): `decided`"""
     face: int = 1
     """which face of the photo: 1 is the largest"""
     marks: Marks = MARKS
@@ -36,8 +41,18 @@ class Output:
 
     def check(self) -> None:
         """Raises ReenactError for a mode that is none."""
-        if self.mode not in get_args(OutputMode):
+        if self.mode not in (*get_args(OutputMode), AUTO):
             raise ReenactError(f"unknown output {self.mode!r}: choose one of {', '.join(get_args(OutputMode))}")
+
+    def decided(self, portrait: Portrait) -> Output:
+        """The same, `auto` being decided: a tight photo that cuts the head off is shown whole, as the square around such a head
+        is filled with what nobody knows; else the crop."""
+        if self.mode != AUTO:
+            return self
+        photo, place = portrait.photo, portrait.placement
+        if photo is None or place is None or max(photo.shape[:2]) > TIGHT * place.side:
+            return replace(self, mode="crop")
+        return replace(self, mode="photo" if is_cut_off(place, photo) else "crop")
 
     def parts(self) -> Parts:
         """Whose motion, by default: all of it the driver's; in the whole photo scale and place stay, since a head that moves with
@@ -48,9 +63,9 @@ class Output:
 CROP, PHOTO = Output("crop"), Output("photo")
 
 
-def placer(portrait: Portrait, output_mode: OutputMode) -> Callable[[Image], Image]:
+def placer(portrait: Portrait, output_mode: OutputMode | Literal["auto"]) -> Callable[[Image], Image]:
     """What makes an output frame of a rendered crop."""
-    if output_mode == "crop":
+    if Output(output_mode).decided(portrait).mode == "crop":
         return lambda crop: crop
     small = limited(portrait)
     photo, placement = small.photo, small.placement
