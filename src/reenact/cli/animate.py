@@ -41,7 +41,7 @@ from reenact.runtime.engine import Engine
 def animate(
     portrait: Annotated[Path, typer.Argument(help="photo of the person who is to move")],
     driving: Annotated[
-        Path, typer.Argument(help="video whose motion and sound are taken; or a take, or blendshapes (.csv, .json)")
+        Path, typer.Argument(help="video whose motion and sound are taken; or a photo, a take, blendshapes (.csv, .json)")
     ],
     out: Annotated[Path, typer.Option("--out", "-o", help="video file to write")] = Path("out.mp4"),
     motion: MotionName = None,

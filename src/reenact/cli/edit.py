@@ -59,7 +59,9 @@ def edit(
     given: Annotated[
         list[str], typer.Argument(metavar="PORTRAIT [NAME=VALUE]...", help="the photo; more blendshapes after --set NAME=VALUE")
     ],
-    out: Annotated[Path | None, typer.Option("--out", "-o", help=".png, .jpg, .webp; with --sweep .mp4")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help=".png, .jpg, .webp; with --sweep .mp4; default: out.png, out.mp4")
+    ] = None,
     yaw: Annotated[Degrees, typer.Option(help="degrees, more: the nose to the picture's right")] = None,
     pitch: Annotated[Degrees, typer.Option(help="degrees, more: the nose up")] = None,
     roll: Annotated[Degrees, typer.Option(help="degrees, more: clockwise as seen")] = None,

@@ -13,7 +13,7 @@ from reenact.core.types import Motion
 from reenact.faces.eyes import between
 from reenact.geometry.rotation import euler_angles, partial_turn, rotation_matrix
 from reenact.motion import gaze
-from reenact.motion.expression import ExpressionMap, preset
+from reenact.motion.expression import PRESETS, ExpressionMap, preset
 
 STRENGTH_MAX = 3.0
 """ours: three times the driver's motion is a caricature already"""
@@ -181,7 +181,9 @@ def _parse(name: str, value: str) -> Part:
                 raise ReenactError(f"`parts` {name}={value}: the factor must lie between 0 and {STRENGTH_MAX:g}")
             return Share(factor)
         if name not in _LENGTHS:
-            preset(value)
+            if value not in PRESETS:
+                known = ", ".join(PRESETS)
+                raise ReenactError(f"`parts` {name}={value}: write driver, source, driver*FACTOR or a named expression ({known})")
             return Named(value)
         numbers = [float(number) for number in value.split("/")]
     except ValueError:

@@ -186,7 +186,11 @@ def check_blendshapes(values: Mapping[str, float]) -> None:
         if name == "tongueOut":
             raise ReenactError("tongueOut cannot be set: the tongue is not among the 51 blendshapes that are read; leave it out")
         if name not in BLENDSHAPE_NAMES[1:]:
-            near = [known for known in BLENDSHAPE_NAMES[1:] if known.lower().startswith(name.lower()[:4])]
+            if name in PRESETS:
+                raise ReenactError(f"{name} is a named expression, no blendshape: give it as `expression`")
+            low = name.lower()
+            near = [known for known in BLENDSHAPE_NAMES[1:] if low in known.lower()]
+            near = near or [known for known in BLENDSHAPE_NAMES[1:] if known.lower().startswith(low[:4])]
             hint = f" (perhaps {', '.join(near[:4])})" if near else ""
             raise ReenactError(f"unknown blendshape {name!r}{hint}: write an ARKit name such as jawOpen")
         if not VALUE_MIN <= value <= VALUE_MAX:

@@ -10,12 +10,13 @@ import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from pathlib import Path
 
 from reenact.core.errors import ReenactWarning
 from reenact.core.files import check_output
 from reenact.core.types import Image, Method, Portrait
 from reenact.faces.landmarker import Landmarker
-from reenact.media.writer import container_format
+from reenact.media.writer import FORMATS, container_format
 from reenact.pipeline.animator import Alignment, Animator, Control
 from reenact.pipeline.inputs import read_portrait
 from reenact.pipeline.options import WHOLE, Clip, Progress, StrPath
@@ -99,7 +100,7 @@ def animate_file(
         source = file.source(method, method.landmarker)
         shown = method.encode_source(photo, face=drawn.face)
         drawn = drawn.decided(shown)
-        chosen = _toward(driving, follows(drawn)) if file.still else follows(drawn)
+        chosen = _toward(portrait, driving, follows(drawn)) if file.still else follows(drawn)
         method.let_go_of_encoders()
         animator = Animator.of(method, shown, chosen, source)
         with VideoSink(marked.drawn_by(method), source.rate, placer(shown, drawn.mode), file.sound, clip) as sink:
@@ -108,11 +109,12 @@ def animate_file(
     return report
 
 
-def _toward(picture: StrPath, control: Control) -> Control:
+def _toward(portrait: StrPath, picture: StrPath, control: Control) -> Control:
     """A picture has no motion: the portrait begins as it is, and goes to the picture's expression and head pose."""
+    swapped = "; are portrait and driver the wrong way round?" if Path(portrait).suffix.lower() in FORMATS else ""
     warnings.warn(
         f"{picture} is a picture: the portrait goes to its expression and head pose"
-        f" (reenact edit PORTRAIT --expression {picture} makes a still)",
+        f" (reenact edit PORTRAIT --expression {picture} makes a still){swapped}",
         ReenactWarning,
         stacklevel=1,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -12,7 +13,7 @@ from typing import Literal, get_args
 import numpy as np
 from jaxtyping import Float32
 
-from reenact.core.errors import ReenactError
+from reenact.core.errors import ReenactError, ReenactWarning
 from reenact.core.files import check_output
 from reenact.core.types import Image, Motion, Portrait
 from reenact.faces.blendshapes import BLENDSHAPE_NAMES
@@ -38,6 +39,8 @@ from reenact.runtime.onnx_method import OnnxMethod
 
 FRAMES_MAX = 100_000
 """ours: more than an hour at 25 frames/s is a slip of the keyboard"""
+FAR = np.radians(35.0)
+"""ours: of a turn or a nod; beyond, warned of"""
 GAZE_MAX = np.radians(45.0)
 """about as far as eyes go"""
 SWEPT = ("yaw", "pitch", "roll", "scale", "shift-x", "shift-y", "gaze-yaw", "gaze-pitch")
@@ -167,6 +170,9 @@ def edit_file(portrait: StrPath, output: StrPath, wanted: Edit, *, engine: Engin
     for options in (wanted, engine, drawn):
         options.check()
     check_image_name(check_output(output, [portrait]))
+    if (turn := max(abs(wanted.yaw or 0.0), abs(wanted.pitch or 0.0))) > FAR:
+        far = f"a turn of {np.degrees(turn):.0f} degrees: beyond {np.degrees(FAR):.0f} the picture breaks"
+        warnings.warn(far, ReenactWarning, stacklevel=1)
     marked = MarkedOutput(output, drawn.marks, [("portrait", portrait)])
     photo = read_portrait(portrait)
     method = engine.load()

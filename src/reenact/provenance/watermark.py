@@ -39,8 +39,8 @@ REFERENCE, POWER = 8.0, 0.6
 """ours: gray levels of texture at which the mask is 1, and how it grows with texture"""
 FAINTEST, LARGEST = 0.28, 3.2
 """ours: the mask's limits"""
-SINGLE = 1.0
-"""ours: gray levels; where the mark is fainter on average, it is nowhere more than one"""
+PEAK = 2.4
+"""ours: of the pattern as it is laid on, in root mean squares; so that on walls it is nowhere more than one gray level"""
 SMOOTH = 4.0
 """ours: second differences, across plus down, that skin, walls and rounding have: no texture"""
 DARK = 50.0
@@ -65,9 +65,7 @@ def mark(image: Image) -> Image:
     if side < 96:
         return image
     change = np.array(PILImage.fromarray(_mask(image)).resize((side, side), PILImage.Resampling.BILINEAR))
-    most = np.where(change < SINGLE, np.float32(1), np.float32(255))
     change *= _laid_out(side)
-    change = change.clip(-most, most)
     out = image.reshape(side, 3 * side).astype(np.int16)
     out += np.rint(change, out=change).astype(np.int16).repeat(3, 1)
     return np.clip(out, 0, 255, out=out).astype(np.uint8).reshape(image.shape)
@@ -115,7 +113,7 @@ def _mean3(values: Float32[np.ndarray, "h w"]) -> Float32[np.ndarray, "h w"]:
 @lru_cache(maxsize=4)
 def _laid_out(side: int) -> Float32[np.ndarray, "side side"]:
     """The pattern as frames take it. Not by a product of matrices, whose threads would go on spinning beside the networks'."""
-    return pattern(side).astype(np.float32)
+    return pattern(side).clip(-PEAK, PEAK).astype(np.float32)
 
 
 @lru_cache(maxsize=8)
