@@ -35,14 +35,23 @@ from reenact.pipeline.options import Clip
 from reenact.pipeline.portrait import Output
 from reenact.runtime.engine import Engine
 
+DrivingPath = Annotated[
+    Path, typer.Argument(help="video whose motion and sound are taken; or a photo, a take, blendshapes (.csv, .json)")
+]
+FilmOutput = Annotated[
+    str,
+    typer.Option(
+        help="crop (the head, square), photo (the whole; the head's size and place stay unless --parts says) or auto: a tight"
+        " photo that cuts the head off, else crop"
+    ),
+]
+
 
 @app.command()
 @one_line_errors
 def animate(
     portrait: Annotated[Path, typer.Argument(help="photo of the person who is to move")],
-    driving: Annotated[
-        Path, typer.Argument(help="video whose motion and sound are taken; or a photo, a take, blendshapes (.csv, .json)")
-    ],
+    driving: DrivingPath,
     out: Annotated[Path, typer.Option("--out", "-o", help="video file to write")] = Path("out.mp4"),
     motion: MotionName = None,
     settle: Annotated[float, typer.Option(help="seconds until --motion decaying is absolute")] = 2.0,
@@ -62,13 +71,7 @@ def animate(
         float,
         typer.Option(help=f"temporal filter against jitter; 1 delays slow movements by {delay_ms():.0f} ms at most, 0 is off"),
     ] = 1.0,
-    output: Annotated[
-        str,
-        typer.Option(
-            help="crop (the head, square), photo (the whole; the head's size and place stay unless --parts says) or auto: a"
-            " tight photo that cuts the head off, else crop"
-        ),
-    ] = "auto",
+    output: FilmOutput = "auto",
     face: Annotated[int, typer.Option(help="which face of the photo: 1 is the largest")] = 1,
     start: Annotated[str | None, typer.Option(help="where in the video to start: seconds or h:mm:ss")] = None,
     end: Annotated[str | None, typer.Option(help="where in the video to end: seconds or h:mm:ss")] = None,

@@ -43,6 +43,9 @@ Gaze = Annotated[
     tuple[float, float] | None,
     typer.Option(metavar="YAW PITCH", help="the eyes, degrees, right and up as seen; with --absolute 0 0: straight on"),
 ]
+EditOut = Annotated[
+    Path | None, typer.Option("--out", "-o", help=".png, .jpg, .webp; with --sweep .mp4; default: out.png, out.mp4")
+]
 OutputName = Annotated[str, typer.Option(help="photo (the whole photo) or crop (the head, square)")]
 Face = Annotated[int, typer.Option(help="which face of the photo: 1 is the largest")]
 Fps = Annotated[str, typer.Option(help="frames a second, as 25 or 30000/1001")]
@@ -59,9 +62,7 @@ def edit(
     given: Annotated[
         list[str], typer.Argument(metavar="PORTRAIT [NAME=VALUE]...", help="the photo; more blendshapes after --set NAME=VALUE")
     ],
-    out: Annotated[
-        Path | None, typer.Option("--out", "-o", help=".png, .jpg, .webp; with --sweep .mp4; default: out.png, out.mp4")
-    ] = None,
+    out: EditOut = None,
     yaw: Annotated[Degrees, typer.Option(help="degrees, more: the nose to the picture's right")] = None,
     pitch: Annotated[Degrees, typer.Option(help="degrees, more: the nose up")] = None,
     roll: Annotated[Degrees, typer.Option(help="degrees, more: clockwise as seen")] = None,
