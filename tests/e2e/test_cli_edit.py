@@ -69,6 +69,20 @@ def test_blendshapes_after_one_set_reach_the_code(here: Path):
     np.testing.assert_allclose(change, [0.05 * 255, 0.05 * 255, 0], atol=1.01)
 
 
+@pytest.mark.parametrize(("degrees", "warned"), [("35", False), ("50", True)])
+def test_a_turn_that_breaks_the_picture_is_warned_of(here: Path, degrees: str, warned: bool):
+    made = run(here, "edit", "{here}/face.png", "--yaw", degrees)
+    assert made.exit_code == 0 and ("warning: a turn of 50 degrees" in made.stderr) == warned
+
+
+@pytest.mark.parametrize(
+    ("options", "words"), [(("--set", "smile=1"), "--expression"), (("--set", "mouthSmile=1"), "mouthSmileLeft, mouthSmileRight")]
+)
+def test_a_misspelt_blendshape_says_what_could_be_meant(here: Path, options: tuple[str, ...], words: str):
+    made = run(here, "edit", "{here}/face.png", *options)
+    assert made.exit_code == 2 and words in made.stderr
+
+
 def test_an_expression_from_a_photo(here: Path):
     assert run(here, "edit", "{here}/face.png", "--output", "crop", "--expression", "{here}/dark.png").exit_code == 0
     assert picture(here).mean() < 0.75 * face().mean()

@@ -170,15 +170,15 @@ def edit_file(portrait: StrPath, output: StrPath, wanted: Edit, *, engine: Engin
     for options in (wanted, engine, drawn):
         options.check()
     check_image_name(check_output(output, [portrait]))
-    if (turn := max(abs(wanted.yaw or 0.0), abs(wanted.pitch or 0.0))) > FAR:
-        far = f"a turn of {np.degrees(turn):.0f} degrees: beyond {np.degrees(FAR):.0f} the picture breaks"
-        warnings.warn(far, ReenactWarning, stacklevel=1)
     marked = MarkedOutput(output, drawn.marks, [("portrait", portrait)])
     photo = read_portrait(portrait)
     method = engine.load()
     source = method.encode_source(photo, face=drawn.face)
     with ImageSink(marked.drawn_by(method), placer(source, drawn.mode)) as sink:
         sink.write(next(Editor(method).pictures(source, [wanted])))
+    if (turn := max(abs(wanted.yaw or 0.0), abs(wanted.pitch or 0.0))) > FAR:
+        far = f"a turn of {np.degrees(turn):.0f} degrees: beyond {np.degrees(FAR):.0f} the picture breaks"
+        warnings.warn(far, ReenactWarning, stacklevel=1)
 
 
 @dataclass(frozen=True)
