@@ -18,9 +18,7 @@ from reenact.faces.landmarker import Landmarker
 from reenact.motion.compose import ALL_DRIVEN, KEEP_PLACE, Parts
 from reenact.provenance.output import MARKS, Marks
 
-OutputMode = Literal["crop", "photo"]
-AUTO = "auto"
-"""of films: `Output.decided`"""
+OutputMode = Literal["crop", "photo", "auto"]
 TIGHT = 2.5
 """ours: sides of the head's square; a photo with more around is not what a film of a head is to show"""
 
@@ -32,8 +30,8 @@ PHOTO_MAX = 3840
 class Output:
     """What is rendered of which face of the photo, and how it is marked."""
 
-    mode: OutputMode | Literal["auto"] = "crop"
-    """crop: the head, square; photo: the whole photo; auto (films alone): `decided`"""
+    mode: OutputMode = "crop"
+    """crop: the head, square; photo: the whole photo; auto: `decided`"""
     face: int = 1
     """which face of the photo: 1 is the largest"""
     marks: Marks = MARKS
@@ -41,13 +39,13 @@ class Output:
 
     def check(self) -> None:
         """Raises ReenactError for a mode that is none."""
-        if self.mode not in (*get_args(OutputMode), AUTO):
+        if self.mode not in get_args(OutputMode):
             raise ReenactError(f"unknown output {self.mode!r}: choose one of {', '.join(get_args(OutputMode))}")
 
     def decided(self, portrait: Portrait) -> Output:
         """The same, `auto` being decided: a tight photo that cuts the head off is shown whole, as the square around such a head
         is filled with what nobody knows; else the crop."""
-        if self.mode != AUTO:
+        if self.mode != "auto":
             return self
         photo, place = portrait.photo, portrait.placement
         if photo is None or place is None or max(photo.shape[:2]) > TIGHT * place.side:
@@ -63,7 +61,7 @@ class Output:
 CROP, PHOTO = Output("crop"), Output("photo")
 
 
-def placer(portrait: Portrait, output_mode: OutputMode | Literal["auto"]) -> Callable[[Image], Image]:
+def placer(portrait: Portrait, output_mode: OutputMode) -> Callable[[Image], Image]:
     """What makes an output frame of a rendered crop."""
     if Output(output_mode).decided(portrait).mode == "crop":
         return lambda crop: crop
