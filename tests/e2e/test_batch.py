@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import shutil
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
 from clips import PORTRAIT, moving_face, read_clip, scenery, write_clip
 from fake_method import write_fake_method
-from reenact.cli import run
+from reenact.cli import app, register, run
 from reenact.core.types import Placement
 from reenact.media.image import read_image, write_image
 from reenact.media.video import VideoReader
+from reenact.motion.compose import ALL_DRIVEN, KEEP_PLACE
 from reenact.pipeline import batch
 from reenact.pipeline.animate import animate_file
+from reenact.pipeline.animator import Animator
 from reenact.pipeline.group import Group, encode_faces, own_mask
 from reenact.runtime.engine import Engine
 from reenact.runtime.onnx_method import OnnxMethod, load
@@ -187,3 +191,56 @@ def test_folders_without_photos_or_drivings(weights, tmp_path, capsys):
     shutil.copy(PORTRAIT, tmp_path)
     assert call(weights, tmp_path) == 2 and "holds no driving" in capsys.readouterr().err
     assert not (tmp_path / "animated").exists()
+
+
+def test_what_animate_takes_batch_takes_too(weights, folder):
+    """The same film, of a part of the driving, counted from another face, marked alike."""
+    (folder / "wall.png").unlink()
+    (folder / "turn.mp4").unlink()
+    write_clip(folder / "nod.mp4", moving_face(20), audio=True)
+    asked = ["--start", "0.2", "--end", "0:00.6", "--reference", "0.3", "--badge", "--unsigned", "--output", "crop"]
+    assert call(weights, folder, *asked) == 0
+    alone = ["animate", folder / "anna.jpg", folder / "nod.mp4", "-o", folder / "alone.mkv"]
+    assert run([*map(str, alone), *asked, "--method", str(weights), "--device", "cpu"]) == 0
+    film = folder / "animated" / "anna--nod.mp4"
+    assert read_clip(film)[0] == 10
+    with VideoReader(folder / "alone.mkv") as one, VideoReader(film) as many:
+        for a, b in zip(one, many, strict=True):
+            np.testing.assert_array_equal(a.image, b.image)
+    with av.open(str(film)) as container:
+        assert container.streams.audio and float(container.duration / av.time_base) < 0.5, "the sound of that part alone"
+
+
+def test_every_option_of_animate_is_there():
+    """Save that a batch has no --seed, which does nothing; what they share is defined once (cli/follow.py)."""
+    register()
+    taken = {}
+    for command in ("animate", "batch"):
+        (found,) = [one.callback for one in app.registered_commands if one.callback and one.callback.__name__ == command]
+        taken[command] = set(inspect.signature(found).parameters)
+    assert taken["animate"] - taken["batch"] == {"portrait", "driving", "seed"}
+
+
+def test_a_tight_photo_is_shown_whole_as_in_animate(weights, folder, method):
+    photo = read_image(PORTRAIT)
+    place = method.encode_source(photo).placement
+    top, half, left = int(place.centre_y - 0.3 * place.side), int(0.45 * place.side), int(place.centre_x - 0.45 * place.side)
+    write_image(folder / "tight.png", tight := photo[max(0, top) :, left : left + 2 * half][: 2 * half])
+    sizes = {}
+    (folder / "turn.mp4").unlink()
+    for mode in ("auto", "crop"):
+        call(weights, folder, "--output", mode, "--out", folder / mode)
+        sizes[mode] = [read_clip(folder / mode / f"{name}--nod.mp4")[2] for name in ("tight", "anna")]
+    assert sizes["auto"][0] == tuple(side // 2 * 2 for side in tight.shape[1::-1]) != sizes["crop"][0]
+    assert sizes["auto"][1] == sizes["crop"][1]
+    made = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(batch, "Animator", lambda *given: made.append(given[2].parts) or Animator(*given))
+        call(weights, folder, "--out", folder / "again")
+    assert made == [ALL_DRIVEN, KEEP_PLACE], "anna's crop follows; in tight's photo size and place stay"
+
+
+def test_a_certificate_that_cannot_sign_stops_all(weights, folder, capsys):
+    assert call(weights, folder, "--sign-cert", folder / "none.pem", "--sign-key", folder / "none.key") == 2
+    told = capsys.readouterr().err
+    assert told.count("\n") == 1 and not (folder / "animated").exists()

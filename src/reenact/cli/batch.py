@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from reenact.cli.follow import End, FilmOutput, Lock, PartsText, Rate, Settle, Smooth, Start, Strength, clip_of, control_of
+from reenact.cli.marks import Badge, SignCert, SignKey, Unsigned, marks
 from reenact.cli.shared import (
     BackgroundName,
     Device,
@@ -14,18 +16,16 @@ from reenact.cli.shared import (
     MethodName,
     MotionName,
     PrecisionName,
+    ReferenceName,
     Threads,
     app,
     head_size,
     one_line_errors,
-    rate,
     say,
 )
 from reenact.core.errors import ReenactError
-from reenact.motion.compose import NAMES, locked, parse_parts
-from reenact.pipeline.animator import Control
 from reenact.pipeline.batch import REPORT, BatchOptions, batch_folder
-from reenact.pipeline.portrait import CROP, PHOTO
+from reenact.pipeline.portrait import Output
 from reenact.runtime.engine import Engine
 
 
@@ -38,27 +38,34 @@ def batch(
     drivers: Annotated[
         str, typer.Option(help="with --face all: one (each driving moves all faces) or own (one driving a face, by name)")
     ] = "one",
-    output: Annotated[str, typer.Option(help="crop (the head, square) or photo (the whole photo)")] = "crop",
+    output: FilmOutput = "auto",
     motion: MotionName = None,
-    settle: Annotated[float, typer.Option(help="seconds until --motion decaying is absolute")] = 2.0,
-    parts: Annotated[str, typer.Option(help=f"whose motion, part by part, as in animate: {', '.join(NAMES)}")] = "",
-    lock: Annotated[list[str] | None, typer.Option(help="hold a part as the portrait has it; may be repeated")] = None,
-    strength: Annotated[float, typer.Option(help="how much of the driver's motion: 1 is all of it, 0 none, 3 at most")] = 1.0,
-    smooth: Annotated[float, typer.Option(help="temporal filter against jitter, as in animate; 0 is off")] = 1.0,
-    fps: Annotated[str | None, typer.Option(help="frames a second, as 25 or 30000/1001; default: the driving's own")] = None,
+    settle: Settle = 2.0,
+    reference: ReferenceName = "rest",
+    parts: PartsText = "",
+    lock: Lock = None,
+    strength: Strength = 1.0,
+    smooth: Smooth = 1.0,
+    start: Start = None,
+    end: End = None,
+    fps: Rate = None,
     method: MethodName = "mmfa",
     device: Device = "auto",
     threads: Threads = 0,
     background: BackgroundName = "still",
     size: HeadSide = "photo",
     precision: PrecisionName = "auto",
+    badge: Badge = False,
+    unsigned: Unsigned = False,
+    sign_cert: SignCert = None,
+    sign_key: SignKey = None,
 ) -> None:
     """Animate every photo of a folder with every driving. Run it again and it goes on where it was stopped."""
     if face not in ("1", "all"):
         raise ReenactError(f"--face {face!r}: write 1 (the largest face) or all")
-    base = (PHOTO if face == "all" or output == "photo" else CROP).parts()
-    control = Control(motion, locked(parse_parts(parts, base), lock or ()), strength, smooth, settle)  # type: ignore[arg-type]
-    options = BatchOptions(control, output, face == "all", drivers, rate(fps))  # type: ignore[arg-type]  # checked inside
+    drawn = Output(output, marks=marks(badge, unsigned, sign_cert, sign_key))  # type: ignore[arg-type]
+    control = control_of(motion, settle, reference, parts, lock, strength, smooth)
+    options = BatchOptions(control, drawn, face == "all", drivers, clip_of(start, end, fps))  # type: ignore[arg-type]  # checked inside
     target = out or folder / "animated"
     engine = Engine(method, device, threads, background, head_size(size), precision)  # type: ignore[arg-type]
     jobs = batch_folder(folder, target, options, engine=engine, tell=lambda job: say(job.line()))

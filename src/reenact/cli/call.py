@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from reenact.cli.follow import End, Rate, Start, clip_of
 from reenact.cli.marks import Badge, SignCert, SignKey, Unsigned, marks
 from reenact.cli.shared import (
     BackgroundName,
@@ -22,15 +23,12 @@ from reenact.cli.shared import (
     head_size,
     one_line_errors,
     progress_bar,
-    rate,
     say,
-    seconds,
 )
 from reenact.codec.call import QUALITY, Call, CallOptions, profile_for
 from reenact.codec.stats import Stats, measure
 from reenact.pipeline.animator import Control
 from reenact.pipeline.calls import decode_file, encode_file
-from reenact.pipeline.options import Clip
 from reenact.pipeline.portrait import Output
 from reenact.runtime.engine import Engine
 from reenact.runtime.onnx_method import load
@@ -46,9 +44,9 @@ def encode(
     portrait: Annotated[Path | None, typer.Option(help="photo that travels inside, as AVIF")] = None,
     key_seconds: Annotated[float, typer.Option(help="time from one key packet to the next")] = 10.0,
     longest_gap: Annotated[int, typer.Option(help="frames from one that is sent to the next at most; 1 sends all")] = 4,
-    start: Annotated[str | None, typer.Option(help="where in the video to start: seconds or h:mm:ss")] = None,
-    end: Annotated[str | None, typer.Option(help="where in the video to end: seconds or h:mm:ss")] = None,
-    fps: Annotated[str | None, typer.Option(help="frames a second, as 25 or 30000/1001; default: the video's own")] = None,
+    start: Start = None,
+    end: End = None,
+    fps: Rate = None,
     stats: Annotated[bool, typer.Option("--stats", help="also print kbit/s by field")] = False,
     method: MethodName = "mmfa",
     device: Device = "auto",
@@ -56,7 +54,7 @@ def encode(
 ) -> None:
     """Write the motion of a driving video as a call. Some kbit/s instead of a video."""
     options = CallOptions(target_kbps, quality, key_seconds, longest_gap)
-    clip = Clip(seconds("start", start), seconds("end", end), rate(fps))
+    clip = clip_of(start, end, fps)
     engine = Engine(method, device, threads)
     with progress_bar("reading") as progress:
         report = encode_file(driving, out, options, portrait=portrait, engine=engine, clip=clip, progress=progress)

@@ -10,6 +10,7 @@ from typing import Annotated
 import numpy as np
 import typer
 
+from reenact.cli.follow import End, Start, clip_of
 from reenact.cli.marks import Badge, SignCert, SignKey, Unsigned, marks
 from reenact.cli.shared import (
     BackgroundName,
@@ -25,14 +26,12 @@ from reenact.cli.shared import (
     progress_bar,
     rate,
     say,
-    seconds,
 )
 from reenact.core.errors import ReenactError
 from reenact.motion.compose import parse_parts
 from reenact.motion.directions import is_slider
 from reenact.motion.expression import PRESETS
 from reenact.pipeline.editing import Between, Edit, Film, Sweep, edit_file, interpolate_file, sweep_file
-from reenact.pipeline.options import Clip
 from reenact.pipeline.portrait import Output
 from reenact.pipeline.record import record_file
 from reenact.runtime.engine import Engine
@@ -176,16 +175,15 @@ def interpolate(
 def record(
     driving: Annotated[Path, typer.Argument(help="video whose motion is kept")],
     out: Annotated[Path, typer.Option("--out", "-o", help="take to write: .npz or .json")] = Path("take.npz"),
-    start: Annotated[str | None, typer.Option(help="where in the video to start: seconds or h:mm:ss")] = None,
-    end: Annotated[str | None, typer.Option(help="where in the video to end: seconds or h:mm:ss")] = None,
+    start: Start = None,
+    end: End = None,
     method: MethodName = "mmfa",
     device: Device = "auto",
     threads: Threads = 0,
 ) -> None:
     """Keep a driver's motion as a small file. `reenact animate PORTRAIT take.npz` replays it on anyone."""
-    clip = Clip(seconds("start", start), seconds("end", end))
     with progress_bar("recording") as progress:
-        take = record_file(driving, out, engine=Engine(method, device, threads), clip=clip, progress=progress)
+        take = record_file(driving, out, engine=Engine(method, device, threads), clip=clip_of(start, end), progress=progress)
     missing = len(take) - int(take.faces.sum())
     if missing:
         say(f"{missing} of {len(take)} frames show no face: the motion is held there")

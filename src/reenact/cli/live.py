@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from reenact.cli.follow import Lock, PartsText, Settle, Strength
 from reenact.cli.shared import (
     BackgroundName,
     Device,
@@ -23,7 +24,7 @@ from reenact.core.errors import ReenactError
 from reenact.live import sinks, sources
 from reenact.live.run import LiveOptions, run_live
 from reenact.live.session import Summary
-from reenact.motion.compose import NAMES, locked, parse_parts
+from reenact.motion.compose import locked, parse_parts
 from reenact.motion.reference import CHOICES
 from reenact.motion.smooth import delay_ms
 from reenact.pipeline.animator import Control
@@ -43,10 +44,10 @@ def live(
     fps: Annotated[str, typer.Option(help="frames a second of the output, constant")] = "25",
     length: Annotated[float | None, typer.Option("--seconds", help="end by itself after so long; default: Ctrl-C")] = None,
     motion: MotionName = None,
-    settle: Annotated[float, typer.Option(help="seconds until --motion decaying is absolute")] = 2.0,
-    parts: Annotated[str, typer.Option(help=f"whose motion, part by part, as in animate: {', '.join(NAMES)}")] = "",
-    lock: Annotated[list[str] | None, typer.Option(help="hold a part as the portrait has it; may be repeated")] = None,
-    strength: Annotated[float, typer.Option(help="how much of the driver's motion: 1 is all of it, 0 none, 3 at most")] = 1.0,
+    settle: Settle = 2.0,
+    parts: PartsText = "",
+    lock: Lock = None,
+    strength: Strength = 1.0,
     smooth: Annotated[
         float,
         typer.Option(

@@ -28,6 +28,9 @@ from reenact.runtime.engine import ENGINE, Engine
 from reenact.runtime.onnx_method import OnnxMethod, load
 
 FOLLOW = Control()
+Following = Control | Callable[[Output], Control] | None
+"""how the portrait follows, or what says it of the output (crop or photo, decided); None: all of the driver, but in the whole
+photo for the head's size and place"""
 
 
 @dataclass(frozen=True)
@@ -76,7 +79,7 @@ def animate_file(
     driving: StrPath,
     output: StrPath,
     *,
-    control: Control | Callable[[Output], Control] | None = None,
+    control: Following = None,
     engine: Engine = ENGINE,
     clip: Clip = WHOLE,
     drawn: Output = CROP,
@@ -84,12 +87,11 @@ def animate_file(
 ) -> Report:
     """Animate a photo with a video file and write a video file with the driver's sound. Memory stays flat.
 
-    driving may also be a take or a file of blendshapes (no sound then). control: how the portrait follows, or what says it of the
-    output; None: all of the driver, but in the whole photo for the head's size and place; engine: which method, and where; clip:
-    which part of the driver, and the output's rate; drawn: crop, photo or auto, and which face of it. The output appears when it
-    is whole. Raises ReenactError, in one line, for whatever the user can mend.
+    driving may also be a take or a file of blendshapes (no sound then). control: `Following`; engine: which method, and where;
+    clip: which part of the driver, and the output's rate; drawn: crop, photo or auto, and which face of it. The output appears
+    when it is whole. Raises ReenactError, in one line, for whatever the user can mend.
     """
-    follows = control if callable(control) else lambda drawn: control or Control(parts=drawn.parts())
+    follows = following(control)
     for options in (drawn, follows(drawn), engine, clip):
         options.check()
     container_format(check_output(output, [portrait, driving]))
@@ -107,6 +109,11 @@ def animate_file(
             report = follow(animator, source, sink, progress)
             method.let_go()  # signing takes 40 MB, the networks' are not needed beside them
     return report
+
+
+def following(control: Following) -> Callable[[Output], Control]:
+    """What says of an output, crop or photo, how the portrait follows in it."""
+    return control if callable(control) else lambda drawn: control or Control(parts=drawn.parts())
 
 
 def _toward(portrait: StrPath, picture: StrPath, control: Control) -> Control:

@@ -6,7 +6,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -15,13 +15,14 @@ from reenact.core.errors import NoFaceError, ReenactError
 from reenact.core.files import Unfinished, check_output
 from reenact.core.types import Image, Motion, Portrait
 from reenact.media.image import read_image
-from reenact.pipeline.animator import Animator, Control
+from reenact.pipeline.animate import Following, following
+from reenact.pipeline.animator import Animator
 from reenact.pipeline.group import Group, encode_faces
-from reenact.pipeline.options import Clip
-from reenact.pipeline.portrait import Output, OutputMode, placer
+from reenact.pipeline.options import WHOLE, Clip
+from reenact.pipeline.portrait import CROP, PHOTO, Output, placer
 from reenact.pipeline.sinks import VideoSink, pump
 from reenact.pipeline.sources import NO_FACE, DrivingFile
-from reenact.provenance.output import MARKS, MarkedOutput, Marks
+from reenact.provenance.output import MarkedOutput
 from reenact.provenance.watermark import mark
 from reenact.runtime.engine import ENGINE, Engine
 from reenact.runtime.onnx_method import OnnxMethod
@@ -38,19 +39,18 @@ Drivers = Literal["one", "own"]
 class BatchOptions:
     """What is done with every portrait and driving."""
 
-    control: Control = field(default_factory=Control)
-    output_mode: OutputMode = "crop"
+    control: Following = None
+    drawn: Output = CROP
+    """crop, photo or auto, and how the films are marked; its face is not looked at"""
     all_faces: bool = False
     """every face of a photo moves (then the output is the whole photo); else the largest"""
     drivers: Drivers = "one"
-    fps: Fraction | None = None
-    """of the films; None: the driving's own"""
-    marks: Marks = MARKS
-    """what the films carry of being synthetic (provenance/output.py)"""
+    clip: Clip = WHOLE
+    """which part of each driving, and the films' rate"""
 
     def check(self) -> None:
         """Raises ReenactError for what cannot be."""
-        for options in (self.control, Clip(fps=self.fps), Output(self.output_mode)):
+        for options in (following(self.control)(self.drawn), self.clip, self.drawn, self.drawn.marks):
             options.check()
         if self.drivers not in get_args(Drivers):
             raise ReenactError(f"unknown drivers {self.drivers!r}: choose one of {', '.join(get_args(Drivers))}")
@@ -192,12 +192,13 @@ class Maker:
     def _film(self, job: Job) -> None:
         photo = read_image(job.portrait)
         portraits = encode_faces(self._method, photo) if self._options.all_faces else [self._method.encode_source(photo)]
-        first = self._driven(job.drivings[0], self._options.fps)
+        first = self._driven(job.drivings[0], self._options.clip.rate)
         chosen = job.drivings[: len(portraits)] if self._options.drivers == "own" else job.drivings * len(portraits)
         driven = [first, *(self._driven(path, first.rate) for path in chosen[1:])]
         if all(motion is None for one in driven for motion in one.motions):
             raise NoFaceError(NO_FACE)
-        place, control = self._placer(portraits, len(driven)), self._options.control
+        drawn = PHOTO if self._options.all_faces else self._options.drawn.decided(portraits[0])
+        place, control = self._placer(portraits, len(driven), drawn), following(self._options.control)(drawn)
         animators = [
             Animator(self._method, portrait, control if one.placed else control.in_place(), first.rate, one.reference)
             for portrait, one in zip(portraits, driven, strict=False)
@@ -207,24 +208,24 @@ class Maker:
             animator.prepare(one.motions)
             steady.append(replace(one, motions=list(animator.looked_ahead(one.motions))))
         inputs = [("portrait", job.portrait), *(("driving", path) for path in chosen)]
-        marks = replace(self._options.marks, watermark=False)  # each head has it already
+        marks = replace(self._options.drawn.marks, watermark=False)  # each head has it already
         marked = MarkedOutput(self._output / job.output, marks, inputs).drawn_by(self._method)
-        with VideoSink(marked, first.rate, lambda frame: frame, first.sound) as sink:
+        with VideoSink(marked, first.rate, lambda frame: frame, first.sound, self._options.clip) as sink:
             job.frames = pump(map(place, _pictures(animators, steady, portraits)), sink)
         job.faces = len(portraits)
         job.frames_without_face = sum(motion is None for motion in first.motions)
 
-    def _placer(self, portraits: list[Portrait], driven: int) -> Callable[[list[Image]], Image]:
+    def _placer(self, portraits: list[Portrait], driven: int, drawn: Output) -> Callable[[list[Image]], Image]:
         """driven: how many of the faces are animated; the others are the photo's own pixels and get no mark."""
-        one = placer(portraits[0], self._options.output_mode)
+        one = placer(portraits[0], drawn.mode)
         joined = Group(portraits).frame if self._options.all_faces else lambda drawn: one(drawn[0])
-        if not self._options.marks.watermark:
+        if not self._options.drawn.marks.watermark:
             return joined
         return lambda drawn: joined([*map(mark, drawn[:driven]), *drawn[driven:]])
 
     def _driven(self, path: str, rate: Fraction | None) -> Driven:
         if (path, rate) not in self._read:
-            self._read[path, rate] = read_driving(self._method, Path(path), rate)
+            self._read[path, rate] = read_driving(self._method, Path(path), replace(self._options.clip, fps=rate))
         return self._read[path, rate]
 
 
@@ -236,9 +237,9 @@ def _pictures(animators: list[Animator], driven: list[Driven], portraits: list[P
         yield [*(animator.follow(motion) for animator, motion in zip(animators, now, strict=True)), *resting]
 
 
-def read_driving(method: OnnxMethod, path: Path, rate: Fraction | None = None) -> Driven:
-    """The motion of a video, a take or a file of blendshapes at a rate, by default its own. Raises ReenactError."""
-    with DrivingFile(path, Clip(fps=rate)) as file:
+def read_driving(method: OnnxMethod, path: Path, clip: Clip = WHOLE) -> Driven:
+    """The motion of a video, a take or a file of blendshapes, or of a part of it. Raises ReenactError."""
+    with DrivingFile(path, clip) as file:
         source = file.source(method, method.landmarker)
         motions = [motion for _, motion in source]
         return Driven(motions, source.rate, source.reference, file.sound, source.placed)
@@ -250,7 +251,8 @@ def _key(job: Job, options: BatchOptions, engine: Engine, weights: str) -> str:
     for path in (job.portrait, *job.drivings):
         state = Path(path).stat()
         seen.append((Path(path).name, state.st_size, state.st_mtime_ns))
-    told = repr((seen, options, replace(engine, threads=0), weights))
+    control = [following(options.control)(drawn) for drawn in (CROP, PHOTO)]
+    told = repr((seen, replace(options, control=None), control, replace(engine, threads=0), weights))
     return hashlib.sha256(told.encode()).hexdigest()[:16]
 
 

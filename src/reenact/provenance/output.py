@@ -37,6 +37,11 @@ class Marks:
     key: Path | None = None
     """PEM: its private key"""
 
+    def check(self) -> None:
+        """Raises ReenactError for a key that cannot sign."""
+        if self.certificate is not None or self.key is not None:
+            self.signer()
+
     def signer(self) -> Signer | None:
         """What signs, None where nothing does. Raises ReenactError where a given key cannot."""
         if (self.certificate is None) != (self.key is None):
@@ -70,8 +75,7 @@ class MarkedOutput:
         self._inputs = tuple(Input(role, Path(given)) for role, given in inputs if given is not None)
         self._consent = consent
         self._method = self._weights = ""
-        if marks.certificate is not None or marks.key is not None:
-            marks.signer()
+        marks.check()
 
     def drawn_by(self, method: Method) -> MarkedOutput:
         """Itself, knowing the method; methods of weights folders have a fingerprint too."""

@@ -1,0 +1,58 @@
+"""The options of the commands whose portrait follows a driver: how, which part of the driver, what is shown of the photo."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Annotated
+
+import typer
+
+from reenact.cli.shared import rate, reference_of, seconds
+from reenact.motion.compose import NAMES, locked, parse_parts
+from reenact.motion.smooth import delay_ms
+from reenact.pipeline.animator import Control
+from reenact.pipeline.options import Clip
+from reenact.pipeline.portrait import Output
+
+Settle = Annotated[float, typer.Option(help="seconds until --motion decaying is absolute")]
+PartsText = Annotated[
+    str,
+    typer.Option(
+        help="part by part from driver, source, driver*FACTOR or a constant, as pose=source,mouth=driver*1.3,scale=1.0;"
+        f" parts: {', '.join(NAMES)}"
+    ),
+]
+Lock = Annotated[list[str] | None, typer.Option(help="hold a part as the portrait has it, as --lock scale; may be repeated")]
+Strength = Annotated[float, typer.Option(help="how much of the driver's motion: 1 is all of it, 0 none, 3 at most")]
+Smooth = Annotated[
+    float,
+    typer.Option(help=f"temporal filter against jitter; 1 delays slow movements by {delay_ms():.0f} ms at most, 0 is off"),
+]
+Start = Annotated[str | None, typer.Option(help="where in the video to start: seconds or h:mm:ss")]
+End = Annotated[str | None, typer.Option(help="where in the video to end: seconds or h:mm:ss")]
+Rate = Annotated[str | None, typer.Option(help="frames a second, as 25 or 30000/1001; default: the video's own")]
+FilmOutput = Annotated[
+    str,
+    typer.Option(
+        help="crop (the head, square), photo (the whole; the head's size and place stay unless --parts says) or auto: a tight"
+        " photo that cuts the head off, else crop"
+    ),
+]
+
+
+def control_of(
+    motion: str | None, settle: float, reference: str, parts: str, lock: Sequence[str] | None, strength: float, smooth: float
+) -> Callable[[Output], Control]:
+    """What says of an output how the portrait follows. Raises ReenactError for a bad reference; what it gives, for bad parts."""
+    counted_from = reference_of(reference)
+
+    def control(drawn: Output) -> Control:
+        chosen = locked(parse_parts(parts, drawn.parts()), lock or ())
+        return Control(motion, chosen, strength, smooth, settle, counted_from)  # type: ignore[arg-type]  # checked inside, in one line
+
+    return control
+
+
+def clip_of(start: str | None, end: str | None, fps: str | None = None) -> Clip:
+    """Which part of the driver, at which rate. Raises ReenactError for what is no time or no rate."""
+    return Clip(seconds("start", start), seconds("end", end), rate(fps))
