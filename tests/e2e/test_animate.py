@@ -17,7 +17,7 @@ import pytest
 from PIL import Image as PILImage
 
 import reenact
-from clips import PORTRAIT, face, moving_face, read_clip, scenery, write_clip
+from clips import PORTRAIT, face, moving_face, read_clip, scenery, tight_photo, write_clip
 from fake_method import write_fake_method
 from reenact.core.prefetch import DEPTH, ahead
 from reenact.media.video import VideoReader
@@ -228,11 +228,7 @@ def test_photo_output_changes_only_the_head(weights, tmp_path):
 
 def test_a_tight_photo_is_shown_whole_unless_the_crop_is_asked_for(weights, tmp_path):
     """The square around a head that the photo cuts off is filled with what nobody knows."""
-    driving, photo = write_clip(tmp_path / "driving.mp4", moving_face(3)), reenact.read_image(PORTRAIT)
-    place = reenact.load(weights).encode_source(photo).placement
-    top, half = int(place.centre_y - 0.3 * place.side), int(0.45 * place.side)
-    left = int(place.centre_x) - half
-    tight = photo[max(0, top) :, left : left + 2 * half][: 2 * half]
+    driving, tight = write_clip(tmp_path / "driving.mp4", moving_face(3)), tight_photo(reenact.load(weights))
     PILImage.fromarray(tight).save(tmp_path / "tight.png")
     asked = []
 

@@ -12,7 +12,7 @@ import av
 import numpy as np
 import pytest
 
-from clips import PORTRAIT, moving_face, read_clip, scenery, write_clip
+from clips import PORTRAIT, moving_face, read_clip, scenery, tight_photo, write_clip
 from fake_method import write_fake_method
 from reenact.cli import app, register, run
 from reenact.core.types import Placement
@@ -222,10 +222,7 @@ def test_every_option_of_animate_is_there():
 
 
 def test_a_tight_photo_is_shown_whole_as_in_animate(weights, folder, method):
-    photo = read_image(PORTRAIT)
-    place = method.encode_source(photo).placement
-    top, half, left = int(place.centre_y - 0.3 * place.side), int(0.45 * place.side), int(place.centre_x - 0.45 * place.side)
-    write_image(folder / "tight.png", tight := photo[max(0, top) :, left : left + 2 * half][: 2 * half])
+    write_image(folder / "tight.png", tight := tight_photo(method))
     sizes = {}
     (folder / "turn.mp4").unlink()
     for mode in ("auto", "crop"):

@@ -10,14 +10,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image as PILImage
 
 import reenact
-from clips import PORTRAIT, face, moving_face, scenery, write_clip
+from clips import PORTRAIT, face, moving_face, read_clip, scenery, tight_photo, write_clip
 from fake_method import write_fake_method
+from reenact.cli import run
 from reenact.codec.call import Call, CallOptions, profile_of
 from reenact.core.types import Motion
 from reenact.media.video import VideoReader
-from reenact.motion.compose import SOURCE
+from reenact.motion.compose import ALL_DRIVEN, KEEP_PLACE, SOURCE
 from reenact.pipeline import animate, bench, calls, editing, identity, record
 from reenact.pipeline.animator import Animator, Control
 from reenact.pipeline.portrait import placer
@@ -85,6 +87,21 @@ def test_any_path_will_do(method, clip, tmp_path):
     editing.edit_file(photo, Anywhere(tmp_path / "e.png"), editing.Edit(yaw=0.1), engine=engine)
     assert calls.encode_file(film, packets, CallOptions(longest_gap=1), engine=engine).frames == 6
     assert calls.decode_file(photo, packets, out, engine=engine).frames == 6
+
+
+def test_a_call_moves_a_tight_photo_as_a_film_does(method, clip, tmp_path, monkeypatch):
+    """--output auto, the default: shown whole, its head's size and place kept."""
+    PILImage.fromarray(tight := tight_photo(method)).save(tmp_path / "tight.png")
+    where = ["--method", str(method.folder), "--device", "cpu", "--threads", "1"]
+    assert run(["encode", str(clip), "-o", str(tmp_path / "k.rnct"), *where]) == 0
+    parts, plain = [], Animator.of.__func__
+    monkeypatch.setattr(Animator, "of", classmethod(lambda *given: parts.append(given[3].parts) or plain(*given)))
+    sizes = []
+    for photo in (tmp_path / "tight.png", PORTRAIT):
+        assert run(["decode", str(photo), str(tmp_path / "k.rnct"), "-o", str(tmp_path / "o.mp4"), *where]) == 0
+        sizes.append(read_clip(tmp_path / "o.mp4")[2])
+    assert sizes[0] == tuple(side // 2 * 2 for side in tight.shape[1::-1]) != sizes[1]
+    assert parts == [KEEP_PLACE, ALL_DRIVEN]
 
 
 def test_whatever_drives_gives_the_same_motion(method, clip, tmp_path):

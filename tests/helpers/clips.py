@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image as PILImage
 
 from places import EXAMPLES
+from reenact.core.types import Method
 
 PORTRAIT = EXAMPLES / "portrait.jpg"
 TURNED = np.array([0, 1 << 16, 0, -(1 << 16), 0, 0, 0, 0, 1 << 30], ">i4").tobytes()
@@ -24,6 +25,15 @@ HEAD = (96, 0, 356, 260)
 def face(size: int = 256) -> np.ndarray:
     """The head of the example portrait, size x size RGB."""
     return np.asarray(PILImage.open(PORTRAIT).convert("RGB").resize((size, size), PILImage.Resampling.LANCZOS, HEAD))
+
+
+def tight_photo(method: Method) -> np.ndarray:
+    """The example portrait so closely cut that the edge goes through the head."""
+    photo = np.asarray(PILImage.open(PORTRAIT).convert("RGB"))
+    place = method.encode_source(photo).placement
+    top, half = max(0, int(place.centre_y - 0.3 * place.side)), int(0.45 * place.side)
+    left = int(place.centre_x) - half
+    return photo[top : top + 2 * half, left : left + 2 * half]
 
 
 def scenery(height: int = 192, width: int = 256) -> np.ndarray:

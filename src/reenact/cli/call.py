@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from reenact.cli.follow import End, Rate, Start, clip_of
+from reenact.cli.follow import End, FilmOutput, Rate, Start, clip_of
 from reenact.cli.marks import Badge, SignCert, SignKey, Unsigned, marks
 from reenact.cli.shared import (
     BackgroundName,
@@ -75,7 +75,7 @@ def decode(
     call: Annotated[Path | None, typer.Argument(metavar="CALL", help="file that reenact encode wrote")] = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="video file to write")] = Path("out.mp4"),
     motion: MotionName = None,
-    output: Annotated[str, typer.Option(help="crop (the head, square) or photo (the whole photo)")] = "crop",
+    output: FilmOutput = "auto",
     face: Annotated[int, typer.Option(help="which face of the photo: 1 is the largest")] = 1,
     sound: Annotated[Path | None, typer.Option(help="file whose sound is laid under the pictures")] = None,
     method: Annotated[str | None, typer.Option(help="method or weights folder; default: the one the call names")] = None,
@@ -97,7 +97,7 @@ def decode(
             portrait,
             file,
             out,
-            control=Control(motion, drawn.parts()),  # type: ignore[arg-type]  # checked inside, in one line
+            control=lambda drawn: Control(motion, drawn.parts()),  # type: ignore[arg-type]  # checked inside, in one line
             engine=Engine(method, device, threads, background, head_size(size), precision),  # type: ignore[arg-type]
             drawn=drawn,
             sound=sound,

@@ -10,8 +10,8 @@ from reenact.codec.container import pack_portrait
 from reenact.core.errors import ReenactError
 from reenact.core.files import check_output, check_readable
 from reenact.media.writer import container_format
-from reenact.pipeline.animate import Report, follow
-from reenact.pipeline.animator import Animator, Control
+from reenact.pipeline.animate import Following, Report, follow, following
+from reenact.pipeline.animator import Animator
 from reenact.pipeline.inputs import read_portrait
 from reenact.pipeline.options import WHOLE, Clip, Progress, StrPath
 from reenact.pipeline.portrait import CROP, Output, head_and_shoulders, placer
@@ -78,7 +78,7 @@ def decode_file(
     call: StrPath,
     output: StrPath,
     *,
-    control: Control | None = None,
+    control: Following = None,
     engine: Engine = AS_NAMED,
     drawn: Output = CROP,
     sound: StrPath | None = None,
@@ -86,11 +86,11 @@ def decode_file(
 ) -> Report:
     """Animate a portrait with a call. portrait: None takes the one inside. sound: a file whose sound is laid under.
 
-    engine: by default the method that the call names. The output appears when it is whole. Raises ReenactError, in one line, for
-    whatever the user can mend.
+    control, drawn: as in `animate_file`; engine: by default the method that the call names. The output appears when it is whole.
+    Raises ReenactError, in one line, for whatever the user can mend.
     """
-    control = control or Control(parts=drawn.parts())
-    for options in (control, engine, drawn):
+    follows = following(control)
+    for options in (drawn, follows(drawn), engine):
         options.check()
     opened = Call.open(call)
     container_format(check_output(output, _given(portrait, call, sound)))
@@ -105,7 +105,8 @@ def decode_file(
     opened.check(profile)
     source = of_call(opened, profile)
     shown = method.encode_source(photo, face=drawn.face)
-    animator = Animator.of(method, shown, control, source)
+    drawn = drawn.decided(shown)
+    animator = Animator.of(method, shown, follows(drawn), source)
     with VideoSink(marked.drawn_by(method), source.rate, placer(shown, drawn.mode), sound) as sink:
         return follow(animator, source, sink, progress)
 

@@ -158,13 +158,14 @@ def _clip(options: Options) -> Clip:
     return Clip(**_picked(options, _RANGE))
 
 
-def _control(options: Options) -> Control:
+def _control(options: Options) -> Callable[[Output], Control]:
     chosen = _picked(options, _CONTROL)
-    return Control(chosen.pop("motion", None), parse_parts(chosen.pop("parts", ""), _placed(options).parts()), **chosen)
+    motion, parts = chosen.pop("motion", None), chosen.pop("parts", "")
+    return lambda drawn: Control(motion, parse_parts(parts, drawn.parts()), **chosen)
 
 
 def _check_control(options: Options) -> None:
-    _control(options).check()
+    _control(options)(_placed(options)).check()
 
 
 def _edit(options: Options) -> Edit:
