@@ -34,7 +34,7 @@ from reenact.media.video import VideoReader
 from reenact.pipeline.animator import Animator
 from reenact.pipeline.bench import cpu_name
 from reenact.pipeline.calls import profile_of
-from reenact.pipeline.sources import crops
+from reenact.pipeline.heads import crops
 from reenact.runtime.engine import ENGINE
 
 ROOT = Path(__file__).parent.parent

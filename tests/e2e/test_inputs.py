@@ -18,9 +18,9 @@ from reenact.faces.landmarker import Landmarker
 from reenact.media.image import read_image
 from reenact.media.video import VideoReader
 from reenact.pipeline.animate import animate, animate_file
+from reenact.pipeline.heads import crops
 from reenact.pipeline.inputs import is_still, read_portrait
 from reenact.pipeline.options import Clip
-from reenact.pipeline.sources import crops
 from reenact.runtime.engine import Engine
 from reenact.runtime.onnx_method import load
 

@@ -177,7 +177,7 @@ def test_training_and_running_see_the_same_behind(crop: np.ndarray):
     image = np.ascontiguousarray(crop.transpose(2, 0, 1)[None], np.float32) / 255
     motion = {"head_pose": np.zeros((1, 3)), "scale": np.ones((1, 1)), "translation": np.full((1, 2), 0.1)}
     motion = {name: value.astype(np.float32) for name, value in motion.items()}
-    found = BackgroundKeeper(weights_folder() / "person", opener("cpu", 0)).find(image, motion)
+    found = BackgroundKeeper(weights_folder() / "person", opener("cpu", 0), opener("cpu", 0)).find(image, motion)
     tensor = torch.from_numpy(image)
     person, whole = networks()(tensor)
     near = near_head({name: torch.from_numpy(value) for name, value in motion.items()}, 256).numpy()

@@ -191,10 +191,10 @@ def rest(map_: ExpressionMap, monkeypatch: pytest.MonkeyPatch) -> Rest:
 
 
 def test_a_driver_who_never_rests_still_opens_the_portraits_mouth(follow, rest):
-    talking = [face(0.8), face(0.6), face(0.9)]
-    assert jaws(clip(follow("calm"), talking)) == [0.3, 0.1, 0.4], "counted from the calmest face"
+    talking = [face(0.8)] * 3 + [face(0.6)] * 3 + [face(0.9)]
+    assert jaws(clip(follow("calm"), talking))[::3] == [0.3, 0.1, 0.4], "counted from the calmest face"
     neutral = 0.6 - UNREAD * (0.6 - OWN - WITHIN * 0.2)
-    assert jaws(clip(follow("rest"), talking)) == [round(OWN + jaw - neutral, 3) for jaw in (0.8, 0.6, 0.9)]
+    assert jaws(clip(follow("rest"), talking))[::3] == [round(OWN + jaw - neutral, 3) for jaw in (0.8, 0.6, 0.9)]
     assert min(jaws(map(follow("rest").follow, talking))) > 0.5, "live, too, from the first face on"
 
 

@@ -30,7 +30,7 @@ from reenact.core.files import replaced
 from reenact.core.types import Image, Motion
 from reenact.faces.points import MESH_POINTS
 from reenact.media.video import VideoReader
-from reenact.pipeline.sources import crops
+from reenact.pipeline.heads import crops
 from reenact.runtime.onnx_method import OnnxMethod
 
 DIRECTIONS = 12

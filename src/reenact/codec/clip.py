@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
-from jaxtyping import Float64
 
 from reenact.codec.frame import LARGEST_GAP
 from reenact.codec.packet import Coded, PacketWriter
@@ -14,6 +13,7 @@ from reenact.codec.range_coder import BitWriter
 from reenact.codec.rate import finest_quality
 from reenact.codec.stream import DEAD_ZONE, between
 from reenact.core.errors import ReenactError
+from reenact.core.shapes import Float64
 from reenact.core.types import Motion
 
 KEY_SECONDS = 10

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float64, Int64
 
 from reenact.codec.frame import COMMON, KEY_MORE, KEY_SIGN, KEY_ZERO, LIMIT, MORE, PLAIN_START, SIGN, ZERO, context_count
 from reenact.core.errors import ReenactError
+from reenact.core.shapes import Float64, Int64
 from reenact.core.types import Motion
 
 POSE = 6

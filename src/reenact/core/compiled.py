@@ -15,7 +15,6 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import lru_cache
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +97,11 @@ def _keep(path: Path, exported: bytes) -> None:
         file.write(exported)
 
 
+def _version() -> str:
+    """OpenVINO's release, without the build's number."""
+    return str(load_openvino().__version__).split("-")[0]
+
+
 @lru_cache(maxsize=1)
 def compiled_folder() -> Path | None:
     """Where compiled networks of ours are kept between runs: compiled/VERSION in the cache folder, what other versions left there
@@ -106,7 +110,7 @@ def compiled_folder() -> Path | None:
     """
     if os.environ.get("REENACT_KEEP_COMPILED") == "0":
         return None
-    folder = cache_dir() / "compiled" / f"{metadata.version('openvino')}-{LAYOUT}"
+    folder = cache_dir() / "compiled" / f"{_version()}-{LAYOUT}"
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         about = folder.stat()

@@ -15,7 +15,6 @@ import shutil
 import subprocess
 import sys
 import tarfile
-import urllib.request
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -121,6 +120,8 @@ def _from_url(archive: Archive, folder: Path) -> Path:
 
 
 def _fetched(url: str, archive: Archive, folder: Path) -> Path:
+    import urllib.request  # with HTTP, TLS and e-mail behind it, which nothing else wants
+
     path = folder / archive.file
     with urllib.request.urlopen(url, timeout=60) as reply, path.open("wb") as file:
         shutil.copyfileobj(reply, file)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Float, Float64, Shaped
+
+from reenact.core.shapes import Float, Float64, Shaped
 
 
 def group_means(

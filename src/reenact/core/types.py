@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Float, Float32, UInt8
+
+from reenact.core.shapes import Float, Float32, UInt8
 
 Image = UInt8[np.ndarray, "_height _width 3"]
 """RGB picture, 0..255, rows first."""

@@ -8,8 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float32
 from PIL import Image as PILImage
+
+from reenact.core.shapes import Float32
 
 SIZE = 128
 SCORE_MIN = 0.5

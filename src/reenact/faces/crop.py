@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
-from jaxtyping import Bool, Float32
 from PIL import Image as PILImage
 
+from reenact.core.shapes import Bool, Float32
 from reenact.core.types import Image, Placement
 from reenact.faces.fill import calmed, filled
 from reenact.faces.landmarker import Face, Landmarker, extract
@@ -55,13 +55,15 @@ class CropTracker:
         self.detections = 0
         """how often the detector has run"""
 
-    def update(self, image: Image) -> tuple[Placement, Face] | None:
-        """The crop for this frame and the face in it, both in pixels of the frame; None when there is no face."""
+    def update(self, image: Image, frames: int = 1) -> tuple[Placement, Face] | None:
+        """The crop for this frame and the face in it, both in pixels of the frame; None when there is no face. frames: how many
+        lie between the last one and this, which counts: the crop has followed in each of them."""
         face = self._landmarker.track(image, self._face) if self._face is not None else None
         self._face = face if face is not None else self._find(image)
         if self._face is None:
             return None
-        self._crop = _follow(self._crop, head_crop(self._face))
+        for _ in range(frames):
+            self._crop = _follow(self._crop, head_crop(self._face))
         return self._crop, self._face
 
     def forget(self) -> None:

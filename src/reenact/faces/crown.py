@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from jaxtyping import Bool, Float32
 from PIL import Image as PILImage
 from PIL import ImageFilter
 
+from reenact.core.shapes import Bool, Float32
 from reenact.core.types import Image, Placement
 from reenact.faces.crop import covered, points_in
 from reenact.faces.fill import smooth_colours

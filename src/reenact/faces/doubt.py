@@ -44,8 +44,8 @@ def accepted() -> bool:
 
 
 def doubtful(landmarker: Landmarker, image: Image, face: Face) -> bool:
-    """Is it probably no face? Some 30 ms."""
-    return stray(landmarker, image, face) > STRAY_MAX and sureness(landmarker, image, face) < SURE
+    """Is it probably no face? Some 6 ms, and 30 where the detector is not sure."""
+    return sureness(landmarker, image, face) < SURE and stray(landmarker, image, face) > STRAY_MAX
 
 
 def stray(landmarker: Landmarker, image: Image, face: Face) -> float:

@@ -8,10 +8,10 @@ coarser, then each gap takes the coarser average. The mixture is ours, for a cro
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Float32
 from PIL import Image as PILImage
 from PIL import ImageFilter
 
+from reenact.core.shapes import Float32
 from reenact.core.types import Image
 
 FADE = 0.25

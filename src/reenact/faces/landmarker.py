@@ -9,13 +9,13 @@ from __future__ import annotations
 import tempfile
 import zipfile
 from collections.abc import Iterator
+from copy import copy
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float32
 from PIL import Image as PILImage
 
 from reenact.core.assets import ASSETS, fetch
@@ -23,6 +23,7 @@ from reenact.core.compiled import Compiled, compiled
 from reenact.core.face_mesh import BLENDSHAPE_POINTS, LEFT_EYE_OUTER, REGION_SCALE, RIGHT_EYE_OUTER
 from reenact.core.face_mesh import REGION_SIZE as LANDMARK_SIZE
 from reenact.core.inference import core, cpu_options
+from reenact.core.shapes import Float32
 from reenact.core.types import Image, Placement
 from reenact.faces import blazeface
 
@@ -69,6 +70,13 @@ class Landmarker:
         self._models: dict[str, Compiled] = {}
         self._requests: dict[str, Any] = {}
         self._open(_MODELS)
+
+    def twin(self) -> Landmarker:
+        """The same for another thread: it shares the networks, which then run in turn."""
+        made = copy(self)
+        made._models = dict(self._models)
+        made._requests = {name: model.request() for name, model in self._models.items()}
+        return made
 
     def detect(self, image: Image) -> list[Face]:
         """Every face in the picture, largest first."""

@@ -7,7 +7,8 @@ expression shows; nose, cheeks and the face's rim for the head; a rigid shell fo
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Float32
+
+from reenact.core.shapes import Float32
 
 LIPS = (0, 13, 14, 17, 61, 291, 39, 269, 181, 405)
 EYES = (33, 133, 159, 145, 263, 362, 386, 374)

@@ -12,9 +12,9 @@ from pathlib import Path
 from zipfile import BadZipFile
 
 import numpy as np
-from jaxtyping import Float, Float32, Int64
 
 from reenact.core.errors import ReenactError
+from reenact.core.shapes import Float, Float32, Int64
 from reenact.geometry.rotation import euler_angles
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Float, Int
 from PIL import Image as PILImage
 from PIL import ImageDraw
 
+from reenact.core.shapes import Float, Int
 from reenact.core.types import Image
 
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float
 from torch import Tensor
+
+from reenact.core.shapes import Float
 
 
 def identity_grid(height: int, width: int, like: Tensor | None = None) -> Float[Tensor, "height width 2"]:

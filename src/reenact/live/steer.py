@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
-from jaxtyping import Float32
 
 from reenact.core.errors import ReenactError
+from reenact.core.shapes import Float32
 from reenact.core.types import Motion
 from reenact.motion.compose import Parts
 from reenact.motion.edit import SCALE_MAX, SCALE_MIN, YAW_MAX, edit

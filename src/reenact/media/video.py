@@ -78,11 +78,13 @@ class VideoReader:
         start: Fraction | int | None = None,
         end: Fraction | int | None = None,
         pixels: Pixels = "shown",
+        apart: Fraction = Fraction(0),
     ) -> None:
         """start, end: seconds; None is the file's own. pixels: as a player shows them, or as they are stored, whatever aspect the
-        header says: ready head crops that somebody scaled to a square keep their source's."""
+        header says: ready head crops that somebody scaled to a square keep their source's. apart: seconds between frames at the
+        least; those between are passed over, and nothing is said of what is damaged."""
         self.path = check_readable(path, "video")
-        self._pixels = pixels
+        self._pixels, self._apart = pixels, apart
         self._start, self._end = Fraction(start or 0), None if end is None else Fraction(end)
         if self._start < 0 or (self._end is not None and self._end <= self._start):
             raise ReenactError("the start must be 0 or later and the end after it; change `start` or `end`")
@@ -116,6 +118,11 @@ class VideoReader:
             first, self._first = self._first, None
             return first
         return next(self._decoded)
+
+    @property
+    def start(self) -> Fraction:
+        """From when it is read, seconds."""
+        return self._start
 
     @property
     def end(self) -> Fraction | None:
@@ -180,12 +187,15 @@ class VideoReader:
         return ReenactError(f"{self.path}: no frame between `start` and `end`{length}; change them")
 
     def _decode(self) -> Generator[VideoFrame, None, None]:
+        due = self._start
         for frame, time in self._timed():
             if self._end is not None and time >= self._end:
                 break
-            if time >= self._start and (image := self._shown(frame)) is not None:
+            if time >= due and (image := self._shown(frame)) is not None:
+                due = time + self._apart if self._apart else due
                 yield VideoFrame(image, time)
-        self._tell()
+        if not self._apart:
+            self._tell()
 
     def _timed(self) -> Iterator[tuple[Any, Fraction]]:
         """Pictures and times from one at or before the start on, or from the first."""

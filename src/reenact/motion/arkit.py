@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float32
 
 from reenact.core.errors import InputError, ReenactError, ReenactWarning
 from reenact.core.files import check_readable
+from reenact.core.shapes import Float32
 from reenact.core.types import Motion
 from reenact.faces.blendshapes import BLENDSHAPE_NAMES
 from reenact.media.clock import RATE_MIN, gaps_left_out, stated_rate, without_gaps

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
-from jaxtyping import Float32
 
 from reenact.core.errors import ReenactError
+from reenact.core.shapes import Float32
 from reenact.core.types import Motion
 from reenact.faces.eyes import between
 from reenact.geometry.rotation import euler_angles, partial_turn, rotation_matrix

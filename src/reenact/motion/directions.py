@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float32
 
 from reenact.core.download import cache_dir
 from reenact.core.errors import ReenactError, WeightsError
+from reenact.core.shapes import Float32
 from reenact.core.types import Motion
 from reenact.motion.measured import read_measured, require
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Literal, get_args
 
 import numpy as np
-from jaxtyping import Float32
 
 from reenact.core.errors import ReenactError
+from reenact.core.shapes import Float32
 from reenact.core.types import Motion
 from reenact.faces.eyes import between
 from reenact.geometry.rotation import euler_angles, partial_turn, rotation_matrix

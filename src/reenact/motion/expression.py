@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 import numpy as np
-from jaxtyping import Float32
 
 from reenact.core.errors import ReenactError, ReenactWarning, WeightsError
 from reenact.core.files import replaced
+from reenact.core.shapes import Float32
 from reenact.core.types import Method, Portrait
 from reenact.faces.blendshapes import BLENDSHAPE_NAMES
 from reenact.motion.measured import read_measured, require

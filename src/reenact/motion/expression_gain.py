@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
-from jaxtyping import Float32
 
+from reenact.core.shapes import Float32
 from reenact.core.types import Method, Motion
 from reenact.motion.expression import ExpressionMap, Region, expression_map
 from reenact.motion.measured import read_measured, require

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from jaxtyping import Float32
 
+from reenact.core.shapes import Float32
 from reenact.core.types import Motion
 from reenact.faces.blendshapes import BLENDSHAPE_NAMES
 from reenact.faces.eyes import Gaze

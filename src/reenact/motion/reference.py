@@ -8,6 +8,7 @@ expression is left in it is taken off (rest.py), as it is off the portrait's own
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fractions import Fraction
 from typing import Literal
 
 import numpy as np
@@ -25,6 +26,9 @@ SEARCHED = ("rest", "calm")
 """those for which the calmest face is looked for"""
 SEARCH = 3.0
 """ours: seconds. A sentence has pauses in as much; more would make live wait for its neutral"""
+SAMPLED = 6
+"""ours: faces a second that the calmest of a clip is looked for among: on 13 clips as calm a face as among all (docs/log.md,
+2026-11-28)"""
 NEARLY = 0.15
 """ours: of two faces as calm but for this, the earlier is taken"""
 LATEST = 3600.0
@@ -49,6 +53,11 @@ def unrest(motion: Motion, expressions: ExpressionMap) -> float:
     """How far a face is from a calm, frontal one: 0 at rest, 1 with the mouth half open. For the order of one person's frames."""
     shapes = np.clip(expressions.read(motion.expression), -0.1, 1.5)
     return float(shapes @ _ROW + TURN * np.linalg.norm(motion.head_pose * AXES))
+
+
+def sampled_every(rate: Fraction) -> int:
+    """n, of every n-th frame of a clip in which its calmest face is looked for. rate: frames a second."""
+    return max(1, round(rate / SAMPLED))
 
 
 def calmest(motions: Sequence[Motion], expressions: ExpressionMap) -> int:

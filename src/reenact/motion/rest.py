@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float32
 
+from reenact.core.shapes import Float32
 from reenact.core.types import Method, Motion, Portrait
 from reenact.faces.blendshapes import BLENDSHAPE_NAMES
 from reenact.motion.expression import ExpressionMap, expression_map

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from typing import Literal, get_args
 
 import numpy as np
-from jaxtyping import Float32
 
+from reenact.core.shapes import Float32
 from reenact.core.types import Image, Motion
 from reenact.geometry.rotation import rotation_matrix
 

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Float32
 
 from reenact.core.files import replaced
+from reenact.core.shapes import Float, Float32
 from reenact.faces.blendshapes import BLENDSHAPE_NAMES
 from reenact.motion.measured import read_measured, require
 

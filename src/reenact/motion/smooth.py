@@ -15,9 +15,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from fractions import Fraction
 
 import numpy as np
-from jaxtyping import Float32
 
 from reenact.core.errors import ReenactError
+from reenact.core.shapes import Float32
 from reenact.core.types import Motion
 from reenact.motion.edit import interpolate
 

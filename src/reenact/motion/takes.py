@@ -20,10 +20,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from jaxtyping import Float32
 
 from reenact.core.errors import InputError, ReenactError, ReenactWarning
 from reenact.core.files import check_readable, replaced
+from reenact.core.shapes import Float32
 from reenact.core.types import Motion
 from reenact.faces.eyes import GAZE_MAX
 from reenact.media.clock import gaps_left_out, without_gaps

@@ -70,7 +70,8 @@ def animate(
 
 def _pictures(portrait: Portrait, driving: Driving, method: Method, control: Control, rate: Fraction | None) -> Iterator[Image]:
     landmarker = method.landmarker if isinstance(method, OnnxMethod) else Landmarker(method.threads)
-    with open_source(driving, method, landmarker, rate) as source:
+    looked_at = isinstance(method, OnnxMethod) and control.searches(method)
+    with open_source(driving, method, landmarker, rate, looked_at=looked_at) as source:
         yield from Animator.of(method, portrait, control, source).pictures(source)
 
 
@@ -100,6 +101,8 @@ def animate_file(
     with DrivingFile(driving, clip) as file:
         method = engine.load(series=True)
         source = file.source(method, method.landmarker)
+        if follows(drawn).searches(method):
+            source = file.glimpsed(source, method, method.landmarker)
         shown = method.encode_source(photo, face=drawn.face)
         drawn = drawn.decided(shown)
         chosen = _toward(portrait, driving, follows(drawn)) if file.still else follows(drawn)

@@ -10,20 +10,21 @@ from functools import cached_property
 from typing import Literal, get_args
 
 import numpy as np
-from jaxtyping import Float32
 
 from reenact.core.errors import NoFaceError, ReenactError
+from reenact.core.shapes import Float32
 from reenact.core.types import Image, Method, Motion, Portrait
 from reenact.motion.compose import DRIVER, SOURCE, Parts, check_strength, compose
 from reenact.motion.edit import eased, interpolate
 from reenact.motion.expression import ExpressionMap, expression_map
 from reenact.motion.expression_gain import reaching
 from reenact.motion.gaze import usual
-from reenact.motion.reference import NEARLY, SEARCH, SEARCHED, Reference, calmest, check_reference, unrest
+from reenact.motion.reference import NEARLY, SEARCH, SEARCHED, Reference, calmest, check_reference, sampled_every, unrest
 from reenact.motion.rest import Rest
 from reenact.motion.smooth import REACH, MotionFilter, both_ways, check_smooth
 from reenact.motion.transfer import Mode, transfer
-from reenact.pipeline.sources import NO_FACE, Moment, MotionSource
+from reenact.pipeline.heads import Moment
+from reenact.pipeline.sources import NO_FACE, MotionSource
 
 Alignment = Mode | Literal["decaying"]
 """relative or absolute (transfer.py); decaying: relative at the first frame, so that the portrait begins as it is, absolute
@@ -59,6 +60,10 @@ class Control:
             raise ReenactError(f"`settle` must lie between 0 and {SETTLE_MAX:g} seconds, not {self.settle:g}")
         check_smooth(self.smooth)
         check_reference(self.reference)
+
+    def searches(self, method: Method) -> bool:
+        """Whether the driver's calmest face is looked for."""
+        return (self.mode or alignment(method)) == "relative" and self.reference in SEARCHED
 
     def in_place(self) -> Control:
         """The same for a driver that says nothing of where the head is and how large: the portrait keeps its own."""
@@ -150,8 +155,10 @@ class Animator:
         """Finds the reference in a clip's motions, if it is to be searched; asks for no more of them than it takes."""
         if self._searches:
             until = SEARCH if self._control.reference in SEARCHED else float(self._control.reference) + float(1 / self._rate)
-            held = itertools.islice(motions, max(1, round(until * self._rate)))
-            self._choose([motion for motion in held if motion is not None])
+            held = list(itertools.islice(motions, max(1, round(until * self._rate))))
+            every = sampled_every(self._rate) if self._control.reference in SEARCHED else 1
+            seen = [motion for motion in held[::every] if motion is not None]
+            self._choose(seen or [motion for motion in held if motion is not None])
 
     def looked_ahead(self, motions: Iterable[Motion | None]) -> Iterator[Motion | None]:
         """A clip's motions, evenly timed, filtered with `REACH` seconds of look-ahead, so that nothing lags; from now on what is
@@ -203,13 +210,22 @@ class Animator:
         moments: Iterator[Moment] = iter(source)
         if source.ahead and self._searches:
             held: list[Moment] = []
-            self.prepare(motion for _, motion in _noted(moments, held))
+            coming = (motion for _, motion in _noted(moments, held))
+            begun = list(itertools.islice(coming, 1))  # from now on threads read ahead
+            if faces := self._glimpsed(source):
+                self._choose(faces)
+            else:
+                self.prepare(itertools.chain(begun, coming))
             moments = itertools.chain(held, moments)
         if source.ahead and not source.timed:
             times: list[Fraction] = []
             moments = ((times.pop(0), motion) for motion in self.looked_ahead(_noting_times(moments, times)))
         yield from self._drawn(self._motions(moments, source.timed), source.ahead)
         self.check()
+
+    def _glimpsed(self, source: MotionSource) -> list[Motion]:
+        """Faces to find the reference among, where they need not be waited for as the source's own."""
+        return list(source.glimpse) if self._control.searches(self._method) else []
 
     def _motions(self, moments: Iterable[Moment], timed: bool) -> Iterator[Motion | None]:
         """The portrait's motion for each moment; None: hold."""

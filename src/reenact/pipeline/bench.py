@@ -21,8 +21,9 @@ from reenact.media.video import VideoReader
 from reenact.motion.expression_gain import reaching
 from reenact.motion.transfer import transfer
 from reenact.pipeline.animate import animate_file
+from reenact.pipeline.heads import crops
 from reenact.pipeline.options import StrPath
-from reenact.pipeline.sources import NO_FACE, crops
+from reenact.pipeline.sources import NO_FACE
 from reenact.runtime.engine import ENGINE, Engine
 from reenact.runtime.graph import thread_count
 from reenact.runtime.onnx_method import OnnxMethod

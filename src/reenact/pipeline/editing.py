@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Literal, get_args
 
 import numpy as np
-from jaxtyping import Float32
 
 from reenact.core.errors import ReenactError, ReenactWarning
 from reenact.core.files import check_output
+from reenact.core.shapes import Float32
 from reenact.core.types import Image, Motion, Portrait
 from reenact.faces.blendshapes import BLENDSHAPE_NAMES
 from reenact.media.clock import exact_rate

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-from jaxtyping import Float32
 
 from reenact.core.errors import NoFaceError
+from reenact.core.shapes import Float32
 from reenact.core.types import Image, Placement, Portrait
 from reenact.faces.crop import cut, head_crop, paste, soft_mask
 from reenact.pipeline.portrait import limited

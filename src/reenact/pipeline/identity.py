@@ -13,10 +13,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float32
 
 from reenact.core.errors import ReenactError
 from reenact.core.files import check_output, check_readable, replaced
+from reenact.core.shapes import Float32
 from reenact.core.types import Portrait
 from reenact.media.image import check_image_name, read_image
 from reenact.motion.takes import check_suffix, single

@@ -16,8 +16,9 @@ from reenact.core.files import replaced
 from reenact.core.types import Image, Method, Motion
 from reenact.media.image import check_image_name
 from reenact.motion.takes import Take, check_suffix
+from reenact.pipeline.heads import Moment
 from reenact.pipeline.options import WHOLE, Clip, Progress, StrPath
-from reenact.pipeline.sources import NO_FACE, Moment
+from reenact.pipeline.sources import NO_FACE
 from reenact.provenance.output import MarkedOutput
 
 Item = TypeVar("Item", contravariant=True)

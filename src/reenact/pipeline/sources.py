@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -11,46 +10,33 @@ from fractions import Fraction
 from itertools import chain
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple
 
 from reenact.codec.call import Call
 from reenact.codec.profile import Profile
-from reenact.core.errors import ReenactError, ReenactWarning
+from reenact.core.errors import ReenactError
 from reenact.core.files import check_readable
 from reenact.core.prefetch import ahead
 from reenact.core.types import Image, Method, Motion
 from reenact.faces import eyes
-from reenact.faces.crop import CropTracker, cut, head_crop
+from reenact.faces.crop import cut, head_crop
 from reenact.faces.landmarker import Landmarker
 from reenact.faces.portrait import find_face
 from reenact.media.image import read_image
 from reenact.media.video import VideoReader, resample
 from reenact.motion.arkit import is_coefficients, read_coefficients
 from reenact.motion.expression import expression_map
+from reenact.motion.reference import sampled_every
 from reenact.motion.takes import SUFFIXES, Take
-from reenact.pipeline.inputs import STILL_SECONDS, is_still, turned, turns_to_stand
+from reenact.pipeline.glimpse import glimpse
+from reenact.pipeline.heads import Moment, Timed, heads, read
+from reenact.pipeline.inputs import STILL_SECONDS, is_still
 from reenact.pipeline.options import WHOLE, Clip, StrPath
 
-Moment = tuple[Fraction, Motion | None]
-"""seconds from the first frame on the source's own clock, and the motion; None: that frame shows no face"""
-Timed = tuple[Fraction | float, Image]
-"""a picture that says when it was taken, seconds on any clock that runs forwards"""
 Driving = StrPath | Take | Iterable[Image] | Iterable[Timed]
 """a file (video, take, blendshapes), a take, or pictures as they come, with their times or without"""
 NO_FACE = "no face found in any frame of the driving video: choose one that shows a face"
-TRIES = 3
-"""ours: frames without a face, at the beginning, in which it is sought upside down as well"""
 RATE = Fraction(25)
 """of pictures that say no time"""
-
-
-class Head(NamedTuple):
-    """A driver's head in one picture."""
-
-    crop: Image
-    """size x size"""
-    gaze: eyes.Gaze | None
-    """None where the eyes are shut"""
 
 
 @dataclass(frozen=True)
@@ -70,6 +56,8 @@ class MotionSource:
     """whether frames may be read before those before them are rendered; a camera's may not"""
     placed: bool = True
     """whether the motions say where the head is and how large; blendshapes do not"""
+    glimpse: Iterable[Motion] = ()
+    """faces of the first seconds (glimpse.py), for the reference to be found among; none: the first moments are waited for"""
 
     def __iter__(self) -> Iterator[Moment]:
         return self.moments
@@ -77,38 +65,6 @@ class MotionSource:
     def close(self) -> None:
         """The iteration ends, and the thread that reads ahead, if there is one."""
         self.moments.close()
-
-
-def heads(frames: Iterable[Timed], landmarker: Landmarker, size: int) -> Iterator[tuple[Fraction, Head | None]]:
-    """The tracked head of each picture, with the picture's time; None where there is no face.
-
-    Where the first head lies on its side or stands on its top, all pictures are turned, and a warning says so.
-    """
-    tracker, turns, tries = CropTracker(landmarker), None, TRIES
-    for time, shown in frames:
-        image = turned(shown, turns or 0)
-        found = tracker.update(image)
-        if turns is None and (found is not None or tries):
-            tries -= found is None
-            turns = turns_to_stand(image, None if found is None else found[1], landmarker) or (None if found is None else 0)
-            if turns:
-                lies = "is upside down" if turns == 2 else "lies on its side"
-                warnings.warn(f"the head {lies} in the driving video, which is turned upright", ReenactWarning, stacklevel=1)
-                tracker.forget()
-                image = turned(shown, turns)
-                found = tracker.update(image)
-        yield Fraction(time), None if found is None else Head(cut(image, found[0], size), eyes.gaze(found[1].landmarks))
-
-
-def crops(frames: Iterable[Timed], landmarker: Landmarker, size: int) -> Iterator[tuple[Fraction, Image | None]]:
-    """The same, the square alone."""
-    return ((time, None if head is None else head.crop) for time, head in heads(frames, landmarker, size))
-
-
-def read(method: Method, seen: Iterable[tuple[Fraction, Head | None]]) -> Generator[Moment, None, None]:
-    """The motion of each head, its gaze included."""
-    for time, head in seen:
-        yield time, None if head is None else method.encode_motion(head.crop).replace(gaze=head.gaze)
 
 
 def of_video(reader: VideoReader, method: Method, landmarker: Landmarker, rate: Fraction | None = None) -> MotionSource:
@@ -218,6 +174,15 @@ class DrivingFile:
         self._held.callback(source.close)
         return source
 
+    def glimpsed(self, source: MotionSource, method: Method, landmarker: Landmarker) -> MotionSource:
+        """The same source; from now on a thread of its own looks at a video's first seconds for the driver's calmest face.
+
+        The method's `encode_motion` must stand being called from several threads, as an `OnnxMethod`'s does.
+        """
+        if self._reader is None or sampled_every(source.rate) == 1:
+            return source
+        return replace(source, glimpse=self._held.enter_context(glimpse(self._reader, source.rate, method, landmarker)))
+
     def __enter__(self) -> DrivingFile:
         return self
 
@@ -226,13 +191,17 @@ class DrivingFile:
 
 
 @contextmanager
-def open_source(driving: Driving, method: Method, landmarker: Landmarker, rate: Fraction | None = None) -> Iterator[MotionSource]:
-    """The motion of whatever drives, every frame of it. rate: of pictures that say no time. Raises ReenactError."""
+def open_source(
+    driving: Driving, method: Method, landmarker: Landmarker, rate: Fraction | None = None, *, looked_at: bool = False
+) -> Iterator[MotionSource]:
+    """The motion of whatever drives, every frame of it. rate: of pictures that say no time; looked_at: as `DrivingFile.glimpsed`,
+    where it is a video. Raises ReenactError."""
     if isinstance(driving, Take):
         yield of_take(driving, method)
     elif isinstance(driving, str | os.PathLike):
         with DrivingFile(driving) as file:
-            yield file.source(method, landmarker, resampled=False)
+            source = file.source(method, landmarker, resampled=False)
+            yield file.glimpsed(source, method, landmarker) if looked_at else source
     else:
         yield of_pictures(driving, method, landmarker, rate or RATE)
 

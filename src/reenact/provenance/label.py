@@ -6,7 +6,6 @@ WebM have tags, which the writer of the film sets (TAG). Any program that writes
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
 import re
 import struct
@@ -34,7 +33,9 @@ LONGEST = 1 << 20
 
 def version() -> str:
     """Of this package."""
-    return importlib.metadata.version("reenact")
+    from importlib import metadata  # reads e-mail headers, and imports what does
+
+    return metadata.version("reenact")
 
 
 def packet() -> bytes:

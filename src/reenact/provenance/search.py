@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float32
 from PIL import Image as PILImage
 
+from reenact.core.shapes import Float32
 from reenact.core.types import Image, Placement
 from reenact.provenance.watermark import FOUND, LOOK, pattern, residual, z_of
 

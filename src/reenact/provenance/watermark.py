@@ -13,10 +13,10 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
-from jaxtyping import Float32, Float64
 from numpy.lib.stride_tricks import sliding_window_view
 from PIL import Image as PILImage
 
+from reenact.core.shapes import Float32, Float64
 from reenact.core.types import Image
 
 VERSION = 1

@@ -7,8 +7,8 @@ a tower above a head that sinks. The photo mostly has what is there.
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Float32
 
+from reenact.core.shapes import Float32
 from reenact.core.types import Image, Placement
 from reenact.faces.crop import cut
 from reenact.faces.crown import cut_off_above, cut_off_beside

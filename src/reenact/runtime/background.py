@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Float32
 
 from reenact.core.errors import ReenactError
+from reenact.core.shapes import Float32
 from reenact.runtime.graph import OccasionalGraph, Opener
 
 Background = Literal["still", "moved"]
@@ -38,9 +38,11 @@ def check_background(name: str) -> None:
 class BackgroundKeeper:
     """Finds the person of a portrait, and puts the backdrop back behind each frame. Not thread-safe."""
 
-    def __init__(self, folder: Path, open_graph: Opener) -> None:
-        self._find = OccasionalGraph(lambda: open_graph(folder / FIND, "fast"))
-        self._still = open_graph(folder / STILL, "exact")
+    def __init__(self, folder: Path, open_finder: Opener, open_keeper: Opener) -> None:
+        """folder: where both graphs lie; open_finder: opens the one that runs once a portrait; open_keeper: the one that runs
+        with each frame, in several lanes where there are several."""
+        self._find = OccasionalGraph(lambda: open_finder(folder / FIND, "fast"))
+        self._still = open_keeper(folder / STILL, "exact")
 
     def find(self, image: Float32[np.ndarray, "1 3 size size"], motion: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """What `hold` wants of the portrait besides `image`; RGB in [0, 1]. motion: the portrait's, of which POSE is taken,

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Float32, UInt8
 from PIL import Image as PILImage
 from PIL import ImageFilter
 
 from reenact.core.errors import ReenactError
+from reenact.core.shapes import Float32, UInt8
 from reenact.core.types import Image
 from reenact.runtime.background import GRID
 from reenact.runtime.graph import Opener

@@ -9,8 +9,8 @@ since the flow then finds no pixel between them.
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Float, Float32, UInt8
 
+from reenact.core.shapes import Float, Float32, UInt8
 from reenact.core.types import Image
 from reenact.faces.eyes import LIDS, OPEN, Gaze, opened
 from reenact.runtime.around import sampled

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float32
 
 from reenact.core.errors import WeightsError
+from reenact.core.shapes import Float32
 
 FILE = "int8.json"
 """beside graphs: {"draw.onnx": {"sha256": its digest, "inputs": {convolution: [lowest, highest]}}}"""

@@ -20,6 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -56,7 +57,8 @@ SHARED = "shared"
 
 
 class OnnxMethod:
-    """A method from its weights folder. Implements `core.types.Method`. Not thread-safe: one for each thread."""
+    """A method from its weights folder. Implements `core.types.Method`. Not thread-safe: one for each thread; `encode_motion`
+    alone may be called from several."""
 
     def __init__(
         self,
@@ -84,17 +86,20 @@ class OnnxMethod:
         each = max(1, thread_count(threads) // lanes) if lanes > 1 else threads
         person = weights_folder() / "person"
         self._render_files: list[tuple[Path, Speed]] = [(folder / file, speed) for file, speed in self.config["render"]]
-        around: list[tuple[Path, Speed]] = [(person / FIND, "fast"), (person / STILL, "exact")] if background == "still" else []
+        still = background == "still"
+        once: list[tuple[Path, Speed]] = [(person / FIND, "fast")] if still else []
+        behind: list[tuple[Path, Speed]] = [(person / STILL, "exact")] if still else []
         read: tuple[Path, Speed] = (folder / "motion.onnx", self.config["motion"])
         source: tuple[Path, Speed] = (folder / self.config["source"], "fast")
         pool = ThreadPoolExecutor(lane_count(threads), "reenact-load")
         self._finder = pool.submit(Landmarker, each) if lanes > 1 else None
-        encoders = OpenedAhead(opener(device, each, precision), [read, source], pool)
-        self._draws = OpenedAhead(opener(device, threads, precision, lanes), around + self._render_files, pool)
+        self._encoders = OpenedAhead(opener(device, each, precision), [read, source, *once], pool)
+        self._draws = OpenedAhead(opener(device, threads, precision, lanes), behind + self._render_files, pool)
         pool.shutdown(wait=False)
-        self._person, self._lanes, self._still = person, lanes, background == "still"
-        self._open_motion = partial(encoders, *read)
-        self._source = OccasionalGraph(partial(encoders, *source))
+        self._person, self._lanes, self._still = person, lanes, still
+        self._open_motion = partial(self._encoders, *read)
+        self._reading = Lock()
+        self._source = OccasionalGraph(partial(self._encoders, *source))
         wanted = {*(HELD if self._still else ()), *self._render_inputs()}
         self._found = tuple(name for name in FOUND if name in wanted)
         if lanes == 1:
@@ -113,7 +118,7 @@ class OnnxMethod:
 
     @cached_property
     def _backdrop(self) -> BackgroundKeeper | None:
-        return BackgroundKeeper(self._person, self._draws) if self._found else None
+        return BackgroundKeeper(self._person, self._encoders, self._draws) if self._found else None
 
     @cached_property
     def _motion(self) -> Graph:
@@ -198,7 +203,8 @@ class OnnxMethod:
         self._source.let_go()
         if self._backdrop is not None:
             self._backdrop.let_go()
-        give_back()
+        if "_drawers" in self.__dict__:  # else others are being loaded, and memory goes back when they are
+            give_back()
 
     def let_go(self) -> None:
         """Where no other frame is to come: the memory of all networks is free again. What is used nevertheless is loaded anew."""
@@ -222,7 +228,7 @@ class OnnxMethod:
     def encode_motion(self, frame: Image) -> Motion:
         """A size x size crop -> its motion."""
         with fitting(self.folder):
-            return _motion(self._motion.run({"image": self._tensor(frame)}))
+            return _motion(self._read(self._tensor(frame)))
 
     def render(self, portrait: Portrait, motion: Motion) -> Image:
         """The portrait's person, moved: size x size, or as large as the portrait. The portrait is bound once; a frame brings only
@@ -249,7 +255,8 @@ class OnnxMethod:
 
     def _read(self, tensor: np.ndarray) -> dict[str, np.ndarray]:
         """All outputs of the motion encoder for one picture [1, 3, size, size], RGB in [0, 1]."""
-        return {name: np.array(value, np.float32) for name, value in self._motion.run({"image": tensor}).items()}
+        with self._reading:
+            return {name: np.array(value, np.float32) for name, value in self._motion.run({"image": tensor}).items()}
 
     def _tensor(self, image: Image) -> np.ndarray:
         """[size, size, 3] uint8 -> [1, 3, size, size] float32 in [0, 1]."""

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float32
 
 from reenact.core.errors import ReenactError
+from reenact.core.shapes import Float32
 from reenact.faces.blendshapes import BLENDSHAPE_NAMES
 
 VALUE_MIN, VALUE_MAX = -0.1, 2.0

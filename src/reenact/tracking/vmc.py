@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float64
 
 from reenact.core.errors import ReenactError
+from reenact.core.shapes import Float64
 from reenact.geometry.rotation import euler_angles
 from reenact.tracking.reading import Reading, angles, coefficients, finite
 
