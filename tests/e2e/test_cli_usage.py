@@ -20,6 +20,16 @@ from reenact.cli.shared import ORDER
         (["animate"], "portrait"),
         (["animate", "a", "b", "--threads", "many"], "many"),
         (["no-such-command"], "no-such-command"),
+        (["animate", "a", "b", "--duration", "3"], "did you mean --end (where in the video to end"),
+        (["record", "a", "--seconds=3"], "did you mean --end (where in the video to end"),
+        (["interpolate", "a", "b", "--end", "3"], "did you mean --seconds (length of the video)"),
+        (["animate", "a", "b", "--strat", "3"], "no such option --strat: did you mean --start"),
+        (["keys", "--duration", "3"], "no such option --duration (see"),
+        (["edit", "a.jpg", "--gaze", "20", "-o", "x.png"], "--gaze takes 2 values, --gaze YAW PITCH; this is '--gaze 20 -o'"),
+        (["edit", "a.jpg", "--gaze", "20"], "Option '--gaze' requires 2 arguments"),
+        (["edit", "a.jpg", "--gaze=20", "b"], "--gaze takes 2 values, --gaze YAW PITCH; this is '--gaze=20 b'"),
+        (["edit", "a.jpg", "--sweep", "yaw", "-20", "-o", "x.mp4"], "--sweep takes 3 values, --sweep NAME FROM TO; this"),
+        (["edit", "a.jpg", "--yaw", "-o", "x.png"], "Invalid value for '--yaw'"),
     ],
 )
 def test_one_line_for_a_wrong_command_line(arguments, words, capsys):

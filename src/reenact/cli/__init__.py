@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from reenact.cli import shared
+from reenact.cli.misuse import told
 from reenact.cli.shared import DEBUG, say
 from reenact.core.memory import begin_loading
 from reenact.faces.doubt import accepting
@@ -157,12 +158,12 @@ def _told(error: Exception, given: Sequence[str]) -> int:
 
 
 def _misused(error: Exception, given: Sequence[str]) -> int:
-    """Click's usage errors (an unknown option, a missing value); typer has its own copy of click, or not, by version."""
+    """Click's usage errors (an unknown option, a missing value)."""
     context = getattr(error, "ctx", None)
     if type(error).__name__ == "NoArgsIsHelpError" and context is not None:
         typer.echo(context.get_help())
         return 2
     names = {command.name or command.callback.__name__ for command in shared.app.registered_commands if command.callback}
     path = context.command_path if context is not None else " ".join(["reenact", *given[: bool(given and given[0] in names)]])
-    say(f"error: {error.format_message().rstrip('.')} (see {path} --help)")  # type: ignore[attr-defined]
+    say(f"error: {told(error, given)} (see {path} --help)")
     return 2
