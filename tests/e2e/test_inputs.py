@@ -12,15 +12,18 @@ from PIL import ImageFilter
 
 from clips import face, moving_face, read_clip, scenery, write_clip
 from fake_method import write_fake_method
+from reenact.codec.call import CallOptions
 from reenact.core.errors import ReenactError
 from reenact.core.types import Method
 from reenact.faces.landmarker import Landmarker
 from reenact.media.image import read_image
 from reenact.media.video import VideoReader
 from reenact.pipeline.animate import animate, animate_file
+from reenact.pipeline.calls import encode_file
 from reenact.pipeline.heads import crops
 from reenact.pipeline.inputs import is_still, read_portrait
 from reenact.pipeline.options import Clip
+from reenact.pipeline.record import record_file
 from reenact.runtime.engine import Engine
 from reenact.runtime.onnx_method import load
 
@@ -77,6 +80,16 @@ def test_a_picture_drives_toward_its_face(fake: str, tmp_path: Path) -> None:
     with VideoReader(tmp_path / "out.mp4") as reader:
         level = [float(frame.image.mean()) for frame in reader]
     assert level[-1] - level[0] > 10 and abs(level[-1] - level[-5]) < 2
+
+
+def test_a_take_or_a_call_of_a_picture_says_what_it_holds(fake: str, tmp_path: Path) -> None:
+    PILImage.fromarray(face()).save(tmp_path / "a.png")
+    engine = Engine(fake, "cpu", 1)
+    with pytest.warns(UserWarning, match="a.png is a picture: the take holds its one face, still, for 4 seconds"):
+        take = record_file(tmp_path / "a.png", tmp_path / "t.npz", engine=engine)
+    assert len(take) == 4 * take.rate
+    with pytest.warns(UserWarning, match="a.png is a picture: the call holds its one face"):
+        encode_file(tmp_path / "a.png", tmp_path / "k.rnct", CallOptions(), engine=engine)
 
 
 def test_a_picture_drives_any_method_of_the_protocol(fake: str, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from reenact.core.files import check_output, check_readable
 from reenact.media.writer import container_format
 from reenact.pipeline.animate import Following, Report, follow, following
 from reenact.pipeline.animator import Animator
-from reenact.pipeline.inputs import read_portrait
+from reenact.pipeline.inputs import read_portrait, warn_of_still
 from reenact.pipeline.options import WHOLE, Clip, Progress, StrPath
 from reenact.pipeline.portrait import CROP, Output, head_and_shoulders, placer
 from reenact.pipeline.sinks import CallSink, VideoSink, pump
@@ -65,6 +65,8 @@ def encode_file(
         raise ReenactError(f"{output}: a call's name must end in {SUFFIX}")
     photo = read_portrait(portrait) if portrait else None
     with DrivingFile(driving, clip) as file:
+        if file.still:
+            warn_of_still(driving, "call")
         method = engine.load()
         packed = b"" if photo is None else pack_portrait(head_and_shoulders(photo, method.landmarker))
         source = file.source(method, method.landmarker)

@@ -120,6 +120,12 @@ def is_still(path: str | Path) -> bool:
         return False
 
 
+def warn_of_still(path: str | os.PathLike[str], made: str) -> None:
+    """One warning for a picture that drives a take or a call (`made`), which could be meant for a film."""
+    told = f"{path} is a picture: the {made} holds its one face, still, for {STILL_SECONDS} seconds"
+    warnings.warn(told, ReenactWarning, stacklevel=3)
+
+
 def quarter_turns(face: Face) -> int:
     """By how many quarter turns, counter-clockwise, a picture is to be turned so that a lying head stands; 0 where it does."""
     angle = face.region().angle

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from reenact.core.files import check_output
 from reenact.motion.takes import Take, check_suffix
+from reenact.pipeline.inputs import warn_of_still
 from reenact.pipeline.options import WHOLE, Clip, Progress, StrPath
 from reenact.pipeline.sinks import TakeSink, pump
 from reenact.pipeline.sources import DrivingFile
@@ -20,6 +21,8 @@ def record_file(
     check_suffix(check_output(output, [driving]))
     engine.check()
     with DrivingFile(driving, clip) as file:
+        if file.still:
+            warn_of_still(driving, "take")
         method = engine.load()
         source = file.source(method, method.landmarker, resampled=clip.fps is not None)
         with TakeSink(output, method, source.rate, source.reference) as sink:
