@@ -25,7 +25,8 @@ from reenact.core.errors import ReenactError, as_options
 from reenact.core.provenance import shared_graphs
 from reenact.data.pool import Pool
 from reenact.methods import METHODS, Trained, trained
-from reenact.methods.lineage import command_line, sources, write_lineage
+from reenact.methods.graph_content import content, weights
+from reenact.methods.lineage import command_line, exported_again, sources, write_lineage
 from reenact.nn.graphs import Graph
 from reenact.nn.keypoint_method import KeypointMethod
 from reenact.runtime.trust import write_hashes
@@ -74,21 +75,22 @@ def draw_as(model: KeypointMethod, run: Path) -> dict[str, int]:
     return {f"drawing of {run.parent.name}/{run.name}": images_seen(run)}
 
 
-def export(model: KeypointMethod, folder: Path, extra: dict, only: tuple[str, ...] = (), shared: Path | None = None) -> None:
+def export(model: KeypointMethod, folder: Path, extra: dict, only: tuple[str, ...] = (), shared: Path | None = None) -> list[str]:
     """Writes the model's graphs and config.json, which lists the graphs of `render`; `extra` is added to it. only: the files that
     are written, where the others in the folder are to stay, byte for byte. shared: a folder beside `folder` that `SHAREABLE` go
-    to, where they are left as they are if they hold the same weights already."""
+    to, where they are left as they are if they compute the same already. Gives those of them whose operations changed there while
+    their weights did not."""
     folder.mkdir(parents=True, exist_ok=True)
     image = torch.rand(1, 3, model.config.size, model.config.size)
     known = {"image": image, **model.behind(image)}
-    graphs = model.graphs()
+    graphs, again = model.graphs(), []
     for graph in graphs:
         # An example of source_scale, driving_scale is whatever motion.onnx gave as scale.
         names = [name if name in known else name.split("_", 1)[1] for name in graph.inputs]
         inputs = tuple(known[name] for name in names)
         if not only or graph.file in only:
             if shared is not None and graph.file in SHAREABLE:
-                _share(graph, inputs, folder, shared)
+                again += [graph.file] * share(graph, inputs, folder, shared)
             else:
                 write_graph(graph, inputs, folder / graph.file)
         with torch.no_grad():
@@ -102,22 +104,21 @@ def export(model: KeypointMethod, folder: Path, extra: dict, only: tuple[str, ..
     for written in (folder, shared):
         if written is not None:
             write_hashes(written)
+    return again
 
 
-def _share(graph: Graph, inputs: tuple[Tensor, ...], folder: Path, shared: Path) -> None:
-    """One graph in the folder `shared`, in place of a copy in `folder`."""
+def share(graph: Graph, inputs: tuple[Tensor, ...], folder: Path, shared: Path) -> bool:
+    """One graph in the folder `shared`, in place of a copy in `folder`, written unless what lies there computes the same. Gives
+    whether that had the same weights, but other operations."""
     shared.mkdir(parents=True, exist_ok=True)
     own, common = folder / graph.file, shared / graph.file
     write_graph(graph, inputs, own)
-    if common.exists() and _weights(common) == _weights(own):
+    if common.exists() and content(common) == content(own):
         own.unlink()
-    else:
-        own.replace(common)
-
-
-def _weights(path: Path) -> list[bytes]:
-    """What a graph's weights are, whatever they are called."""
-    return sorted(tensor.raw_data for tensor in onnx.load(path).graph.initializer)
+        return False
+    again = common.exists() and weights(common) == weights(own)
+    own.replace(common)
+    return again
 
 
 def write_graph(graph: Graph, inputs: tuple[Tensor, ...], path: Path, free: dict[str, dict[int, str]] | None = None) -> None:
@@ -239,15 +240,18 @@ def main() -> None:
     if given.only_drawing:
         before = json.loads((given.out / "config.json").read_text())
         seen = {**before["images_seen"], **seen}
-        export(model, given.out, {**before, "images_seen": seen, **_drawn_as(model)}, DRAWING, given.shared)
+        again = export(model, given.out, {**before, "images_seen": seen, **_drawn_as(model)}, DRAWING, given.shared)
     elif given.only_reading:
         before = json.loads((given.out / "config.json").read_text())
         seen = {**before["images_seen"], **seen}
         common = next((given.out / file for file in shared_graphs(given.out)), None)
-        export(model, given.out, {**before, "images_seen": seen}, READING, common and common.parent)
+        again = export(model, given.out, {**before, "images_seen": seen}, READING, common and common.parent)
     else:
-        export(model, given.out, said, shared=given.shared)
-    write_lineage(given.out, come_from, command_line(sys.argv[1:], "reenact.methods.export"), given.licence)
+        again = export(model, given.out, said, shared=given.shared)
+    command = command_line(sys.argv[1:], "reenact.methods.export")
+    write_lineage(given.out, come_from, command, given.licence)
+    if given.shared is not None and again:
+        exported_again(given.shared, again, command)
 
 
 if __name__ == "__main__":

@@ -81,7 +81,6 @@ def write_lineage(folder: Path, found: Sequence[Mapping[str, Any]], command: str
     """lineage.json of weights that were just written into `folder`, from these sources; gives its path."""
     config = _json(folder / "config.json")
     inherited = [one["lineage"]["licence"] for one in found if "licence" in one.get("lineage", {})]
-    files = own_graphs(folder) + shared_graphs(folder)
     said = {
         "schema": SCHEMA,
         "method": config.get("method"),
@@ -90,11 +89,38 @@ def write_lineage(folder: Path, found: Sequence[Mapping[str, Any]], command: str
         "commit": commit(),
         "command": command,
         "images_seen": config.get("images_seen", {}),
-        "graphs_sha256": {file: hashlib.sha256((folder / file).read_bytes()).hexdigest() for file in files},
+        "graphs_sha256": _hashes(folder),
         "sources": list(found),
     }
     write_text(folder / FILE, json.dumps(said, indent=1) + "\n")
     return folder / FILE
+
+
+def exported_again(shared: Path, files: Sequence[str], command: str) -> list[Path]:
+    """Graphs of `shared` were written anew with the same weights: the lineage of every folder of weights beside it that has one
+    of them gets their hashes, and an entry that says so. Gives the files that were changed."""
+    changed = []
+    for path in sorted(shared.parent.glob(f"*/{FILE}")):
+        said, own = _json(path), {Path(file).name for file in shared_graphs(path.parent)}
+        if not said or not (here := [file for file in files if file in own]):
+            continue
+        entry = {
+            "from": "the same weights, exported again",
+            "date": datetime.now(UTC).date().isoformat(),
+            "commit": commit(),
+            "command": command,
+            "role": f"{', '.join(here)}: other operations, no weight changed",
+        }
+        told = {**said, "graphs_sha256": _hashes(path.parent), "sources": [*said.get("sources", ()), entry]}
+        write_text(path, json.dumps(told, indent=1) + "\n")
+        changed.append(path)
+    return changed
+
+
+def _hashes(folder: Path) -> dict[str, str]:
+    """SHA-256 of a weights folder's graphs, shared ones among them."""
+    files = own_graphs(folder) + shared_graphs(folder)
+    return {file: hashlib.sha256((folder / file).read_bytes()).hexdigest() for file in files}
 
 
 def command_line(words: Sequence[str], module: str) -> str:

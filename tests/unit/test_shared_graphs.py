@@ -1,0 +1,97 @@
+"""A graph that methods share is written once, and anew where it computes something else, be its weights the same."""
+
+import json
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from reenact.methods.export import share
+from reenact.methods.graph_content import content
+from reenact.methods.lineage import exported_again, write_lineage
+from reenact.nn.graphs import Graph
+
+IMAGE = (torch.rand(1, 3, 8, 8),)
+
+
+class Plain(nn.Module):
+    """A convolution of 3 x 3 x 3 x 3 weights (more than 64: stored as fp16)."""
+
+    def __init__(self, value: float = 0.1) -> None:
+        super().__init__()
+        self.some = nn.Conv2d(3, 3, 3, padding=1, bias=False)
+        nn.init.constant_(self.some.weight, value)
+
+    def forward(self, image: Tensor) -> tuple[Tensor, ...]:
+        return (self.some(image) - 0.5,)
+
+
+class Renamed(Plain):
+    def __init__(self) -> None:
+        super().__init__()
+        self.other = self.some
+        del self.some
+
+    def forward(self, image: Tensor) -> tuple[Tensor, ...]:
+        return (self.other(image) - 0.5,)
+
+
+class Swapped(Plain):
+    """The same operations on the same weights, the other way round."""
+
+    def forward(self, image: Tensor) -> tuple[Tensor, ...]:
+        return (0.5 - self.some(image),)
+
+
+class Rectified(Plain):
+    def forward(self, image: Tensor) -> tuple[Tensor, ...]:
+        return (super().forward(image)[0].relu(),)
+
+
+def draw(module: nn.Module) -> Graph:
+    return Graph("draw.onnx", "render", "fast", module, ("image",), ("frame",))
+
+
+def test_a_shared_graph_is_written_where_it_computes_something_else(tmp_path: Path):
+    own, shared = tmp_path / "mmfa", tmp_path / "shared"
+    own.mkdir()
+    assert not share(draw(Plain()), IMAGE, own, shared), "there was none"
+    first = (shared / "draw.onnx").read_bytes()
+    for same in (Plain(), Renamed()):
+        assert not share(draw(same), IMAGE, own, shared)
+        assert (shared / "draw.onnx").read_bytes() == first, "what computes the same stays, byte for byte"
+    for other in (Swapped(), Rectified()):
+        before = content(shared / "draw.onnx")
+        assert share(draw(other), IMAGE, own, shared), "the same weights, other operations"
+        assert content(shared / "draw.onnx") != before
+    assert not share(draw(Plain(0.2)), IMAGE, own, shared), "other weights"
+    assert not list(own.iterdir())
+
+
+def test_graphs_of_other_sizes_differ(tmp_path: Path):
+    share(draw(Plain()), IMAGE, tmp_path, tmp_path / "shared")
+    assert share(draw(Plain()), (torch.rand(1, 3, 16, 16),), tmp_path, tmp_path / "shared")
+
+
+def test_every_lineage_learns_of_a_graph_that_was_exported_again(tmp_path: Path):
+    shared = tmp_path / "shared"
+    for name, file in (("mmfa", "../shared/draw.onnx"), ("sfd", "../shared/draw.onnx"), ("alone", "draw.onnx")):
+        folder = tmp_path / name
+        folder.mkdir()
+        share(draw(Plain()), IMAGE, folder, shared)
+        (folder / "config.json").write_text(json.dumps({"method": name, "render": [[file, "fast"]]}))
+        (folder / "motion.onnx").write_bytes(b"graph")
+        write_lineage(folder, [{"from": "runs/joint"}], "python -m something")
+    before = {name: json.loads((tmp_path / name / "lineage.json").read_text()) for name in ("mmfa", "sfd", "alone")}
+    assert share(draw(Rectified()), IMAGE, tmp_path / "mmfa", shared)
+    assert exported_again(shared, ["draw.onnx"], "python -m again") == [
+        tmp_path / name / "lineage.json" for name in ("mmfa", "sfd")
+    ]
+    for name in ("mmfa", "sfd"):
+        said = json.loads((tmp_path / name / "lineage.json").read_text())
+        assert said["sources"][0] == {"from": "runs/joint"} and said["command"] == "python -m something"
+        assert said["sources"][1]["command"] == "python -m again"
+        assert said["sources"][1]["role"] == "draw.onnx: other operations, no weight changed"
+        renewed = {file for file, digest in said["graphs_sha256"].items() if digest != before[name]["graphs_sha256"][file]}
+        assert renewed == {"../shared/draw.onnx"}
+    assert json.loads((tmp_path / "alone" / "lineage.json").read_text()) == before["alone"]
