@@ -177,6 +177,7 @@ def test_where_squares_overlap_the_nearer_head_keeps_its_pixels():
         (["--fps", "0"], "--fps"),
         (["--out", "FOLDER"], "--out"),
         (["--strength", "9"], "--strength"),
+        (["--start", "5", "--end", "2"], "change --start or --end"),
     ],
 )
 def test_what_concerns_all_is_one_line(weights, folder, capsys, arguments, words):

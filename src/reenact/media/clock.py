@@ -35,6 +35,12 @@ def exact_rate(value: object) -> Fraction:
     return snapped(rate)
 
 
+def check_range(start: Fraction | None, end: Fraction | None) -> None:
+    """Raises ReenactError for a part of a video, in seconds, that begins before 0 or ends before it begins."""
+    if (start or 0) < 0 or (end is not None and end <= (start or 0)):
+        raise ReenactError("the start must be 0 or later and the end after it; change `start` or `end`")
+
+
 def exact_number(text: str) -> Fraction:
     """'25', '83.5' or '30000/1001'. Raises ValueError for all else: a huge exponent would fill the memory."""
     if not _NUMBER.fullmatch(text.strip()):

@@ -19,7 +19,7 @@ import numpy as np
 from reenact.core.errors import InputError, ReenactError, ReenactWarning
 from reenact.core.files import check_readable
 from reenact.core.types import Image
-from reenact.media.clock import Clock, finest_rate, stated_rate
+from reenact.media.clock import Clock, check_range, finest_rate, stated_rate
 from reenact.media.opening import DAMAGE, Packets, open_media
 from reenact.media.writer import VideoWriter
 
@@ -86,8 +86,7 @@ class VideoReader:
         self.path = check_readable(path, "video")
         self._pixels, self._apart = pixels, apart
         self._start, self._end = Fraction(start or 0), None if end is None else Fraction(end)
-        if self._start < 0 or (self._end is not None and self._end <= self._start):
-            raise ReenactError("the start must be 0 or later and the end after it; change `start` or `end`")
+        check_range(self._start, self._end)
         self._container = open_media(self.path)
         try:
             self._read_header()

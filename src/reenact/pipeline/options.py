@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 
-from reenact.media.clock import exact_rate
+from reenact.media.clock import check_range, exact_rate
 
 StrPath = str | os.PathLike[str]
 Progress = Callable[[int, int | None], None]
@@ -30,8 +30,9 @@ class Clip:
         return None if self.fps is None else exact_rate(self.fps)
 
     def check(self) -> None:
-        """Raises ReenactError for a rate out of 1..240."""
+        """Raises ReenactError for a rate out of 1..240, or an end that is not after the start."""
         _ = self.rate
+        check_range(self.start, self.end)
 
 
 WHOLE = Clip()
