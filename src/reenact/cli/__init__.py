@@ -34,10 +34,10 @@ if TYPE_CHECKING:
         evaluate,
         faces,
         live,
-        marks,
         report,
         serve,
         train,
+        verify,
     )
 
 DEBUG_NAME = "REENACT_DEBUG"
@@ -50,8 +50,7 @@ ROOMS = {
     "mix": "descriptors",
     "interpolate": "edit",
     "record": "edit",
-    "verify": "marks",
-    "keys": "marks",
+    "keys": "verify",
 }
 """modules of the commands that are not called as theirs is"""
 

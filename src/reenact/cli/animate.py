@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -25,9 +26,10 @@ from reenact.cli.shared import (
     progress_bar,
     say,
 )
-from reenact.pipeline.animate import Report, animate_file
-from reenact.pipeline.portrait import Output
 from reenact.runtime.engine import Engine
+
+if TYPE_CHECKING:
+    from reenact.pipeline.animate import Report
 
 DrivingPath = Annotated[
     Path, typer.Argument(help="video whose motion and sound are taken; or a photo, a take, blendshapes (.csv, .json)")
@@ -68,10 +70,14 @@ def animate(
     if seed is not None:
         say("--seed does nothing: no method draws random numbers")
     engine = Engine(method, device, threads, background, head_size(size), precision)  # type: ignore[arg-type]  # checked inside, in one line
-    drawn = Output(output, face, marks(badge, unsigned, sign_cert, sign_key))  # type: ignore[arg-type]
     clip, control = clip_of(start, end, fps), control_of(motion, settle, reference, parts, lock, strength, smooth)
-    with progress_bar() as progress:
-        report = animate_file(portrait, driving, out, control=control, engine=engine, clip=clip, drawn=drawn, progress=progress)
+    there = portrait.is_file() and driving.is_file()
+    with engine.begun() if there else nullcontext(engine) as begun, progress_bar() as progress:
+        from reenact.pipeline.animate import animate_file  # while networks load
+        from reenact.pipeline.portrait import Output
+
+        drawn = Output(output, face, marks(badge, unsigned, sign_cert, sign_key))  # type: ignore[arg-type]
+        report = animate_file(portrait, driving, out, control=control, engine=begun, clip=clip, drawn=drawn, progress=progress)
     _report(report, out)
 
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from reenact.cli.shared import rate, reference_of, seconds
 from reenact.motion.compose import NAMES, locked, parse_parts
 from reenact.motion.smooth import delay_ms
-from reenact.pipeline.animator import Control
 from reenact.pipeline.options import Clip
-from reenact.pipeline.portrait import Output
+
+if TYPE_CHECKING:
+    from reenact.pipeline.animator import Control
+    from reenact.pipeline.portrait import Output
 
 Settle = Annotated[float, typer.Option(help="seconds until --motion decaying is absolute")]
 PartsText = Annotated[
@@ -47,6 +49,8 @@ def control_of(
     counted_from = reference_of(reference)
 
     def control(drawn: Output) -> Control:
+        from reenact.pipeline.animator import Control  # FFmpeg behind it: commands begin to load networks before it is imported
+
         chosen = locked(parse_parts(parts, drawn.parts()), lock or ())
         return Control(motion, chosen, strength, smooth, settle, counted_from)  # type: ignore[arg-type]  # checked inside, in one line
 

@@ -210,12 +210,10 @@ class Animator:
         moments: Iterator[Moment] = iter(source)
         if source.ahead and self._searches:
             held: list[Moment] = []
-            coming = (motion for _, motion in _noted(moments, held))
-            begun = list(itertools.islice(coming, 1))  # from now on threads read ahead
             if faces := self._glimpsed(source):
                 self._choose(faces)
             else:
-                self.prepare(itertools.chain(begun, coming))
+                self.prepare(motion for _, motion in _noted(moments, held))
             moments = itertools.chain(held, moments)
         if source.ahead and not source.timed:
             times: list[Fraction] = []

@@ -72,7 +72,8 @@ def bench(portrait: StrPath, driving: StrPath, *, engine: Engine = ENGINE, runs:
         raise ReenactError(f"`runs` must be at least 1, not {runs}")
     with tempfile.TemporaryDirectory() as folder:
         began = time.perf_counter()
-        report = animate_file(portrait, driving, Path(folder) / "bench.mp4", engine=engine)
+        with engine.begun() as begun:
+            report = animate_file(portrait, driving, Path(folder) / "bench.mp4", engine=begun)
         whole = time.perf_counter() - began
     peak = peak_rss_mb()  # before the verbs load everything a second time
     loaded = engine.load()

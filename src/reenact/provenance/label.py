@@ -13,8 +13,6 @@ import zlib
 from collections.abc import Callable
 from pathlib import Path
 
-import av
-import av.error
 from PIL import Image as PILImage
 
 from reenact.core.errors import ReenactError
@@ -167,6 +165,9 @@ def _boxes(path: Path) -> bytes:
 
 
 def _matroska(path: Path) -> bytes:
+    import av  # .07 s, for this alone
+    import av.error
+
     try:
         with av.open(f"file:{path}", format="matroska", options={"protocol_whitelist": "file"}) as container:
             return container.metadata.get(TAG, "").encode()

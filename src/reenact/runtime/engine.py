@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from reenact.runtime.background import Background, check_background
@@ -41,6 +43,25 @@ class Engine:
         method, device, background or size that is none."""
         lanes = lane_count(self.threads) if series and self.device != "cuda" else 1
         return load(self.method or "mmfa", self.device, self.threads, self.background, self.head_size, self.precision, lanes)
+
+    @contextmanager
+    def begun(self) -> Iterator[Engine]:
+        """The same, its method's networks being loaded from now on, in threads: inside the block `load(series=True)` gives that
+        method. What is not yet loaded at the block's end is not. Raises ReenactError as `load` does."""
+        self.check()
+        method = self.load(series=True)
+        try:
+            yield _Begun(**vars(self), loading=method)
+        finally:
+            method.stop_loading()
+
+
+@dataclass(frozen=True)
+class _Begun(Engine):
+    loading: OnnxMethod | None = None
+
+    def load(self, series: bool = False) -> OnnxMethod:
+        return self.loading if series and self.loading is not None else super().load(series)
 
 
 ENGINE = Engine()

@@ -233,7 +233,7 @@ class OpenedAhead:
 
     def __call__(self, path: Path, speed: Speed, shapes: Shapes | None = None) -> Graph:
         coming = None if shapes else self._coming.pop((path, speed), None)
-        return self._open(path, speed, shapes) if coming is None else coming.result()
+        return self._open(path, speed, shapes) if coming is None or coming.cancelled() else coming.result()
 
 
 @lru_cache(maxsize=1)

@@ -91,7 +91,7 @@ class OnnxMethod:
         behind: list[tuple[Path, Speed]] = [(person / STILL, "exact")] if still else []
         read: tuple[Path, Speed] = (folder / "motion.onnx", self.config["motion"])
         source: tuple[Path, Speed] = (folder / self.config["source"], "fast")
-        pool = ThreadPoolExecutor(lane_count(threads), "reenact-load")
+        self._pool = pool = ThreadPoolExecutor(lane_count(threads), "reenact-load")
         self._finder = pool.submit(Landmarker, each) if lanes > 1 else None
         self._encoders = OpenedAhead(opener(device, each, precision), [read, source, *once], pool)
         self._draws = OpenedAhead(opener(device, threads, precision, lanes), behind + self._render_files, pool)
@@ -163,7 +163,8 @@ class OnnxMethod:
     @cached_property
     def landmarker(self) -> Landmarker:
         """What finds the face in a photo; made on first use. Not thread-safe either."""
-        return Landmarker(self.threads) if self._finder is None else self._finder.result()
+        coming = self._finder
+        return Landmarker(self.threads) if coming is None or coming.cancelled() else coming.result()
 
     def encode_source(self, image: Image, *, cropped: bool = False, face: int = 1, head_size: HeadSize | None = None) -> Portrait:
         """A photo -> the portrait of its `face`-th largest face (from 1). cropped: deprecated, use `encode_crop`.
@@ -213,6 +214,10 @@ class OnnxMethod:
         for name in ("_drawers", "_render", "_backdrop", "_motion", "landmarker"):
             self.__dict__.pop(name, None)
         give_back()
+
+    def stop_loading(self) -> None:
+        """What is still waiting to be loaded is not, until it is used; what is being loaded is waited for by nobody."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _closed(self, crops: list[Image], image: Image, placement: Placement, face: Face) -> list[Image]:
         """The crops, completed where the photo's edges cut off the head (faces/crown.py): above, then beside."""
