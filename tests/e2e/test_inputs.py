@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -85,9 +86,10 @@ def test_a_picture_drives_toward_its_face(fake: str, tmp_path: Path) -> None:
 def test_a_take_or_a_call_of_a_picture_says_what_it_holds(fake: str, tmp_path: Path) -> None:
     PILImage.fromarray(face()).save(tmp_path / "a.png")
     engine = Engine(fake, "cpu", 1)
-    with pytest.warns(UserWarning, match="a.png is a picture: the take holds its one face, still, for 4 seconds"):
-        take = record_file(tmp_path / "a.png", tmp_path / "t.npz", engine=engine)
-    assert len(take) == 4 * take.rate
+    for clip, seconds in ((Clip(), 4), (Clip(Fraction(1), Fraction(2)), 1), (Clip(end=Fraction(9)), 4)):
+        with pytest.warns(UserWarning, match="a.png is a picture: the take holds its one face, still"):
+            take = record_file(tmp_path / "a.png", tmp_path / "t.npz", engine=engine, clip=clip)
+        assert len(take) == seconds * take.rate
     with pytest.warns(UserWarning, match="a.png is a picture: the call holds its one face"):
         encode_file(tmp_path / "a.png", tmp_path / "k.rnct", CallOptions(), engine=engine)
 

@@ -122,8 +122,7 @@ def is_still(path: str | Path) -> bool:
 
 def warn_of_still(path: str | os.PathLike[str], made: str) -> None:
     """One warning for a picture that drives a take or a call (`made`), which could be meant for a film."""
-    told = f"{path} is a picture: the {made} holds its one face, still, for {STILL_SECONDS} seconds"
-    warnings.warn(told, ReenactWarning, stacklevel=3)
+    warnings.warn(f"{path} is a picture: the {made} holds its one face, still", ReenactWarning, stacklevel=3)
 
 
 def quarter_turns(face: Face) -> int:

@@ -111,11 +111,12 @@ def of_pictures(
 
 
 def of_still(path: StrPath, method: Method, landmarker: Landmarker, clip: Clip = WHOLE) -> MotionSource:
-    """A picture's: it holds still, and the portrait goes to it."""
+    """A picture's: it holds still, and the portrait goes to it. clip: may end it sooner."""
     image, rate = read_image(path), clip.rate or RATE
     face = find_face(image, landmarker)
     shown = method.encode_motion(cut(image, head_crop(face), method.size)).replace(gaze=eyes.gaze(face.landmarks))
-    count = round(STILL_SECONDS * rate)
+    asked = STILL_SECONDS if clip.end is None else min(STILL_SECONDS, clip.end - (clip.start or 0))
+    count = max(1, round(asked * rate))
     return MotionSource(((i / rate, shown) for i in range(count)), rate, count, placed=False)
 
 
