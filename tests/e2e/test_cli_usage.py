@@ -24,6 +24,7 @@ from reenact.cli.shared import ORDER
         (["record", "a", "--seconds=3"], "did you mean --end (where in the video to end"),
         (["interpolate", "a", "b", "--end", "3"], "did you mean --seconds (length of the video)"),
         (["animate", "a", "b", "--strat", "3"], "no such option --strat: did you mean --start"),
+        (["animate", "a", "b", "--gaze", "3"], "no such option --gaze (see"),
         (["keys", "--duration", "3"], "no such option --duration (see"),
         (["edit", "a.jpg", "--gaze", "20", "-o", "x.png"], "--gaze takes 2 values, --gaze YAW PITCH; this is '--gaze 20 -o'"),
         (["edit", "a.jpg", "--gaze", "20"], "Option '--gaze' requires 2 arguments"),

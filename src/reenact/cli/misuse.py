@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from difflib import get_close_matches
 from typing import Any
 
 LENGTH = ("--end", "--seconds")
 """how long: where in the video to end, or for how many seconds; no command that makes films has both"""
 MEANT = {"--duration": LENGTH, "--length": LENGTH, "--until": LENGTH, "--end": LENGTH, "--seconds": LENGTH}
 """option that other programs have -> ours, of which the first that the command has is named"""
+
+ALIKE = 0.75
+"""ours: difflib's ratio. At its own 0.6 --gaze is taken for --size, --face or --badge; a swapped pair of letters has 0.86"""
 
 
 def told(error: Any, given: Sequence[str]) -> str:
@@ -24,10 +28,11 @@ def told(error: Any, given: Sequence[str]) -> str:
 
 
 def _unknown(error: Any) -> str:
-    line, alike = f"no such option {error.option_name}", error.possibilities
+    line, given = f"no such option {error.option_name}", error.option_name
     options = {} if error.ctx is None else {name: option for option in error.ctx.command.params for name in option.opts}
-    if meant := next((name for name in MEANT.get(error.option_name, ()) if name in options), None):
+    if meant := next((name for name in MEANT.get(given, ()) if name in options), None):
         return f"{line}: did you mean {meant} ({options[meant].help})?"
+    alike = get_close_matches(given, options, cutoff=ALIKE)
     return f"{line}: did you mean {' or '.join(alike)}?" if alike else line
 
 
