@@ -14,6 +14,7 @@ import pytest
 
 from clips import PORTRAIT, moving_face, read_clip, scenery, tight_photo, write_clip
 from fake_method import write_fake_method
+from heic import write_tiled_heic
 from reenact.cli import app, register, run
 from reenact.core.types import Placement
 from reenact.media.image import read_image, write_image
@@ -210,6 +211,16 @@ def test_what_animate_takes_batch_takes_too(weights, folder):
             np.testing.assert_array_equal(a.image, b.image)
     with av.open(str(film)) as container:
         assert container.streams.audio and float(container.duration / av.time_base) < 0.5, "the sound of that part alone"
+
+
+def test_a_phone_s_photos_are_portraits(weights, folder):
+    (folder / "anna.jpg").unlink()
+    write_tiled_heic(folder / "Anna.HEIC", read_image(PORTRAIT), side=256)
+    portraits, _ = batch.find(folder, folder / "animated")
+    assert [path.name for path in portraits] == ["Anna.HEIC", "wall.png"]
+    job = batch.Job("o.mp4", str(portraits[0]), [str(folder / "nod.mp4")])
+    batch.Maker(load(str(weights), "cpu"), batch.BatchOptions(), folder).make(job)
+    assert (job.state, job.frames) == ("done", 3), job.error
 
 
 def test_every_option_of_animate_is_there():

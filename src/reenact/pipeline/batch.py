@@ -29,7 +29,7 @@ from reenact.runtime.onnx_method import OnnxMethod
 
 SCHEMA = "reenact.batch/1"
 REPORT = "report.json"
-PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".avif")
+PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".avif", ".heic", ".heif")
 DRIVINGS = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v", ".npz", ".json", ".csv")
 Drivers = Literal["one", "own"]
 """of several faces: one drives all of them, or each has its own, the largest face the first by name"""
