@@ -46,7 +46,7 @@ def _table(result: BenchResult) -> str:
         ("render", f"{result.render_ms:.2f} ms"),
         ("render path", f"{result.render_path_ms:.2f} ms, {result.render_path_fps:.1f} frames/s"),
         ("whole animate", f"{result.animate_fps:.1f} frames/s ({result.animate_frames} frames)"),
-        ("start-up", f"{result.animate_start_s:.2f} s"),
+        ("start-up", f"{result.animate_start_s:.2f} s, first frame after {result.animate_first_s:.2f} s"),
         ("peak memory", "unknown" if result.peak_rss_mb is None else f"{result.peak_rss_mb:.0f} MB"),
         ("machine", f"{result.cpu}, {result.cpu_count} CPUs, {result.system}"),
         ("versions", ", ".join(f"{k} {v}" for k, v in {"python": result.python, **result.versions}.items())),
