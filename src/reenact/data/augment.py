@@ -30,14 +30,14 @@ class Change:
     saturation: Float[Tensor, "batch 1 1 1"]
 
     @staticmethod
-    def draw(random: np.random.Generator, count: int, share: float) -> Change:
-        """share: of the triples that are turned, zoomed and shifted; all get a gamma and a saturation."""
+    def draw(random: np.random.Generator, count: int, share: float, darkest: float = GAMMA[1]) -> Change:
+        """share: of the triples that are turned, zoomed and shifted; all get a gamma, up to `darkest`, and a saturation."""
         moved = random.random(count) < share
         roll = random.uniform(-ROLL, ROLL, count) * moved
         least = np.cos(roll) + np.abs(np.sin(roll))
         zoom = least + random.uniform(0, ZOOM, count) * moved
         shift = random.uniform(-1, 1, (count, 2)) * (zoom - least)[:, None]
-        tones = [random.uniform(*span, (count, 1, 1, 1)) for span in (GAMMA, SATURATION)]
+        tones = [random.uniform(*span, (count, 1, 1, 1)) for span in ((GAMMA[0], darkest), SATURATION)]
         return Change(*(torch.from_numpy(values.astype(np.float32)) for values in (roll, zoom, shift, *tones)))
 
     def part(self, share: slice, device: torch.device) -> Change:

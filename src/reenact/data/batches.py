@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int64, UInt8
 from torch import Tensor
 
-from reenact.data.augment import Change
+from reenact.data.augment import GAMMA, Change
 from reenact.data.pairs import Batch, Mix, PairSampler, Shake, jitter, mirrored
 from reenact.data.pool import Pool
 
@@ -40,15 +40,18 @@ class Batches:
         mouths: float = 0.0,
         stills: float = 0.0,
         augment: float = 0.0,
+        lids: float = 0.0,
+        darkest: float = GAMMA[1],
     ) -> None:
-        """splits: the parts of the pool that are drawn from. wide, mouths: data.pairs.PairSampler. same_motion: share of
+        """splits: the parts of the pool that are drawn from. wide, mouths, lids: data.pairs.PairSampler. same_motion: share of
         `triples` in which a rendered person is driven by another one in the same motion; 0 where the pool has no such clips.
-        stills: share of pairs whose source is a warped picture of a photo (data/stills.py). augment: share of `triples` that are
-        turned and zoomed, too (data/augment.py)."""
-        self.pool, self.size, self.device, self.seed, self.augment = pool, size, device, seed, augment
+        stills: share of pairs whose source is a warped picture of a photo (data/stills.py). augment: share of pairs and triples
+        that are turned and zoomed, too; darkest: the highest gamma then (data/augment.py)."""
+        self.pool, self.size, self.device, self.seed = pool, size, device, seed
+        self.augment, self.darkest = augment, darkest
         twins = same_motion if pool.motion is not None else 0.0
         mix = Mix(same_clip=1 - twins - stills, same_motion=twins, stills=stills) if twins or stills else None
-        self.sampler = PairSampler(pool, splits, seed, wide, mix, mouths)
+        self.sampler = PairSampler(pool, splits, seed, wide, mix, mouths, lids)
         self.mirror = self.sampler.mirror.to(device)
         self.truth = {name: torch.from_numpy(np.ascontiguousarray(getattr(pool.truth, name))).to(device) for name in FIELDS}
         self.frames = self._resident() if self._fits() else None
@@ -60,7 +63,9 @@ class Batches:
         source, driving = self.sampler.rows(count)
         flip = torch.from_numpy(random.random(count) < 0.5)[share].to(self.device)
         gain = torch.from_numpy(random.uniform(0.85, 1.15, (count, 3, 1, 1)).astype(np.float32))[share].to(self.device)
-        return tuple(mirrored(self.read(rows[share]), flip, gain, self.mirror, self.sampler.shapes) for rows in (source, driving))  # type: ignore[return-value]
+        change = self._change(random, count, share)
+        read = (mirrored(self.read(rows[share]), flip, gain, self.mirror, self.sampler.shapes) for rows in (source, driving))
+        return tuple(change.of(batch) if change else batch for batch in read)  # type: ignore[return-value]
 
     def triples(self, seen: int, count: int, share: slice) -> tuple[Batch, Batch, Batch]:
         """Source, driving, and the target: the source's person in the driving frame's motion. Else as `pairs`;
@@ -69,9 +74,13 @@ class Batches:
         rows = self.sampler.triples(count)
         flip = torch.from_numpy(random.random(count) < 0.5)[share].to(self.device)
         gain = torch.from_numpy(random.uniform(0.85, 1.15, (count, 3, 1, 1)).astype(np.float32))[share].to(self.device)
-        change = Change.draw(random, count, self.augment).part(share, self.device) if self.augment else None
+        change = self._change(random, count, share)
         read = (mirrored(self.read(some[share]), flip, gain, self.mirror, self.sampler.shapes) for some in rows)
         return tuple(change.of(batch) if change else batch for batch in read)  # type: ignore[return-value]
+
+    def _change(self, random: np.random.Generator, count: int, share: slice) -> Change | None:
+        """What all frames of a pair or triple have in common; None where they stay as they are."""
+        return Change.draw(random, count, self.augment, self.darkest).part(share, self.device) if self.augment else None
 
     def learn(self, name: str, values: Float[np.ndarray, "n ..."] | Int64[np.ndarray, " n"]) -> None:
         """Every batch brings these too, row by row of the pool, whatever is done to its pictures."""

@@ -30,6 +30,7 @@ SMALL_GAP = 0.05
 
 
 MOUTH = np.array([name.startswith(("jaw", "mouth")) for name in BLENDSHAPE_NAMES])
+LIDS = np.array([name.startswith("eyeBlink") for name in BLENDSHAPE_NAMES])
 CANDIDATES = 6
 MOUTH_CANDIDATES = 24
 """ours: of a clip's frames, most have the mouth nearly shut"""
@@ -60,15 +61,23 @@ class PairSampler:
     """Draws people, then clips, then frames, so that long clips and large families of clips do not rule."""
 
     def __init__(
-        self, pool: Pool, splits: tuple[str, ...], seed: int, wide: float = 0.5, mix: Mix | None = None, mouths: float = 0.0
+        self,
+        pool: Pool,
+        splits: tuple[str, ...],
+        seed: int,
+        wide: float = 0.5,
+        mix: Mix | None = None,
+        mouths: float = 0.0,
+        lids: float = 0.0,
     ) -> None:
         """wide: the share of pairs whose driving frame is the farthest in pose and expression of CANDIDATES (ours). mouths: of
-        those whose mouth is least like the source's of MOUTH_CANDIDATES (ours), so that lips learn to open and to close.
+        those whose mouth is least like the source's of MOUTH_CANDIDATES (ours), so that lips learn to open and to close. lids:
+        the same of the eyes' lids.
 
         Raises ReenactError when the pool has nothing that `mix` asks for.
         """
         self.pool, self.truth, self.random, self.wide = pool, pool.truth, np.random.default_rng(seed), wide
-        self.mix, self.mouths = mix or Mix(), mouths
+        self.mix, self.mouths, self.lids = mix or Mix(), mouths, lids
         rows = np.flatnonzero(np.isin(pool.split, splits))
         self.people: dict[str, dict[str, list[int]]] = {}
         for row in rows:
@@ -177,9 +186,10 @@ class PairSampler:
             weight = (np.abs(pose[frames] - pose[source]).sum(1).astype(np.float64) + SMALL_GAP) ** self.mix.gap_power
             return frames[self.random.choice(len(frames), p=weight / weight.sum())]
         look, chance = self.truth.blendshapes, self.random.random()
-        if self.wide <= chance < self.wide + self.mouths:
+        if self.wide <= chance < self.wide + self.mouths + self.lids:
+            part = MOUTH if chance < self.wide + self.mouths else LIDS
             candidates = self.random.choice(frames, MOUTH_CANDIDATES)
-            return int(candidates[np.abs(look[candidates] - look[source])[:, MOUTH].sum(1).argmax()])
+            return int(candidates[np.abs(look[candidates] - look[source])[:, part].sum(1).argmax()])
         candidates = self.random.choice(frames, CANDIDATES if chance < self.wide else 1)
 
         def gap(row: int) -> float:

@@ -25,6 +25,8 @@ class Drawn(NamedTuple):
     """in training, where scales is "each": pictures at 1/4 and 1/2 of the side"""
     keep: Float[Tensor, "batch 1 size size"]
     """how much of each pixel is the warped source, 0..1; the rest is generated"""
+    generated: Float[Tensor, "batch 3 size size"] | None = None
+    """what is generated, by itself"""
 
 
 class Generator(nn.Module):
@@ -89,9 +91,9 @@ class Generator(nn.Module):
         drawn = torch.sigmoid(4 * F.pixel_shuffle(blocks[:, :12], 2))
         small = tuple(torch.sigmoid(4 * head(maps)) for head, maps in zip(self.small, inner, strict=False) if self.training)
         if self.scales == "one":
-            return Drawn(drawn, warped, small, torch.zeros_like(drawn[:, :1]))
+            return Drawn(drawn, warped, small, torch.zeros_like(drawn[:, :1]), drawn)
         keep = torch.sigmoid(calm(blocks[:, 12:]) + to_flow_size(occlusion[:, 1:], size) + 2)
-        return Drawn((keep * warped + (1 - keep) * drawn).clamp(0, 1), warped, small, keep)
+        return Drawn((keep * warped + (1 - keep) * drawn).clamp(0, 1), warped, small, keep, drawn)
 
 
 def grids(flow: Float[Tensor, "batch 64 64 2"], size: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:

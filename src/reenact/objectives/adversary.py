@@ -11,6 +11,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from reenact.losses.patch_gan import PatchDiscriminator, feature_matching, hinge_discriminator, hinge_generator
+from reenact.losses.projected import ProjectedDiscriminator
 from reenact.nn.keypoints import Tensors
 from reenact.objectives.self_reenactment import enlarged
 
@@ -21,10 +22,14 @@ WEIGHTS = {"adversarial": 0.03, "matching": 0.3}
 DISCRIMINATOR_WEIGHTS = {"discriminator": 1.0}
 
 
+Judge = PatchDiscriminator | ProjectedDiscriminator
+"""a picture -> its logits and features (losses/patch_gan.py: Judgement)"""
+
+
 class Discriminators(nn.Module):
     """One or several patch discriminators, and what each side learns from them. A subclass gives `networks`."""
 
-    def networks(self) -> tuple[tuple[PatchDiscriminator, str], ...]:
+    def networks(self) -> tuple[tuple[Judge, str], ...]:
         """Each discriminator with the suffix of what it is shown: fake<suffix>, real<suffix>."""
         raise NotImplementedError
 

@@ -9,13 +9,15 @@ import torch
 from torch import Tensor
 
 from reenact.core.assets import fetch
-from reenact.losses import emotion, face_mesh, identity, lpips
+from reenact.losses import dinov2, emotion, face_mesh, identity, lpips
 from reenact.methods.matting import behind
 from reenact.train.config import Stage
 
 ALWAYS = ("lpips_alex", "face_mesh", "sface", "behind")
 """those of every rendering stage's losses"""
-HALVED = ("sface", "emotion")
+PROJECTED = "finetune_projected"
+"""the task whose discriminator stands on frozen features"""
+HALVED = ("sface", "emotion", "dinov2")
 """carried in half precision, though their numbers are not: 18 MiB instead of 37, cosine of the embeddings .9999 and more"""
 
 
@@ -29,12 +31,15 @@ NETWORKS: Mapping[str, Callable[[], Mapping[str, np.ndarray]]] = {
     "sface": lambda: identity.plain(fetch("sface.onnx").read_bytes()),
     "behind": _behind,
     "emotion": emotion.plain,
+    "dinov2": dinov2.plain,
 }
 
 
 def needed(stages: Iterable[Stage]) -> tuple[str, ...]:
     """The networks of these stages' losses."""
-    return (*ALWAYS, *(("emotion",) if any("emotion" in stage.weights for stage in stages) else ()))
+    stages = tuple(stages)
+    emotion = ("emotion",) if any("emotion" in stage.weights for stage in stages) else ()
+    return (*ALWAYS, *emotion, *(("dinov2",) if any(stage.task == PROJECTED for stage in stages) else ()))
 
 
 def carried(names: Iterable[str]) -> dict[str, dict[str, Tensor]]:

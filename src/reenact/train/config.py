@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from reenact.core.errors import ReenactError
 from reenact.core.files import replaced
+from reenact.data.augment import GAMMA
 from reenact.train.former import FORMER_STAGES, FORMER_TASK, FORMER_WEIGHTS
 
 if TYPE_CHECKING:
@@ -87,12 +88,16 @@ class Stage:
     """share of pairs whose poses lie far apart"""
     mouths: float = 0.0
     """share of pairs whose mouths lie far apart"""
+    lids: float = 0.0
+    """share of pairs whose eyes' lids lie far apart"""
     same_motion: float = 0.0
     """share of pairs in which a rendered person is driven by another one, whose motion it has; the joint stage only"""
     stills: float = 0.0
     """share of pairs whose source is a photo, warped, and whose target is the photo (data/stills.py)"""
     augment: float = 0.0
     """share of triples that are turned, zoomed and shifted, alike; all get another gamma and saturation then (data/augment.py)"""
+    darkest: float = GAMMA[1]
+    """the highest gamma then"""
     read_share: float = 1.0
     """of a batch's frames, how many have landmark and identity losses: half of a step's time at 64 pairs"""
     lpips_shift: int = 0

@@ -17,8 +17,8 @@ from reenact.data.pool import Pool
 from reenact.data.stills import with_warped
 from reenact.losses.emotion import Expression
 from reenact.nn.keypoint_method import KeypointMethod
-from reenact.objectives import disocclusion, patches
-from reenact.objectives.adversary import DISCRIMINATOR_WEIGHTS, Adversary
+from reenact.objectives import disocclusion, facial_features, patches
+from reenact.objectives.adversary import DISCRIMINATOR_WEIGHTS, Adversary, Discriminators
 from reenact.objectives.consistency import ConsistencyObjective
 from reenact.objectives.self_reenactment import RenderObjective
 from reenact.train import validation_grid as shown
@@ -27,6 +27,8 @@ from reenact.train.people import KNOWN_AS, known_people
 from reenact.train.recipe import RENDER_PARTS, Recipe, parts
 from reenact.train.validation import agreement, averaged, draw, draw_as_read, more_figures, reading_check, render_figures
 
+BEFORE = "before"
+"""of what a stage keeps: the generator that it began with"""
 DISCRIMINATOR_SHARE = 2.0
 """ours: the discriminator's learning rate in those of the generator's; it begins from nothing"""
 
@@ -194,14 +196,48 @@ def finetune_flow_task(method: Recipe, stage: Stage, pool: Pool, device: torch.d
 
 def patches_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device) -> Task:
     """After stage three: the generator alone, patch by patch (objectives/patches.py), most of them mouths."""
-    objective, network = patches.PatchObjective().to(device), patches.WindowDiscriminator().to(device)
+    return _windows_task(method, stage, pool, device, patches.PatchObjective(), patches.WindowDiscriminator())
+
+
+def facial_features_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device) -> Task:
+    """After everything: the generator alone, mouths and eyes, what it draws there by itself (objectives/facial_features.py)."""
+    return _features_task(method, stage, pool, device, patches.WindowDiscriminator())
+
+
+def projected_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device) -> Task:
+    """As `facial_features_task`, the discriminator on frozen features (losses/projected.py)."""
+    return _features_task(method, stage, pool, device, facial_features.ProjectedWindows())
+
+
+def _features_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device, discriminators: Discriminators) -> Task:
+    """The generator that the stage begins with goes with its checkpoints, for what is to stay is compared with that."""
+    before = method.build().generator.to(device).eval().requires_grad_(False)
+    task = _windows_task(method, stage, pool, device, facial_features.FacialFeatureObjective(before), discriminators)
+    task.trained[BEFORE] = before
+
+    def adopt(found: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        known = task.adopt(found)
+        begun = {f"{BEFORE}.{name.removeprefix('generator.')}": x for name, x in known.items() if name.startswith("generator.")}
+        return {**begun, **known}
+
+    return replace(task, adopt=adopt)
+
+
+def _windows_task(
+    method: Recipe, stage: Stage, pool: Pool, device: torch.device, objective: nn.Module, discriminators: Discriminators
+) -> Task:
+    """The generator learns by windows of its pictures. objective: (model, source, driving) -> terms, windows shown;
+    discriminators: of those windows."""
+    objective, discriminators = objective.to(device), discriminators.to(device)
 
     def step(model: KeypointMethod, batch: tuple[Batch, Batch]) -> tuple[Terms, Shown]:
         hold_norms(model)
         terms, exhibit = objective(model, *batch)
-        return {**terms, **network.terms(exhibit)}, exhibit
+        return {**terms, **discriminators.terms(exhibit)}, exhibit
 
-    discriminator = Discriminator(network, network, DISCRIMINATOR_WEIGHTS, DISCRIMINATOR_SHARE * stage.schedule.learning_rate)
+    discriminator = Discriminator(
+        discriminators, discriminators, DISCRIMINATOR_WEIGHTS, DISCRIMINATOR_SHARE * stage.schedule.learning_rate
+    )
     # windows are cropped at places that Python must know, so no graph holds this step
     return replace(_part_task(method, stage, pool, device, "generator", step, discriminator), capturable=False)
 
@@ -228,6 +264,8 @@ TASKS: Mapping[str, Callable[[Recipe, Stage, Pool, torch.device], Task]] = {
     "finetune_flow": finetune_flow_task,
     "finetune_long": finetune_long_task,
     "finetune_patches": patches_task,
+    "finetune_features": facial_features_task,
+    "finetune_projected": projected_task,
     "disocclusion": disocclusion_task,
 }
 """what `Stage.task` may name"""
@@ -307,7 +345,7 @@ def _data(method: Recipe, stage: Stage, pool: Pool, device: torch.device) -> Bat
     """The stage's batches, with all that the method's own objective wants."""
     if stage.stills:
         pool = with_warped(pool)
-    shares = stage.wide, stage.same_motion, stage.mouths, stage.stills, stage.augment
+    shares = stage.wide, stage.same_motion, stage.mouths, stage.stills, stage.augment, stage.lids, stage.darkest
     data = Batches(pool, stage.splits, stage.size, device, stage.seed, *shares)
     if method.learn:
         method.learn(data)

@@ -23,7 +23,7 @@ from reenact.methods.mmfa.config import Config
 from reenact.methods.mmfa.model import Mmfa
 from reenact.methods.mmfa.objective import MotionObjective, motion_weights
 from reenact.nn.sizes import Scales
-from reenact.objectives import adversary, patches
+from reenact.objectives import adversary, facial_features, patches
 from reenact.objectives.consistency import CONSISTENCY_WEIGHTS
 from reenact.objectives.disocclusion import WEIGHTS as DISOCCLUSION_WEIGHTS
 from reenact.objectives.self_reenactment import RENDER_WEIGHTS
@@ -102,6 +102,20 @@ def finetune_patches() -> Stage:
         after=("joint",),
     )
     return replace(stage, wide=0.3, mouths=0.6)
+
+
+def finetune_features() -> Stage:
+    """After everything: what the generator draws by itself in mouths and on lids, on pairs whose mouths or lids lie far apart,
+    in skins that no clip shows; all else stays as it is."""
+    schedule = Schedule(images=3_200, batch=16, learning_rate=2e-4, warm_up=320, ema=0.99, save_every=800, log_every=160)
+    stage = replace(finetune_patches(), name="finetune_features", task="finetune_features", schedule=schedule)
+    seen = replace(stage, weights=facial_features.WEIGHTS, wide=0.1, mouths=0.45, lids=0.35, augment=0.3, darkest=2.0)
+    return replace(seen, after=("finetune_long",))
+
+
+def finetune_projected() -> Stage:
+    """The same, its discriminator on the features of a frozen network (losses/projected.py)."""
+    return replace(finetune_features(), name="finetune_projected", task="finetune_projected")
 
 
 def finetune_consistency() -> Stage:
@@ -329,6 +343,8 @@ RECIPES = {
     "joint": joint,
     "finetune_consistency": finetune_consistency,
     "finetune_patches": finetune_patches,
+    "finetune_features": finetune_features,
+    "finetune_projected": finetune_projected,
     "disocclusion": disocclusion,
     "finetune_renderer": finetune_renderer,
     "finetune_flow": finetune_flow,

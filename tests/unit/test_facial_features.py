@@ -1,0 +1,159 @@
+"""Mouths and eyes that the generator draws by itself: windows lie on them, what may change is where the portrait is not kept, and
+a discriminator on frozen features looks at both pictures alike."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from reenact.data.batches import Batches
+from reenact.data.pool import Pool
+from reenact.faces.points import EYES, LIPS
+from reenact.losses import projected
+from reenact.losses.dinov2 import PATCH, WIDTH, DinoV2
+from reenact.losses.projected import ProjectedDiscriminator, augmented
+from reenact.methods import recipe
+from reenact.nn.generator import Drawn
+from reenact.nn.keypoints import Pose
+from reenact.objectives.facial_features import EYE, FacialFeatureObjective, chosen, free, inner
+from reenact.objectives.patches import CELL, CELLS, MARGIN
+from reenact.train.tasks import task_of
+from training_pool import make_pool
+
+CPU = torch.device("cpu")
+INNER = (CELLS - 2 * MARGIN) * CELL
+
+
+def a_pose(count: int = 64) -> Pose:
+    """Lips in a bunch below, each eye in one above, all other keypoints in a corner."""
+    points = torch.full((count, 40, 3), -0.95)
+    lips = len(LIPS)
+    points[:, :lips, :2] = torch.tensor([0.1, 0.4])
+    points[:, lips : lips + EYE, :2] = torch.tensor([-0.3, -0.2])
+    points[:, lips + EYE : lips + len(EYES), :2] = torch.tensor([0.3, -0.2])
+    return Pose(points, points, torch.eye(3).expand(count, 3, 3), {})
+
+
+def test_windows_lie_on_the_mouth_and_on_either_eye():
+    torch.manual_seed(0)
+    mouth, eye = ((corner + CELLS / 2) / 32 * 2 - 1 for corner in chosen(a_pose(), 32))
+    assert ((mouth - torch.tensor([0.4, 0.1])).abs() < 0.1).all(), "row and column"
+    assert ((eye[:, 0] + 0.2).abs() < 0.1).all() and ((eye[:, 1].abs() - 0.3).abs() < 0.1).all()
+    assert 0.2 < (eye[:, 1] > 0).float().mean() < 0.8, "both sides"
+
+
+def test_what_is_kept_of_the_portrait_may_not_change():
+    keep = torch.ones(1, 1, 96, 96)
+    keep[..., 40:48, 40:48] = 0.5
+    share = free(Drawn(keep, keep, (), keep))
+    assert share.shape == keep.shape and (share[..., 38:50, 38:50] == 1).all()
+    assert (share[..., :30, :] == 0).all() and (share[..., 60:] == 0).all()
+
+
+def test_what_is_generated_counts_by_itself():
+    """A frame that is right because portrait and generated part are both wrong: the terms say so; and elsewhere nothing is asked
+    of what is generated."""
+    objective = FacialFeatureObjective.__new__(FacialFeatureObjective)
+    nn.Module.__init__(objective)
+    objective.lpips = lambda made, wanted: (made - wanted).abs().mean((1, 2, 3))
+    wanted = torch.full((2, 3, INNER, INNER), 0.5)
+    share = torch.zeros(2, 1, INNER, INNER)
+    share[..., 16:48, 16:48] = 1
+    alone = torch.full_like(wanted, 0.9)
+    terms, shown = objective.terms(wanted, alone, wanted, share, wanted)
+    assert terms["l1"] == terms["unchanged"] == 0
+    assert float(terms["generated"]) == pytest.approx(0.4 * float(share.mean()), rel=1e-4) and terms["generated_lpips"] > 0
+    other = torch.where(share > 0, wanted, wanted + 0.2)
+    terms, shown = objective.terms(other, wanted, wanted, share, wanted)
+    assert terms["l1"] == terms["generated"] == 0, "what is to stay is judged by what was there"
+    assert float(terms["unchanged"]) == pytest.approx(0.2 * (1 - float(share.mean())), rel=1e-4)
+    assert torch.equal(shown["fake"], wanted)
+
+
+def test_the_windows_inner_part():
+    assert inner(torch.zeros(1, 3, CELLS * CELL, CELLS * CELL)).shape == (1, 3, INNER, INNER)
+
+
+def test_pairs_take_the_tones_that_were_asked_for(tmp_path_factory: pytest.TempPathFactory):
+    pool = Pool.load(make_pool(tmp_path_factory.mktemp("pool")))
+
+    def light(**options: float) -> float:
+        source, driving = Batches(pool, ("train",), 64, CPU, **options).pairs(0, 24, slice(None))
+        return float(source["image"].mean() + driving["image"].mean())
+
+    assert light(augment=0.1, darkest=3.0) < 0.85 * light()
+
+
+class Stand(nn.Module):
+    """In DINOv2's place: three maps of colours."""
+
+    layers = (0, 1, 2)
+
+    def forward(self, picture: torch.Tensor) -> list[torch.Tensor]:
+        maps = torch.nn.functional.avg_pool2d(picture, PATCH).repeat(1, WIDTH // 3, 1, 1)
+        return [maps, 2 * maps, maps**2]
+
+
+@pytest.fixture
+def judge(monkeypatch: pytest.MonkeyPatch) -> ProjectedDiscriminator:
+    monkeypatch.setattr(projected, "DinoV2", Stand)
+    torch.manual_seed(0)
+    return ProjectedDiscriminator()
+
+
+def test_heads_learn_to_tell_pictures_apart(judge: ProjectedDiscriminator):
+    real, fake = torch.rand(8, 3, 64, 64) * 0.2 + 0.6, torch.rand(8, 3, 64, 64) * 0.2 + 0.1
+    optimiser = torch.optim.Adam(judge.parameters(), 1e-2)
+    losses = []
+    for _ in range(60):
+        logits = [judge(picture).logits for picture in (real, fake)]
+        loss = torch.relu(1 - logits[0]).mean() + torch.relu(1 + logits[1]).mean()
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        losses.append(float(loss.detach()))
+    assert np.mean(losses[-10:]) < 0.6 * losses[0]
+    assert len(judge(real).features) == 3
+    judge.eval()
+    assert torch.equal(judge(real).logits, judge(real).logits), "nothing is changed where nothing learns"
+
+
+def test_pictures_are_augmented_each_in_its_own_way_with_gradients():
+    torch.manual_seed(0)
+    picture = torch.rand(1, 3, 56, 56).repeat(32, 1, 1, 1).requires_grad_()
+    changed = augmented(picture)
+    assert changed.shape == picture.shape and changed.std(0).mean() > 0.05
+    whole = (changed == 0).all(1).flatten(1).float().mean(1)
+    assert 0.2 < (whole > 0.01).float().mean() < 0.8, "about every other picture lacks a square"
+    changed.sum().backward()
+    assert (picture.grad != 0).float().mean() > 0.7
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["mmfa_finetune_features", "mmfa_finetune_projected"])
+def test_the_generator_alone_learns(name: str, tmp_path_factory: pytest.TempPathFactory):
+    pool = Pool.load(make_pool(tmp_path_factory.mktemp("pool")))
+    (stage,) = recipe(name)
+    task = task_of(replace(stage, size=128), pool, CPU)
+    terms, exhibit = task.objective(task.batches(0, slice(0, 2)))
+    assert terms.keys() == stage.weights.keys()
+    state = task.trained.state_dict()
+    begun = task.adopt({name: value for name, value in state.items() if not name.startswith("before.")})
+    assert begun["before.head.weight"] is begun["generator.head.weight"], "what is begun with is what is compared with"
+    assert task.adopt(state)["before.head.weight"] is state["before.head.weight"], "and stays that in a run that goes on"
+    assert float(terms["unchanged"].detach()) > 0 and exhibit["fake"].shape == (4, 3, INNER, INNER)
+    sum(terms.values()).backward()
+    learns = {name for name, part in task.trained.items() if any(p.grad is not None for p in part.parameters())}
+    assert learns == {"generator"}
+
+
+@pytest.mark.slow
+def test_dinov2_tells_a_face_from_its_mirror_and_from_noise():
+    """Of the real weights: a picture's tokens are much nearer to those of the same picture a little darker than to noise's."""
+    network, picture = DinoV2(), torch.rand(1, 3, 14, 14).repeat_interleave(14, 2).repeat_interleave(14, 3)
+    dark, noise = 0.9 * picture, torch.rand_like(picture)
+    found = [network(x)[-1].flatten() for x in (picture, dark, noise)]
+    near, far = ((found[0] - x).norm() for x in found[1:])
+    assert near < 0.6 * far
