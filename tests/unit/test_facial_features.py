@@ -13,11 +13,11 @@ from reenact.data.pool import Pool
 from reenact.faces.points import EYES, LIPS
 from reenact.losses import projected
 from reenact.losses.dinov2 import PATCH, WIDTH, DinoV2
-from reenact.losses.projected import ProjectedDiscriminator, augmented
+from reenact.losses.projected import Change, ProjectedDiscriminator
 from reenact.methods import recipe
 from reenact.nn.generator import Drawn
 from reenact.nn.keypoints import Pose
-from reenact.objectives.facial_features import EYE, FacialFeatureObjective, chosen, free, inner
+from reenact.objectives.facial_features import EYE, FacialFeatureObjective, ProjectedWindows, chosen, free, inner
 from reenact.objectives.patches import CELL, CELLS, MARGIN
 from reenact.train.tasks import task_of
 from training_pool import make_pool
@@ -120,10 +120,22 @@ def test_heads_learn_to_tell_pictures_apart(judge: ProjectedDiscriminator):
     assert torch.equal(judge(real).logits, judge(real).logits), "nothing is changed where nothing learns"
 
 
+def test_features_are_compared_under_one_change(judge: ProjectedDiscriminator):
+    """Two equal pictures have equal features, whatever was changed; another change each had hidden what the generator does."""
+    windows = ProjectedWindows.__new__(ProjectedWindows)
+    nn.Module.__init__(windows)
+    windows.judge = judge
+    picture = torch.rand(8, 3, 64, 64)
+    terms = windows.terms({"fake": picture, "real": picture})
+    assert terms["matching"] == 0 and terms["adversarial"].isfinite()
+    assert windows.terms({"fake": picture, "real": picture.flip(3)})["matching"] > 0
+    assert windows({"fake": picture, "real": picture})["discriminator"] > 0
+
+
 def test_pictures_are_augmented_each_in_its_own_way_with_gradients():
     torch.manual_seed(0)
     picture = torch.rand(1, 3, 56, 56).repeat(32, 1, 1, 1).requires_grad_()
-    changed = augmented(picture)
+    changed = Change.draw(32, CPU).of(picture)
     assert changed.shape == picture.shape and changed.std(0).mean() > 0.05
     whole = (changed == 0).all(1).flatten(1).float().mean(1)
     assert 0.2 < (whole > 0.01).float().mean() < 0.8, "about every other picture lacks a square"

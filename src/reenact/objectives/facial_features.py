@@ -18,7 +18,8 @@ from torch import Tensor, nn
 
 from reenact.faces.points import EYES, LIPS
 from reenact.losses.lpips import LPIPS
-from reenact.losses.projected import ProjectedDiscriminator
+from reenact.losses.patch_gan import feature_matching, hinge_generator
+from reenact.losses.projected import Change, ProjectedDiscriminator
 from reenact.nn.disocclusion import between
 from reenact.nn.generator import Drawn, Generator
 from reenact.nn.keypoint_method import KeypointMethod
@@ -132,7 +133,13 @@ class ProjectedWindows(Discriminators):
         return ((self.judge, ""),)
 
     def terms(self, shown: Tensors) -> dict[str, Float[Tensor, ""]]:
-        return super().terms(_some(shown))
+        """As of other discriminators; true and generated windows are augmented alike, lest features tell of that."""
+        some = _some(shown)
+        change = Change.draw(len(some["fake"]), some["fake"].device)
+        fake = self.judge(some["fake"], change)
+        with torch.no_grad():
+            real = self.judge(some["real"], change)
+        return {"adversarial": hinge_generator(fake.logits), "matching": feature_matching(fake.features, real.features)}
 
     def forward(self, shown: Tensors) -> dict[str, Float[Tensor, ""]]:
         return super().forward(_some(shown))
