@@ -32,7 +32,7 @@ KEPT = (0.95, 0.8)
 """ours: of the generator that is begun with; where it keeps more of the warped portrait than the first, nothing is to change,
 where less than the second, all may"""
 REACH = 9
-"""ours: px; so far around such places, too"""
+"""ours: px; side of the squares around such places that may change, too"""
 EYE = len(EYES) // 2
 WEIGHTS = {
     "l1": 4.0,
