@@ -62,9 +62,12 @@ class CropTracker:
         self._face = face if face is not None else self._find(image)
         if self._face is None:
             return None
-        for _ in range(frames):
-            self._crop = _follow(self._crop, head_crop(self._face))
-        return self._crop, self._face
+        head = head_crop(self._face)
+        crop = _follow(self._crop, head)
+        for _ in range(frames - 1):
+            crop = _follow(crop, head)
+        self._crop = crop
+        return crop, self._face
 
     def forget(self) -> None:
         """Begin anew with the next frame."""
