@@ -67,7 +67,7 @@ def drawn_in(scales: str, training: bool) -> tuple[Generator, Drawn, torch.Tenso
 
 @pytest.mark.parametrize(("scales", "small"), [("one", 0), ("several", 0), ("each", 2)])
 def test_scales_of_the_generator(scales: str, small: int):
-    generator, (frame, _, pictures, _), fine = drawn_in(scales, training=True)
+    generator, (frame, _, pictures, *_), fine = drawn_in(scales, training=True)
     assert frame.shape == (2, 3, 64, 64)
     assert [picture.shape[-1] for picture in pictures] == [16, 32][:small]
     assert bool(fine.abs().any()) == (scales != "one"), "with one scale nothing fine is looked up"

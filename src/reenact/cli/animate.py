@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from os.path import isfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -71,7 +72,7 @@ def animate(
         say("--seed does nothing: no method draws random numbers")
     engine = Engine(method, device, threads, background, head_size(size), precision)  # type: ignore[arg-type]  # checked inside, in one line
     clip, control = clip_of(start, end, fps), control_of(motion, settle, reference, parts, lock, strength, smooth)
-    there = portrait.is_file() and driving.is_file()
+    there = isfile(portrait) and isfile(driving)  # pathlib's would raise for a name that is too long
     with engine.begun() if there else nullcontext(engine) as begun, progress_bar() as progress:
         from reenact.pipeline.animate import animate_file  # while networks load
         from reenact.pipeline.portrait import Output
