@@ -17,8 +17,8 @@ from reenact.losses.projected import Change, ProjectedDiscriminator
 from reenact.methods import recipe
 from reenact.nn.generator import Drawn
 from reenact.nn.keypoints import Pose
-from reenact.objectives.facial_features import EYE, FacialFeatureObjective, ProjectedWindows, chosen, free, inner
-from reenact.objectives.patches import CELL, CELLS, MARGIN
+from reenact.objectives.facial_features import EYE, FacialFeatureObjective, ProjectedWindows, chosen, free
+from reenact.objectives.patches import CELL, CELLS, MARGIN, inner
 from reenact.train.tasks import task_of
 from training_pool import make_pool
 

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from reenact.core.arrays import carried
 from reenact.core.assets import fetch
 
-WIDTH, HEADS, PATCH, LAYERS = 384, 6, 14, 12
+WIDTH, HEADS, PATCH = 384, 6, 14
 EPSILON = 1e-6
 SHOWN = (2, 5, 8)
 """ours: layers whose tokens are given; what is behind the last says more of what a thing is than of how it looks"""

@@ -17,7 +17,7 @@ from reenact.nn.background import near_head
 from reenact.nn.graphs import PYRAMID
 from reenact.nn.keypoint_method import KeypointMethod
 from reenact.nn.keypoints import Tensors
-from reenact.objectives.self_reenactment import read_both
+from reenact.objectives.self_reenactment import decided
 
 WEIGHTS = {"l1": 4.0, "lpips": 1.0, "behind": 1.0}
 """ours, as in the rendering stages"""
@@ -33,9 +33,7 @@ class DisocclusionObjective(nn.Module):
     def forward(self, model: KeypointMethod, source: Tensors, driving: Tensors) -> dict[str, Tensor]:
         image, target = source["image"], driving["image"]
         with torch.no_grad():
-            read = read_both(model, source, driving)
-            poses = [model.pose(read[0][model.person], motion) for motion in read]
-            field, features, code = model.decide(image, *poses)
+            poses, field, features, code = decided(model, source, driving)
             portrait = model.pyramid(image)
             pyramid = tuple(portrait[name] for name in PYRAMID)
             drawn = model.generator(image, pyramid, field.levels, field.occlusion, features, code)

@@ -25,8 +25,7 @@ from reenact.nn.generator import Drawn, Generator
 from reenact.nn.keypoint_method import KeypointMethod
 from reenact.nn.keypoints import Pose, Tensors
 from reenact.objectives.adversary import Discriminators
-from reenact.objectives.patches import CELL, CELLS, MARGIN, SHAKE, cut
-from reenact.objectives.self_reenactment import read_both
+from reenact.objectives.patches import CELLS, SHAKE, corner, inner, undrawn
 
 KEPT = (0.95, 0.8)
 """ours: of the generator that is begun with; where it keeps more of the warped portrait than the first, nothing is to change,
@@ -58,20 +57,12 @@ class FacialFeatureObjective(nn.Module):
 
     def forward(self, model: KeypointMethod, source: Tensors, driving: Tensors) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """The terms, and what a discriminator is shown: `fake` and `real` windows [2 B,3,64,64]."""
-        image = source["image"]
-        with torch.no_grad():
-            read = read_both(model, source, driving)
-            poses = [model.pose(read[0][model.person], motion) for motion in read]
-            field, features, code = model.decide(image, *poses)
-            pyramid = model.source(image)
-        cells = image.shape[-1] // CELL
+        whole = undrawn(model, source, driving)
         found: list[tuple[Tensor, ...]] = []
-        mouth, eye = chosen(model.teacher(driving), cells)
-        anywhere = torch.randint(cells - CELLS + 1, mouth.shape, device=mouth.device)
+        mouth, eye = chosen(model.teacher(driving), whole.cells)
+        anywhere = torch.randint(whole.cells - CELLS + 1, mouth.shape, device=mouth.device)
         for corners in (mouth, eye, anywhere):
-            levels = tuple(cut(level, corners, cells, rows=1) for level in field.levels)
-            occlusion, motion, wanted = (cut(maps, corners, cells) for maps in (field.occlusion, features, driving["image"]))
-            given = image, pyramid, levels, occlusion, motion, code
+            given, wanted = whole.window(corners)
             with torch.no_grad():
                 before = self._before[0](*given)
             now = model.generator(*given)
@@ -112,14 +103,8 @@ def chosen(pose: Pose, cells: int) -> tuple[Int64[Tensor, "batch 2"], Int64[Tens
     eyes = torch.stack([points[:, lips + EYE * side : lips + EYE * (side + 1)].mean(1) for side in (0, 1)], 1)
     eye = eyes[torch.arange(count, device=device), torch.randint(2, (count,), device=device)]
     middles = [middle + SHAKE * (torch.rand(count, 2, device=device) * 2 - 1) for middle in (points[:, :lips].mean(1), eye)]
-    mouth, eye = (((x.flip(1) + 1) / 2 * cells - CELLS / 2).round().clamp(0, cells - CELLS).long() for x in middles)
+    mouth, eye = (corner(middle, cells) for middle in middles)
     return mouth, eye
-
-
-def inner(maps: Tensor) -> Tensor:
-    """Of a window, what convolutions see all neighbours of."""
-    edge = MARGIN * CELL
-    return maps[..., edge:-edge, edge:-edge]
 
 
 class ProjectedWindows(Discriminators):

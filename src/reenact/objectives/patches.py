@@ -7,18 +7,21 @@ in an hour as by the joint stage, and those that open widest most.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 import torch.nn.functional as F
-from jaxtyping import Int64
+from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from reenact.faces.points import LIPS
 from reenact.losses.lpips import LPIPS
 from reenact.losses.patch_gan import PatchDiscriminator
-from reenact.nn.keypoint_method import KeypointMethod
+from reenact.nn.blocks import Maps
+from reenact.nn.keypoint_method import Field, KeypointMethod
 from reenact.nn.keypoints import Pose, Tensors
 from reenact.objectives.adversary import WIDTH, Discriminators
-from reenact.objectives.self_reenactment import read_both
+from reenact.objectives.self_reenactment import decided
 
 CELL = 8
 """px: one of the coarsest features"""
@@ -42,25 +45,48 @@ class PatchObjective(nn.Module):
 
     def forward(self, model: KeypointMethod, source: Tensors, driving: Tensors) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """The terms, and what a discriminator is shown: `fake` and `real` windows [2 B,3,64,64]."""
-        image = source["image"]
-        with torch.no_grad():
-            read = read_both(model, source, driving)
-            poses = [model.pose(read[0][model.person], motion) for motion in read]
-            field, features, code = model.decide(image, *poses)
-            pyramid = model.source(image)
-        cells, edge = image.shape[-1] // CELL, MARGIN * CELL
+        whole = undrawn(model, source, driving)
         made, wanted = [], []
-        for corners in chosen(model.teacher(driving), cells):
-            levels = tuple(cut(level, corners, cells, rows=1) for level in field.levels)
-            parts = [cut(maps, corners, cells) for maps in (field.occlusion, features, driving["image"])]
-            frame = model.generator(image, pyramid, levels, parts[0], parts[1], code).frame
-            made.append(frame[..., edge:-edge, edge:-edge])
-            wanted.append(parts[2][..., edge:-edge, edge:-edge])
+        for corners in chosen(model.teacher(driving), whole.cells):
+            given, truth = whole.window(corners)
+            made.append(inner(model.generator(*given).frame))
+            wanted.append(inner(truth))
         made, wanted = torch.cat(made), torch.cat(wanted)
         larger = [F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False) for x in (made, wanted)]
         lpips = (self.lpips(made, wanted).mean() + self.lpips(*larger).mean()) / 2  # as the picture is looked at, and closer
         terms = {"l1": (made - wanted).abs().mean(), "lpips": lpips}
         return terms, {"fake": made, "real": wanted}
+
+
+class Undrawn(NamedTuple):
+    """Pairs of pictures up to the generator, which then renders windows of them."""
+
+    image: Float[Tensor, "batch 3 size size"]
+    pyramid: tuple[Maps, Maps, Maps]
+    field: Field
+    features: Maps
+    code: Float[Tensor, "batch code"]
+    target: Float[Tensor, "batch 3 size size"]
+
+    @property
+    def cells(self) -> int:
+        """Along the picture."""
+        return self.image.shape[-1] // CELL
+
+    def window(self, corners: Int64[Tensor, "batch 2"]) -> tuple[tuple, Tensor]:
+        """What the generator is given for the window of each picture (Generator.forward), and the true window."""
+        levels = tuple(cut(level, corners, self.cells, rows=1) for level in self.field.levels)
+        occlusion, features, wanted = (
+            cut(maps, corners, self.cells) for maps in (self.field.occlusion, self.features, self.target)
+        )
+        return (self.image, self.pyramid, levels, occlusion, features, self.code), wanted
+
+
+@torch.no_grad()
+def undrawn(model: KeypointMethod, source: Tensors, driving: Tensors) -> Undrawn:
+    """By the method's own motion estimate, without gradients."""
+    _, field, features, code = decided(model, source, driving)
+    return Undrawn(source["image"], model.source(source["image"]), field, features, code, driving["image"])
 
 
 def chosen(pose: Pose, cells: int) -> tuple[Int64[Tensor, "batch 2"], Int64[Tensor, "batch 2"]]:
@@ -71,8 +97,18 @@ def chosen(pose: Pose, cells: int) -> tuple[Int64[Tensor, "batch 2"], Int64[Tens
     anywhere = torch.rand(count, 2, device=device) * 2 - 1
     other = torch.where(torch.rand(count, 1, device=device) < FACES, some, anywhere)
     shaken = points[:, : len(LIPS)].mean(1) + SHAKE * (torch.rand(count, 2, device=device) * 2 - 1)
-    mouth, other = (((x.flip(1) + 1) / 2 * cells - CELLS / 2).round().clamp(0, cells - CELLS).long() for x in (shaken, other))
-    return mouth, other
+    return corner(shaken, cells), corner(other, cells)
+
+
+def corner(middle: Float[Tensor, "batch 2"], cells: int) -> Int64[Tensor, "batch 2"]:
+    """Row and column of the first cell of the window around each middle ([-1, 1], x and y), the window inside the picture."""
+    return ((middle.flip(1) + 1) / 2 * cells - CELLS / 2).round().clamp(0, cells - CELLS).long()
+
+
+def inner(maps: Tensor) -> Tensor:
+    """Of a window, what convolutions see all neighbours of."""
+    edge = MARGIN * CELL
+    return maps[..., edge:-edge, edge:-edge]
 
 
 def cut(maps: Tensor, corners: Int64[Tensor, "batch 2"], cells: int, rows: int = 2) -> Tensor:

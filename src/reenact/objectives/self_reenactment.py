@@ -27,7 +27,8 @@ from reenact.losses.identity import SFace, identity_distance
 from reenact.losses.lpips import LPIPS
 from reenact.losses.matting import behind
 from reenact.losses.regions import Region
-from reenact.nn.keypoint_method import KeypointMethod, Rendered
+from reenact.nn.blocks import Maps
+from reenact.nn.keypoint_method import Field, KeypointMethod, Rendered
 from reenact.nn.keypoints import Pose, Tensors
 from reenact.nn.motion_encoder import window_grid
 
@@ -197,6 +198,17 @@ def read_both(model: KeypointMethod, source: Tensors, driving: Tensors) -> list[
     count = len(source["image"])
     both = model.motion(torch.cat([source["image"], driving["image"]]))
     return [{name: value[part] for name, value in both.items()} for part in (slice(count), slice(count, None))]
+
+
+@torch.no_grad()
+def decided(
+    model: KeypointMethod, source: Tensors, driving: Tensors
+) -> tuple[list[Pose], Field, Maps, Float[Tensor, "batch code"]]:
+    """What the generator is conditioned on by the method's own estimates of both pictures: their poses, then
+    `KeypointMethod.decide`'s. For stages in which only what comes after it learns."""
+    read = read_both(model, source, driving)
+    poses = [model.pose(read[0][model.person], motion) for motion in read]
+    return poses, *model.decide(source["image"], *poses)
 
 
 def _elsewhere(read: Tensor, driving: Tensors, target: Tensors, name: str) -> Tensor:
