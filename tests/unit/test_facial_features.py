@@ -2,6 +2,7 @@
 a discriminator on frozen features looks at both pictures alike."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,11 +15,12 @@ from reenact.faces.points import EYES, LIPS
 from reenact.losses import projected
 from reenact.losses.dinov2 import PATCH, WIDTH, DinoV2
 from reenact.losses.projected import Change, ProjectedDiscriminator
+from reenact.losses.regions import Region
 from reenact.methods import recipe
 from reenact.nn.generator import Drawn
 from reenact.nn.keypoints import Pose
-from reenact.objectives.facial_features import EYE, FacialFeatureObjective, ProjectedWindows, chosen, free
-from reenact.objectives.patches import CELL, CELLS, MARGIN, inner
+from reenact.objectives.facial_features import EYE, FacialFeatureObjective, ProjectedWindows, chosen, free, pasted
+from reenact.objectives.patches import CELL, CELLS, MARGIN, cut, inner
 from reenact.train.tasks import task_of
 from training_pool import make_pool
 
@@ -70,6 +72,55 @@ def test_what_is_generated_counts_by_itself():
     assert terms["l1"] == terms["generated"] == 0, "what is to stay is judged by what was there"
     assert float(terms["unchanged"]) == pytest.approx(0.2 * (1 - float(share.mean())), rel=1e-4)
     assert torch.equal(shown["fake"], wanted)
+
+
+def test_a_window_goes_back_to_where_it_was_cut_with_its_gradients():
+    picture = torch.rand(2, 3, 256, 256)
+    corners = torch.tensor([[0, 20], [7, 3]])
+    windows = torch.stack([inner(cut(picture, corners, 256 // CELL))[i] for i in range(2)]).requires_grad_()
+    assert torch.equal(pasted(picture, windows, corners), picture)
+    other = pasted(picture, windows + 1, corners)
+    changed = (other != picture).all(1)
+    assert changed.flatten(1).sum(1).tolist() == [INNER**2] * 2
+    assert changed[1, CELL * (7 + MARGIN), CELL * (3 + MARGIN)] and not changed[1, CELL * (7 + MARGIN) - 1].any()
+    other.sum().backward()
+    assert (windows.grad == 1).all()
+
+
+class Level(nn.Module):
+    """In the landmarker's place: a face whose points lie as high as the square is bright."""
+
+    def read(self, picture: torch.Tensor, region: Region) -> torch.Tensor:
+        return region.outward(region.cut(picture).mean((1, 2, 3))[:, None, None].expand(-1, 478, 3))
+
+    def blendshapes(self, landmarks: torch.Tensor) -> torch.Tensor:
+        return landmarks.mean((1, 2))[:, None].expand(-1, 52)
+
+
+def test_the_landmarker_reads_true_pictures_with_their_windows():
+    """Nothing to say of true windows; of others it says so, of as many pictures as are to be read, and gradients reach them."""
+    objective = FacialFeatureObjective.__new__(FacialFeatureObjective)
+    nn.Module.__init__(objective)
+    objective.face_mesh, objective.read_share = Level(), 0.5
+    points = torch.rand(4, 40, 3) * 0.6 - 0.3
+
+    class Model:
+        config = SimpleNamespace(mesh_keypoints=40)
+
+        def teacher(self, truth: dict[str, torch.Tensor]) -> Pose:
+            some = truth["points"]
+            return Pose(some, some, torch.eye(3).expand(len(some), 3, 3), {"head_pose": torch.zeros(len(some), 3)})
+
+    driving = {"image": torch.rand(4, 3, 256, 256), "points": points}
+    corners = torch.full((4, 2), 10)
+    true = inner(cut(driving["image"], corners, 32))
+    none = objective._read(Model(), driving, (true,), (corners,))
+    assert set(none) == {"mesh", "mesh_gaps", "mesh_shapes"} and all(float(term) == 0 for term in none.values())
+    made = (true + 0.3).requires_grad_()
+    found = objective._read(Model(), driving, (made,), (corners,))
+    assert found["mesh"] > 0.01 and found["mesh_shapes"] > 0
+    found["mesh"].backward()
+    assert (made.grad[:2] != 0).all() and (made.grad[2:] == 0).all(), "half of them are read"
 
 
 def test_the_windows_inner_part():

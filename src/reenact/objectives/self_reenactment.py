@@ -103,7 +103,7 @@ class RenderObjective(nn.Module):
         truth = model.teacher(driving)
         count = model.config.mesh_keypoints
         weight = 1 + 4 * feature_mask(truth, target.shape[-1], count)
-        region = _first(_region(truth, count), some)
+        region = _first(face_region(truth, count), some)
         made, wanted = (enlarged(x, driving) for x in (rendered.frame, target))
         return {
             "l1": ((rendered.frame - target).abs() * weight).mean(),
@@ -118,7 +118,7 @@ class RenderObjective(nn.Module):
     def read_back(self, model: KeypointMethod, frame: Tensor, driving: Tensors) -> dict[str, Tensor]:
         """The face networks' losses on the rendered picture: the landmarker's mesh, its inter-landmark distances and blendshapes,
         SFace's identity, each against those of the true one."""
-        return self._mesh(frame, driving["image"], _region(model.teacher(driving), model.config.mesh_keypoints), None)
+        return self._mesh(frame, driving["image"], face_region(model.teacher(driving), model.config.mesh_keypoints), None)
 
     def _portrait(self, model: KeypointMethod, source: Tensors | None, some: int | None) -> Tensor | None:
         """Who the first portraits show, [some,128]; None without portraits."""
@@ -141,22 +141,9 @@ class RenderObjective(nn.Module):
         return {"scales": torch.stack(losses).mean()} if losses else {}
 
     def _mesh(self, frame: Tensor, target: Tensor, region: Region, portrait: Tensor | None) -> dict[str, Tensor]:
-        """Mesh points (in half sides of the landmarker's square), blendshapes and identity of both pictures."""
-        with torch.autocast(frame.device.type, enabled=False):
-            with torch.no_grad():
-                wanted = region.inward(self.face_mesh.read(target.float(), region))
-                shapes = self.face_mesh.blendshapes(region.outward(wanted))
-            found = region.inward(self.face_mesh.read(frame.float(), region))
-            weight = found.new_ones(found.shape[1], 1)
-            weight[list(EXPRESSIVE)] = 3
-            gap = [torch.stack([x[:, a] - x[:, b] for a, b in MESH_GAPS], 1)[..., :2] for x in (found, wanted)]
-            read = {
-                "mesh": ((found - wanted)[..., :2].abs() * weight).mean(),
-                "mesh_gaps": F.l1_loss(*gap),
-                "mesh_shapes": F.l1_loss(self.face_mesh.blendshapes(region.outward(found)), shapes),
-            }
+        """What `face_terms` compares, and identity and emotion of both pictures."""
+        read, place = face_terms(self.face_mesh, frame, target, region)
         # looked at where the true face is: an embedding says who it is, not where
-        place = region.outward(wanted)
         shown = self.sface.embed(frame, place)
         with torch.no_grad():
             people = {"identity": self.sface.embed(target, place)}
@@ -175,7 +162,7 @@ class RenderObjective(nn.Module):
     @torch.no_grad()
     def person(self, truth: Tensors, model: KeypointMethod) -> Float[Tensor, "batch 128"]:
         """Who pictures show: SFace's embedding, found with the face mesh."""
-        picture, region = truth["image"], _region(model.teacher(truth), model.config.mesh_keypoints)
+        picture, region = truth["image"], face_region(model.teacher(truth), model.config.mesh_keypoints)
         return self.sface.embed(picture, self.face_mesh.read(picture.float(), region))
 
 
@@ -219,6 +206,27 @@ def _elsewhere(read: Tensor, driving: Tensors, target: Tensors, name: str) -> Te
     return torch.where(other, target[name].to(read), read)
 
 
+def face_terms(
+    face_mesh: FaceMesh, frame: Tensor, target: Tensor, region: Region
+) -> tuple[dict[str, Tensor], Float[Tensor, "batch 478 3"]]:
+    """The landmarker's mesh points (in half sides of its square), inter-landmark distances and blendshapes of a rendered picture
+    against those of the true one; and the true points, in [-1, 1] of the picture."""
+    with torch.autocast(frame.device.type, enabled=False):
+        with torch.no_grad():
+            wanted = region.inward(face_mesh.read(target.float(), region))
+            shapes = face_mesh.blendshapes(region.outward(wanted))
+        found = region.inward(face_mesh.read(frame.float(), region))
+        weight = found.new_ones(found.shape[1], 1)
+        weight[list(EXPRESSIVE)] = 3
+        gap = [torch.stack([x[:, a] - x[:, b] for a, b in MESH_GAPS], 1)[..., :2] for x in (found, wanted)]
+        terms = {
+            "mesh": ((found - wanted)[..., :2].abs() * weight).mean(),
+            "mesh_gaps": F.l1_loss(*gap),
+            "mesh_shapes": F.l1_loss(face_mesh.blendshapes(region.outward(found)), shapes),
+        }
+    return terms, region.outward(wanted)
+
+
 EXPRESSIVE = (*LIPS, *RIGHT_LIDS, *LEFT_LIDS, *RIGHT_IRIS, *LEFT_IRIS, *RIGHT_BROW, *LEFT_BROW)
 MESH_GAPS = (
     *(pair for eye in LID_PAIRS for pair in eye),
@@ -232,7 +240,7 @@ MESH_GAPS = (
 """Distances that say most of an expression: lids, lips, mouth corners, irises between the corners of their eyes"""
 
 
-def _region(pose: Pose, mesh_keypoints: int) -> Region:
+def face_region(pose: Pose, mesh_keypoints: int) -> Region:
     """The landmarker's square around a face whose keypoints are known: the box of the mesh points, turned by the roll."""
     xy = pose.keypoints[:, :mesh_keypoints, :2].detach()
     low, high = xy.amin(1), xy.amax(1)

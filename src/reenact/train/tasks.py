@@ -212,7 +212,9 @@ def projected_task(method: Recipe, stage: Stage, pool: Pool, device: torch.devic
 def _features_task(method: Recipe, stage: Stage, pool: Pool, device: torch.device, discriminators: Discriminators) -> Task:
     """The generator that the stage begins with goes with its checkpoints, for what is to stay is compared with that."""
     before = method.build().generator.to(device).eval().requires_grad_(False)
-    task = _windows_task(method, stage, pool, device, facial_features.FacialFeatureObjective(before), discriminators)
+    task = _windows_task(
+        method, stage, pool, device, facial_features.FacialFeatureObjective(before, stage.read_share), discriminators
+    )
     task.trained[BEFORE] = before
 
     def adopt(found: Mapping[str, Tensor]) -> Mapping[str, Tensor]:

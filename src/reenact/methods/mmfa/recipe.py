@@ -109,8 +109,8 @@ def finetune_features() -> Stage:
     in skins that no clip shows; all else stays as it is."""
     schedule = Schedule(images=3_200, batch=16, learning_rate=2e-4, warm_up=320, ema=0.99, save_every=800, log_every=160)
     stage = replace(finetune_patches(), name="finetune_features", task="finetune_features", schedule=schedule)
-    seen = replace(stage, weights=facial_features.WEIGHTS, wide=0.1, mouths=0.45, lids=0.35, augment=0.3, darkest=2.0)
-    return replace(seen, after=("finetune_long",))
+    seen = replace(stage, weights=facial_features.WEIGHTS, wide=0.1, mouths=0.3, lids=0.25, augment=0.3, darkest=2.0)
+    return replace(seen, read_share=0.5, after=("finetune_long",))
 
 
 def finetune_projected() -> Stage:
