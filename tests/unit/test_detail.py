@@ -14,7 +14,7 @@ from reenact.core.errors import ReenactError
 from reenact.core.types import Image, Motion
 from reenact.faces.crop import cut
 from reenact.nn.enlarge import Enlarge, detail_of
-from reenact.runtime.detail import Enlarger, head_side
+from reenact.runtime.detail import SCARCELY, WHOLLY, Enlarger, carried, head_side
 from reenact.runtime.graph import opener
 from reenact.runtime.onnx_method import OnnxMethod, weights_folder
 
@@ -88,7 +88,7 @@ def test_graph_is_the_module():
     drawn = {"grid": grid.numpy(), "keep": keep.numpy(), "uncovered": uncovered.numpy()}
     found = enlarger.put(small.numpy(), drawn, still.numpy())
     exact = torch.from_numpy(picture.astype(np.float32) / 255).permute(2, 0, 1)[None]
-    moved = (1 - still) * keep * (1 - uncovered)
+    moved = (1 - still) * torch.from_numpy(carried(keep.numpy())) * (1 - uncovered)
     with torch.no_grad():
         expected = Enlarge()(small, grid, moved, still, detail_of(exact, small).clamp(exact - 1, exact))[0].numpy()
     assert np.abs(found.astype(int) - expected).max() <= 2
@@ -104,6 +104,15 @@ def test_nothing_is_added_where_nothing_is_kept():
     assert np.ptp(enlarger.put(flat, {"grid": grid, "keep": none, "uncovered": none}, none)) <= 1
     assert np.ptp(enlarger.put(flat, {"grid": grid, "keep": none + 1, "uncovered": none + 1}, none)) <= 1
     assert np.ptp(enlarger.put(flat, {"grid": grid, "keep": none, "uncovered": none}, none + 1)) > 200
+    assert np.ptp(enlarger.put(flat, {"grid": grid, "keep": none + SCARCELY, "uncovered": none}, none)) <= 1, "half a lash"
+    assert np.ptp(enlarger.put(flat, {"grid": grid, "keep": none + WHOLLY, "uncovered": none}, none)) > 200
+
+
+def test_detail_comes_with_what_is_kept():
+    keep = np.linspace(0, 1, 101, dtype=np.float32)
+    share = carried(keep)
+    assert (np.diff(share) >= 0).all() and share[0] == 0 and share[-1] == 1 and share.dtype == np.float32
+    assert carried(np.float32((SCARCELY + WHOLLY) / 2)) == pytest.approx(0.5)
 
 
 def test_a_ready_crop_may_be_large(method: OnnxMethod, photo: Image):

@@ -24,6 +24,9 @@ ENLARGE, LARGE = "enlarge.onnx", "large"
 KEEP, UNCOVERED = "keep", "uncovered"
 """outputs of a method's render graphs: how much of a pixel is the warped portrait, and how much of it the inpainted background
 hides; in [0, 1]"""
+SCARCELY, WHOLLY = 0.4, 0.9
+"""ours: where a pixel is the warped portrait by less than the first it has none of the portrait's detail, by more than the second
+all: under a closing lid are half of the open eye's lashes"""
 SAME = 8.0
 """ours: where the inpainted background differs from the portrait by 1/8 of the range or more it takes none of its detail"""
 CLEAR = 9
@@ -71,11 +74,17 @@ class Enlarger:
         grid = drawn.get(GRID, np.zeros((1, size, size, 2), np.float32))
         moves = 1.0 if still is None else 1 - still
         uncovered = drawn.get(UNCOVERED, np.float32(0))
-        moved = np.ones((1, 1, size, size), np.float32) * moves * drawn.get(KEEP, np.float32(0)) * (1 - uncovered)
+        moved = np.ones((1, 1, size, size), np.float32) * moves * carried(drawn.get(KEEP, np.float32(0))) * (1 - uncovered)
         stayed = np.zeros_like(moved) if still is None else still
         if self._same is not None:
             stayed = stayed + moves * uncovered * self._same
         return np.array(self._graph.run({"frame": frame, "grid": grid, "moved": moved, "stayed": stayed})[LARGE][0])
+
+
+def carried(keep: np.ndarray) -> np.ndarray:
+    """How much of the warped portrait's detail each pixel has, 0..1. keep: how much of the pixel is the warped portrait, 0..1."""
+    share = ((keep - SCARCELY) / (WHOLLY - SCARCELY)).clip(0, 1)
+    return share * share * (3 - 2 * share)
 
 
 def _same(image: np.ndarray, plate: np.ndarray) -> Share:
