@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from reenact.core.errors import ReenactError
+from reenact.core.provenance import measured_with
 from reenact.evaluate.results import write_json
 
 
@@ -21,5 +22,6 @@ def measured(about: str | None, second: str, measure: Callable[[Path, Path], dic
         found = measure(given.weights, getattr(given, second))
     except ReenactError as error:
         raise SystemExit(f"error: {error}") from None
+    found = {**measured_with(given.weights), **found}
     write_json(given.json, found)
     return given.json, found

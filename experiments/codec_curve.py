@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 from reenact.core.errors import ReenactError
+from reenact.core.provenance import dated
 from reenact.evaluate.codec_curve import AIM_KBPS, AIM_LOSS, AIM_SHARE, compare, read_codec, two_charts
 from reenact.evaluate.results import write_json
 
@@ -29,7 +30,8 @@ def main() -> None:
     found = compare(reports)
     command = f"python -m experiments.codec_curve {' '.join(path.name for path in given.results)}"
     aim = {"kbps": AIM_KBPS, "akd_loss_percent": AIM_LOSS, "share_of_x264": AIM_SHARE}
-    write_json(given.json, {"command": command, "aim": aim, "methods": found})
+    weights = {name: digest for report in reports for name, digest in report.get("weights_sha256", {}).items()}
+    write_json(given.json, {"command": command, **dated(weights), "aim": aim, "methods": found})
     given.svg.write_text(two_charts(reports), encoding="utf-8")
     sys.stdout.write(json.dumps(found, indent=1) + "\n")
 

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from reenact.core.errors import ReenactError
+from reenact.core.provenance import measured_with
 from reenact.data.pool import Pool
 from reenact.evaluate.results import write_json
 from reenact.evaluate.sliders import Reader, Subject, differences, subjects
@@ -116,7 +117,7 @@ def main() -> None:
         found = measure(given.weights, given.pool, given.people)
     except ReenactError as error:
         raise SystemExit(f"error: {error}") from None
-    write_json(given.json, found)
+    write_json(given.json, {**measured_with(given.weights), **found})
     sys.stdout.write(f"{given.json}: mean correlation {found['mean_correlation']}\n")
 
 

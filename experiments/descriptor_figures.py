@@ -24,6 +24,7 @@ import torch
 import torch.nn.functional as F
 
 from reenact.core.errors import ReenactError
+from reenact.core.provenance import measured_with
 from reenact.data.pairs import twins
 from reenact.data.pool import Pool
 from reenact.evaluate.results import write_json
@@ -108,7 +109,7 @@ def main() -> None:
     except ReenactError as error:
         raise SystemExit(f"error: {error}") from None
     command = f"python -m experiments.descriptor_figures POOL --every {given.every}"
-    write_json(given.json, {"command": command, **out})
+    write_json(given.json, {"command": command, **measured_with(*(method.folder for method in methods)), **out})
     sys.stdout.write(json.dumps(out, indent=1) + "\n")
 
 

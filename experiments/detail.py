@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from PIL import Image as PILImage
 
+from reenact.core.provenance import measured_with
 from reenact.core.types import Image, Placement
 from reenact.evaluate.networks import Perceptual
 from reenact.evaluate.results import write_json
@@ -120,10 +121,12 @@ def main() -> None:
     parser.add_argument("--side", type=int, default=512)
     parser.add_argument("--sheet", type=Path, help="a picture of all: photo, truth, enlarged, detailed")
     given = parser.parse_args()
-    rows, sheet = compare(load(given.method), given.people, given.side)
+    method = load(given.method)
+    rows, sheet = compare(method, given.people, given.side)
     options = f"--method {given.method} --people {given.people} --side {given.side}"
     said: dict[str, Any] = {
         "command": f"python -m experiments.detail {options} --json results/detail.json",
+        **measured_with(method.folder),
         "pairs": len(rows),
         "better_detailed": better(rows),
         "mean": {name: round(float(np.mean([row[name] for row in rows])), 4) for name in rows[0]},

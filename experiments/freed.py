@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from reenact.core.errors import ReenactError
+from reenact.core.provenance import dated, weights_digest
 from reenact.data.pool import Pool
 from reenact.evaluate.landmarks106 import Landmarks106, akd_106
 from reenact.evaluate.metrics import akd_mesh
@@ -147,7 +148,8 @@ def main() -> None:
         found = measure(given.folders, given.data, given.each, given.people)
     except ReenactError as error:
         raise SystemExit(f"error: {error}") from None
-    write_json(given.json, found)
+    digests = {folder.name: weights_digest(folder) for folder in given.folders}
+    write_json(given.json, {**dated(digests), **found})
     sys.stdout.write(f"{given.json}: {json.dumps(found['verdict'])}\n")
 
 

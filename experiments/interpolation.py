@@ -21,6 +21,7 @@ import numpy as np
 import torch
 
 from reenact.core.errors import ReenactError
+from reenact.core.provenance import measured_with
 from reenact.core.types import Image, Motion, Portrait
 from reenact.data.batches import Batches
 from reenact.data.pool import Pool
@@ -207,7 +208,7 @@ def main() -> None:
         found = measure(given.weights, given.pool, given.people, given.run)
     except ReenactError as error:
         raise SystemExit(f"error: {error}") from None
-    write_json(given.json, found)
+    write_json(given.json, {**measured_with(given.weights), **found})
     sys.stdout.write(f"{given.json}: {found['between']}\n")
 
 

@@ -24,6 +24,7 @@ import torch
 from torch import Tensor
 
 from reenact.core.errors import ReenactError
+from reenact.core.provenance import dated
 from reenact.data.batches import Batches
 from reenact.data.pool import Pool
 from reenact.evaluate.results import write_json
@@ -180,7 +181,7 @@ def main() -> None:
         drawn = scales(given.runs)
         found = measure(Pool.load(given.pool), given.runs)
         told = {"figures": FIGURES, "forms": found, "scale_figures": SCALE_FIGURES, "scales": drawn}
-        write_json(given.json, {"about": __doc__.splitlines()[0], **told})
+        write_json(given.json, {"about": __doc__.splitlines()[0], **dated({}), **told})
     except ReenactError as error:
         sys.exit(f"error: {error}")
 

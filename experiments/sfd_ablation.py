@@ -22,6 +22,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from reenact.core.errors import ReenactError
+from reenact.core.provenance import measured_with
 from reenact.data.batches import Batches
 from reenact.data.pool import Pool
 from reenact.evaluate.results import write_json
@@ -153,7 +154,7 @@ def main() -> None:
     except ReenactError as error:
         raise SystemExit(f"error: {error}") from None
     command = f"python -m experiments.sfd_ablation POOL {given.start} --steps {given.steps} --every {given.every}"
-    write_json(given.json, {"command": command, **found})
+    write_json(given.json, {"command": command, **measured_with(given.start), **found})
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from reenact.core.errors import ReenactError
+from reenact.core.provenance import dated
 from reenact.data.batches import Batches
 from reenact.data.pool import Pool
 from reenact.evaluate.baselines import mesh_warp
@@ -99,7 +100,7 @@ def main() -> None:
         raise SystemExit(f"error: {error}") from None
     told = " ".join(f"{name}=RUN" for name, _ in forms)
     command = f"python -m experiments.untaught {told} --data POOL --json FILE"
-    write_json(given.json, {"command": command, "networks": "LPIPS AlexNet", "forms": found})
+    write_json(given.json, {"command": command, **dated({}), "networks": "LPIPS AlexNet", "forms": found})
     sys.stdout.write(f"{given.json}: {json.dumps({name: one['form'] for name, one in found.items()})}\n")
 
 

@@ -26,6 +26,7 @@ from pathlib import Path
 import numpy as np
 
 from reenact.codec.still import Stillness
+from reenact.core.provenance import measured_with
 from reenact.core.types import Image
 from reenact.faces.crop import CropTracker
 from reenact.live.session import LIVE, RULES, Frame, Session, Shown
@@ -36,6 +37,7 @@ from reenact.pipeline.bench import cpu_name
 from reenact.pipeline.calls import profile_of
 from reenact.pipeline.heads import crops
 from reenact.runtime.engine import ENGINE
+from reenact.runtime.onnx_method import weights_folder
 
 ROOT = Path(__file__).parent.parent
 PORTRAIT, DRIVING = ROOT / "examples/portrait.jpg", ROOT / "examples/driving.mp4"
@@ -190,6 +192,7 @@ def main() -> None:
         "cpu_count": os.cpu_count(),
         "load": [round(before, 1), round(os.getloadavg()[0], 1)],
         "versions": {name: importlib.metadata.version(name) for name in ("openvino", "numpy", "av")},
+        **measured_with(weights_folder() / "mmfa"),
         "command": f"python tools/live_measure.py --seconds {given.seconds:g}",
     }
     given.out.write_text(json.dumps(found, indent=1) + "\n")

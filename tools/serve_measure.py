@@ -23,6 +23,8 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests/helpers"))
 
 from chromium import EXAMPLES, Tab, browser, served, tab, write_camera  # noqa: E402
+from reenact.core.provenance import measured_with  # noqa: E402
+from reenact.runtime.onnx_method import weights_folder  # noqa: E402
 
 STAGES = ("wait", "track", "read", "draw")
 TICK = os.sysconf("SC_CLK_TCK")
@@ -121,7 +123,7 @@ def main() -> None:
     names = ("reenact", "starlette", "uvicorn", "websockets", "openvino")
     about = {
         "command": f"python tools/serve_measure.py --seconds {chosen.seconds:g}",
-        "date": time.strftime("%Y-%m-%d"),
+        **measured_with(weights_folder() / "mmfa"),
         "cpu": cpu_name(),
         "cores": os.cpu_count(),
         "python": platform.python_version(),

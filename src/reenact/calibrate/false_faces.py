@@ -18,6 +18,7 @@ import numpy as np
 from PIL import Image as PILImage
 
 from reenact.core.errors import ReenactError
+from reenact.core.provenance import dated
 from reenact.core.types import Image
 from reenact.evaluate.results import write_json
 from reenact.faces.crop import head_crop
@@ -105,7 +106,7 @@ def main() -> None:
     told = measure(faces, others, lambda text: print(text, file=sys.stderr))  # noqa: T201
     said = (Path(word).name if Path(word).is_absolute() else word for word in sys.argv[1:])
     command = " ".join(["python -m reenact.calibrate.false_faces", *said])
-    write_json(options.json, {"command": command, "counts": told})
+    write_json(options.json, {"command": command, **dated({}), "counts": told})
 
 
 if __name__ == "__main__":

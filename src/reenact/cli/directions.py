@@ -12,6 +12,7 @@ import typer
 from reenact.cli.shared import Device, Threads, app, example, one_line_errors, progress_bar, say
 from reenact.core.errors import ReenactError
 from reenact.core.files import check_output, write_text
+from reenact.core.provenance import measured_with
 from reenact.media.image import check_image_name, read_image
 from reenact.provenance.output import MarkedOutput
 from reenact.runtime.onnx_method import load
@@ -45,10 +46,10 @@ def directions(
     with progress_bar("measuring", "directions") as progress:
         found = measuring.measure(loaded, portraits, progress)
     data = measuring.as_json(loaded, found, len(portraits))
-    if json_path is not None:
-        write_text(json_path, json.dumps(data, indent=1) + "\n")
     if keep:
         say(f"{measuring.keep(loaded, data)}: written")
+    if json_path is not None:
+        write_text(json_path, json.dumps({**data, **measured_with(loaded.folder)}, indent=1) + "\n")
     if out is not None:
         shown = measuring.shown(found, rows)
         MarkedOutput(out).picture(np.asarray(measuring.traversal(loaded, portraits[0], shown)))

@@ -23,13 +23,28 @@ def provenance(command: list[str], weights: Mapping[str, str], networks: Iterabl
     """What one needs to repeat a run. weights: method -> SHA-256; networks: names of assets that were used."""
     return {
         "command": " ".join(command),
-        "date": datetime.now(UTC).date().isoformat(),
-        "commit": commit(),
-        "weights_sha256": dict(weights),
+        **dated(weights),
         "networks_sha256": {name: ASSETS[name].sha256 for name in networks},
         "hardware": hardware(),
         "versions": {name: metadata.version(name) for name in ("numpy", "openvino", "pillow", "av")},
     }
+
+
+def dated(weights: Mapping[str, str]) -> dict[str, Any]:
+    """Of which day, commit and weights a measurement is: what every file in results/ holds, so that one can see which of them are
+    of weights that no longer ship. weights: method -> SHA-256."""
+    return {"date": datetime.now(UTC).date().isoformat(), "commit": commit(), "weights_sha256": dict(weights)}
+
+
+def measured_with(*folders: Path) -> dict[str, Any]:
+    """`dated`, of folders of weights: each by the method that its config.json names, or else by its own name."""
+    return dated({_method_of(Path(folder)): weights_digest(folder) for folder in folders})
+
+
+def _method_of(folder: Path) -> str:
+    path = folder / "config.json"
+    config = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    return str(config.get("method", folder.name))
 
 
 def commit() -> str | None:

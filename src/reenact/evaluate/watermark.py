@@ -22,6 +22,7 @@ import av
 import numpy as np
 from PIL import Image as PILImage
 
+from reenact.core.provenance import measured_with
 from reenact.core.types import Image, Portrait
 from reenact.evaluate.results import write_json
 from reenact.faces.crop import paste, soft_mask
@@ -32,7 +33,7 @@ from reenact.provenance import watermark
 from reenact.provenance.search import Look
 from reenact.provenance.verify import FRAMES, find_in
 from reenact.provenance.watermark import FOUND, LOOK, mark, residual, z_of
-from reenact.runtime.onnx_method import load
+from reenact.runtime.onnx_method import load, weights_folder
 
 COUNT = 75
 """frames of each film"""
@@ -192,6 +193,7 @@ def main(path: Path, folder: Path = Path("examples")) -> None:
     unmarked.append(read_image(folder / "portrait.jpg"))
     found = {
         "command": "python -m reenact.evaluate.watermark results/provenance.json",
+        **measured_with(weights_folder() / "mmfa"),
         "version": watermark.VERSION,
         "frames": COUNT,
         "milliseconds": times(read_image(folder / "portrait.jpg")),

@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from reenact.core.errors import NoFaceError, ReenactError
+from reenact.core.provenance import measured_with
 from reenact.core.types import Image
 from reenact.media.image import read_image
 from reenact.media.video import VideoReader
@@ -62,6 +63,9 @@ class BenchResult:
     python: str
     versions: dict[str, str]
     command: str
+    date: str
+    commit: str | None
+    weights_sha256: dict[str, str]
 
     def as_dict(self) -> dict[str, object]:
         """For JSON."""
@@ -103,6 +107,7 @@ def bench(portrait: StrPath, driving: StrPath, *, engine: Engine = ENGINE, runs:
         python=platform.python_version(),
         versions={name: importlib.metadata.version(name) for name in ("openvino", "numpy", "av")},
         command=" ".join(["reenact", *sys.argv[1:]]),
+        **measured_with(loaded.folder),
     )
 
 
