@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from reenact.methods.export import share
+from reenact.methods.export import renew
 from reenact.methods.graph_content import content
 from reenact.methods.lineage import exported_again, write_lineage
 from reenact.nn.graphs import Graph
@@ -55,22 +55,22 @@ def draw(module: nn.Module) -> Graph:
 def test_a_shared_graph_is_written_where_it_computes_something_else(tmp_path: Path):
     own, shared = tmp_path / "mmfa", tmp_path / "shared"
     own.mkdir()
-    assert not share(draw(Plain()), IMAGE, own, shared), "there was none"
+    assert not renew(draw(Plain()), IMAGE, own, shared), "there was none"
     first = (shared / "draw.onnx").read_bytes()
     for same in (Plain(), Renamed()):
-        assert not share(draw(same), IMAGE, own, shared)
+        assert not renew(draw(same), IMAGE, own, shared)
         assert (shared / "draw.onnx").read_bytes() == first, "what computes the same stays, byte for byte"
     for other in (Swapped(), Rectified()):
         before = content(shared / "draw.onnx")
-        assert share(draw(other), IMAGE, own, shared), "the same weights, other operations"
+        assert renew(draw(other), IMAGE, own, shared), "the same weights, other operations"
         assert content(shared / "draw.onnx") != before
-    assert not share(draw(Plain(0.2)), IMAGE, own, shared), "other weights"
+    assert not renew(draw(Plain(0.2)), IMAGE, own, shared), "other weights"
     assert not list(own.iterdir())
 
 
 def test_graphs_of_other_sizes_differ(tmp_path: Path):
-    share(draw(Plain()), IMAGE, tmp_path, tmp_path / "shared")
-    assert share(draw(Plain()), (torch.rand(1, 3, 16, 16),), tmp_path, tmp_path / "shared")
+    renew(draw(Plain()), IMAGE, tmp_path, tmp_path / "shared")
+    assert renew(draw(Plain()), (torch.rand(1, 3, 16, 16),), tmp_path, tmp_path / "shared")
 
 
 def test_every_lineage_learns_of_a_graph_that_was_exported_again(tmp_path: Path):
@@ -78,12 +78,12 @@ def test_every_lineage_learns_of_a_graph_that_was_exported_again(tmp_path: Path)
     for name, file in (("mmfa", "../shared/draw.onnx"), ("sfd", "../shared/draw.onnx"), ("alone", "draw.onnx")):
         folder = tmp_path / name
         folder.mkdir()
-        share(draw(Plain()), IMAGE, folder, shared)
+        renew(draw(Plain()), IMAGE, folder, shared)
         (folder / "config.json").write_text(json.dumps({"method": name, "render": [[file, "fast"]]}))
         (folder / "motion.onnx").write_bytes(b"graph")
         write_lineage(folder, [{"from": "runs/joint"}], "python -m something")
     before = {name: json.loads((tmp_path / name / "lineage.json").read_text()) for name in ("mmfa", "sfd", "alone")}
-    assert share(draw(Rectified()), IMAGE, tmp_path / "mmfa", shared)
+    assert renew(draw(Rectified()), IMAGE, tmp_path / "mmfa", shared)
     assert exported_again(shared, ["draw.onnx"], "python -m again") == [
         tmp_path / name / "lineage.json" for name in ("mmfa", "sfd")
     ]
@@ -95,3 +95,13 @@ def test_every_lineage_learns_of_a_graph_that_was_exported_again(tmp_path: Path)
         renewed = {file for file, digest in said["graphs_sha256"].items() if digest != before[name]["graphs_sha256"][file]}
         assert renewed == {"../shared/draw.onnx"}
     assert json.loads((tmp_path / "alone" / "lineage.json").read_text()) == before["alone"]
+
+
+def test_a_methods_own_graph_stays_where_it_computes_the_same(tmp_path: Path):
+    assert not renew(draw(Plain()), IMAGE, tmp_path, tmp_path)
+    first = (tmp_path / "draw.onnx").read_bytes()
+    assert not renew(draw(Renamed()), IMAGE, tmp_path, tmp_path)
+    assert (tmp_path / "draw.onnx").read_bytes() == first
+    assert renew(draw(Swapped()), IMAGE, tmp_path, tmp_path)
+    assert (tmp_path / "draw.onnx").read_bytes() != first
+    assert [path.name for path in tmp_path.iterdir()] == ["draw.onnx"]

@@ -76,10 +76,10 @@ def draw_as(model: KeypointMethod, run: Path) -> dict[str, int]:
 
 
 def export(model: KeypointMethod, folder: Path, extra: dict, only: tuple[str, ...] = (), shared: Path | None = None) -> list[str]:
-    """Writes the model's graphs and config.json, which lists the graphs of `render`; `extra` is added to it. only: the files that
-    are written, where the others in the folder are to stay, byte for byte. shared: a folder beside `folder` that `SHAREABLE` go
-    to, where they are left as they are if they compute the same already. Gives those of them whose operations changed there while
-    their weights did not."""
+    """Writes the model's graphs and config.json, which lists the graphs of `render`; `extra` is added to it. What computes the
+    same already stays, byte for byte. only: the files that are written, where the others in the folder are to stay. shared: a
+    folder beside `folder` that `SHAREABLE` go to. Gives those of them whose operations changed there while their weights did
+    not."""
     folder.mkdir(parents=True, exist_ok=True)
     image = torch.rand(1, 3, model.config.size, model.config.size)
     known = {"image": image, **model.behind(image)}
@@ -90,9 +90,9 @@ def export(model: KeypointMethod, folder: Path, extra: dict, only: tuple[str, ..
         inputs = tuple(known[name] for name in names)
         if not only or graph.file in only:
             if shared is not None and graph.file in SHAREABLE:
-                again += [graph.file] * share(graph, inputs, folder, shared)
+                again += [graph.file] * renew(graph, inputs, folder, shared)
             else:
-                write_graph(graph, inputs, folder / graph.file)
+                renew(graph, inputs, folder, folder)
         with torch.no_grad():
             found = graph.module(*inputs)
         known.update(zip(graph.outputs, found, strict=True))
@@ -107,17 +107,20 @@ def export(model: KeypointMethod, folder: Path, extra: dict, only: tuple[str, ..
     return again
 
 
-def share(graph: Graph, inputs: tuple[Tensor, ...], folder: Path, shared: Path) -> bool:
-    """One graph in the folder `shared`, in place of a copy in `folder`, written unless what lies there computes the same. Gives
-    whether that had the same weights, but other operations."""
-    shared.mkdir(parents=True, exist_ok=True)
-    own, common = folder / graph.file, shared / graph.file
-    write_graph(graph, inputs, own)
-    if common.exists() and content(common) == content(own):
-        own.unlink()
+def renew(graph: Graph, inputs: tuple[Tensor, ...], folder: Path, place: Path) -> bool:
+    """One graph of `folder`, written into `place` (that folder, or one that methods share) unless what lies there computes the
+    same: byte for byte another file would be told from the one that figures are of. Gives whether that had the same weights, but
+    other operations."""
+    place.mkdir(parents=True, exist_ok=True)
+    made, known = folder / f"{graph.file}.new", place / graph.file
+    write_graph(graph, inputs, made)
+    if place != folder:
+        (folder / graph.file).unlink(missing_ok=True)
+    if known.exists() and content(known) == content(made):
+        made.unlink()
         return False
-    again = common.exists() and weights(common) == weights(own)
-    own.replace(common)
+    again = known.exists() and weights(known) == weights(made)
+    made.replace(known)
     return again
 
 
