@@ -62,7 +62,7 @@ def main() -> None:
     parser.add_argument("--dry-run", action="store_true", help="say the commands, run none")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as held:
-        before = Path(held) / "before"
+        before = Path(held) / "weights"
         shutil.copytree(WEIGHTS, before)
         for module, *arguments in commands(given.run, given.pool, given.share, given.of, str(before)):
             sys.stdout.write(f"python -m {shlex.join([module, *arguments])}\n")
