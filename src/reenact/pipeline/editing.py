@@ -48,6 +48,9 @@ SWEPT = ("yaw", "pitch", "roll", "scale", "shift-x", "shift-y", "gaze-yaw", "gaz
 Return = Literal["back", "once"]
 
 
+LIDS = ("eyeBlinkLeft", "eyeBlinkRight")
+
+
 @dataclass(frozen=True)
 class Edit:
     """What `reenact edit` has been asked for. Angles in radians; None: as the portrait has it."""
@@ -115,7 +118,7 @@ class Editor:
             moved = moved.replace(gaze=before + looks.of_angles(*wanted.gaze))
         name = wanted.expression
         if name in PRESETS:
-            values = sided(preset(name), side)
+            values = shut_at_most(sided(preset(name), side), wanted.strength)
             moved = looks.turned(moved, wanted.strength * looks.of_names(values))
             code = self.map.code(values) if wanted.mode == "relative" else self.map.with_expression(moved.expression, values)
             moved = edit(moved, expression=code, strength=wanted.strength, mode=wanted.mode)
@@ -123,9 +126,8 @@ class Editor:
             moved = edit(moved, expression=self._code(name), strength=wanted.strength, mode="absolute")
         if wanted.blendshapes:
             moved = looks.turned(moved, wanted.strength * looks.of_names(wanted.blendshapes))
-            moved = edit(
-                moved, expression=self._change(moved, sided(wanted.blendshapes, side), wanted.mode), strength=wanted.strength
-            )
+            values = shut_at_most(sided(wanted.blendshapes, side), wanted.strength)
+            moved = edit(moved, expression=self._change(moved, values, wanted.mode), strength=wanted.strength)
         if wanted.directions:
             moved = self.directions.moved(moved, wanted.directions, wanted.strength)
         return moved
@@ -150,6 +152,12 @@ class Editor:
         own = self.map.read(motion.expression)
         missing = {name: value - float(own[BLENDSHAPE_NAMES.index(name)]) for name, value in values.items()}
         return self.map.code({name: float(np.clip(value, VALUE_MIN, VALUE_MAX)) for name, value in missing.items()})
+
+
+def shut_at_most(values: Mapping[str, float], strength: float) -> dict[str, float]:
+    """Blendshapes of which, times `strength`, none closes a lid further than shut: beyond that lids fold over the cheeks."""
+    most = 1 / max(strength, 1.0)
+    return {name: min(value, most) if name in LIDS else value for name, value in values.items()}
 
 
 def _unlike(wanted: Edit) -> bool:
