@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from reenact.methods.export import renew
-from reenact.methods.graph_content import content
+from reenact.methods.graph_content import content, same
 from reenact.methods.lineage import exported_again, write_lineage
 from reenact.nn.graphs import Graph
 
@@ -105,3 +105,25 @@ def test_a_methods_own_graph_stays_where_it_computes_the_same(tmp_path: Path):
     assert renew(draw(Swapped()), IMAGE, tmp_path, tmp_path)
     assert (tmp_path / "draw.onnx").read_bytes() != first
     assert [path.name for path in tmp_path.iterdir()] == ["draw.onnx"]
+
+
+def test_weights_that_differ_in_their_last_digits_are_the_same(tmp_path: Path):
+    for name, value in (("one", 0.1), ("near", 0.1 * (1 + 1e-6)), ("other", 0.1002)):
+        (tmp_path / name).mkdir()
+        renew(
+            Graph("draw.onnx", "render", "fast", Scaled(value), ("image",), ("frame",)), IMAGE, tmp_path / name, tmp_path / name
+        )
+    one, near, other = (tmp_path / name / "draw.onnx" for name in ("one", "near", "other"))
+    assert content(one) != content(near) and same(one, near)
+    assert not same(one, other)
+
+
+class Scaled(Plain):
+    """With a number of its own, which stays fp32."""
+
+    def __init__(self, value: float) -> None:
+        super().__init__()
+        self.size = nn.Parameter(torch.full((3, 1, 1), value))
+
+    def forward(self, image: Tensor) -> tuple[Tensor, ...]:
+        return (self.some(image) * self.size,)

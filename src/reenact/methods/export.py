@@ -25,7 +25,7 @@ from reenact.core.errors import ReenactError, as_options
 from reenact.core.provenance import shared_graphs
 from reenact.data.pool import Pool
 from reenact.methods import METHODS, Trained, trained
-from reenact.methods.graph_content import content, weights
+from reenact.methods.graph_content import same, weights
 from reenact.methods.lineage import command_line, exported_again, sources, write_lineage
 from reenact.nn.graphs import Graph
 from reenact.nn.keypoint_method import KeypointMethod
@@ -116,7 +116,7 @@ def renew(graph: Graph, inputs: tuple[Tensor, ...], folder: Path, place: Path) -
     write_graph(graph, inputs, made)
     if place != folder:
         (folder / graph.file).unlink(missing_ok=True)
-    if known.exists() and content(known) == content(made):
+    if known.exists() and same(known, made):
         made.unlink()
         return False
     again = known.exists() and weights(known) == weights(made)
