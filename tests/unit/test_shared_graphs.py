@@ -57,8 +57,8 @@ def test_a_shared_graph_is_written_where_it_computes_something_else(tmp_path: Pa
     own.mkdir()
     assert not renew(draw(Plain()), IMAGE, own, shared), "there was none"
     first = (shared / "draw.onnx").read_bytes()
-    for same in (Plain(), Renamed()):
-        assert not renew(draw(same), IMAGE, own, shared)
+    for alike in (Plain(), Renamed()):
+        assert not renew(draw(alike), IMAGE, own, shared)
         assert (shared / "draw.onnx").read_bytes() == first, "what computes the same stays, byte for byte"
     for other in (Swapped(), Rectified()):
         before = content(shared / "draw.onnx")
