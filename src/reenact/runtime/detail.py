@@ -74,7 +74,8 @@ class Enlarger:
         grid = drawn.get(GRID, np.zeros((1, size, size, 2), np.float32))
         moves = 1.0 if still is None else 1 - still
         uncovered = drawn.get(UNCOVERED, np.float32(0))
-        moved = np.ones((1, 1, size, size), np.float32) * moves * carried(drawn.get(KEEP, np.float32(0))) * (1 - uncovered)
+        kept = carried(drawn[KEEP]) if KEEP in drawn else np.float32(0)
+        moved = np.ones((1, 1, size, size), np.float32) * moves * kept * (1 - uncovered)
         stayed = np.zeros_like(moved) if still is None else still
         if self._same is not None:
             stayed = stayed + moves * uncovered * self._same
