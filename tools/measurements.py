@@ -70,7 +70,7 @@ def _evaluate(name: str, options: str, minutes: int, methods: tuple[str, ...] = 
 
 def _codec(name: str, method: str) -> Measurement:
     rest = f"--weights {{weights}}/{method} --kbps 0.5 1 2 3 --every 30 --out {{out}}"
-    return Measurement(name, f"python -m reenact.evaluate.codec {{data}}/clips/val {rest}", 12, (method,))
+    return Measurement(name, f"python -m reenact.evaluate.codec {{data}}/clips/val {rest}", 4, (method,))
 
 
 def _experiment(name: str, module: str, rest: str, minutes: int, methods: tuple[str, ...]) -> Measurement:
@@ -119,7 +119,7 @@ MEASUREMENTS = (
         "prior_claim",
         "python -m experiments.claim {data} --ours {weights}/prior --baseline {weights}/facevid2vid --kbps 1 3 --every 15"
         " --out {out}",
-        8,
+        10,
         ("prior", "facevid2vid"),
     ),
     _codec("codec", "mmfa"),
@@ -138,14 +138,14 @@ MEASUREMENTS = (
         1,
         METHODS,
     ),
-    _of("control", "mmfa", "pool", 10, "--people 6"),
-    _of("control", "prior", "pool", 10, "--people 6"),
+    _of("control", "mmfa", "pool", 3, "--people 6"),
+    _of("control", "prior", "pool", 3, "--people 6"),
     _of("coefficients", "mmfa", "pool", 5),
     _of("coefficients", "prior", "pool", 5),
-    _of("interpolation", "mmfa", "pool", 10, "--people 3"),
+    _of("interpolation", "mmfa", "pool", 1, "--people 3"),
     _of("gaze", "mmfa", "data", 15, name="gaze"),
     _of("neutral", "mmfa", "data", 20, name="neutral"),
-    _experiment("detail", "detail", "--method mmfa --people 10 --side 512", 5, ("mmfa",)),
+    _experiment("detail", "detail", "--method mmfa --people 10 --side 512", 1, ("mmfa",)),
     _experiment("sfd_descriptors", "descriptor_figures", "{pool} --method sfd --method mmfa --every 6", 10, ("sfd", "mmfa")),
     _experiment("sfd_ablation", "sfd_ablation", "{pool} {weights}/mmfa --steps 1500 --every 3", 15, ("mmfa",)),
     Measurement(
