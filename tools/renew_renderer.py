@@ -10,7 +10,6 @@ ranges of int8, the training state. A graph that computes what it did before sta
 from __future__ import annotations
 
 import argparse
-import json
 import shlex
 import shutil
 import subprocess
@@ -18,6 +17,8 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+
+from reenact.core.provenance import shared_graphs
 
 ROOT = Path(__file__).resolve().parents[1]
 WEIGHTS = ROOT / "src/reenact/weights"
@@ -27,12 +28,8 @@ STATE = "mmfa"
 
 
 def sharing(weights: Path) -> list[str]:
-    """The methods whose config.json names a graph of the shared folder; STATE first."""
-    found = []
-    for config in sorted(weights.glob("*/config.json")):
-        held = json.loads(config.read_text())
-        if any(file.startswith(f"../{SHARED}/") for file, _ in held.get("render", ())):
-            found.append(config.parent.name)
+    """The methods whose config.json names graphs outside the folder, which are shared; STATE first."""
+    found = [path.parent.name for path in weights.glob("*/config.json") if shared_graphs(path.parent)]
     return sorted(found, key=lambda name: (name != STATE, name))
 
 

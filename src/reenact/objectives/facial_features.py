@@ -28,7 +28,7 @@ from reenact.nn.keypoint_method import KeypointMethod
 from reenact.nn.keypoints import Pose, Tensors
 from reenact.objectives.adversary import Discriminators
 from reenact.objectives.patches import CELL, CELLS, MARGIN, SHAKE, corner, inner, undrawn
-from reenact.objectives.self_reenactment import RENDER_WEIGHTS, face_region, face_terms
+from reenact.objectives.self_reenactment import RENDER_WEIGHTS, face_terms, keypoint_region
 
 KEPT = (0.95, 0.8)
 """ours: of the generator that is begun with; where it keeps more of the warped portrait than the first, nothing is to change,
@@ -86,7 +86,7 @@ class FacialFeatureObjective(nn.Module):
         picture = seen["image"]
         for window, place in zip(windows, corners, strict=True):
             picture = pasted(picture, window[:some], place[:some])
-        region = face_region(model.teacher(seen), model.config.mesh_keypoints)
+        region = keypoint_region(model.teacher(seen), model.config.mesh_keypoints)
         return face_terms(self.face_mesh, picture, seen["image"], region)[0]
 
     def terms(self, frame: Tensor, alone: Tensor, before: Tensor, share: Tensor, wanted: Tensor) -> Any:

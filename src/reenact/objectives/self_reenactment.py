@@ -103,7 +103,7 @@ class RenderObjective(nn.Module):
         truth = model.teacher(driving)
         count = model.config.mesh_keypoints
         weight = 1 + 4 * feature_mask(truth, target.shape[-1], count)
-        region = _first(face_region(truth, count), some)
+        region = _first(keypoint_region(truth, count), some)
         made, wanted = (enlarged(x, driving) for x in (rendered.frame, target))
         return {
             "l1": ((rendered.frame - target).abs() * weight).mean(),
@@ -118,7 +118,7 @@ class RenderObjective(nn.Module):
     def read_back(self, model: KeypointMethod, frame: Tensor, driving: Tensors) -> dict[str, Tensor]:
         """The face networks' losses on the rendered picture: the landmarker's mesh, its inter-landmark distances and blendshapes,
         SFace's identity, each against those of the true one."""
-        return self._mesh(frame, driving["image"], face_region(model.teacher(driving), model.config.mesh_keypoints), None)
+        return self._mesh(frame, driving["image"], keypoint_region(model.teacher(driving), model.config.mesh_keypoints), None)
 
     def _portrait(self, model: KeypointMethod, source: Tensors | None, some: int | None) -> Tensor | None:
         """Who the first portraits show, [some,128]; None without portraits."""
@@ -162,7 +162,7 @@ class RenderObjective(nn.Module):
     @torch.no_grad()
     def person(self, truth: Tensors, model: KeypointMethod) -> Float[Tensor, "batch 128"]:
         """Who pictures show: SFace's embedding, found with the face mesh."""
-        picture, region = truth["image"], face_region(model.teacher(truth), model.config.mesh_keypoints)
+        picture, region = truth["image"], keypoint_region(model.teacher(truth), model.config.mesh_keypoints)
         return self.sface.embed(picture, self.face_mesh.read(picture.float(), region))
 
 
@@ -240,7 +240,7 @@ MESH_GAPS = (
 """Distances that say most of an expression: lids, lips, mouth corners, irises between the corners of their eyes"""
 
 
-def face_region(pose: Pose, mesh_keypoints: int) -> Region:
+def keypoint_region(pose: Pose, mesh_keypoints: int) -> Region:
     """The landmarker's square around a face whose keypoints are known: the box of the mesh points, turned by the roll."""
     xy = pose.keypoints[:, :mesh_keypoints, :2].detach()
     low, high = xy.amin(1), xy.amax(1)
