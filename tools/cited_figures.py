@@ -3,7 +3,8 @@
 python tools/cited_figures.py [--check]
 
 The link's title is the way to the figure in the file, names joined by dots; two ways with " / " between them give the change from
-the second to the first in percent. The number of digits stays as it is written.
+the second to the first in percent, one way with " %" behind the number a share in percent. The number of digits stays as it is
+written.
 """
 
 import argparse
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parent.parent
-PAGES = ("docs/methods/claims.md",)
+PAGES = ("README.md", "docs/methods/claims.md", "docs/prior.md", "src/reenact/weights/prior/README.md")
 CITED = re.compile(r'\[([-+]?[\d.]+)( %)?\]\(([^)\s]+\.json) "([^"]+)"\)')
 
 
@@ -28,10 +29,10 @@ def found(held: Any, way: str) -> float:
 def written(held: Any, way: str, before: str, percent: bool) -> str:
     """The figure in as many digits as `before` has."""
     digits = len(before.partition(".")[2])
-    if percent:
-        one, other = (found(held, part) for part in way.split(" / "))
-        return f"{100 * (one / other - 1):+.{digits}f}"
-    return f"{found(held, way):.{digits}f}"
+    one, *other = (found(held, part) for part in way.split(" / "))
+    if other:
+        return f"{100 * (one / other[0] - 1):+.{digits}f}"
+    return f"{100 * one if percent else one:.{digits}f}"
 
 
 def renewed(page: Path) -> str:

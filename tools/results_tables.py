@@ -1,10 +1,10 @@
-"""Writes the tables of results/self_val.json where a page has them: the model cards.
+"""Writes the tables of results/self_val.json where a page has them: the model cards, README.
 
 python tools/results_tables.py [--check]
 
-Two tables, known by their first cell: independent networks (no loss, no teacher), then measures that were losses or whose
-network was a teacher. Rows that name no system of the JSON (the first weights) stay, with the cells that they have. Bold: the
-best method, and all that these clips cannot tell from it, where the JSON says so.
+Tables are known by their first cell: independent networks (no loss, no teacher), measures that were losses or whose network was
+a teacher, and README's few columns of the first. Rows that name no system of the JSON (the first weights) stay, with the cells
+that they have. Bold: the best method, and all that these clips cannot tell from it, where the JSON says so.
 """
 
 import argparse
@@ -22,9 +22,9 @@ NAMES = {
     "mesh_warp": "mesh warp by the true landmarks",
     **{name: about(name).title for name in reversed(METHODS)},
 }
-HEADS = ("by independent networks", "by losses and teachers")
-COLUMNS = (
-    (
+INDEPENDENT, TAUGHT, BRIEF = "by independent networks", "by losses and teachers", "people never trained on"
+COLUMNS = {
+    INDEPENDENT: (
         ("PSNR", "psnr", 2),
         ("SSIM", "ssim", 3),
         ("LPIPS (VGG)", "lpips_vgg", 3),
@@ -38,7 +38,7 @@ COLUMNS = (
         ("emotion", "emotion", 3),
         ("CSIM (ArcFace)", "csim_arcface", 3),
     ),
-    (
+    TAUGHT: (
         ("L1", "l1", 3),
         ("LPIPS (AlexNet)", "lpips_alex", 3),
         ("AKD-mesh, px", "akd_mesh", 2),
@@ -47,15 +47,22 @@ COLUMNS = (
         ("blink r", "blink_correlation", 2),
         ("mouth r", "mouth_correlation", 2),
     ),
-)
-"""of each table: title, key in the JSON, digits"""
+    BRIEF: (
+        ("LPIPS (VGG)", "lpips_vgg", 3),
+        ("106 landmarks, px", "akd_106", 2),
+        ("head pose, degrees", "ard_106", 2),
+        ("FID", "fid", 1),
+        ("CSIM (ArcFace)", "csim_arcface", 3),
+    ),
+}
+"""of each table, by its first cell: title, key in the JSON, digits"""
 
 
-def table(report: dict, number: int, kept: dict[str, dict[str, str]]) -> list[str]:
+def table(report: dict, head: str, kept: dict[str, dict[str, str]]) -> list[str]:
     """Head, rule, one line a system, then the rows that are kept."""
     mean, ties = report["mean"], report.get("ties", {})
-    columns = [column for column in COLUMNS[number] if any(figures.get(column[1]) is not None for figures in mean.values())]
-    lines = [_line([HEADS[number], *(title for title, _, _ in columns)]), "|---" * (len(columns) + 1) + "|"]
+    columns = [column for column in COLUMNS[head] if any(figures.get(column[1]) is not None for figures in mean.values())]
+    lines = [_line([head, *(title for title, _, _ in columns)]), "|---" * (len(columns) + 1) + "|"]
     for name, title in NAMES.items():
         if name in mean:
             cells = [_figure(mean[name].get(key), digits, name in ties.get(key, ())) for _, key, digits in columns]
@@ -67,19 +74,20 @@ def table(report: dict, number: int, kept: dict[str, dict[str, str]]) -> list[st
 def renewed(text: str, report: dict) -> str:
     """The page with its tables made anew; one without them as it is."""
     lines = text.split("\n")
-    found = [i for i, line in enumerate(lines) if _cells(line)[:1] in [[head] for head in HEADS]]
-    if len(found) != len(HEADS):
-        return text
-    spans = [(first, _end(lines, first)) for first in found]
+    spans = {i: _end(lines, i) for i, line in enumerate(lines) if _head(line) in COLUMNS}
     kept: dict[str, dict[str, str]] = {}
-    for first, last in spans:
+    for first, last in spans.items():
         titles = _cells(lines[first])[1:]
         for row in map(_cells, lines[first + 2 : last]):
             if row[0] not in NAMES.values():
                 kept.setdefault(row[0], {}).update(zip(titles, row[1:], strict=False))
-    for number, (first, last) in reversed(list(enumerate(spans))):
-        lines[first:last] = table(report, number, kept)
+    for first, last in reversed(spans.items()):
+        lines[first:last] = table(report, _head(lines[first]), kept)
     return "\n".join(lines)
+
+
+def _head(line: str) -> str:
+    return (_cells(line) or [""])[0]
 
 
 def _figure(value: float | None, digits: int, best: bool) -> str:
