@@ -17,10 +17,14 @@ def test_pages_say_what_their_files_say():
 
 
 def test_a_figure_is_renewed_in_its_own_digits(tmp_path: Path):
-    (tmp_path / "a.json").write_text(json.dumps({"mean": {"x": {"fid": 12.345}, "y": {"fid": 10.0}, "z": 0.0712}, "list": [3, 4.26]}))
+    (tmp_path / "a.json").write_text(
+        json.dumps({"mean": {"x": {"fid": 12.345}, "y": {"fid": 10.0}, "z": 0.0712}, "list": [3, 4.26]})
+    )
     page = tmp_path / "page.md"
     change = "mean.x.fid / mean.y.fid"
-    page.write_text(f'[1.2](a.json "mean.x.fid"), [+1.0 %](a.json "{change}"), [9.9](a.json "list.1"), [1.0 %](a.json "mean.z"), [no](b.json)')
+    page.write_text(
+        f'[1.2](a.json "mean.x.fid"), [+1.0 %](a.json "{change}"), [9.9](a.json "list.1"), [1.0 %](a.json "mean.z"), [no](b.json)'
+    )
     wanted = f'[12.3](a.json "mean.x.fid"), [+23.5 %](a.json "{change}"), [4.3](a.json "list.1"), [7.1 %](a.json "mean.z"), [no](b.json)'
     assert renewed(page) == wanted
     page.write_text('[1](a.json "mean.w.fid")')
