@@ -21,11 +21,11 @@ def test_a_figure_is_renewed_in_its_own_digits(tmp_path: Path):
         json.dumps({"mean": {"x": {"fid": 12.345}, "y": {"fid": 10.0}, "z": 0.0712}, "list": [3, 4.26]})
     )
     page = tmp_path / "page.md"
-    change = "mean.x.fid / mean.y.fid"
-    page.write_text(
-        f'[1.2](a.json "mean.x.fid"), [+1.0 %](a.json "{change}"), [9.9](a.json "list.1"), [1.0 %](a.json "mean.z"), [no](b.json)'
+    figures = (
+        '[{}](a.json "mean.x.fid"), [{} %](a.json "mean.x.fid / mean.y.fid"), [{}](a.json "list.1"), [{} %](a.json "mean.z")'
     )
-    wanted = f'[12.3](a.json "mean.x.fid"), [+23.5 %](a.json "{change}"), [4.3](a.json "list.1"), [7.1 %](a.json "mean.z"), [no](b.json)'
+    page.write_text(figures.format("1.2", "+1.0", "9.9", "1.0") + ", [no](b.json)")
+    wanted = figures.format("12.3", "+23.5", "4.3", "7.1") + ", [no](b.json)"
     assert renewed(page) == wanted
     page.write_text('[1](a.json "mean.w.fid")')
     with pytest.raises(KeyError):
