@@ -19,7 +19,7 @@ from reenact.core.errors import ReenactError
 from reenact.core.provenance import measured_with
 from reenact.data.pool import Pool
 from reenact.evaluate.results import write_json
-from reenact.evaluate.sliders import Reader, Subject, differences, subjects
+from reenact.evaluate.sliders import Reader, Subject, differences, response, subjects
 from reenact.faces.blendshapes import BLENDSHAPE_NAMES
 from reenact.motion.edit import edit
 from reenact.motion.expression import SPREAD_MIN
@@ -73,16 +73,7 @@ def blendshapes(method: OnnxMethod, reader: Reader, given: list[Subject]) -> dic
             for _, _, change in differences(method, reader, given, moved):
                 asked.append(value)
                 arrived.append(change)
-        x, y = np.array(asked), np.array(arrived)
-        slopes = x @ y / (x @ x)
-        own = y[:, number]
-        other = max((i for i in range(1, 52) if i != number), key=lambda i: abs(slopes[i]))
-        correlation = float(np.corrcoef(x, own)[0, 1]) if own.std() > 1e-6 else 0.0
-        out[name] = {
-            "correlation": round(correlation, 3),
-            "slope": round(float(slopes[number]), 3),
-            "most_moved_other": {BLENDSHAPE_NAMES[other]: round(float(slopes[other]), 3)},
-        }
+        out[name] = response(number, asked, arrived)
     return out
 
 

@@ -1,5 +1,6 @@
 """Draws the pictures of docs/synth.md: sixteen people, and one motion on eight of them. python tools/synth_pictures.py"""
 
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -35,7 +36,7 @@ def looking(identity: int) -> Motion:
     return Motion(values, poses.head_pose[:1] * np.float32(0.8), np.zeros((1, 2), np.float32), np.zeros((1, 3), np.float32))
 
 
-def pictures(studio: Studio, recipe: Recipe, motion: Motion, frames: tuple[int, ...]) -> list[np.ndarray]:
+def pictures(studio: Studio, recipe: Recipe, motion: Motion, frames: Sequence[int]) -> list[np.ndarray]:
     stage, scene = studio.stage(recipe.seed, recipe.identity), studio.scene(recipe, motion)
     wall = studio.renderer.backdrop(scene.wall)
     out = [scene.picture(studio.renderer, stage, wall, frame) for frame in frames]

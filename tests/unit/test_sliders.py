@@ -9,6 +9,7 @@ import pytest
 
 from reenact.calibrate.sliders import solve
 from reenact.core.errors import ReenactError
+from reenact.evaluate.sliders import response
 from reenact.faces.blendshapes import BLENDSHAPE_NAMES
 from reenact.motion import expression
 from reenact.motion.expression import ExpressionMap
@@ -105,3 +106,13 @@ def test_sliders_go_before_the_regression(tmp_path: Path):
 @pytest.mark.parametrize("name", MAPPED)
 def test_every_method_with_a_map_ships_them(name: str):
     assert (weights_folder() / name / FILE).is_file()
+
+
+def test_response_of_a_slider_and_what_else_moved():
+    moved = [np.zeros(52), np.zeros(52), np.zeros(52)]
+    for one, value in zip(moved, (0.0, 0.5, 1.0), strict=True):
+        one[3], one[7] = 0.4 * value, -0.6 * value
+    found = response(3, [0.0, 0.5, 1.0], moved)
+    assert found["slope"] == pytest.approx(0.4) and found["correlation"] == pytest.approx(1.0)
+    assert found["most_moved_other"] == {BLENDSHAPE_NAMES[7]: -0.6}
+    assert response(5, [0.0, 0.5, 1.0], moved)["correlation"] == 0.0  # nothing of it moved

@@ -19,7 +19,7 @@ from reenact.synth import assets, command, context
 from reenact.synth.camera import aim
 from reenact.synth.command import Order, synthesize
 from reenact.synth.mesh import catmull_clark
-from reenact.synth.motion import LARGEST_GAZE, LARGEST_TURN, draw_motion
+from reenact.synth.motion import LARGEST_GAZE, LARGEST_TURN, draw_motion, one_at_a_time
 from reenact.synth.posing import power
 from reenact.synth.takes import write_take
 
@@ -163,3 +163,13 @@ def test_folder_that_cannot_be_made(tmp_path: Path):
     (tmp_path / "file").write_text("")
     with pytest.raises(ReenactError, match="cannot be made"):
         command.synthesize(Order(tmp_path / "file" / "out", 1, 1))
+
+
+def test_one_slider_at_a_time():
+    motion = one_at_a_time((0.5, 1.0))
+    assert len(motion) == 1 + 2 * 51 and not motion.blendshapes[0].any() and not motion.head_pose.any()
+    assert (np.count_nonzero(motion.blendshapes[1:], 1) == 1).all() and not motion.blendshapes[:, 0].any()
+    jaw = BLENDSHAPE_NAMES.index("jawOpen")
+    np.testing.assert_array_equal(motion.blendshapes[2 * jaw - 1 : 2 * jaw + 1, jaw], [0.5, 1.0])
+    both = motion.gaze[2 * BLENDSHAPE_NAMES.index("eyeLookUpLeft")]
+    assert both[0] == 0 and both[1] == np.float32(LARGEST_GAZE[1] / 2)  # one eye's: half of both

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from reenact.core.errors import ReenactError
 from reenact.core.types import Image, Motion, Placement, Portrait
 from reenact.data.pool import Pool
+from reenact.faces.blendshapes import BLENDSHAPE_NAMES
 from reenact.faces.eyes import known
 from reenact.faces.landmarker import Landmarker
 from reenact.faces.pose import fit_head
@@ -67,3 +69,18 @@ def differences(method: OnnxMethod, reader: Reader, given: list[Subject], moved:
         if after is not None:
             before = subject.unedited
             yield after[0] - before[0], after[1] / before[1], after[2] - before[2]
+
+
+def response(number: int, asked: Sequence[float], arrived: Sequence[np.ndarray]) -> dict[str, Any]:
+    """Of one blendshape (by its number in BLENDSHAPE_NAMES): correlation and slope, through nothing asked and nothing arrived,
+    of what arrived on what was asked for, and which other moved most. arrived: differences of all 52, one for each asked."""
+    x, y = np.array(asked), np.array(arrived)
+    slopes = x @ y / (x @ x)
+    own = y[:, number]
+    other = max((i for i in range(1, len(slopes)) if i != number), key=lambda i: abs(slopes[i]))
+    correlation = float(np.corrcoef(x, own)[0, 1]) if own.std() > 1e-6 else 0.0
+    return {
+        "correlation": round(correlation, 3),
+        "slope": round(float(slopes[number]), 3),
+        "most_moved_other": {BLENDSHAPE_NAMES[other]: round(float(slopes[other]), 3)},
+    }

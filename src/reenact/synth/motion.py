@@ -94,6 +94,15 @@ def draw_motion(seed: int, number: int, frames: int, rate: Fraction, takes: Sequ
     return Motion(values, head_pose, _gaze_of(values), offset)
 
 
+def one_at_a_time(values: Sequence[float]) -> Motion:
+    """A head at rest, then each of BLENDSHAPE_NAMES after the first at each of `values` (0..1), all others 0."""
+    count = len(BLENDSHAPE_NAMES) - 1
+    shapes = np.zeros((1 + count * len(values), 52), np.float32)
+    shapes[np.arange(1, len(shapes)), np.repeat(np.arange(1, 1 + count), len(values))] = np.tile(values, count)
+    none = np.zeros((len(shapes), 3), np.float32)
+    return Motion(shapes, none, _gaze_of(shapes), none)
+
+
 def read_take(path: Path, steps: int, random: np.random.Generator) -> tuple[Float64[np.ndarray, "steps 52"], np.ndarray | None]:
     """A stretch of an .npz of coefficients over time: `blendshapes` [T, 52] in 0..1 in the order of faces.blendshapes,
     `fps` (25 if absent) and perhaps `head_pose` [T, 3] (yaw, pitch, roll, radians). Takes that are too short go to and fro.
