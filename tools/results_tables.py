@@ -1,10 +1,11 @@
-"""Writes the tables of results/self_val.json where a page has them: the model cards, README.
+"""Writes the tables of results/self_val.json where a page has them (the model cards, README), and results/codec_curve.json's.
 
 python tools/results_tables.py [--check]
 
 Tables are known by their first cell: independent networks (no loss, no teacher), measures that were losses or whose network was
 a teacher, and README's few columns of the first. Rows that name no system of the JSON (the first weights) stay, with the cells
-that they have. Bold: the best method, and all that these clips cannot tell from it, where the JSON says so.
+that they have. Bold: the best method, and all that these clips cannot tell from it, where the JSON says so. The table beside
+video codecs (docs/bitstream.md) has its rates in RATES.
 """
 
 import argparse
@@ -15,7 +16,7 @@ from pathlib import Path
 from reenact.methods import METHODS, about
 
 ROOT = Path(__file__).parent.parent
-PAGES = ("README.md", *(f"src/reenact/weights/{name}/README.md" for name in METHODS))
+PAGES = ("README.md", "docs/bitstream.md", *(f"src/reenact/weights/{name}/README.md" for name in METHODS))
 NAMES = {
     "truth": "the true video",
     "still": "still portrait",
@@ -57,6 +58,28 @@ COLUMNS = {
 }
 """of each table, by its first cell: title, key in the JSON, digits"""
 
+CODED = ("method", "kbit/s")
+"""the first cells of the table beside video codecs"""
+RATES = {"mmfa": ("0.5", "1", "2"), "sfd": ("1", "3"), "prior": ("1", "3"), "facevid2vid": ("1", "3")}
+
+
+def codec_table(curve: dict) -> list[str]:
+    """Each method at its RATES beside what video codecs need for the same LPIPS, the same AKD."""
+    peers = ("x264", "x265", "svt-av1")
+    same = {key: f"at equal {key}" for key in ("LPIPS", "AKD")}
+    lines = [_line([*CODED, "AKD more than uncoded", f"x264, x265, SVT-AV1 {same['LPIPS']}, kbit/s", same["AKD"]])]
+    lines.append("|---" * 5 + "|")
+    for method, rates in RATES.items():
+        for rate in rates:
+            one = curve["methods"][method][f"{rate} kbit/s"]
+            needed = [", ".join(_rate(one[key][peer]) for peer in peers) for key in ("equal_lpips_alex", "equal_akd_mesh")]
+            lines.append(_line([method, f"{one['kbps']:.2g}", f"{one['akd_loss_percent'] + 0:.1f} %", *needed]))
+    return lines
+
+
+def _rate(one: dict) -> str:
+    return f"{'' if one['exact'] else '≤ '}{one['kbps']:.1f}"
+
 
 def table(report: dict, head: str, kept: dict[str, dict[str, str]]) -> list[str]:
     """Head, rule, one line a system, then the rows that are kept."""
@@ -71,9 +94,11 @@ def table(report: dict, head: str, kept: dict[str, dict[str, str]]) -> list[str]
     return lines + [_line(row) for row in rows if set(row[1:]) != {"-"}]
 
 
-def renewed(text: str, report: dict) -> str:
-    """The page with its tables made anew; one without them as it is."""
+def renewed(text: str, report: dict, curve: dict) -> str:
+    """The page with its tables made anew; one without them as it is. report, curve: results/self_val.json, codec_curve.json."""
     lines = text.split("\n")
+    if (coded := next((i for i, line in enumerate(lines) if tuple(_cells(line)[:2]) == CODED), None)) is not None:
+        lines[coded : _end(lines, coded)] = codec_table(curve)
     spans = {i: _end(lines, i) for i, line in enumerate(lines) if _head(line) in COLUMNS}
     kept: dict[str, dict[str, str]] = {}
     for first, last in spans.items():
@@ -111,17 +136,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true", help="write nothing; fail where a page differs")
     given = parser.parse_args()
-    report = json.loads((ROOT / "results" / "self_val.json").read_text())
+    report, curve = (json.loads((ROOT / "results" / f"{name}.json").read_text()) for name in ("self_val", "codec_curve"))
     for page in (ROOT / name for name in PAGES):
         if not page.exists():
             continue
         before = page.read_text(encoding="utf-8")
-        after = renewed(before, report)
+        after = renewed(before, report, curve)
         if before != after:
             if given.check:
-                sys.exit(
-                    f"{page.relative_to(ROOT)}: its tables are not those of results/self_val.json: python tools/results_tables.py"
-                )
+                sys.exit(f"{page.relative_to(ROOT)}: its tables are not those of results/: python tools/results_tables.py")
             page.write_text(after, encoding="utf-8")
 
 
