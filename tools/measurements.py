@@ -140,6 +140,7 @@ MEASUREMENTS = (
     ),
     _of("control", "mmfa", "pool", 3, "--people 6"),
     _of("control", "prior", "pool", 3, "--people 6"),
+    _experiment("slider_reading", "slider_reading", "results/prior_control.json --people 8", 6, ()),
     _of("coefficients", "mmfa", "pool", 5),
     _of("coefficients", "prior", "pool", 5),
     _of("interpolation", "mmfa", "pool", 1, "--people 3"),
