@@ -112,7 +112,7 @@ def test_detail_comes_with_what_is_kept():
     keep = np.linspace(0, 1, 101, dtype=np.float32)
     share = carried(keep)
     assert (np.diff(share) >= 0).all() and share[0] == 0 and share[-1] == 1 and share.dtype == np.float32
-    assert carried(np.float32((SCARCELY + WHOLLY) / 2)) == pytest.approx(0.5)
+    assert carried(np.full((1, 1, 2, 2), (SCARCELY + WHOLLY) / 2, np.float32)) == pytest.approx(0.5)
 
 
 def test_a_ready_crop_may_be_large(method: OnnxMethod, photo: Image):
