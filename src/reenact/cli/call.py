@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from reenact.cli.follow import End, FilmOutput, Rate, Start, clip_of
+from reenact.cli.follow import CallOutput, End, Rate, Start, clip_of
 from reenact.cli.marks import Badge, SignCert, SignKey, Unsigned, marks
 from reenact.cli.shared import (
     BackgroundName,
@@ -75,7 +75,7 @@ def decode(
     call: Annotated[Path | None, typer.Argument(metavar="CALL", help="file that reenact encode wrote")] = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="video file to write")] = Path("out.mp4"),
     motion: MotionName = None,
-    output: FilmOutput = "auto",
+    output: CallOutput = "auto",
     face: Annotated[int, typer.Option(help="which face of the photo: 1 is the largest")] = 1,
     sound: Annotated[Path | None, typer.Option(help="file whose sound is laid under the pictures")] = None,
     method: Annotated[str | None, typer.Option(help="method or weights folder; default: the one the call names")] = None,

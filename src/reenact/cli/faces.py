@@ -12,6 +12,7 @@ from reenact.core.errors import NoFaceError
 from reenact.core.files import check_output
 from reenact.faces.doubt import doubtful
 from reenact.faces.landmarker import Landmarker
+from reenact.faces.portrait import faces_of
 from reenact.media.image import check_image_name, read_image, write_image
 from reenact.pipeline.faces import numbered
 
@@ -28,7 +29,7 @@ def faces(
         check_image_name(check_output(out, [photo]))
     picture = read_image(photo)
     landmarker = Landmarker(threads)
-    found = landmarker.detect(picture)
+    found = faces_of(picture, landmarker)
     if not found:
         raise NoFaceError(f"{photo}: no face found; choose a photo where one is seen from the front")
     for number, face in enumerate(found, 1):

@@ -33,13 +33,11 @@ Smooth = Annotated[
 Start = Annotated[str | None, typer.Option(help="where in the video to start: seconds or h:mm:ss")]
 End = Annotated[str | None, typer.Option(help="where in the video to end: seconds or h:mm:ss")]
 Rate = Annotated[str | None, typer.Option(help="frames a second, as 25 or 30000/1001; default: the video's own")]
+HEAD, AUTO = "crop (the head, square)", "or auto: a tight photo that cuts the head off, else crop"
 FilmOutput = Annotated[
-    str,
-    typer.Option(
-        help="crop (the head, square), photo (the whole; the head's size and place stay unless --parts says) or auto: a tight"
-        " photo that cuts the head off, else crop"
-    ),
+    str, typer.Option(help=f"{HEAD}, photo (the whole; the head's size and place stay unless --parts says) {AUTO}")
 ]
+CallOutput = Annotated[str, typer.Option(help=f"{HEAD}, photo (the whole; the head's size and place stay) {AUTO}")]
 
 
 def control_of(

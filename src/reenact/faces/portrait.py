@@ -13,11 +13,20 @@ SMALL_HEAD = 0.5
 """ours: below this share of the crop's side the photo has too few pixels for a sharp result, so we warn"""
 
 
+def faces_of(photo: Image, landmarker: Landmarker) -> list[Face]:
+    """Every face of a photo, largest first, sought at every scale: what `reenact faces` lists and `face` counts. The closer one
+    looks, the more is taken for faces; so one that looks like none (faces/doubt.py) counts only where no other does."""
+    found = landmarker.detect_all(photo)
+    sure = [face for face in found if accepted() or not doubtful(landmarker, photo, face)]
+    return sure or found
+
+
 def find_face(photo: Image, landmarker: Landmarker, face: int = 1) -> Face:
-    """The photo's `face`-th largest face (from 1). Raises ReenactError when there is none, or the detection is doubtful."""
+    """The photo's `face`-th largest face (from 1), as `reenact faces` counts them; others than the largest are sought at every
+    scale. Raises ReenactError when there is none, or the detection is doubtful."""
     if face < 1:
         raise ReenactError(f"`face` counts from 1 (the largest face), so {face} is no face")
-    faces = landmarker.detect(photo)
+    faces = landmarker.detect(photo) if face == 1 else faces_of(photo, landmarker)
     if not faces:
         raise NoFaceError("no face found in the portrait: choose a photo where one face is seen from the front")
     if face > len(faces):

@@ -23,7 +23,7 @@ from reenact.media.writer import container_format
 from reenact.motion import gaze as looks
 from reenact.motion.compose import KEEP_PLACE, Parts, check_strength, compose
 from reenact.motion.directions import Directions, check_sliders, is_slider
-from reenact.motion.edit import Ease, Way, check_ease, check_path, eased, edit, interpolate, there_and_back
+from reenact.motion.edit import YAW_MAX, Ease, Way, check_ease, check_path, eased, edit, interpolate, there_and_back
 from reenact.motion.expression import PRESETS, VALUE_MAX, VALUE_MIN, ExpressionMap, check_blendshapes, expression_map, preset
 from reenact.motion.pose_gain import PoseGain
 from reenact.motion.sides import Side, joined, sided, unlike
@@ -71,7 +71,15 @@ class Edit:
     """yaw, pitch of the eyes in the head"""
 
     def check(self) -> None:
-        """Raises ReenactError for a slider or a named expression that is none, before anything is loaded."""
+        """Raises ReenactError for a slider or a named expression that is none, and for numbers that no portrait can be given,
+        before anything is loaded."""
+        for name in ("yaw", "pitch", "roll", "scale", "shift"):
+            if (value := getattr(self, name)) is not None and not np.isfinite(value).all():
+                raise ReenactError(f"`{name}` must be made of finite numbers")
+        if self.yaw is not None and abs(self.yaw) > (2 if self.mode == "relative" else 1) * YAW_MAX:
+            raise ReenactError(f"`yaw` {np.degrees(self.yaw):g}: the head's yaw must stay within -89..89 degrees")
+        if self.scale is not None and self.scale <= 0:
+            raise ReenactError(f"`scale` {self.scale:g} must be more than 0: 1.1 is a tenth larger")
         check_blendshapes(self.blendshapes)
         check_sliders(self.directions)
         check_strength(self.strength)

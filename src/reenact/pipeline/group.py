@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from reenact.core.errors import NoFaceError
 from reenact.core.shapes import Float32
 from reenact.core.types import Image, Placement, Portrait
 from reenact.faces.crop import cut, head_crop, paste, soft_mask
+from reenact.faces.portrait import faces_of, find_face
 from reenact.pipeline.portrait import limited
 from reenact.runtime.onnx_method import OnnxMethod
 
@@ -19,10 +19,9 @@ SEAM = 0.1
 
 
 def encode_faces(method: OnnxMethod, photo: Image) -> list[Portrait]:
-    """Every face of the photo, largest first. Raises ReenactError where there is none."""
-    places = [head_crop(face) for face in method.landmarker.detect_all(photo)]
-    if not places:
-        raise NoFaceError("no face found in the portrait: choose a photo where one face is seen from the front")
+    """Every face of the photo, largest first. Raises ReenactError where there is none, or the largest looks like none."""
+    find_face(photo, method.landmarker)
+    places = [head_crop(face) for face in faces_of(photo, method.landmarker)]
     heads = [method.encode_crop(cut(photo, place, method.size)) for place in places]
     return [replace(head, placement=place, photo=photo) for head, place in zip(heads, places, strict=True)]
 

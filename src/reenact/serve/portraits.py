@@ -17,7 +17,7 @@ from reenact.core.memory import give_back
 from reenact.core.types import Image
 from reenact.faces.crop import head_crop
 from reenact.faces.landmarker import Face, Landmarker
-from reenact.faces.portrait import SMALL_HEAD
+from reenact.faces.portrait import SMALL_HEAD, faces_of
 from reenact.media.image import decode_image
 
 Consent = Literal["self", "permission", "nobody"]
@@ -91,7 +91,7 @@ class Portraits:
         photo = decode_image(data, "the photo")
         with self._reading:
             self._landmarker = self._landmarker or Landmarker(self._threads)
-            faces = self._landmarker.detect(photo)
+            faces = faces_of(photo, self._landmarker)
             self._read = self._clock()
         sent = self._sent(photo, faces, face)
         sent = replace(sent, consent=consent)  # type: ignore[arg-type]
