@@ -52,7 +52,6 @@ COLUMNS = {
         ("LPIPS (VGG)", "lpips_vgg", 3),
         ("106 landmarks, px", "akd_106", 2),
         ("head pose, degrees", "ard_106", 2),
-        ("FID", "fid", 1),
         ("CSIM (ArcFace)", "csim_arcface", 3),
     ),
 }
