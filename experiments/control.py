@@ -8,17 +8,14 @@ reads of the output, less what it reads of the same portrait drawn unedited, is 
 
 from __future__ import annotations
 
-import argparse
 import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from reenact.core.errors import ReenactError
-from reenact.core.provenance import measured_with
+from experiments import measured
 from reenact.data.pool import Pool
-from reenact.evaluate.results import write_json
 from reenact.evaluate.sliders import Reader, Subject, differences, response, subjects
 from reenact.faces.blendshapes import BLENDSHAPE_NAMES
 from reenact.motion.edit import edit
@@ -98,18 +95,8 @@ def measure(weights: Path, pool_folder: Path, people: int) -> dict[str, Any]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("weights", type=Path)
-    parser.add_argument("pool", type=Path)
-    parser.add_argument("--json", type=Path, required=True)
-    parser.add_argument("--people", type=int, default=3)
-    given = parser.parse_args()
-    try:
-        found = measure(given.weights, given.pool, given.people)
-    except ReenactError as error:
-        raise SystemExit(f"error: {error}") from None
-    write_json(given.json, {**measured_with(given.weights), **found})
-    sys.stdout.write(f"{given.json}: mean correlation {found['mean_correlation']}\n")
+    path, found = measured(__doc__, "pool", measure, ("people", int, 3))
+    sys.stdout.write(f"{path}: mean correlation {found['mean_correlation']}\n")
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ from the prior.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -20,15 +19,14 @@ from typing import Any, get_args
 import numpy as np
 import torch
 
+from experiments import measured
 from reenact.core.errors import ReenactError
-from reenact.core.provenance import measured_with
 from reenact.core.types import Image, Motion, Portrait
 from reenact.data.batches import Batches
 from reenact.data.pool import Pool
 from reenact.evaluate.identity import IdentityNetwork
 from reenact.evaluate.metrics import cosine
 from reenact.evaluate.networks import Perceptual
-from reenact.evaluate.results import write_json
 from reenact.faces.landmarker import Landmarker
 from reenact.losses import gaussian
 from reenact.methods.mmfa import recipe as mmfa
@@ -197,19 +195,8 @@ def measure(weights: Path, pool_folder: Path, people: int, run: Path | None = No
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("weights", type=Path)
-    parser.add_argument("pool", type=Path)
-    parser.add_argument("--json", type=Path, required=True)
-    parser.add_argument("--people", type=int, default=3)
-    parser.add_argument("--run", type=Path)
-    given = parser.parse_args()
-    try:
-        found = measure(given.weights, given.pool, given.people, given.run)
-    except ReenactError as error:
-        raise SystemExit(f"error: {error}") from None
-    write_json(given.json, {**measured_with(given.weights), **found})
-    sys.stdout.write(f"{given.json}: {found['between']}\n")
+    path, found = measured(__doc__, "pool", measure, ("people", int, 3), ("run", Path, None))
+    sys.stdout.write(f"{path}: {found['between']}\n")
 
 
 if __name__ == "__main__":

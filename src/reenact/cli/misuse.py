@@ -8,7 +8,7 @@ from typing import Any
 
 LENGTH = ("--end", "--seconds")
 """how long: where in the video to end, or for how many seconds; no command that makes films has both"""
-MEANT = {"--duration": LENGTH, "--length": LENGTH, "--until": LENGTH, "--end": LENGTH, "--seconds": LENGTH}
+MEANT = dict.fromkeys(("--duration", "--length", "--until", *LENGTH), LENGTH)
 """option that other programs have -> ours, of which the first that the command has is named"""
 
 ALIKE = 0.75

@@ -9,13 +9,13 @@ from __future__ import annotations
 import numpy as np
 
 from reenact.core.assets import fetch
+from reenact.core.imagenet import DEVIATION, MEAN
 from reenact.core.inference import load_openvino
 from reenact.core.types import Image
 from reenact.evaluate.networks import compiled
 
 ASSET = "dists.pt"
 CHANNELS = (3, 64, 128, 256, 512, 512)
-_MEAN, _DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 _BLOCKS = (2, 2, 3, 3, 3)
 # The published code's constants: of both similarities, and under the root of the pooling.
 _C, _UNDER_ROOT = 1e-6, 1e-12
@@ -75,8 +75,8 @@ def module():
             hann = torch.from_numpy(np.hanning(5)[1:-1].astype(np.float32))
             window = hann[:, None] * hann[None]
             self.register_buffer("window", window / window.sum())
-            self.register_buffer("mean", torch.tensor(_MEAN).view(1, 3, 1, 1))
-            self.register_buffer("deviation", torch.tensor(_DEVIATION).view(1, 3, 1, 1))
+            self.register_buffer("mean", torch.tensor(MEAN).view(1, 3, 1, 1))
+            self.register_buffer("deviation", torch.tensor(DEVIATION).view(1, 3, 1, 1))
 
         def pool(self, x):
             """L2 pooling with a Hann window, stride 2."""

@@ -17,12 +17,12 @@ from torch import Tensor, nn
 
 from reenact.core.arrays import carried
 from reenact.core.assets import fetch
+from reenact.core.imagenet import DEVIATION, MEAN
 
 WIDTH, HEADS, PATCH = 384, 6, 14
 EPSILON = 1e-6
 SHOWN = (2, 5, 8)
 """ours: layers whose tokens are given; what is behind the last says more of what a thing is than of how it looks"""
-_MEAN, _DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 class DinoV2(nn.Module):
@@ -42,8 +42,8 @@ class DinoV2(nn.Module):
         self.layers = layers
         for name, value in (carried("dinov2") or plain(layers)).items():
             self.register_buffer(name, torch.from_numpy(value), persistent=False)
-        self.register_buffer("mean", torch.tensor(_MEAN).view(1, 3, 1, 1), persistent=False)
-        self.register_buffer("deviation", torch.tensor(_DEVIATION).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("mean", torch.tensor(MEAN).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("deviation", torch.tensor(DEVIATION).view(1, 3, 1, 1), persistent=False)
 
     def forward(self, picture: Float[Tensor, "n 3 height width"]) -> list[Float[Tensor, "n 384 rows columns"]]:
         """RGB in [0, 1], sides of multiples of 14 px -> each layer's patch tokens, normalised, as maps."""

@@ -13,12 +13,12 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from reenact.core.assets import fetch
+from reenact.core.imagenet import DEVIATION, MEAN
 from reenact.losses.lpips import read_arrays
 
 LAYER_WEIGHTS = (1 / 32, 1 / 16, 1 / 8, 1 / 4, 1.0)
 SCALES = 4
 """1, 1/2, 1/4 and 1/8 of the side"""
-_MEAN, _DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 _FIRST_OF_BLOCK = (0, 2, 4, 7, 10)
 _LAST = 10
 MIN_SIDE = 16
@@ -40,8 +40,8 @@ class VggPyramid(nn.Module):
             self.register_buffer(f"weight_{i}", kernel, persistent=False)
             bias = torch.from_numpy(np.array(layers[f"Conv_{i}"]["bias"], np.float32))
             self.register_buffer(f"bias_{i}", bias, persistent=False)
-        self.register_buffer("mean", torch.tensor(_MEAN).view(1, 3, 1, 1), persistent=False)
-        self.register_buffer("deviation", torch.tensor(_DEVIATION).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("mean", torch.tensor(MEAN).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("deviation", torch.tensor(DEVIATION).view(1, 3, 1, 1), persistent=False)
 
     def forward(self, picture: Float[Tensor, "n 3 height width"], target: Float[Tensor, "n 3 height width"]) -> Float[Tensor, ""]:
         """RGB in [0, 1] -> sum over scales and layers of weight x mean |difference|; gradients in `picture` alone.
