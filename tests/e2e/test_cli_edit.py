@@ -136,6 +136,7 @@ def test_a_take_and_blendshapes_become_videos(here: Path):
         (["edit", "{here}/face.png", "--set", "jawWide=1"], "o.png", "jawOpen"),
         (["edit", "{here}/face.png", "--yaw", "120"], "o.png", "yaw"),
         (["edit", "{here}/none.png", "--yaw", "400"], "o.png", "--yaw 400: the head's yaw must stay within"),
+        (["edit", "{here}/none.png", "--yaw", "5", "--face", "0"], "o.png", "--face counts from 1"),
         (["edit", "{here}/none.png", "--pitch", "nan"], "o.png", "--pitch must be made of finite numbers"),
         (["edit", "{here}/none.png", "--shift", "inf", "0"], "o.png", "--shift must be made of finite numbers"),
         (["edit", "{here}/none.png", "--scale", "0"], "o.png", "--scale 0 must be more than 0"),

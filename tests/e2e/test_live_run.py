@@ -349,8 +349,12 @@ def test_a_recording_is_what_the_frames_said():
     assert take.times == (0, Fraction(1, 25), Fraction(3, 25)) and list(take.faces) == [True, False, True]
     np.testing.assert_array_equal(take.vectors[:, 6], np.float32([0.5, 0.5, 0.75]))
     assert take.reference.expression[0] == 0.75 and json.dumps(str(take.rate))
-    with pytest.raises(ReenactError, match="no face was seen"):
+    with pytest.raises(ReenactError, match="no frame was rendered in that time"):
         Recording().take("fake", "")
+    nobody = Recording()
+    nobody.add(shown(0, 5.0, None))
+    with pytest.raises(ReenactError, match="no face was seen"):
+        nobody.take("fake", "")
 
 
 def test_sources_by_name(clip):

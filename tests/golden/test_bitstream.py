@@ -231,7 +231,7 @@ Damage = Callable[[bytes], bytes]
         ("decode {face} {here}/none.rnct -o {here}/x.mp4", "no such file"),
         ("decode {face} {clip} -o {here}/x.mp4", "not a reenact call"),
         ("decode {face} {here}/cut.rnct -o {here}/x.mp4 --method {fake}", "cut off"),
-        ("decode {face} {here}/flip.rnct -o {here}/x.mp4 --method {fake}", "damaged"),
+        ("decode {face} {here}/flip.rnct -o {here}/x.mp4 --method {fake}", "damaged: copy the file again"),
         ("decode {face} {here}/newer.rnct -o {here}/x.mp4 --method {fake}", "format is 2"),
         ("decode {face} {call} -o {here}/x.mp4 --method mmfa", "made with method fake, not mmfa"),
         ("decode {face} {call} -o {here}/x.mp4", "unknown method 'fake'"),

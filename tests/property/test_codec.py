@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from motions import talking
 from reenact.codec.clip import encode_clip, encode_to_target, play
 from reenact.codec.container import Header, read_frames, write_call
-from reenact.codec.frame import context_count
+from reenact.codec.frame import State, context_count
 from reenact.codec.packet import Coded
 from reenact.codec.profile import plain_profile
 from reenact.codec.range_coder import BitReader, BitWriter, escape
@@ -282,3 +282,10 @@ def test_another_method_is_refused():
 
 def test_plain_profile_has_its_contexts():
     assert len(PROFILE.start[0]) == context_count(6 + CODE) == 28 * (6 + CODE) + 14
+
+
+def test_bits_are_said_of_the_field_that_they_are_spent_on():
+    with_gaze, without = (State.fresh(10, 8, [], gaze) for gaze in (2, 0))
+    names = ["head_pose"] * 3 + ["scale"] + ["translation"] * 2 + ["expression"] * 2
+    assert [with_gaze.copy().field_name(at) for at in range(10)] == [*names, "gaze", "gaze"]
+    assert [without.field_name(at) for at in range(10)] == [*names, "expression", "expression"]

@@ -25,6 +25,13 @@ def test_lids_alone_are_held_and_only_beyond_shut():
     assert shut_at_most(values, 2.0) == {"eyeBlinkLeft": 0.5, "eyeBlinkRight": -0.5, "jawOpen": 1.0}
 
 
+def test_shut_eyes_that_look_up_stay_shut():
+    shut = {"eyeBlinkLeft": 1.0, "eyeBlinkRight": 0.25, "eyeLookUpLeft": 2.0, "eyeLookUpRight": 2.0, "eyeWideRight": -1.0}
+    assert shut_at_most(shut, 1.0) == shut | {"eyeLookUpLeft": 0.0, "eyeLookUpRight": 1.5}
+    assert shut_at_most(shut, 2.0)["eyeLookUpLeft"] == 0.0
+    assert shut_at_most({"eyeLookUpLeft": 1.0}, 1.0) == {"eyeLookUpLeft": 1.0}
+
+
 @pytest.mark.parametrize("wanted", [{"expression": "blink"}, {"blendshapes": {"eyeBlinkLeft": 1.0, "eyeBlinkRight": 1.0}}])
 def test_a_blink_of_twice_the_strength_is_a_blink(method: OnnxMethod, portrait: Portrait, wanted: dict):
     once, twice = (Editor(method).apply(portrait.motion, Edit(**wanted, strength=strength)).expression for strength in (1, 2))

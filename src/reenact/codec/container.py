@@ -161,11 +161,14 @@ def read_frames(profile: Profile, header: Header, data: bytes, at: int) -> Itera
 
 
 def _next(profile: Profile, tag: int, packet: bytes, last: int, point: Point | None) -> Opened:
-    head = read_head(packet)
-    number = last + 1 + (head.number - last - 1) % NUMBERS
-    if not head.key and number - head.distance != last:
-        raise ReenactError(DAMAGED)
-    return open_packet(profile, tag, packet, number, None if head.key else point)
+    try:
+        head = read_head(packet)
+        number = last + 1 + (head.number - last - 1) % NUMBERS
+        if not head.key and number - head.distance != last:
+            raise ReenactError(DAMAGED)
+        return open_packet(profile, tag, packet, number, None if head.key else point)
+    except ReenactError:  # whoever has a stream may leave a packet out, whoever has a file may not
+        raise ReenactError(DAMAGED) from None
 
 
 def _length(size: int) -> bytes:

@@ -48,11 +48,13 @@ class State:
     predictor: int = HOLD
     fields: dict[str, float] = field(default_factory=dict)
     """bits spent by field; for reports only, no part of the format"""
+    gaze_at: int = 0
+    """which number the gaze begins with; for reports, too"""
 
     @staticmethod
-    def fresh(length: int, quality: int, states: list[int]) -> State:
-        """Before a key frame."""
-        return State([0] * length, [0] * length, [0] * length, list(states), quality)
+    def fresh(length: int, quality: int, states: list[int], gaze: int = 0) -> State:
+        """Before a key frame. gaze: how many of the last numbers are one."""
+        return State([0] * length, [0] * length, [0] * length, list(states), quality, gaze_at=length - gaze)
 
     def copy(self) -> State:
         return State(
@@ -63,12 +65,13 @@ class State:
             self.quality,
             self.still,
             self.predictor,
+            gaze_at=self.gaze_at,
         )
 
-
-def field_name(at: int) -> str:
-    """Which field of Motion the number `at` belongs to."""
-    return "head_pose" if at < 3 else "scale" if at == 3 else "translation" if at < 6 else "expression"
+    def field_name(self, at: int) -> str:
+        """Which field of Motion the number `at` belongs to."""
+        coded = "gaze" if at >= self.gaze_at else "expression"
+        return "head_pose" if at < 3 else "scale" if at == 3 else "translation" if at < 6 else coded
 
 
 def predicted(state: State, predictor: int) -> list[int]:
@@ -88,7 +91,7 @@ def code_key(coder: BitCoder, state: State, values: list[int]) -> None:
         contexts = (base + at, base + length + at, base + 2 * length + KEY_MORE * at)
         number = _number(coder, state.states, contexts, KEY_MORE, values[at])
         state.values[at] = max(-LIMIT, min(LIMIT, number))
-        _account(state, field_name(at), coder.spent - began)
+        _account(state, state.field_name(at), coder.spent - began)
     state.before, state.residuals, state.still, state.predictor = list(state.values), [0] * length, 0, HOLD
 
 
@@ -124,7 +127,7 @@ def _residuals(coder: BitCoder, state: State, wanted: list[int]) -> list[int]:
         value = _number(coder, state.states, contexts, MORE, wanted[at])
         found.append(value)
         one, two = abs(value), one
-        _account(state, field_name(at), coder.spent - began)
+        _account(state, state.field_name(at), coder.spent - began)
     return found
 
 

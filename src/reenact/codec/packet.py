@@ -20,7 +20,7 @@ from reenact.codec.frame import (
     code_ramp,
     predicted,
 )
-from reenact.codec.profile import Profile
+from reenact.codec.profile import GAZE, Profile
 from reenact.codec.range_coder import BitReader, BitWriter
 from reenact.core.errors import ReenactError
 from reenact.core.types import Motion
@@ -84,7 +84,7 @@ class PacketWriter:
         self.key = after is None
         if after is None:
             self._check, self._field, self.distance = tag, quality, 0
-            self.state = State.fresh(profile.length, quality, profile.first_states(quality))
+            self.state = State.fresh(profile.length, quality, profile.first_states(quality), GAZE * profile.gaze)
         else:
             self._check, self.distance = after[1].check, number - after[0]
             self._field, self.state = self.distance, after[1].state.copy()
@@ -177,7 +177,9 @@ def open_packet(profile: Profile, tag: int, packet: bytes, number: int, after: P
     if kept != (check.to_bytes(2, "big") if head.key else bytes([check & 0xFF])):
         raise ReenactError("a packet is damaged or of another stream: leave it out")
     coder = BitReader(body[HEADER_BYTES:])
-    state = State.fresh(profile.length, head.quality, profile.first_states(head.quality)) if after is None else after.state.copy()
+    states = profile.first_states(head.quality)
+    fresh = State.fresh(profile.length, head.quality, states, GAZE * profile.gaze)
+    state = fresh if after is None else after.state.copy()
     state.fields = {}
     frames = _frames(profile, coder, state, head, number)
     return Opened(frames, Point(state, check))

@@ -37,7 +37,9 @@ class Recording:
         self._reference = shown.reference or self._reference
 
     def take(self, method: str, weights: str) -> Take:
-        """Raises ReenactError where not one frame showed a face."""
+        """Raises ReenactError where there was no frame, or not one showed a face."""
+        if not self._motions:
+            raise NoFaceError("no frame was rendered in that time, so there is no motion to keep: let it run longer")
         if all(motion is None for motion in self._motions):
             raise NoFaceError("no face was seen, so there is no motion to keep: light, distance, the right camera?")
         span = self._times[-1] - self._times[0]

@@ -49,6 +49,8 @@ Return = Literal["back", "once"]
 
 
 LIDS = ("eyeBlinkLeft", "eyeBlinkRight")
+OPENERS = ("eyeLookUp", "eyeWide")
+"""of each side: what lifts the lid"""
 
 
 @dataclass(frozen=True)
@@ -163,9 +165,16 @@ class Editor:
 
 
 def shut_at_most(values: Mapping[str, float], strength: float) -> dict[str, float]:
-    """Blendshapes of which, times `strength`, none closes a lid further than shut: beyond that lids fold over the cheeks."""
+    """Blendshapes of which, times `strength`, none closes a lid further than shut: beyond that lids fold over the cheeks. What
+    lifts a lid does so as far as it is open: shut eyes that look up stay shut."""
     most = 1 / max(strength, 1.0)
-    return {name: min(value, most) if name in LIDS else value for name, value in values.items()}
+    kept = {name: min(value, most) if name in LIDS else value for name, value in values.items()}
+    for lid in LIDS:
+        shut = float(np.clip(strength * kept.get(lid, 0.0), 0, 1))
+        for name in (f"{stem}{lid.removeprefix('eyeBlink')}" for stem in OPENERS):
+            if kept.get(name, 0.0) > 0:
+                kept[name] *= 1 - shut
+    return kept
 
 
 def _unlike(wanted: Edit) -> bool:

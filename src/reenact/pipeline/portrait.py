@@ -38,7 +38,9 @@ class Output:
     """what a file carries of being synthetic (provenance/output.py)"""
 
     def check(self) -> None:
-        """Raises ReenactError for a mode that is none."""
+        """Raises ReenactError for a mode that is none, or a face."""
+        if self.face < 1:
+            raise ReenactError(f"`face` counts from 1 (the largest face), so {self.face} is no face")
         if self.mode not in get_args(OutputMode):
             raise ReenactError(f"unknown output {self.mode!r}: choose one of {', '.join(get_args(OutputMode))}")
 
