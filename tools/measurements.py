@@ -181,6 +181,7 @@ KEPT = (
     Kept("person", "written by the training of the backdrop network (docs/weights.md)"),
     Kept("false_faces", "its pictures without people were gathered by hand (src/reenact/calibrate/false_faces.py)"),
     Kept("int8", "two evaluations, --device cpu and auto, and the graphs' times put together by hand; the commands stand in it"),
+    Kept("history/bench_2026-11-28_2ghz", "of a slower machine"),
     Kept("history/bench_2026-11-26", "of weights that no longer ship"),
     Kept("history/first_weights_self_val", "of weights that no longer ship"),
     Kept("history/mmfa_drawing_7200_self_val", "of weights that no longer ship"),
