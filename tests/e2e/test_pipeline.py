@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import os
 import threading
+import warnings
 from fractions import Fraction
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from clips import PORTRAIT, face, moving_face, read_clip, scenery, tight_photo, 
 from fake_method import write_fake_method
 from reenact.cli import run
 from reenact.codec.call import Call, CallOptions, profile_of
+from reenact.core.errors import ReenactWarning
 from reenact.core.types import Motion
 from reenact.media.video import VideoReader
 from reenact.motion.compose import ALL_DRIVEN, KEEP_PLACE, SOURCE
@@ -173,6 +175,17 @@ def test_crops_carry_times_and_say_where_no_face_is(method):
     read = list(crops([(0.5, face(256)), (Fraction(3, 4), scenery())], method.landmarker, 64))
     assert [time for time, _ in read] == [Fraction(1, 2), Fraction(3, 4)]
     assert read[0][1].shape == (64, 64, 3) and read[1][1] is None
+
+
+def test_several_people_in_a_driver_are_said_and_the_largest_is_followed(method):
+    both = np.full((320, 620, 3), 128, np.uint8)
+    both[60:260, :200], both[:, 240:560] = face(200), face(320)
+    with pytest.warns(ReenactWarning, match="shows 2 faces, of which the largest is followed") as said:
+        list(crops([(0, both), (0.1, both)], method.landmarker, 64))
+    assert len(said) == 1
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        list(crops([(0, face(256))], method.landmarker, 64))
 
 
 def test_every_sink_takes_what_it_is_given_and_leaves_nothing_behind(method, portrait, tmp_path):

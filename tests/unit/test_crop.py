@@ -138,3 +138,14 @@ def test_a_face_elsewhere_gets_a_new_crop_at_once() -> None:
 def test_face_index_beyond_the_faces_is_none() -> None:
     landmarker = ScriptedLandmarker([face_at(100, 100, 80)])
     assert CropTracker(landmarker, face_index=1).update(np.zeros((2, 2, 3), np.uint8)) is None
+
+
+def test_heads_beside_the_followed_one_are_counted() -> None:
+    class Several(ScriptedLandmarker):
+        def detect(self, image: np.ndarray) -> list[Face]:
+            return [face_at(60, 60, 80), face_at(160, 60, 50), face_at(20, 20, 30)]
+
+    tracker = CropTracker(Several([face_at(60, 60, 80)] * 2))
+    assert tracker.beside == 0
+    tracker.update(np.zeros((200, 200, 3), np.uint8))
+    assert tracker.beside == 1, "the third is in the background"

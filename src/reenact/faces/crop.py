@@ -32,6 +32,9 @@ FEATHER = 0.12
 JUMP = 0.5
 """ours: beyond this shift (in sides) it is another place or shot, and the crop is set anew"""
 
+BESIDE = 0.5
+"""ours: of the followed head's side; a smaller one is somebody in the background"""
+
 
 def head_crop(face: Face) -> Placement:
     """The upright square around a head, as methods are trained on it."""
@@ -54,6 +57,8 @@ class CropTracker:
         self._crop: Placement | None = None
         self.detections = 0
         """how often the detector has run"""
+        self.beside = 0
+        """how many other heads, nearly as large, were there when the face was first found"""
 
     def update(self, image: Image, frames: int = 1) -> tuple[Placement, Face] | None:
         """The crop for this frame and the face in it, both in pixels of the frame; None when there is no face. frames: how many
@@ -78,7 +83,11 @@ class CropTracker:
         faces = self._landmarker.detect(image)
         last = self._crop
         if last is None:
-            return faces[self._index] if self._index < len(faces) else None
+            if self._index >= len(faces):
+                return None
+            chosen = faces[self._index]
+            self.beside = sum(face is not chosen and face.area >= BESIDE**2 * chosen.area for face in faces)
+            return chosen
         return min(faces, key=lambda face: _distance(head_crop(face), last), default=None)
 
 

@@ -34,7 +34,8 @@ class Head(NamedTuple):
 def heads(frames: Iterable[Timed], landmarker: Landmarker, size: int, every: int = 1) -> Iterator[tuple[Fraction, Head | None]]:
     """The tracked head of each picture, with the picture's time; None where there is no face.
 
-    Where the first head lies on its side or stands on its top, all pictures are turned, and a warning says so. every: n,
+    Where the first head lies on its side or stands on its top, all pictures are turned, and a warning says so; another where
+    several people are seen, of whom the one with the largest head is followed. every: n,
     where the pictures are every n-th frame of a clip that is yet to be followed; with more than 1 nothing is said.
     """
     tracker, turns, tries = CropTracker(landmarker), None, TRIES
@@ -51,6 +52,9 @@ def heads(frames: Iterable[Timed], landmarker: Landmarker, size: int, every: int
                 tracker.forget()
                 image = turned(shown, turns)
                 found = tracker.update(image)
+            if turns is not None and tracker.beside and every == 1:
+                several = f"the driving video shows {tracker.beside + 1} faces, of which the largest is followed"
+                warnings.warn(f"{several}: cut the video to another one to follow that", ReenactWarning, stacklevel=1)
         yield Fraction(time), None if found is None else Head(cut(image, found[0], size), eyes.gaze(found[1].landmarks))
 
 
