@@ -15,7 +15,15 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parent.parent
-PAGES = ("README.md", "docs/editing.md", "docs/methods/claims.md", "docs/prior.md", "src/reenact/weights/prior/README.md")
+PAGES = (
+    "README.md",
+    "docs/editing.md",
+    "docs/live.md",
+    "docs/methods/claims.md",
+    "docs/prior.md",
+    "docs/queue.md",
+    "src/reenact/weights/prior/README.md",
+)
 CITED = re.compile(r'\[([-+]?[\d.]+)( %)?\]\(([^)\s]+\.json) "([^"]+)"\)')
 
 
