@@ -22,7 +22,7 @@ PAGES = (
     "docs/methods/claims.md",
     "docs/prior.md",
     "docs/queue.md",
-    "src/reenact/weights/prior/README.md",
+    *(f"src/reenact/weights/{name}/README.md" for name in ("mmfa", "prior")),
 )
 CITED = re.compile(r'\[([-+]?[\d.]+)( %)?\]\(([^)\s]+\.json) "([^"]+)"\)')
 
