@@ -200,7 +200,7 @@ def finished(client: TestClient, id: str) -> dict:
 
 def test_a_video_is_animated_as_a_job_with_events_and_ranges(client, clip):
     portrait, driving = send_portrait(client).json()["id"], send_file(client, clip)
-    order = {"kind": "animate", "portrait": portrait, "driving": driving, "options": {"smooth": 0, "fps": "25"}}
+    order = {"kind": "animate", "portrait": portrait, "driving": driving, "options": {"smooth": 0, "fps": "25", "reference": 0}}
     answer = client.post("/api/jobs", json=order)
     assert answer.status_code == 202 and answer.headers["location"] == f"/api/jobs/{answer.json()['id']}"
     id = answer.json()["id"]
@@ -257,6 +257,10 @@ def test_a_text_that_names_another_file_plays_nothing(client, tmp_path, clip):
         ({"kind": "edit", "options": {"method": "/tmp"}}, "no option"),
         ({"kind": "animate", "options": {"strength": 9}}, "strength"),
         ({"kind": "animate", "options": {"parts": "nose=driver"}}, "parts"),
+        ({"kind": "animate", "options": {"reference": "calmest"}}, "write rest, calm, first, or at which second"),
+        ({"kind": "animate", "options": {"output": "gif"}}, "unknown output"),
+        ({"kind": "decode", "options": {"motion": "sideways"}}, "sideways"),
+        ({"kind": "edit", "options": {"face": 0}}, "counts from 1"),
         ({"kind": "animate", "options": {"fps": "1/0"}}, "number or a fraction"),
         ({"kind": "sweep", "options": {"slider": "nose"}}, "sweep"),
         ({"kind": "sweep", "options": {"seconds": 1e12}}, "film"),

@@ -99,6 +99,11 @@ def _text(name: str, value: Any) -> str:
     return value
 
 
+def _second(name: str, value: Any) -> str | float:
+    """A word, or at which second."""
+    return _text(name, value) if isinstance(value, str) else _number(name, value)
+
+
 def _fraction(name: str, value: Any) -> Fraction:
     """A number, or a text such as 30000/1001."""
     try:
@@ -141,7 +146,9 @@ _EDIT = {
     "yaw": _degrees, "pitch": _degrees, "roll": _degrees, "scale": _number, "shift": _pair, "expression": _expression,
     "blendshapes": _shapes, "strength": _number, "mode": _text, "gaze": _degrees_pair,
 }  # fmt: skip
-_CONTROL = {"motion": _text, "parts": _text, "strength": _number, "smooth": _number, "settle": _number}
+_CONTROL = {
+    "motion": _text, "reference": _second, "parts": _text, "strength": _number, "smooth": _number, "settle": _number,
+}  # fmt: skip
 _SWEEP = {"slider": _text, "from": _number, "to": _number, "seconds": _number, "rate": _fraction, "ease": _text}
 _CALL = {"target_kbps": _number, "quality": _whole, "key_seconds": _number, "longest_gap": _whole}
 
@@ -151,7 +158,9 @@ def _picked(options: Options, names: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _placed(options: Options) -> Output:
-    return Output(options.get("output", "crop"), options.get("face", 1))
+    drawn = Output(options.get("output", "crop"), options.get("face", 1))
+    drawn.check()
+    return drawn
 
 
 def _clip(options: Options) -> Clip:
@@ -172,6 +181,11 @@ def _edit(options: Options) -> Edit:
     return Edit(**_picked(options, _EDIT))
 
 
+def _check_edit(options: Options) -> None:
+    _placed(options)
+    _edit(options).check()
+
+
 def _sweep(options: Options) -> tuple[Sweep, Film]:
     sweep = Sweep(options.get("slider", "yaw"), options.get("from", -20.0), options.get("to", 20.0))
     film = {"seconds": options.get("seconds"), "fps": options.get("rate"), "ease": options.get("ease")}
@@ -182,7 +196,7 @@ def _check_sweep(options: Options) -> None:
     sweep, film = _sweep(options)
     sweep.check()
     film.shares()
-    _edit(options).check()
+    _check_edit(options)
 
 
 def _call(options: Options) -> CallOptions:
@@ -241,10 +255,10 @@ def _verify(inputs: Inputs, options: Options, engine: Engine, out: Path, progres
 
 KINDS: dict[str, Kind] = {
     "animate": Kind(".mp4", True, True, False, {**_CONTROL, **_RANGE, **_PLACED}, _check_control, _animate),
-    "edit": Kind(".png", True, False, False, {**_EDIT, **_PLACED}, lambda options: _edit(options).check(), _run_edit),
+    "edit": Kind(".png", True, False, False, {**_EDIT, **_PLACED}, _check_edit, _run_edit),
     "sweep": Kind(".mp4", True, False, False, {**_EDIT, **_SWEEP, **_PLACED}, _check_sweep, _run_sweep),
     "encode": Kind(".rnct", None, True, False, {**_CALL, **_RANGE}, lambda options: _call(options).check(), _encode),
-    "decode": Kind(".mp4", None, True, False, {"motion": _text, **_PLACED}, lambda options: None, _decode),
+    "decode": Kind(".mp4", None, True, False, {"motion": _text, **_PLACED}, _check_control, _decode),
     "verify": Kind(".json", False, True, False, {}, lambda options: None, _verify),
     "dub": Kind(".mp4", False, True, True, {"delay": _number}, _check_dub, _dub),
 }
