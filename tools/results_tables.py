@@ -65,14 +65,13 @@ RATES = {"mmfa": ("0.5", "1", "2"), "sfd": ("1", "3"), "prior": ("1", "3"), "fac
 def codec_table(curve: dict) -> list[str]:
     """Each method at its RATES beside what video codecs need for the same LPIPS, the same AKD."""
     peers = ("x264", "x265", "svt-av1")
-    same = {key: f"at equal {key}" for key in ("LPIPS", "AKD")}
-    lines = [_line([*CODED, "AKD more than uncoded", f"x264, x265, SVT-AV1 {same['LPIPS']}, kbit/s", same["AKD"]])]
-    lines.append("|---" * 5 + "|")
+    titles = [*CODED, "AKD more than uncoded", "x264, x265, SVT-AV1 at equal LPIPS, kbit/s", "at equal AKD"]
+    lines = [_line(titles), "|---" * len(titles) + "|"]
     for method, rates in RATES.items():
         for rate in rates:
             one = curve["methods"][method][f"{rate} kbit/s"]
             needed = [", ".join(_rate(one[key][peer]) for peer in peers) for key in ("equal_lpips_alex", "equal_akd_mesh")]
-            lines.append(_line([method, f"{one['kbps']:.2g}", f"{one['akd_loss_percent'] + 0:.1f} %", *needed]))
+            lines.append(_line([method, f"{one['kbps']:.2g}", f"{one['akd_loss_percent']:.1f} %", *needed]))
     return lines
 
 

@@ -10,7 +10,7 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from reenact.cli.follow import End, Start, clip_of
+from reenact.cli.follow import AUTO, HEAD, End, Start, clip_of
 from reenact.cli.marks import Badge, SignCert, SignKey, Unsigned, marks
 from reenact.cli.shared import (
     BackgroundName,
@@ -45,9 +45,7 @@ Gaze = Annotated[
 EditOut = Annotated[
     Path | None, typer.Option("--out", "-o", help=".png, .jpg, .webp; with --sweep .mp4; default: out.png, out.mp4")
 ]
-OutputName = Annotated[
-    str, typer.Option(help="photo (the whole), crop (the head, square) or auto: a tight photo that cuts the head off, else crop")
-]
+OutputName = Annotated[str, typer.Option(help=f"photo (the whole), {HEAD} {AUTO}")]
 Face = Annotated[int, typer.Option(help="which face of the photo: 1 is the largest")]
 Fps = Annotated[str, typer.Option(help="frames a second, as 25 or 30000/1001")]
 EaseName = Annotated[str, typer.Option(help="smooth (slow at both ends) or linear")]

@@ -32,10 +32,10 @@ def faces(
     found = faces_of(picture, landmarker)
     if not found:
         raise NoFaceError(f"{photo}: no face found; choose a photo where one is seen from the front")
+    note = "; looks like no face" if doubtful(landmarker, picture, found[0]) else ""  # of these, all do or none (faces_of)
     for number, face in enumerate(found, 1):
         left, top, right, bottom = face.box
         centre = f"{(left + right) / 2:.0f}, {(top + bottom) / 2:.0f}"
-        note = "; looks like no face" if doubtful(landmarker, picture, face) else ""
         typer.echo(f"{number}: {right - left:.0f} x {bottom - top:.0f} pixels around {centre}{note}")
     if out is not None:
         write_image(out, numbered(picture, found))

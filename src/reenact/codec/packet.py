@@ -84,7 +84,7 @@ class PacketWriter:
         self.key = after is None
         if after is None:
             self._check, self._field, self.distance = tag, quality, 0
-            self.state = State.fresh(profile.length, quality, profile.first_states(quality), GAZE * profile.gaze)
+            self.state = _fresh(profile, quality)
         else:
             self._check, self.distance = after[1].check, number - after[0]
             self._field, self.state = self.distance, after[1].state.copy()
@@ -163,6 +163,11 @@ def read_head(packet: bytes) -> Head:
     return Head(key, middle if key else 0, 0 if key else middle, number)
 
 
+def _fresh(profile: Profile, quality: int) -> State:
+    """Before a key frame."""
+    return State.fresh(profile.length, quality, profile.first_states(quality), GAZE * profile.gaze)
+
+
 def open_packet(profile: Profile, tag: int, packet: bytes, number: int, after: Point | None) -> Opened:
     """The frames of a packet whose first frame has the (unwrapped) `number`. after: the reference of a delta packet.
 
@@ -177,9 +182,7 @@ def open_packet(profile: Profile, tag: int, packet: bytes, number: int, after: P
     if kept != (check.to_bytes(2, "big") if head.key else bytes([check & 0xFF])):
         raise ReenactError("a packet is damaged or of another stream: leave it out")
     coder = BitReader(body[HEADER_BYTES:])
-    states = profile.first_states(head.quality)
-    fresh = State.fresh(profile.length, head.quality, states, GAZE * profile.gaze)
-    state = fresh if after is None else after.state.copy()
+    state = _fresh(profile, head.quality) if after is None else after.state.copy()
     state.fields = {}
     frames = _frames(profile, coder, state, head, number)
     return Opened(frames, Point(state, check))
