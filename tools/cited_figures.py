@@ -22,7 +22,8 @@ PAGES = (
     "docs/methods/claims.md",
     "docs/prior.md",
     "docs/queue.md",
-    *(f"src/reenact/weights/{name}/README.md" for name in ("mmfa", "prior")),
+    "docs/sfd.md",
+    *(f"src/reenact/weights/{name}/README.md" for name in ("mmfa", "prior", "sfd")),
 )
 CITED = re.compile(r'\[([-+]?[\d.]+)( %)?\]\(([^)\s]+\.json) "([^"]+)"\)')
 
