@@ -21,6 +21,7 @@ PAGES = (
     "docs/live.md",
     "docs/methods/claims.md",
     "docs/prior.md",
+    "docs/provenance.md",
     "docs/queue.md",
     "docs/sfd.md",
     *(f"src/reenact/weights/{name}/README.md" for name in ("mmfa", "prior", "sfd")),
