@@ -32,7 +32,7 @@ from reenact.faces import eyes
 from reenact.faces.crop import cut, head_crop
 from reenact.faces.crown import closed_beside, closed_cut, crowned, cut_off_above, cut_off_beside, is_cut_off
 from reenact.faces.landmarker import Face, Landmarker
-from reenact.faces.portrait import find_face, warn_if_small
+from reenact.faces.portrait import find_face, warn_if_small, warn_if_turned
 from reenact.runtime.around import surroundings
 from reenact.runtime.background import FIND, FOUND, HELD, STILL, Background, BackgroundKeeper, check_background
 from reenact.runtime.detail import Enlarger, HeadSize, head_side
@@ -178,6 +178,7 @@ class OnnxMethod:
         found = find_face(image, self.landmarker, face)
         placement = head_crop(found)
         warn_if_small(placement, self.size)
+        warn_if_turned(found)
         side = head_side(self.head_size if head_size is None else head_size, placement.side, self.size)
         crops = [cut(image, placement, n, calm=True) for n in dict.fromkeys((self.size, side))]
         if self._backdrop is not None and is_cut_off(placement, image):
