@@ -21,7 +21,7 @@ from fake_method import write_fake_method
 from reenact.cli import app
 from reenact.codec.call import Call
 from reenact.codec.clip import encode_clip, play
-from reenact.codec.container import Header, pack_portrait, read_frames, unpack_portrait, write_call
+from reenact.codec.container import Header, pack_portrait, read_frames, read_packets, unpack_portrait, write_call
 from reenact.codec.profile import read_profile, with_gaze
 from reenact.core.errors import ReenactError
 from reenact.core.types import Motion
@@ -230,7 +230,7 @@ Damage = Callable[[bytes], bytes]
     [
         ("decode {face} {here}/none.rnct -o {here}/x.mp4", "no such file"),
         ("decode {face} {clip} -o {here}/x.mp4", "not a reenact call"),
-        ("decode {face} {here}/cut.rnct -o {here}/x.mp4 --method {fake}", "cut off"),
+        ("decode {face} {here}/stub.rnct -o {here}/x.mp4 --method {fake}", "cut off before its end: copy the file again"),
         ("decode {face} {here}/flip.rnct -o {here}/x.mp4 --method {fake}", "damaged: copy the file again"),
         ("decode {face} {here}/newer.rnct -o {here}/x.mp4 --method {fake}", "format is 2"),
         ("decode {face} {call} -o {here}/x.mp4 --method mmfa", "made with method fake, not mmfa"),
@@ -251,7 +251,7 @@ Damage = Callable[[bytes], bytes]
 def test_bad_input_is_one_line_and_no_file(shared: dict[str, str], line: str, message: str):
     data = Path(shared["call"]).read_bytes()
     here = Path(shared["here"])
-    (here / "cut.rnct").write_bytes(data[:-3])
+    (here / "stub.rnct").write_bytes(data[: Call.open(shared["call"]).begin + 3])
     (here / "flip.rnct").write_bytes(data[:-3] + bytes([data[-3] ^ 1]) + data[-2:])
     (here / "newer.rnct").write_bytes(data[:4] + b"\2" + data[5:])
     done = run(shared, line)
@@ -260,3 +260,23 @@ def test_bad_input_is_one_line_and_no_file(shared: dict[str, str], line: str, me
     assert len(error) == 1 and message in error[0]
     assert not [path for path in here.iterdir() if path.name in ("x.mp4", "y.rnct") or path.name.endswith(".part")]
     assert Path(shared["call"]).read_bytes() == data
+
+
+def test_a_call_that_is_cut_off_is_played_as_far_as_it_goes(shared: dict[str, str], tmp_path: Path):
+    call, cut = tmp_path / "call.rnct", tmp_path / "cut.rnct"
+    made = run(shared, f"encode {{clip}} -o {call} --key-seconds 0.04 --longest-gap 1 --method {{fake}} --device cpu")
+    assert made.exit_code == 0, made.output
+    data = call.read_bytes()
+    packets = list(read_packets(data, Call.open(call).begin))
+    assert len(packets) > 2
+    cut.write_bytes(data[: -len(packets[-1]) // 2 - 1])
+    done = run(shared, f"inspect {cut} --json --method {{fake}}")
+    whole = json.loads(run(shared, f"inspect {call} --json --method {{fake}}").output)
+    assert done.exit_code == 0 and f"warning: {cut}: the call is cut off" in done.stderr
+    found = json.loads(done.stdout)
+    assert 0 < found["frames"] < whole["frames"] and found["packets"] == whole["packets"] - 1
+    made = run(shared, f"decode {{face}} {cut} -o {tmp_path / 'x.mp4'} --method {{fake}} --device cpu")
+    assert made.exit_code == 0 and (tmp_path / "x.mp4").exists(), made.output
+    assert f"{found['frames']} frames" in made.stderr + made.stdout
+    cut.write_bytes(data[:-1])  # but for the end mark all is there
+    assert json.loads(run(shared, f"inspect {cut} --json --method {{fake}}").stdout)["packets"] == whole["packets"]

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from reenact.codec.clip import encode_clip, encode_to_target, play
-from reenact.codec.container import Header, read_frames, read_opened, unpack_portrait
+from reenact.codec.container import Header, mended, read_frames, read_opened, unpack_portrait
 from reenact.codec.profile import GAZE, POSE, QUALITIES, Profile, plain_profile, read_profile, with_gaze
 from reenact.codec.rate import check_target
-from reenact.core.errors import ReenactError
+from reenact.core.errors import ReenactError, ReenactWarning
 from reenact.core.files import check_readable
 from reenact.core.types import Image, Method, Motion
 
@@ -80,16 +81,20 @@ class Call:
 
     @staticmethod
     def open(path: str | os.PathLike[str]) -> Call:
-        """Raises ReenactError for what is missing or no call."""
+        """Of one that is cut off, what is there, with a warning. Raises ReenactError for what is missing or no call."""
         path = check_readable(path, "call (.rnct)")
         if path.stat().st_size > LARGEST_CALL:
             raise ReenactError(f"{path}: too large for a call; give a file that reenact encode wrote")
         data = path.read_bytes()
         try:
             header, begin = Header.read(data)
+            whole = mended(data, begin)
         except ReenactError as error:
             raise ReenactError(f"{path}: {error}") from None
-        return Call(path, header, data, begin)
+        if whole is None:
+            return Call(path, header, data, begin)
+        warnings.warn(f"{path}: the call is cut off before its end; what is there is taken", ReenactWarning, stacklevel=2)
+        return Call(path, replace(header, frames=0), whole, begin)
 
     def check(self, profile: Profile) -> None:
         """Reads the whole file once, so that a bad one fails before the work begins. Raises ReenactError."""

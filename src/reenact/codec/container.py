@@ -137,6 +137,22 @@ def read_packets(data: bytes, at: int) -> Iterator[bytes]:
         at += size
 
 
+def mended(data: bytes, at: int) -> bytes | None:
+    """A file that is cut off, up to its last whole packet and with an end mark; None where it is not cut off. at: byte where the
+    packets begin. Raises ReenactError where no packet is whole."""
+    end = at
+    try:
+        for packet in read_packets(data, at):
+            end += len(_length(len(packet))) + len(packet)
+    except ReenactError as error:
+        if str(error) != CUT:
+            return None
+        if end == at:
+            raise
+        return data[:end] + b"\0"
+    return None
+
+
 def read_opened(profile: Profile, header: Header, data: bytes, at: int) -> Iterator[tuple[bytes, Opened]]:
     """The packets of a file from byte `at` on, opened. Raises ReenactError for a file that is damaged or cut off.
 
