@@ -19,6 +19,7 @@ from reenact.cli.shared import (
     MotionName,
     PrecisionName,
     ReferenceName,
+    RendererName,
     Threads,
     app,
     counted,
@@ -61,6 +62,7 @@ def animate(
     background: BackgroundName = "still",
     size: HeadSide = "photo",
     precision: PrecisionName = "auto",
+    renderer: RendererName = "full",
     seed: Annotated[int | None, typer.Option(hidden=True)] = None,
     badge: Badge = False,
     unsigned: Unsigned = False,
@@ -70,7 +72,7 @@ def animate(
     """Animate a portrait with a driving video."""
     if seed is not None:
         say("--seed does nothing: no method draws random numbers")
-    engine = Engine(method, device, threads, background, head_size(size), precision)  # type: ignore[arg-type]  # checked inside, in one line
+    engine = Engine(method, device, threads, background, head_size(size), precision, renderer)  # type: ignore[arg-type]  # checked inside, in one line
     clip, control = clip_of(start, end, fps), control_of(motion, settle, reference, parts, lock, strength, smooth)
     there = isfile(portrait) and isfile(driving)  # pathlib's would raise for a name that is too long
     with engine.begun() if there else nullcontext(engine) as begun, progress_bar() as progress:

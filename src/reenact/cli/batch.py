@@ -17,6 +17,7 @@ from reenact.cli.shared import (
     MotionName,
     PrecisionName,
     ReferenceName,
+    RendererName,
     Threads,
     app,
     head_size,
@@ -55,6 +56,7 @@ def batch(
     background: BackgroundName = "still",
     size: HeadSide = "photo",
     precision: PrecisionName = "auto",
+    renderer: RendererName = "full",
     badge: Badge = False,
     unsigned: Unsigned = False,
     sign_cert: SignCert = None,
@@ -67,7 +69,7 @@ def batch(
     control = control_of(motion, settle, reference, parts, lock, strength, smooth)
     options = BatchOptions(control, drawn, face == "all", drivers, clip_of(start, end, fps))  # type: ignore[arg-type]  # checked inside
     target = out or folder / "animated"
-    engine = Engine(method, device, threads, background, head_size(size), precision)  # type: ignore[arg-type]
+    engine = Engine(method, device, threads, background, head_size(size), precision, renderer)  # type: ignore[arg-type]
     jobs = batch_folder(folder, target, options, engine=engine, tell=lambda job: say(job.line()))
     failed = [job for job in jobs if job.state == "failed"]
     told = f"{len(jobs) - len(failed)} of {len(jobs)} films are in {target}"

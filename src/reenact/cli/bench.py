@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from reenact.cli.shared import Device, MethodName, PrecisionName, Threads, app, example, one_line_errors
+from reenact.cli.shared import Device, MethodName, PrecisionName, RendererName, Threads, app, example, one_line_errors
 from reenact.core.files import check_output, write_text
 from reenact.pipeline.bench import BenchResult
 from reenact.pipeline.bench import bench as measure
@@ -25,6 +25,7 @@ def bench(
     device: Device = "auto",
     threads: Threads = 0,
     precision: PrecisionName = "auto",
+    renderer: RendererName = "full",
     runs: Annotated[int, typer.Option(help="timed runs behind each median")] = 100,
 ) -> None:
     """Measure how fast it runs on this machine."""
@@ -32,7 +33,7 @@ def bench(
     driving = driving or example("driving.mp4", "--driving VIDEO")
     if json_path is not None:
         check_output(json_path, [portrait, driving])
-    engine = Engine(method, device, threads, precision=precision)  # type: ignore[arg-type]  # checked inside, in one line
+    engine = Engine(method, device, threads, precision=precision, renderer=renderer)  # type: ignore[arg-type]  # checked inside, in one line
     result = measure(portrait, driving, engine=engine, runs=runs)
     typer.echo(_table(result))
     if json_path is not None:
@@ -41,7 +42,7 @@ def bench(
 
 def _table(result: BenchResult) -> str:
     rows = [
-        ("method", f"{result.method}, {result.device}, {result.precision}, {result.threads} threads"),
+        ("method", f"{result.method}, {result.device}, {result.precision}, renderer {result.renderer}, {result.threads} threads"),
         ("motion", f"{result.motion_ms:.2f} ms"),
         ("render", f"{result.render_ms:.2f} ms"),
         ("render path", f"{result.render_path_ms:.2f} ms, {result.render_path_fps:.1f} frames/s"),

@@ -17,6 +17,7 @@ from reenact.cli.shared import (
     MethodName,
     MotionName,
     PrecisionName,
+    RendererName,
     Threads,
     app,
     counted,
@@ -84,6 +85,7 @@ def decode(
     background: BackgroundName = "still",
     size: HeadSide = "photo",
     precision: PrecisionName = "auto",
+    renderer: RendererName = "full",
     badge: Badge = False,
     unsigned: Unsigned = False,
     sign_cert: SignCert = None,
@@ -98,7 +100,7 @@ def decode(
             file,
             out,
             control=lambda drawn: Control(motion, drawn.parts()),  # type: ignore[arg-type]  # checked inside, in one line
-            engine=Engine(method, device, threads, background, head_size(size), precision),  # type: ignore[arg-type]
+            engine=Engine(method, device, threads, background, head_size(size), precision, renderer),  # type: ignore[arg-type]
             drawn=drawn,
             sound=sound,
             progress=progress,

@@ -18,6 +18,7 @@ from reenact.cli.shared import (
     HeadSide,
     MethodName,
     PrecisionName,
+    RendererName,
     Threads,
     app,
     counted,
@@ -92,6 +93,7 @@ def edit(
     background: BackgroundName = "still",
     size: HeadSide = "photo",
     precision: PrecisionName = "auto",
+    renderer: RendererName = "full",
     badge: Badge = False,
     unsigned: Unsigned = False,
     sign_cert: SignCert = None,
@@ -113,7 +115,7 @@ def edit(
         {name: value for name, value in values.items() if is_slider(name)},
         None if gaze is None else (np.radians(gaze[0]), np.radians(gaze[1])),
     )
-    engine = Engine(method, device, threads, background, head_size(size), precision)  # type: ignore[arg-type]  # checked inside, in one line
+    engine = Engine(method, device, threads, background, head_size(size), precision, renderer)  # type: ignore[arg-type]  # checked inside, in one line
     drawn = Output(output, face, marks(badge, unsigned, sign_cert, sign_key))  # type: ignore[arg-type]
     if sweep is None:
         _sweep_only({"--seconds": length, "--fps": fps, "--ease": ease, "--return": return_})
@@ -150,6 +152,7 @@ def interpolate(
     background: BackgroundName = "still",
     size: HeadSide = "photo",
     precision: PrecisionName = "auto",
+    renderer: RendererName = "full",
     badge: Badge = False,
     unsigned: Unsigned = False,
     sign_cert: SignCert = None,
@@ -163,7 +166,7 @@ def interpolate(
             out,
             portrait=portrait,
             film=film,
-            engine=Engine(method, device, threads, background, head_size(size), precision),  # type: ignore[arg-type]
+            engine=Engine(method, device, threads, background, head_size(size), precision, renderer),  # type: ignore[arg-type]
             drawn=Output(output, face, marks(badge, unsigned, sign_cert, sign_key)),  # type: ignore[arg-type]
             progress=progress,
         )

@@ -14,6 +14,7 @@ from reenact.cli.shared import (
     MethodName,
     MotionName,
     PrecisionName,
+    RendererName,
     Threads,
     app,
     one_line_errors,
@@ -69,6 +70,7 @@ def live(
     device: Device = "auto",
     threads: Threads = 0,
     precision: PrecisionName = "auto",
+    renderer: RendererName = "full",
     background: BackgroundName = "still",
 ) -> None:
     """Let a photo follow a face now. From a camera, a file at its own pace or a tracker, into a meeting, a file or a pipe."""
@@ -79,7 +81,7 @@ def live(
     summary = run_live(
         portrait,
         LiveOptions(source, to, record, size, slots, face, length, Axes.parse(axes)),
-        engine=Engine(method, device, threads, background, live_side(size), precision),  # type: ignore[arg-type]  # checked inside, in one line
+        engine=Engine(method, device, threads, background, live_side(size), precision, renderer),  # type: ignore[arg-type]  # checked inside, in one line
         control=Control(motion, locked(parse_parts(parts), lock or ()), strength, smooth, settle, reference),  # type: ignore[arg-type]
         say=say,
     )

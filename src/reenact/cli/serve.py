@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from reenact.cli.shared import BackgroundName, Device, MethodName, PrecisionName, Threads, app, one_line_errors, say
+from reenact.cli.shared import BackgroundName, Device, MethodName, PrecisionName, RendererName, Threads, app, one_line_errors, say
 from reenact.core.errors import ReenactError
 
 Name = Annotated[list[str] | None, typer.Option("--allow-host", help="another name that this server is reached by; repeatable")]
@@ -52,6 +52,7 @@ def serve(
     device: Device = "auto",
     threads: Threads = 0,
     precision: PrecisionName = "auto",
+    renderer: RendererName = "full",
     background: BackgroundName = "still",
 ) -> None:
     """Serve a live page: camera, video or sliders move a portrait."""
@@ -60,7 +61,8 @@ def serve(
         raise ReenactError("--token and --no-token say two things: leave one out")
 
     with _folder(folder) as place:
-        engine = {"method": method, "device": device, "threads": threads, "precision": precision, "background": background}
+        how = {"method": method, "device": device, "threads": threads, "background": background}
+        engine = {**how, "precision": precision, "renderer": renderer}
         secret = {"token": None} if no_token else {"token": token} if token is not None else {}
         run(
             Settings(

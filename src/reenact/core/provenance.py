@@ -62,15 +62,17 @@ def _git(folder: Path, *arguments: str) -> str:
     return done.stdout.strip()
 
 
-def weights_digest(folder: Path) -> str:
-    """SHA-256 over the names and contents of a weights folder's files, by name, and of graphs that it shares with others; model
-    cards, the codec's profile and what is said of how the weights were made and measured are left out."""
+def weights_digest(folder: Path, *more: Path) -> str:
+    """SHA-256 over the names and contents of a weights folder's files, by name, of graphs that it shares with others, and of
+    `more`; model cards, the codec's profile and what is said of how the weights were made and measured are left out."""
     folder, digest = Path(folder), hashlib.sha256()
     for path in sorted(folder.iterdir()):
         if path.suffix in (".json", ".onnx", ".bin", ".safetensors") and path.name not in ABOUT_WEIGHTS:
             digest.update(path.name.encode() + b"\0" + path.read_bytes())
     for file in shared_graphs(folder):
         digest.update(file.encode() + b"\0" + (folder / file).read_bytes())
+    for path in more:
+        digest.update(path.name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()
 
 

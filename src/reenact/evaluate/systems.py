@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from reenact.core.errors import ReenactError
@@ -12,7 +12,10 @@ from reenact.evaluate.registry import TRUTH
 from reenact.motion.transfer import Mode
 from reenact.runtime.background import Background
 from reenact.runtime.onnx_method import OnnxMethod, known_methods, load, weights_folder
+from reenact.runtime.renderer import Renderer, fast_graphs
 
+FAST = ":fast"
+"""behind a method's name: with its fast renderer (runtime/renderer.py)"""
 BASELINES: dict[str, Starter] = {TRUTH: true_video, "still": still, "mesh_warp": mesh_warp}
 
 
@@ -24,6 +27,7 @@ class System:
     method: str | None
     """what `runtime.load` takes; None: a trivial baseline"""
     weights_sha256: str | None
+    renderer: Renderer = "full"
 
 
 def systems(names: tuple[str, ...]) -> tuple[System, ...]:
@@ -33,7 +37,7 @@ def systems(names: tuple[str, ...]) -> tuple[System, ...]:
     taken = [system.name for system in methods]
     for i, system in enumerate(methods):
         if taken.count(system.name) > 1:  # several folders of one method
-            methods[i] = System(f"{system.name} ({Path(str(system.method)).name})", *_rest(system))
+            methods[i] = replace(system, name=f"{system.name} ({Path(str(system.method)).name})")
     chosen = trivial + methods
     if not chosen:
         raise ReenactError("no method: give `methods` with truth, still, mesh_warp, a method's name or a weights folder")
@@ -52,7 +56,7 @@ def start_all(
         if system.method is None:
             starters[system.name] = BASELINES[system.name]
         else:
-            method = load(system.method, device, threads, background)
+            method = load(system.method, device, threads, background, renderer=system.renderer)
             starters[system.name], sizes[system.name] = of_method(method, mode), method.size
     if len(set(sizes.values())) > 1:
         raise ReenactError(f"methods of unlike sizes ({sizes}) have no common table: evaluate them one by one")
@@ -61,16 +65,20 @@ def start_all(
 
 def load_methods(chosen: tuple[System, ...], device: str, threads: int, background: Background) -> dict[str, OnnxMethod]:
     """The systems that have verbs."""
-    return {c.name: load(c.method, device, threads, background) for c in chosen if c.method is not None}
+    return {c.name: load(c.method, device, threads, background, renderer=c.renderer) for c in chosen if c.method is not None}
 
 
-def _method(name: str) -> System:
+def _method(given: str) -> System:
+    """A method's name or folder, with FAST behind it for its fast renderer."""
+    name = given.removesuffix(FAST)
     folder = weights_folder() / name if name in known_methods() else Path(name)
     if not (folder / "config.json").is_file():
         known = ", ".join([*BASELINES, *known_methods()])
         raise ReenactError(f"unknown method {name!r}: choose of {known}, or give a weights folder (with config.json)")
     label = name if name in known_methods() else _label(folder)
-    return System(label, name, weights_digest(folder))
+    if name == given:
+        return System(label, name, weights_digest(folder))
+    return System(label + FAST, name, weights_digest(folder, *fast_graphs(folder)), "fast")
 
 
 def _label(folder: Path) -> str:
@@ -80,7 +88,3 @@ def _label(folder: Path) -> str:
         return str(json.loads((folder / "config.json").read_text(encoding="utf-8"))["method"])
     except (ValueError, KeyError, TypeError):
         raise ReenactError(f"{folder / 'config.json'}: names no method; give another weights folder") from None
-
-
-def _rest(system: System) -> tuple[str | None, str | None]:
-    return system.method, system.weights_sha256

@@ -60,11 +60,11 @@ class VggPyramid(nn.Module):
             total = total + feature_distance(self.features(picture), wanted)
         return total
 
-    def features(self, picture: Float[Tensor, "n 3 height width"]) -> list[Tensor]:
-        """RGB in [0, 1] -> relu1_1, relu2_1, relu3_1, relu4_1, relu5_1."""
+    def features(self, picture: Float[Tensor, "n 3 height width"], count: int = len(_FIRST_OF_BLOCK)) -> list[Tensor]:
+        """RGB in [0, 1] -> the first `count` of relu1_1, relu2_1, relu3_1, relu4_1, relu5_1."""
         x = ((picture - self.mean) / self.deviation).contiguous(memory_format=torch.channels_last)
         taps = []
-        for i in range(_LAST + 1):
+        for i in range(_FIRST_OF_BLOCK[count - 1] + 1):
             if i in _FIRST_OF_BLOCK[1:]:
                 x = F.max_pool2d(x, 2, 2)
             x = F.relu(F.conv2d(x, getattr(self, f"weight_{i}"), getattr(self, f"bias_{i}"), padding=1))

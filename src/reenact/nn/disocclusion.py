@@ -3,6 +3,7 @@ here has it. The flow between a moving head and a static backdrop is neither's: 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -66,8 +67,23 @@ class DisocclusionMask(nn.Module):
         person: Mask,
         matte: Float[Tensor, "batch 2 size size"] | None = None,
     ) -> tuple[Float[Tensor, "batch 3 size size"], Mask]:
+        """The frame with the inpainted background, and how much of each pixel that is. matte: `by_matte`; the rest: `logits`."""
+        logits = self.logits(frame, image, grids, occlusion, motion, plate, person)
+        shown = torch.sigmoid(logits if matte is None else decided(logits, matte))
+        return frame + shown * (plate - frame), shown
+
+    def logits(
+        self,
+        frame: Float[Tensor, "batch 3 size size"],
+        image: Float[Tensor, "batch 3 size size"],
+        grids: Sequence[Tensor],
+        occlusion: Maps,
+        motion: Maps,
+        plate: Float[Tensor, "batch 3 size size"],
+        person: Mask,
+    ) -> Mask:
         """frame, plate, image (the portrait): RGB in [0, 1]; grids: where the frame was sampled, at 1, 1/2 and 1/4 of the side
-        (nn/generator.py: grids); person: of the portrait, 0..1; matte: `by_matte`."""
+        (nn/generator.py: grids); person: of the portrait, 0..1."""
         size = frame.shape[-1]
         person = pool(person, size // 2)
         folded = [F.pixel_unshuffle(picture - 0.5, 2) for picture in (frame, plate, image)]
@@ -81,9 +97,7 @@ class DisocclusionMask(nn.Module):
         x = self.from_least(torch.cat([upsample(self.least(eighth)), eighth], 1))
         x = self.from_eighth(torch.cat([upsample(x), quarter], 1))
         x = self.from_quarter(torch.cat([upsample(x), half], 1))
-        logits = calm(self.head(x).float()) + AT_FIRST
-        shown = torch.sigmoid(logits if matte is None else decided(logits, matte))
-        return frame + shown * (plate - frame), shown
+        return calm(self.head(x).float()) + AT_FIRST
 
     @torch.no_grad()
     def sharpen(self, gain: float) -> None:
@@ -120,16 +134,17 @@ def between(value: Tensor, none: float, whole: float) -> Tensor:
     return ((value - none) / (whole - none)).clamp(0, 1)
 
 
-def calm(blocks: Float[Tensor, "batch 4 half half"]) -> Mask:
-    """A pixel shuffle's four channels -> the mask at twice the side, after a binomial 3x3 mean. ours: adversarial training
+def calm(blocks: Float[Tensor, "batch n row column"]) -> Mask:
+    """A pixel shuffle's n x n channels -> the mask at n times the side, after a binomial 3x3 mean. ours: adversarial training
     makes the pixel shuffle's mask checkered, which dots every strong edge; rendered pixels keep their texture. The mean is one
     convolution before the shuffle, a tenth of the render time less; the last row of blocks is repeated beyond the rim."""
-    return F.pixel_shuffle(F.conv2d(F.pad(blocks, (1, 1, 1, 1), mode="replicate"), _binomial(blocks)), 2)
+    times = math.isqrt(blocks.shape[1])
+    return F.pixel_shuffle(F.conv2d(F.pad(blocks, (1, 1, 1, 1), mode="replicate"), _binomial(blocks, times)), times)
 
 
-def _binomial(like: Tensor) -> Float[Tensor, "4 4 3 3"]:
-    """The kernel of `calm`: from a pixel of a 2x2 block to those of the blocks around, both as row, column."""
-    weights = {-1: 0.25, 0: 0.5, 1: 0.25}
-    steps = [[[weights.get(2 * block + there - here, 0.0) for block in (-1, 0, 1)] for there in (0, 1)] for here in (0, 1)]
+def _binomial(like: Tensor, times: int) -> Float[Tensor, "n n 3 3"]:
+    """The kernel of `calm`: from a pixel of a block of times x times to those of the blocks around, both as row, column."""
+    weights, within = {-1: 0.25, 0: 0.5, 1: 0.25}, range(times)
+    steps = [[[weights.get(times * block + there - here, 0.0) for block in (-1, 0, 1)] for there in within] for here in within]
     line = like.new_tensor(steps)  # [here, there, block]
-    return torch.einsum("iay,jbx->ijabyx", line, line).reshape(4, 4, 3, 3)
+    return torch.einsum("iay,jbx->ijabyx", line, line).reshape(times**2, times**2, 3, 3)

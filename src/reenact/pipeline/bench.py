@@ -42,6 +42,7 @@ class BenchResult:
     method: str
     device: str
     precision: str
+    renderer: str
     threads: int
     runs: int
     motion_ms: float
@@ -90,6 +91,7 @@ def bench(portrait: StrPath, driving: StrPath, *, engine: Engine = ENGINE, runs:
         method=loaded.name,
         device=engine.device,
         precision=loaded.precision,
+        renderer=loaded.renderer,
         threads=thread_count(engine.threads),
         runs=runs,
         motion_ms=round(motion_ms, 2),

@@ -50,6 +50,7 @@ from reenact.runtime.graph import (
     thread_count,
 )
 from reenact.runtime.onnx_text import input_names
+from reenact.runtime.renderer import Renderer, check_renderer, for_source, render_files, seen
 from reenact.runtime.trust import check_hashes, fitting, read_config
 
 SHARED = "shared"
@@ -69,23 +70,26 @@ class OnnxMethod:
         head_size: HeadSize | None = None,
         precision: Precision = "auto",
         lanes: int = 1,
+        renderer: Renderer = "full",
     ) -> None:
         """device: auto, cpu, cuda or openvino; threads: 0 is automatic; background: runtime/background.py, `moved` being the
         method by itself; head_size: the default of `encode_source`; precision: runtime/graph.py; lanes:
         how many frames `render_all` renders at once, each with its share of the threads; with more than one, graphs are compiled
-        while the portrait is encoded already, and one that is damaged is said when it is wanted. Raises ReenactError: folder,
-        device, background, head_size or precision bad."""
+        while the portrait is encoded already, and one that is damaged is said when it is wanted; renderer: runtime/renderer.py.
+        Raises ReenactError: folder, device, background, head_size, precision or renderer bad."""
         check_background(background)
+        check_renderer(renderer, device)
         self.folder = folder = Path(folder)
         self.config = _config(folder)
         self.name: str = self.config["method"]
         self.size: int = self.config["size"]
         self.device, self.threads = device, threads
+        self.renderer: Renderer = renderer
         self.head_size: HeadSize = self.size if head_size is None else head_size
         head_side(self.head_size, self.size, self.size)
         each = max(1, thread_count(threads) // lanes) if lanes > 1 else threads
         person = weights_folder() / "person"
-        self._render_files: list[tuple[Path, Speed]] = [(folder / file, speed) for file, speed in self.config["render"]]
+        self._render_files = render_files(self.config, folder, renderer)
         still = background == "still"
         once: list[tuple[Path, Speed]] = [(person / FIND, "fast")] if still else []
         behind: list[tuple[Path, Speed]] = [(person / STILL, "exact")] if still else []
@@ -93,7 +97,8 @@ class OnnxMethod:
         source: tuple[Path, Speed] = (folder / self.config["source"], "fast")
         self._pool = pool = ThreadPoolExecutor(lane_count(threads), "reenact-load")
         self._finder = pool.submit(Landmarker, each) if lanes > 1 else None
-        self._encoders = OpenedAhead(opener(device, each, precision), [read, source, *once], pool)
+        encoders = for_source(opener(device, each, precision), source[0], renderer, self.size)
+        self._encoders = OpenedAhead(encoders, [read, source, *once], pool)
         self._draws = OpenedAhead(opener(device, threads, precision, lanes), behind + self._render_files, pool)
         pool.shutdown(wait=False)
         self._person, self._lanes, self._still = person, lanes, still
@@ -253,7 +258,7 @@ class OnnxMethod:
     def _encoded(self, crop: Image) -> Portrait:
         tensor = self._tensor(crop)
         read = self._read(tensor)
-        drawn = {name: np.array(value) for name, value in self._source.run({"image": tensor}).items()}
+        drawn = {name: np.array(value) for name, value in self._source.run({"image": seen(tensor, self.renderer)}).items()}
         if self._backdrop is not None:
             found = self._backdrop.find(tensor, read)
             drawn |= {name: found[name] for name in self._found}
@@ -309,16 +314,18 @@ def load(
     head_size: HeadSize | None = None,
     precision: Precision = "auto",
     lanes: int = 1,
+    renderer: Renderer = "full",
 ) -> OnnxMethod:
     """The method `name`, ready to run; `name` may also be the path of a weights folder.
 
     device: auto and openvino (OpenVINO), cpu (OpenVINO, fp32), cuda (ONNX Runtime, fp32); threads: 0 is automatic; background:
     still (the portrait's own, unmoved) or moved (as the method renders it); head_size: side of the frames, 256 to 1024 px, or
     "photo", as large as the photo has the head (None: 256); precision: auto, int8, bf16 or fp32 (runtime/graph.py);
-    lanes: how many frames `render_all` renders at once. Raises ReenactError for what is unknown.
+    lanes: how many frames `render_all` renders at once; renderer: full, or fast (runtime/renderer.py). Raises ReenactError for
+    what is unknown.
     """
     if name in known_methods():
-        return OnnxMethod(weights_folder() / name, device, threads, background, head_size, precision, lanes)
+        return OnnxMethod(weights_folder() / name, device, threads, background, head_size, precision, lanes, renderer)
     if (Path(name) / "config.json").is_file():
-        return OnnxMethod(Path(name), device, threads, background, head_size, precision, lanes)
+        return OnnxMethod(Path(name), device, threads, background, head_size, precision, lanes, renderer)
     raise WeightsError(f"unknown method {name!r}: choose one of {', '.join(known_methods()) or '(none is installed)'}")

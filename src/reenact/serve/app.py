@@ -309,6 +309,7 @@ def _about(method: OnnxMethod) -> dict[str, Any]:
         "method": method.name,
         "fingerprint": method.fingerprint,
         "precision": method.precision,
+        "renderer": method.renderer,
         "size": method.size,
         "blendshapes": [*shapes, {"name": "tongueOut", "moves": False}],
         "presets": list(PRESETS),

@@ -226,6 +226,7 @@ class Seats:
             "threads": engine.threads,
             "background": engine.background,
             "precision": engine.precision,
+            "renderer": engine.renderer,
         }
         self._engines = [Kept(**fields) for _ in range(count)]
         self._taken: list[Live | None] = [None] * count

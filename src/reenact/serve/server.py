@@ -38,7 +38,8 @@ class Server:
         settings.check()
         try:
             settings.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            engine = Engine(settings.method, settings.device, settings.threads, settings.background, LEAST, settings.precision)
+            how = settings.device, settings.threads, settings.background, LEAST, settings.precision, settings.renderer
+            engine = Engine(settings.method, *how)
             seats = Seats(engine, settings.sessions, settings.smooth)
             jobs = Jobs(settings.folder, engine, settings.jobs, settings.max_minutes, lambda: seats.drawing)
             files = Files(settings.folder, settings.max_video_mb)

@@ -13,6 +13,7 @@ from typing import Literal, get_args
 from reenact.core.errors import ReenactError
 from reenact.runtime.background import Background
 from reenact.runtime.graph import Precision
+from reenact.runtime.renderer import Renderer, check_renderer
 
 Transport = Literal["auto", "websocket", "webrtc"]
 """how camera and picture travel. auto: by WebRTC to other computers, where it is installed; on this one the socket is sooner"""
@@ -52,6 +53,7 @@ class Settings:
     device: str = "auto"
     threads: int = 0
     precision: Precision = "auto"
+    renderer: Renderer = "full"
     background: Background = "still"
     smooth: float = 0.5
     transport: Transport = "auto"
@@ -86,6 +88,7 @@ class Settings:
         for address in self.ice_servers:
             if not ICE_SERVER.fullmatch(address):
                 raise ReenactError(f"`ice_server` {address!r}: write stun:HOST:PORT or turn:USER:PASSWORD@HOST:PORT")
+        check_renderer(self.renderer, self.device)
         self._check_exposure()
 
     def _check_exposure(self) -> None:

@@ -305,7 +305,7 @@ async function begin() {
         await new Promise((done) => setTimeout(done, 400));
         continue;
       }
-      $("about").textContent = `${info.method} ${info.version}, ${info.precision}`;
+      $("about").textContent = `${info.method} ${info.version}, ${info.precision}${info.renderer === "fast" ? ", fast renderer" : ""}`;
       sliders.build(info);
       follow.build(info);
       if (info.portraits[0]) portrait.use(info.portraits[0]).catch((error) => notice(error.message));
