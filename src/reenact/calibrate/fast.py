@@ -32,6 +32,7 @@ from reenact.core.errors import ReenactError, as_options
 from reenact.core.types import Motion
 from reenact.data.pool import Pool
 from reenact.evaluate.results import write_json
+from reenact.faces.blendshapes import BLENDSHAPE_NAMES
 from reenact.geometry.rotation import rotation_matrix
 from reenact.losses.pixels import l1
 from reenact.losses.vgg import VggPyramid
@@ -53,12 +54,22 @@ EACH = 4
 """ours: motions of one portrait, half of them of its own clip where it has one"""
 KEPT = 5000
 """ours: samples in memory, 1.6 MB each; they are drawn from at random"""
-WINDOW, SHIFT = 112, 16
-"""ours: side of the window at the face that VGG compares, px; by how much it is off the face's middle at most"""
+SHIFT = 16
+"""ours: by how much the windows that VGG compares are off their middle at most, px"""
+PIXELS = 4.0
+"""ours: of differences of pixels and of their steps within a window"""
 VGG_WEIGHTS = (0.125, 0.25, 1.0)
 """ours: of relu1_1, relu2_1, relu3_1"""
-WEIGHTS = {"pixels": 10.0, "edges": 10.0, "face": 2.0, "keep": 2.0, "uncovered": 0.3}
+WINDOWS: dict[str, tuple[int, int, tuple[float, float, float]]] = {
+    "face": (112, 112, FACE_MIDDLE),
+    "mouth": (48, 64, (0.0, 0.215, 0.41)),
+    "eyes": (40, 104, (0.0, -0.183, 0.32)),
+}
+"""ours: height and width, px at 256; their middle in the head's frame, face heights"""
+WEIGHTS = {"pixels": 10.0, "edges": 10.0, "face": 1.5, "mouth": 1.5, "eyes": 0.7, "keep": 2.0, "uncovered": 0.3}
 """ours: of the terms of `distances`"""
+WIDE = {"jawOpen": 2.0, "eyeBlinkLeft": 0.5, "eyeBlinkRight": 0.5, "mouthPucker": 0.5, "mouthSmileLeft": 0.3}
+"""ours: a frame drives the oftener the more of these it shows, for the widest movements are the rarest"""
 CHECKED = 24
 """ours: samples of people never trained on"""
 WARM, SAY = 50, 50
@@ -102,19 +113,23 @@ def chosen(pool: Pool, teacher: Teacher, random: np.random.Generator) -> Iterato
     """Samples without end: each portrait moved by frames of its own clip, and by what changes in another's."""
     clips = [np.flatnonzero(pool.clip == clip) for clip in np.unique(pool.clip)]
     talking = [rows for rows in clips if len(rows) > 1]
+    wide = 0.1 + sum(gain * pool.blendshapes[:, BLENDSHAPE_NAMES.index(name)] for name, gain in WIDE.items())
 
     def read(row: int) -> np.ndarray:
         return pool.read(np.array([row]))[0]
+
+    def moved(rows: np.ndarray) -> Motion:
+        return teacher.method.encode_motion(read(int(random.choice(rows, p=wide[rows] / wide[rows].sum()))))
 
     while True:
         rows = clips[random.integers(len(clips))]
         source = int(random.choice(rows))
         own = teacher.method.encode_motion(read(source))
-        motions = [teacher.method.encode_motion(read(int(random.choice(rows)))) for _ in range(EACH // 2) if len(rows) > 1]
+        motions = [moved(rows) for _ in range(EACH // 2) if len(rows) > 1]
         while len(motions) < EACH:
             others = talking[random.integers(len(talking))]
-            driving, reference = (teacher.method.encode_motion(read(int(row))) for row in random.choice(others, 2, replace=False))
-            motions.append(transfer(own, driving, reference, "relative"))
+            reference = teacher.method.encode_motion(read(int(random.choice(others))))
+            motions.append(transfer(own, moved(others), reference, "relative"))
         yield from teacher.samples(read(source), motions)
 
 
@@ -138,29 +153,37 @@ def draw(renderer: FastRenderer, batch: dict[str, Tensor]) -> FastDrawn:
     return renderer(batch["image"], features, grids(batch["flow"], SIDE), *given, {name: batch[name] for name in HEAD})
 
 
-def distances(made: FastDrawn, batch: dict[str, Tensor], vgg: VggPyramid, corners: list[tuple[int, int]]) -> dict[str, Tensor]:
-    """How far the student is from its teacher. corners: of the faces' windows, row and column."""
+def distances(made: FastDrawn, batch: dict[str, Tensor], vgg: VggPyramid, shift: np.ndarray) -> dict[str, Tensor]:
+    """How far the student is from its teacher. shift: [B,2], px by which the windows are off their middle."""
     uncovered, wanted = batch["uncovered"], batch["frame"]
     frame = made.drawn.frame + uncovered * (batch["plate"] - made.drawn.frame)
-    seen, true = (torch.stack([_window(p, at) for p, at in zip(pictures, corners, strict=True)]) for pictures in (frame, wanted))
-    with torch.no_grad():
-        told = vgg.features(true, len(VGG_WEIGHTS))
-    layers = zip(VGG_WEIGHTS, vgg.features(seen, len(VGG_WEIGHTS)), told, strict=True)
-    return {
-        "pixels": l1(frame, wanted) + l1(seen, true),
-        "edges": _edges(frame - wanted) + _edges(seen - true),
-        "face": torch.stack([weight * (a - b).abs().mean() for weight, a, b in layers]).sum(),
-        "keep": l1(made.drawn.keep, batch["keep"]),
-        "uncovered": F.binary_cross_entropy_with_logits(made.logits, uncovered),
-    }
+    terms = {"pixels": l1(frame, wanted), "edges": _edges(frame - wanted)}
+    for name in WINDOWS:
+        corners = _corners(batch, name, shift)
+        seen, true = (_windows(pictures, name, corners) for pictures in (frame, wanted))
+        with torch.no_grad():
+            told = vgg.features(true, len(VGG_WEIGHTS))
+        layers = zip(VGG_WEIGHTS, vgg.features(seen, len(VGG_WEIGHTS)), told, strict=True)
+        near = torch.stack([weight * (a - b).abs().mean() for weight, a, b in layers]).sum()
+        terms[name] = near + PIXELS * (l1(seen, true) + _edges(seen - true))
+    terms["keep"] = l1(made.drawn.keep, batch["keep"])
+    terms["uncovered"] = F.binary_cross_entropy_with_logits(made.logits, uncovered)
+    return terms
 
 
-def faces(batch: dict[str, Tensor], random: np.random.Generator, shift: int = SHIFT) -> list[tuple[int, int]]:
-    """Corners of windows around the faces of a batch's frames, off their middle by `shift` px at most."""
-    turned = rotation_matrix(batch["head_pose"].numpy()) @ np.array(FACE_MIDDLE, np.float32)
-    middle = batch["translation"].numpy() + batch["scale"].numpy() * turned[:, :2]
-    at = (middle + 1) * SIDE / 2 - WINDOW / 2 + random.integers(-shift, shift + 1, middle.shape)
-    return [(int(y), int(x)) for x, y in at.clip(0, SIDE - WINDOW)]
+def _corners(batch: dict[str, Tensor], name: str, shift: np.ndarray) -> list[tuple[int, int]]:
+    """Row and column of a window in each of a batch's frames."""
+    height, width, middle = WINDOWS[name]
+    turned = rotation_matrix(batch["head_pose"].numpy()) @ np.array(middle, np.float32)
+    at = (batch["translation"].numpy() + batch["scale"].numpy() * turned[:, :2] + 1) * SIDE / 2 + shift
+    corners = at - np.array([width, height]) / 2
+    return [(int(y), int(x)) for x, y in corners.clip(0, [SIDE - width, SIDE - height])]
+
+
+def _windows(pictures: Tensor, name: str, corners: list[tuple[int, int]]) -> Tensor:
+    height, width, _ = WINDOWS[name]
+    cut = [picture[:, y : y + height, x : x + width] for picture, (y, x) in zip(pictures, corners, strict=True)]
+    return torch.stack(cut)
 
 
 def total(terms: dict[str, Tensor]) -> Tensor:
@@ -185,7 +208,8 @@ def train(renderer: FastRenderer, samples: Iterator[Sample | None], checked: lis
         batch = to_tensors([kept[at] for at in random.choice(len(kept), BATCH, replace=False)])
         for group in optimiser.param_groups:
             group["lr"] = RATE * min(1, (step + 1) / WARM) * (0.02 + 0.98 * (1 + np.cos(np.pi * passed)) / 2)
-        loss = total(distances(draw(renderer, batch), batch, vgg, faces(batch, random)))
+        shift = random.integers(-SHIFT, SHIFT + 1, (BATCH, 2))
+        loss = total(distances(draw(renderer, batch), batch, vgg, shift))
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(renderer.parameters(), 5.0)
@@ -209,8 +233,8 @@ def _check(renderer: FastRenderer, vgg: VggPyramid, checked: list[Sample], seen:
     found = []
     for sample in checked:
         batch = to_tensors([sample])
-        corners = faces(batch, np.random.default_rng(0), 0)
-        found.append({name: value.item() for name, value in distances(draw(renderer, batch), batch, vgg, corners).items()})
+        terms = distances(draw(renderer, batch), batch, vgg, np.zeros((1, 2)))
+        found.append({name: value.item() for name, value in terms.items()})
     means = {"frames": float(seen), **{name: round(float(np.mean([row[name] for row in found])), 5) for name in WEIGHTS}}
     _say(json.dumps(means))
     return means
@@ -228,11 +252,6 @@ def _waiting(made: multiprocessing.Queue) -> Iterator[Sample | None]:
             yield made.get_nowait()
         except queue.Empty:
             yield None
-
-
-def _window(picture: Tensor, corner: tuple[int, int]) -> Tensor:
-    row, column = corner
-    return picture[:, row : row + WINDOW, column : column + WINDOW]
 
 
 def _edges(difference: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ directly stay in floating point: they say where pixels lie or what is kept of th
 from __future__ import annotations
 
 import argparse
+import itertools
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -27,7 +28,8 @@ from reenact.evaluate.results import write_json
 from reenact.runtime.graph import Graph, OpenVinoGraph
 from reenact.runtime.int8 import FILE, convolutions
 from reenact.runtime.onnx_method import OnnxMethod
-from reenact.runtime.trust import read_graph
+from reenact.runtime.renderer import Renderer, has_fast, render_files
+from reenact.runtime.trust import read_config, read_graph
 
 NARROW = 16
 """ours: input channels below which integers gain nothing"""
@@ -91,12 +93,17 @@ class Watched:
 def measure(folder: Path, pool_folder: Path, people: int) -> dict[str, Any]:
     """int8.json of a folder of graphs. Raises ReenactError for a pool or weights that cannot be used."""
     users = sorted(path.parent for path in folder.parent.glob("*/config.json"))
-    methods = [OnnxMethod(user, "cpu", background="still") for user in users if _names(user, folder)]
-    if not methods:
+    users = [user for user in users if _names(user, folder)]
+    if not users:
         raise ReenactError(f"no weights beside {folder} render with its graphs")
     watched: dict[str, Watched] = {}
-    for method in methods:
-        graphs = [_graph(method.folder / file, speed, folder, watched) for file, speed in method.config["render"]]
+    kinds: list[Renderer] = ["full", "fast"]
+    for user, renderer in itertools.product(users, kinds):
+        if renderer == "fast" and not has_fast(read_config(user), user):
+            continue
+        method = OnnxMethod(user, "cpu", background="still", renderer=renderer)
+        files = render_files(method.config, user, renderer)
+        graphs = [_graph(path, speed, folder, watched) for path, speed in files]
         for source, driving in _pairs(Pool.load(pool_folder, splits=("train",)), people):
             _run(method, graphs, source, driving)
     return {name: {"sha256": sha256(graph.path), "inputs": graph.ranges()} for name, graph in sorted(watched.items())}

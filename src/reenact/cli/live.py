@@ -70,7 +70,7 @@ def live(
     device: Device = "auto",
     threads: Threads = 0,
     precision: PrecisionName = "auto",
-    renderer: RendererName = "full",
+    renderer: RendererName = "auto",
     background: BackgroundName = "still",
 ) -> None:
     """Let a photo follow a face now. From a camera, a file at its own pace or a tracker, into a meeting, a file or a pipe."""

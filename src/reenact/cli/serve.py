@@ -52,7 +52,7 @@ def serve(
     device: Device = "auto",
     threads: Threads = 0,
     precision: PrecisionName = "auto",
-    renderer: RendererName = "full",
+    renderer: RendererName = "auto",
     background: BackgroundName = "still",
 ) -> None:
     """Serve a live page: camera, video or sliders move a portrait."""

@@ -99,7 +99,9 @@ PrecisionName = Annotated[
 RendererName = Annotated[
     str,
     typer.Option(
-        "--renderer", help="full, or fast: about twice as many frames a second on the CPU; eyes and mouths are a little softer"
+        "--renderer",
+        help="full, fast (about twice as many frames a second on the CPU; eyes and mouths are a little softer), or auto (fast"
+        " where this CPU is too slow for a camera's 25 frames a second)",
     ),
 ]
 Threads = Annotated[int, typer.Option(help="CPU threads; 0 is automatic")]

@@ -30,7 +30,7 @@ class Engine:
     precision: Precision = "auto"
     """auto, int8, bf16 or fp32 (graph.py)"""
     renderer: Renderer = "full"
-    """full, or fast: twice as many frames a second, a little softer (renderer.py)"""
+    """full, fast (twice as many frames a second, a little softer) or auto (renderer.py)"""
 
     def check(self) -> None:
         """Raises ReenactError for a background, a size or a renderer that is none."""

@@ -31,6 +31,8 @@ PRECISIONS: tuple[str, ...] = get_args(Precision)
 Shapes = Mapping[str, Sequence[int]]
 WEIGHTS = Path(__file__).resolve().parent.parent / "weights"
 """what ships, whose compiled graphs are kept; a stranger's are not"""
+PROBES, PROBE_SECONDS = 15, 0.5
+"""ours: how often a convolution is timed at most; on a machine that is busy with something else, not for longer than this"""
 LANES_MAX = 4
 """ours: frames rendered at once; each takes the memory of its own intermediate tensors, some 30 MB"""
 DEVICES = ("auto", "cpu", "cuda", "openvino")
@@ -244,15 +246,15 @@ def fast_precision() -> str:
     """
     if not _has_bf16():
         return "f32"
-    return "bf16" if _convolution_seconds("f32") > BF16_GAIN * _convolution_seconds("bf16") else "f32"
+    return "bf16" if convolution_seconds("f32") > BF16_GAIN * convolution_seconds("bf16") else "f32"
 
 
 def _has_bf16() -> bool:
     return "BF16" in core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
-def _convolution_seconds(precision: str) -> float:
-    """Median time of one 64-channel 3x3 convolution at 64x64: what the generator is made of."""
+def convolution_seconds(precision: str, threads: int = 0) -> float:
+    """Median time of two 64-channel 3x3 convolutions at 64x64: what the generator is made of. threads: 0 is all."""
     openvino = load_openvino()
     from openvino import opset13 as ops
 
@@ -261,9 +263,10 @@ def _convolution_seconds(precision: str) -> float:
     layer = ops.relu(ops.convolution(picture, kernel, [1, 1], [1, 1], [1, 1], [1, 1]))
     last = ops.relu(ops.convolution(layer, kernel, [1, 1], [1, 1], [1, 1], [1, 1]))
     model = openvino.Model([last], [picture])  # type: ignore[misc]  # its stubs bind `self` to another class
-    request = core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": precision}).create_infer_request()
-    times = []
-    for _ in range(15):
+    options = {"INFERENCE_PRECISION_HINT": precision, "INFERENCE_NUM_THREADS": thread_count(threads)}
+    request = core().compile_model(model, "CPU", options).create_infer_request()
+    times: list[float] = []
+    while len(times) < PROBES and sum(times) < PROBE_SECONDS:
         began = time.perf_counter()
         request.infer([np.ones((1, 64, 64, 64), np.float32)])
         times.append(time.perf_counter() - began)

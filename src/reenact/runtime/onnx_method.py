@@ -50,7 +50,7 @@ from reenact.runtime.graph import (
     thread_count,
 )
 from reenact.runtime.onnx_text import input_names
-from reenact.runtime.renderer import Renderer, check_renderer, for_source, render_files, seen
+from reenact.runtime.renderer import Renderer, chosen, for_source, render_files, seen
 from reenact.runtime.trust import check_hashes, fitting, read_config
 
 SHARED = "shared"
@@ -78,18 +78,17 @@ class OnnxMethod:
         while the portrait is encoded already, and one that is damaged is said when it is wanted; renderer: runtime/renderer.py.
         Raises ReenactError: folder, device, background, head_size, precision or renderer bad."""
         check_background(background)
-        check_renderer(renderer, device)
         self.folder = folder = Path(folder)
         self.config = _config(folder)
         self.name: str = self.config["method"]
         self.size: int = self.config["size"]
         self.device, self.threads = device, threads
-        self.renderer: Renderer = renderer
+        self.renderer: Renderer = chosen(renderer, self.config, folder, device, threads, precision)
         self.head_size: HeadSize = self.size if head_size is None else head_size
         head_side(self.head_size, self.size, self.size)
         each = max(1, thread_count(threads) // lanes) if lanes > 1 else threads
         person = weights_folder() / "person"
-        self._render_files = render_files(self.config, folder, renderer)
+        self._render_files = render_files(self.config, folder, self.renderer)
         still = background == "still"
         once: list[tuple[Path, Speed]] = [(person / FIND, "fast")] if still else []
         behind: list[tuple[Path, Speed]] = [(person / STILL, "exact")] if still else []
@@ -97,7 +96,7 @@ class OnnxMethod:
         source: tuple[Path, Speed] = (folder / self.config["source"], "fast")
         self._pool = pool = ThreadPoolExecutor(lane_count(threads), "reenact-load")
         self._finder = pool.submit(Landmarker, each) if lanes > 1 else None
-        encoders = for_source(opener(device, each, precision), source[0], renderer, self.size)
+        encoders = for_source(opener(device, each, precision), source[0], self.renderer, self.size)
         self._encoders = OpenedAhead(encoders, [read, source, *once], pool)
         self._draws = OpenedAhead(opener(device, threads, precision, lanes), behind + self._render_files, pool)
         pool.shutdown(wait=False)
@@ -321,8 +320,8 @@ def load(
     device: auto and openvino (OpenVINO), cpu (OpenVINO, fp32), cuda (ONNX Runtime, fp32); threads: 0 is automatic; background:
     still (the portrait's own, unmoved) or moved (as the method renders it); head_size: side of the frames, 256 to 1024 px, or
     "photo", as large as the photo has the head (None: 256); precision: auto, int8, bf16 or fp32 (runtime/graph.py);
-    lanes: how many frames `render_all` renders at once; renderer: full, or fast (runtime/renderer.py). Raises ReenactError for
-    what is unknown.
+    lanes: how many frames `render_all` renders at once; renderer: full, fast or auto (runtime/renderer.py). Raises ReenactError
+    for what is unknown.
     """
     if name in known_methods():
         return OnnxMethod(weights_folder() / name, device, threads, background, head_size, precision, lanes, renderer)

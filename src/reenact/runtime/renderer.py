@@ -10,11 +10,20 @@ import numpy as np
 
 from reenact.core.errors import ReenactError
 from reenact.core.shapes import Float32
-from reenact.runtime.graph import Graph, Opener, Shapes, Speed
+from reenact.runtime.graph import Graph, Opener, Precision, Shapes, Speed, convolution_seconds, fast_precision
+from reenact.runtime.int8 import pays
 from reenact.runtime.trust import check_hashes, read_config
 
-Renderer = Literal["full", "fast"]
-"""fast: twice as many frames a second; eyes and mouths are a little softer"""
+Renderer = Literal["auto", "full", "fast"]
+"""fast: twice as many frames a second; eyes and mouths are a little softer. auto: fast where this CPU is expected to render fewer
+than `STEADY` frames a second otherwise, and the weights have it"""
+STEADY = 25.0
+"""ours: frames a second of a camera"""
+AS_PROBES = 22.0
+"""a frame of the whole renderer takes so many times what two convolutions of 64 channels at 64 x 64 take (results/bench.json and
+graph.convolution_seconds, on one machine)"""
+INT8_GAIN = 1.4
+"""of the same in 8-bit integers, where they pay (docs/log.md, 2026-11-27)"""
 FAST = {"draw.onnx": "draw_fast.onnx"}
 """the graph that takes a graph's place, beside it: config.json need not say so"""
 
@@ -27,14 +36,38 @@ def check_renderer(name: str, device: str = "auto") -> None:
         raise ReenactError("`renderer` fast is for the CPU: leave it out, or take `device` auto")
 
 
+def chosen(asked: Renderer, config: Mapping[str, Any], folder: Path, device: str, threads: int, precision: Precision) -> Renderer:
+    """auto made up; the others as they are. Raises ReenactError as `check_renderer` and `render_files`."""
+    check_renderer(asked, device)
+    if asked != "auto":
+        return asked
+    if device == "cuda" or not has_fast(config, folder):
+        return "full"
+    return "full" if expected_rate(device, threads, precision) >= STEADY else "fast"
+
+
+def expected_rate(device: str, threads: int, precision: Precision) -> float:
+    """Frames a second of the whole renderer alone, from a short measurement of this CPU."""
+    kind = "bf16" if device != "cpu" and precision in ("auto", "bf16") and fast_precision() == "bf16" else "f32"
+    seconds = AS_PROBES * convolution_seconds(kind, threads)
+    return (INT8_GAIN if device != "cpu" and precision in ("auto", "int8") and pays() else 1.0) / seconds
+
+
+def has_fast(config: Mapping[str, Any], folder: Path) -> bool:
+    """Whether weights have a fast renderer."""
+    files = [folder / file for file, _ in config["render"]]
+    fast = [path.with_name(FAST.get(path.name, path.name)) for path in files]
+    return fast != files and all(path.is_file() for path in fast)
+
+
 def render_files(config: Mapping[str, Any], folder: Path, renderer: Renderer) -> list[tuple[Path, Speed]]:
     """The render graphs, in order. Raises ReenactError where the weights have no such renderer."""
     files = [(folder / file, speed) for file, speed in config["render"]]
     if renderer == "full":
         return files
-    fast = [(path.with_name(FAST.get(path.name, path.name)), speed) for path, speed in files]
-    if fast == files or not all(path.is_file() for path, _ in fast):
+    if not has_fast(config, folder):
         raise ReenactError(f"{folder} has no fast renderer: take `renderer` full")
+    fast = [(path.with_name(FAST.get(path.name, path.name)), speed) for path, speed in files]
     check_hashes(path for path, _ in fast)
     return fast
 

@@ -183,6 +183,7 @@ class Jobs:
     async def _work(self, job: Job) -> None:
         folder = self.folder(job.id)
         engine = replace(self._engine, threads=1) if self._drawing() else self._engine
+        engine = replace(engine, renderer="fast" if engine.renderer == "fast" else "full")
         held = json.loads((folder / "job.json").read_text(encoding="utf-8"))
         _write_json(folder / "job.json", {**held, "engine": asdict(engine)})
         self._put(replace(job, state="running"))

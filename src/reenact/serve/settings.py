@@ -53,7 +53,8 @@ class Settings:
     device: str = "auto"
     threads: int = 0
     precision: Precision = "auto"
-    renderer: Renderer = "full"
+    renderer: Renderer = "auto"
+    """of live pictures; jobs, which have time, are rendered by the full one unless fast is asked for"""
     background: Background = "still"
     smooth: float = 0.5
     transport: Transport = "auto"
