@@ -14,9 +14,9 @@ from functools import cache
 from pathlib import Path
 from string import Formatter
 
-from reenact.core.provenance import weights_digest
 from reenact.methods import METHODS
 from reenact.runtime.onnx_method import weights_folder
+from reenact.runtime.renderer import Renderer, measured_as
 
 PLACES = {
     "data": "a folder with clips/val, portraits/val and synth_pairs (docs/evaluation.md)",
@@ -93,6 +93,12 @@ MEASUREMENTS = (
         25,
     ),
     _evaluate(
+        "fast_val",
+        f"--data {{data}}/clips/val --protocol self --method mmfa,mmfa:fast --every 30 --fid-every 15 {EXACT}",
+        10,
+        ("mmfa", "mmfa:fast"),
+    ),
+    _evaluate(
         "cross_val",
         f"--data {{data}} --protocol cross --every 100 --method {ALL} {EXACT}",
         11,
@@ -167,6 +173,7 @@ MEASUREMENTS = (
         quiet=True,
     ),
     Measurement("bench", "reenact bench --json {out}", 2, ("mmfa",), quiet=True),
+    Measurement("bench_fast", "reenact bench --renderer fast --json {out}", 2, ("mmfa:fast",), quiet=True),
     Measurement("live_loop", "python tools/live_measure.py --seconds 8 --out {out}", 1, ("mmfa",), quiet=True),
     Measurement("serve", "python tools/serve_measure.py --seconds 12 --out {out}", 2, ("mmfa",), quiet=True),
 )
@@ -190,8 +197,9 @@ KEPT = (
 
 @cache
 def shipped() -> Mapping[str, str]:
-    """Method -> SHA-256 of the weights that ship, as the files have them."""
-    return {name: weights_digest(weights_folder() / name) for name in METHODS}
+    """Method, with its fast renderer too -> SHA-256 of the weights that ship, as the files have them."""
+    kinds: tuple[Renderer, ...] = ("full", "fast")
+    return dict(measured_as(name, weights_folder() / name, kind) for name in METHODS for kind in kinds)
 
 
 def state(one: Measurement, path: Path, digests: Mapping[str, str] | None = None) -> str:

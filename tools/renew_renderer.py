@@ -4,7 +4,8 @@ python tools/renew_renderer.py RUN --pool POOL [--share 0.75 [--of generator]] [
 
 RUN: a run that started from what ships, or a folder of weights. --share: not it whole, but so far of the way to it, as
 reenact.train.blend goes it. Then, each as a process of its own: the graphs of every method that shares its rendering network, the
-ranges of int8, the training state. A graph that computes what it did before stays, byte for byte, and what was measured on it.
+ranges of int8, the training state. The fast renderer has then to learn from it (reenact.calibrate.fast; docs/weights.md);
+a test fails until it has. A graph that computes what it did before stays, byte for byte, and what was measured on it.
 """
 
 from __future__ import annotations

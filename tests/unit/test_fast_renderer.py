@@ -111,7 +111,7 @@ def test_frames_are_nearly_those_of_the_whole_renderer(method: str) -> None:
     for renderer in ("full", "fast"):
         loaded = load(method, "cpu", renderer=renderer)
         portrait = loaded.encode_source(photo)
-        turned = portrait.motion.head_pose + np.array([0, 0.2, 0], np.float32)
+        turned = portrait.motion.head_pose + np.array([0.2, 0, 0], np.float32)
         frames[renderer] = loaded.render(portrait, portrait.motion.replace(head_pose=turned)).astype(np.float32)
         moved = np.abs(frames[renderer] - portrait.image).mean()
         assert moved > 3
@@ -120,7 +120,7 @@ def test_frames_are_nearly_those_of_the_whole_renderer(method: str) -> None:
 
 def test_wrong_choices_are_one_line(tmp_path: Path) -> None:
     fake = write_fake_method(tmp_path / "fake")
-    with pytest.raises(ReenactError, match="unknown renderer 'quick': choose one of full, fast"):
+    with pytest.raises(ReenactError, match="unknown renderer 'quick': choose one of auto, full, fast"):
         load("mmfa", renderer="quick")  # type: ignore[arg-type]
     with pytest.raises(ReenactError, match="has no fast renderer"):
         load(str(fake), renderer="fast")

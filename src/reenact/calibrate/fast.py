@@ -113,7 +113,8 @@ def chosen(pool: Pool, teacher: Teacher, random: np.random.Generator) -> Iterato
     """Samples without end: each portrait moved by frames of its own clip, and by what changes in another's."""
     clips = [np.flatnonzero(pool.clip == clip) for clip in np.unique(pool.clip)]
     talking = [rows for rows in clips if len(rows) > 1]
-    wide = 0.1 + sum(gain * pool.blendshapes[:, BLENDSHAPE_NAMES.index(name)] for name, gain in WIDE.items())
+    shown = pool.blendshapes[:, [BLENDSHAPE_NAMES.index(name) for name in WIDE]]
+    wide = 0.1 + shown @ np.array(list(WIDE.values()), np.float32)
 
     def read(row: int) -> np.ndarray:
         return pool.read(np.array([row]))[0]

@@ -1,6 +1,6 @@
 """Between which numbers each convolution's input lies, so that it can compute in 8-bit integers (runtime/int8.py).
 
-python -m reenact.calibrate.int8 src/reenact/weights/shared POOL [--people 40]
+python -m reenact.calibrate.int8 src/reenact/weights/shared POOL [--people 40] [--only-fast]
 
 Runs every method beside the folder whose config.json names its graphs, on pairs of frames of people that the weights were trained
 on, and keeps the lowest and the highest number seen. Heads, convolutions of few channels and those that take a graph's input
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import json
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -28,15 +29,18 @@ from reenact.evaluate.results import write_json
 from reenact.runtime.graph import Graph, OpenVinoGraph
 from reenact.runtime.int8 import FILE, convolutions
 from reenact.runtime.onnx_method import OnnxMethod
-from reenact.runtime.renderer import Renderer, has_fast, render_files
+from reenact.runtime.renderer import FAST, Renderer, has_fast, render_files
 from reenact.runtime.trust import read_config, read_graph
 
 NARROW = 16
 """ours: input channels below which integers gain nothing"""
 HEAD = "/head/"
 """in the name of what makes a graph's outputs"""
+CALM = "/generator/Conv"
+"""the smoothing of the keep mask (nn/disocclusion.py: calm), no layer"""
 MARGIN = 0.05
 """ours: of the span, added at either end that is not 0: a face never seen is a little outside"""
+KINDS: tuple[Renderer, ...] = ("full", "fast")
 SEED = 20261127
 
 
@@ -90,14 +94,14 @@ class Watched:
         }
 
 
-def measure(folder: Path, pool_folder: Path, people: int) -> dict[str, Any]:
-    """int8.json of a folder of graphs. Raises ReenactError for a pool or weights that cannot be used."""
+def measure(folder: Path, pool_folder: Path, people: int, kinds: tuple[Renderer, ...] = KINDS) -> dict[str, Any]:
+    """int8.json of a folder of graphs. kinds: the renderers that are run. Raises ReenactError for a pool or weights that cannot be
+    used."""
     users = sorted(path.parent for path in folder.parent.glob("*/config.json"))
     users = [user for user in users if _names(user, folder)]
     if not users:
         raise ReenactError(f"no weights beside {folder} render with its graphs")
     watched: dict[str, Watched] = {}
-    kinds: list[Renderer] = ["full", "fast"]
     for user, renderer in itertools.product(users, kinds):
         if renderer == "fast" and not has_fast(read_config(user), user):
             continue
@@ -141,7 +145,7 @@ def _pairs(pool: Pool, people: int) -> Iterator[tuple[Image, Image]]:
 def _suits(name: str, node: Any) -> bool:
     value = node.input_value(0)
     channels = value.get_partial_shape()[1].get_length()
-    return HEAD not in name and channels >= NARROW and value.get_node().get_type_name() != "Parameter"
+    return HEAD not in name and not name.endswith(CALM) and channels >= NARROW and value.get_node().get_type_name() != "Parameter"
 
 
 def _key(value: Any) -> tuple[str, int]:
@@ -153,9 +157,15 @@ def main() -> None:
     parser.add_argument("graphs", type=Path, help="the folder of graphs that methods share")
     parser.add_argument("pool", type=Path)
     parser.add_argument("--people", type=int, default=40)
+    parser.add_argument(
+        "--only-fast", action="store_true", help="measure what the fast renderer alone has; the rest stays as it is"
+    )
     given = parser.parse_args()
     try:
-        found = measure(given.graphs, given.pool, given.people)
+        found = measure(given.graphs, given.pool, given.people, ("fast",) if given.only_fast else KINDS)
+        if given.only_fast:
+            before = json.loads((given.graphs / FILE).read_text(encoding="utf-8"))
+            found = {**before, **{name: said for name, said in found.items() if name in FAST.values()}}
     except ReenactError as error:
         raise SystemExit(f"error: {as_options(str(error))}") from None
     write_json(given.graphs / FILE, found)

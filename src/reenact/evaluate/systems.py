@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import cast
 
 from reenact.core.errors import ReenactError
-from reenact.core.provenance import weights_digest
 from reenact.evaluate.baselines import Starter, mesh_warp, of_method, still, true_video
 from reenact.evaluate.registry import TRUTH
 from reenact.motion.transfer import Mode
 from reenact.runtime.background import Background
 from reenact.runtime.onnx_method import OnnxMethod, known_methods, load, weights_folder
-from reenact.runtime.renderer import Renderer, fast_graphs
+from reenact.runtime.renderer import MARK, Renderer, measured_as
 
-FAST = ":fast"
-"""behind a method's name: with its fast renderer (runtime/renderer.py)"""
 BASELINES: dict[str, Starter] = {TRUTH: true_video, "still": still, "mesh_warp": mesh_warp}
 
 
@@ -69,16 +67,15 @@ def load_methods(chosen: tuple[System, ...], device: str, threads: int, backgrou
 
 
 def _method(given: str) -> System:
-    """A method's name or folder, with FAST behind it for its fast renderer."""
-    name = given.removesuffix(FAST)
+    """A method's name or folder, with MARK behind it for its fast renderer."""
+    name, renderer = given.removesuffix(MARK), cast(Renderer, "fast" if given.endswith(MARK) else "full")
     folder = weights_folder() / name if name in known_methods() else Path(name)
     if not (folder / "config.json").is_file():
         known = ", ".join([*BASELINES, *known_methods()])
         raise ReenactError(f"unknown method {name!r}: choose of {known}, or give a weights folder (with config.json)")
     label = name if name in known_methods() else _label(folder)
-    if name == given:
-        return System(label, name, weights_digest(folder))
-    return System(label + FAST, name, weights_digest(folder, *fast_graphs(folder)), "fast")
+    row, digest = measured_as(label, folder, renderer)
+    return System(row, name, digest, renderer)
 
 
 def _label(folder: Path) -> str:

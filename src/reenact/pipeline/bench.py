@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from reenact.core.errors import NoFaceError, ReenactError
-from reenact.core.provenance import measured_with
+from reenact.core.provenance import dated
 from reenact.core.types import Image
 from reenact.media.image import read_image
 from reenact.media.video import VideoReader
@@ -28,6 +28,7 @@ from reenact.pipeline.sources import NO_FACE
 from reenact.runtime.engine import ENGINE, Engine
 from reenact.runtime.graph import thread_count
 from reenact.runtime.onnx_method import OnnxMethod
+from reenact.runtime.renderer import measured_as
 
 WARM_UP = 10
 """ours: runs left out of each median; the first ones fill caches and let the clock speed settle"""
@@ -109,7 +110,7 @@ def bench(portrait: StrPath, driving: StrPath, *, engine: Engine = ENGINE, runs:
         python=platform.python_version(),
         versions={name: importlib.metadata.version(name) for name in ("openvino", "numpy", "av")},
         command=" ".join(["reenact", *sys.argv[1:]]),
-        **measured_with(loaded.folder),
+        **dated(dict([measured_as(loaded.name, loaded.folder, loaded.renderer)])),
     )
 
 

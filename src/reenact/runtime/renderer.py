@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from reenact.core.errors import ReenactError
+from reenact.core.provenance import weights_digest
 from reenact.core.shapes import Float32
 from reenact.runtime.graph import Graph, Opener, Precision, Shapes, Speed, convolution_seconds, fast_precision
 from reenact.runtime.int8 import pays
@@ -26,6 +27,9 @@ INT8_GAIN = 1.4
 """of the same in 8-bit integers, where they pay (docs/log.md, 2026-11-27)"""
 FAST = {"draw.onnx": "draw_fast.onnx"}
 """the graph that takes a graph's place, beside it: config.json need not say so"""
+
+MARK = ":fast"
+"""behind a method's name in results: with its fast renderer"""
 
 
 def check_renderer(name: str, device: str = "auto") -> None:
@@ -75,6 +79,14 @@ def render_files(config: Mapping[str, Any], folder: Path, renderer: Renderer) ->
 def fast_graphs(folder: Path) -> list[Path]:
     """The graphs of the fast renderer that the other has not. Raises ReenactError as `render_files`."""
     return [path for path, _ in render_files(read_config(folder), folder, "fast") if path.name in FAST.values()]
+
+
+def measured_as(name: str, folder: Path, renderer: Renderer) -> tuple[str, str]:
+    """Under which name results have a method, and the SHA-256 of the weights that render.
+
+    Raises ReenactError as `render_files`."""
+    more = fast_graphs(folder) if renderer == "fast" else []
+    return name + (MARK if more else ""), weights_digest(folder, *more)
 
 
 def for_source(open_graph: Opener, source: Path, renderer: Renderer, size: int) -> Opener:
