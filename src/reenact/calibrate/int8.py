@@ -95,8 +95,8 @@ class Watched:
 
 
 def measure(folder: Path, pool_folder: Path, people: int, kinds: tuple[Renderer, ...] = KINDS) -> dict[str, Any]:
-    """int8.json of a folder of graphs. kinds: the renderers that are run. Raises ReenactError for a pool or weights that cannot be
-    used."""
+    """int8.json of a folder of graphs. kinds: the renderers that are run. Raises ReenactError for a pool or weights that
+    cannot be used."""
     users = sorted(path.parent for path in folder.parent.glob("*/config.json"))
     users = [user for user in users if _names(user, folder)]
     if not users:
