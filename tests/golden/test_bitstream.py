@@ -202,6 +202,19 @@ def test_commands_give_back_the_animation(shared: dict[str, str], tmp_path: Path
     assert np.abs(ours - theirs).mean() < (1.5 if portrait else 6)
 
 
+def test_a_call_is_followed_as_much_as_is_asked_for(shared: dict[str, str], tmp_path: Path):
+    spread = {}
+    for strength in ("0", "1", "2"):
+        out = tmp_path / f"{strength}.mp4"
+        line = (
+            f"decode {{face}} {{call}} -o {out} --strength {strength} --reference first --smooth 0 --method {{fake}} --device cpu"
+        )
+        assert (done := run(shared, line)).exit_code == 0, done.output
+        means = [picture.mean() for picture in pictures(out)]
+        spread[strength] = max(means) - min(means)
+    assert spread["0"] < 0.5 < 1.6 * spread["1"] < spread["2"]
+
+
 def pictures(path: Path):
     import av
 
@@ -237,6 +250,10 @@ Damage = Callable[[bytes], bytes]
         ("decode {face} {call} -o {here}/x.mp4", "unknown method 'fake'"),
         ("decode {face} {call} -o {call}", "also an input"),
         ("decode {face} {call} -o {here}/x.mp4 --method {fake} --motion odd", "unknown motion"),
+        ("decode {face} {call} -o {here}/x.mp4 --method {fake} --strength 9", "--strength"),
+        ("decode {face} {call} -o {here}/x.mp4 --method {fake} --lock chin", "chin"),
+        ("decode {face} {call} -o {here}/x.mp4 --method {fake} --renderer quick", "choose one of auto, full, fast"),
+        ("decode {face} {call} -o {here}/x.mp4 --method {fake} --renderer fast", "no fast renderer"),
         ("encode {here}/none.mp4 -o {here}/y.rnct", "no such file"),
         ("encode {clip} -o {here}/missing/y.rnct", "folder does not exist"),
         ("encode {clip} -o {clip}", "also an input"),

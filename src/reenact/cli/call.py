@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from reenact.cli.follow import CallOutput, End, Rate, Start, clip_of
+from reenact.cli.follow import End, FilmOutput, Lock, PartsText, Rate, Settle, Smooth, Start, Strength, clip_of, control_of
 from reenact.cli.marks import Badge, SignCert, SignKey, Unsigned, marks
 from reenact.cli.shared import (
     BackgroundName,
@@ -17,6 +17,7 @@ from reenact.cli.shared import (
     MethodName,
     MotionName,
     PrecisionName,
+    ReferenceName,
     RendererName,
     Threads,
     app,
@@ -28,7 +29,6 @@ from reenact.cli.shared import (
 )
 from reenact.codec.call import QUALITY, Call, CallOptions, profile_for
 from reenact.codec.stats import Stats, measure
-from reenact.pipeline.animator import Control
 from reenact.pipeline.calls import decode_file, encode_file
 from reenact.pipeline.portrait import Output
 from reenact.runtime.engine import Engine
@@ -76,7 +76,13 @@ def decode(
     call: Annotated[Path | None, typer.Argument(metavar="CALL", help="file that reenact encode wrote")] = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="video file to write")] = Path("out.mp4"),
     motion: MotionName = None,
-    output: CallOutput = "auto",
+    settle: Settle = 2.0,
+    reference: ReferenceName = "rest",
+    parts: PartsText = "",
+    lock: Lock = None,
+    strength: Strength = 1.0,
+    smooth: Smooth = 1.0,
+    output: FilmOutput = "auto",
     face: Annotated[int, typer.Option(help="which face of the photo: 1 is the largest")] = 1,
     sound: Annotated[Path | None, typer.Option(help="file whose sound is laid under the pictures")] = None,
     method: Annotated[str | None, typer.Option(help="method or weights folder; default: the one the call names")] = None,
@@ -99,7 +105,7 @@ def decode(
             portrait,
             file,
             out,
-            control=lambda drawn: Control(motion, drawn.parts()),  # type: ignore[arg-type]  # checked inside, in one line
+            control=control_of(motion, settle, reference, parts, lock, strength, smooth),
             engine=Engine(method, device, threads, background, head_size(size), precision, renderer),  # type: ignore[arg-type]
             drawn=drawn,
             sound=sound,

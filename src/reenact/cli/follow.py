@@ -37,7 +37,6 @@ HEAD, AUTO = "crop (the head, square)", "or auto: a tight photo that cuts the he
 FilmOutput = Annotated[
     str, typer.Option(help=f"{HEAD}, photo (the whole; the head's size and place stay unless --parts says) {AUTO}")
 ]
-CallOutput = Annotated[str, typer.Option(help=f"{HEAD}, photo (the whole; the head's size and place stay) {AUTO}")]
 
 
 def control_of(
