@@ -27,7 +27,7 @@ from reenact.nn.keypoint_method import KeypointMethod
 from reenact.runtime.engine import Engine
 from reenact.runtime.graph import OpenVinoGraph
 from reenact.runtime.onnx_method import load, weights_folder
-from reenact.runtime.renderer import seen
+from reenact.runtime.renderer import expected_rate, seen
 
 SIDE = 256
 SHARED = weights_folder() / "shared"
@@ -126,6 +126,21 @@ def test_wrong_choices_are_one_line(tmp_path: Path) -> None:
         load(str(fake), renderer="fast")
     with pytest.raises(ReenactError, match="fast is for the CPU"):
         Engine(device="cuda", renderer="fast").check()
+
+
+@pytest.mark.parametrize(("rate", "expected"), [(60.0, "full"), (9.0, "fast")])
+def test_auto_goes_by_what_this_cpu_is_expected_to_make(monkeypatch: pytest.MonkeyPatch, rate: float, expected: str) -> None:
+    monkeypatch.setattr("reenact.runtime.renderer.expected_rate", lambda *_: rate)
+    assert load("mmfa", "cpu", 1, renderer="auto").renderer == expected
+
+
+def test_auto_is_full_where_weights_have_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("reenact.runtime.renderer.expected_rate", lambda *_: 1.0)
+    assert load(str(write_fake_method(tmp_path / "fake")), "cpu", 1, renderer="auto").renderer == "full"
+
+
+def test_the_expected_rate_is_that_of_this_cpu() -> None:
+    assert 0.01 < expected_rate("cpu", 1, "fp32") < 1000
 
 
 def test_another_graph_than_the_exported_one_is_refused(tmp_path: Path) -> None:

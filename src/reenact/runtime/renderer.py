@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -50,6 +51,7 @@ def chosen(asked: Renderer, config: Mapping[str, Any], folder: Path, device: str
     return "full" if expected_rate(device, threads, precision) >= STEADY else "fast"
 
 
+@lru_cache(maxsize=8)
 def expected_rate(device: str, threads: int, precision: Precision) -> float:
     """Frames a second of the whole renderer alone, from a short measurement of this CPU."""
     kind = "bf16" if device != "cpu" and precision in ("auto", "bf16") and fast_precision() == "bf16" else "f32"
