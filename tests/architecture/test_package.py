@@ -21,8 +21,8 @@ from places import EXAMPLES, ROOT
 
 PACKAGE = ROOT / "src/reenact"
 LEFT_OUT = PACKAGE / "weights/facevid2vid"
-LARGEST = 45e6 if (PACKAGE / "weights/shared").exists() else 49e6
-"""bytes of the wheel: what README promises; 4 MB more as long as each method has its own copy of what all share"""
+LARGEST = 45 * 2**20
+"""bytes of the wheel"""
 MOMENT = "1700000000"
 """SOURCE_DATE_EPOCH of the builds"""
 OFFLINE = """

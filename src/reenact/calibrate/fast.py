@@ -288,7 +288,7 @@ def write(renderer: FastRenderer, sample: Sample, folder: Path, run: Path) -> No
     known = {**batch, **dict(zip(GRIDS, grids(batch["flow"], SIDE), strict=True))}
     known |= {f"driving_{name}": batch[name] for name in HEAD}
     graph = fast_graph(renderer)
-    write_graph(graph, tuple(known[name] for name in graph.inputs), folder / graph.file)
+    write_graph(graph, tuple(known[name] for name in graph.inputs), folder / graph.file, packed=True)
     write_hashes(folder)
     teacher = {name: sha256(folder / name) for name, fast in FAST.items() if fast == graph.file}
     curve = json.loads((run / CURVE).read_text()) if (run / CURVE).exists() else []

@@ -16,6 +16,7 @@ from reenact.core.download import sha256
 from reenact.core.errors import ReenactError, WeightsError
 from reenact.core.files import write_text
 from reenact.runtime.onnx_text import check_onnx
+from reenact.runtime.packed import unpacked
 
 HASHES = "hashes.json"
 """beside graphs, {"motion.onnx": SHA-256 in hex, ...}: what is named there must be that"""
@@ -98,6 +99,7 @@ def read_graph(core: Any, path: Path, shapes: Mapping[str, Sequence[int]] | None
         model = core.read_model(str(path))
         if shapes:
             model.reshape({name: list(shape) for name, shape in shapes.items()})
+    unpacked(model)
     for operator in model.get_ops():
         for output in operator.outputs():
             shape = output.get_partial_shape()
