@@ -14,8 +14,10 @@ import torch.nn.functional as F
 from fake_method import write_fake_method
 from reenact.core.download import sha256
 from reenact.core.errors import ReenactError
+from reenact.core.inference import core
 from reenact.evaluate.systems import systems
 from reenact.geometry.grid import identity_grid
+from reenact.media.image import read_image
 from reenact.methods import import_onnx, trained
 from reenact.methods.export import write_graph
 from reenact.nn.blocks import pool
@@ -26,11 +28,15 @@ from reenact.nn.graphs import FAST, fast_graph
 from reenact.nn.keypoint_method import KeypointMethod
 from reenact.runtime.engine import Engine
 from reenact.runtime.graph import OpenVinoGraph
+from reenact.runtime.int8 import convolutions
 from reenact.runtime.onnx_method import load, weights_folder
+from reenact.runtime.packed import held
 from reenact.runtime.renderer import expected_rate, seen
+from reenact.runtime.trust import read_graph
 
 SIDE = 256
 SHARED = weights_folder() / "shared"
+KERNELS = ("/renderer/generator/coarse/coarse.0/second/Conv", "/renderer/generator/enter/enter.0/Conv")
 PORTRAIT = Path(__file__).resolve().parents[2] / "examples/portrait.jpg"
 
 
@@ -107,8 +113,6 @@ def test_what_ships_learned_from_what_ships() -> None:
 
 @pytest.mark.parametrize("method", ["mmfa", "prior", "sfd", "facevid2vid"])
 def test_frames_are_nearly_those_of_the_whole_renderer(method: str) -> None:
-    from reenact.media.image import read_image
-
     photo, frames = read_image(PORTRAIT), {}
     for renderer in ("full", "fast"):
         loaded = load(method, "cpu", renderer=renderer)
@@ -118,6 +122,23 @@ def test_frames_are_nearly_those_of_the_whole_renderer(method: str) -> None:
         moved = np.abs(frames[renderer] - portrait.image).mean()
         assert moved > 3
     assert np.abs(frames["full"] - frames["fast"]).mean() < 1.5
+
+
+def test_bytes_are_unpacked_as_the_graph_is_read() -> None:
+    kernels = dict(convolutions(read_graph(core(), SHARED / FAST)))
+    assert all(
+        found is not None and found.dtype == np.float16 for found in (held(kernels[name].input_value(1)) for name in KERNELS)
+    )
+
+
+def test_in_integers_too() -> None:
+    photo = read_image(PORTRAIT)
+    one, other = (load("mmfa", threads=1, precision=name, renderer="fast") for name in ("fp32", "int8"))
+    assert (one.precision, other.precision) == ("f32", "int8")
+    portraits = [loaded.encode_source(photo) for loaded in (one, other)]
+    turned = portraits[0].motion.replace(head_pose=portraits[0].motion.head_pose + np.array([0.2, 0, 0], np.float32))
+    frames = [loaded.render(portrait, turned).astype(float) for loaded, portrait in zip((one, other), portraits, strict=True)]
+    assert 0 < np.abs(frames[0] - frames[1]).mean() < 1
 
 
 def test_wrong_choices_are_one_line(tmp_path: Path) -> None:

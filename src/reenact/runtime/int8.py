@@ -19,6 +19,7 @@ import numpy as np
 
 from reenact.core.errors import WeightsError
 from reenact.core.shapes import Float32
+from reenact.runtime.packed import held
 
 FILE = "int8.json"
 """beside graphs: {"draw.onnx": {"sha256": its digest, "inputs": {convolution: [lowest, highest]}}}"""
@@ -90,7 +91,6 @@ def _between(value: Any, low: np.ndarray | np.float32, high: np.ndarray | np.flo
 
 def _weights(node: Any) -> Float32[np.ndarray, "outputs inputs height width"]:
     """A convolution's, which lie in the file as fp16 behind a Convert."""
-    held = node.input_value(1).get_node()
-    while held.get_type_name() == "Convert":
-        held = held.input_value(0).get_node()
-    return np.asarray(held.data, np.float32)
+    found = held(node.input_value(1))
+    assert found is not None
+    return found.astype(np.float32)

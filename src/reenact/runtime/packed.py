@@ -16,12 +16,17 @@ def unpacked(model: Any) -> Any:
     for node in model.get_ordered_ops():
         if node.get_type_name() != "Multiply":
             continue
-        cast, scale = (node.input_value(i).get_node() for i in (0, 1))
-        if cast.get_type_name() != "Convert" or scale.get_type_name() != "Constant":
+        kernel, scale = (held(node.input_value(i)) for i in (0, 1))
+        if kernel is None or scale is None or kernel.dtype != np.int8:
             continue
-        held = cast.input_value(0).get_node()
-        if held.get_type_name() != "Constant" or held.data.dtype != np.int8:
-            continue
-        half = ops.constant((held.data.astype(np.float32) * scale.data).astype(np.float16))
+        half = ops.constant((kernel.astype(np.float32) * scale.astype(np.float32)).astype(np.float16))
         node.output(0).replace(ops.convert(half, "f32").output(0))
     return model
+
+
+def held(value: Any) -> np.ndarray | None:
+    """The numbers of a constant, as the file holds them: fp16 or bytes behind a Convert; None for what is none."""
+    node = value.get_node()
+    while node.get_type_name() == "Convert":
+        node = node.input_value(0).get_node()
+    return np.asarray(node.data) if node.get_type_name() == "Constant" else None
