@@ -25,7 +25,6 @@ UNUSED = {
     "reenact.losses.cross_identity": PAPER_FORMS,
     "reenact.losses.mesh_consistency": PAPER_FORMS,
     "reenact.losses.parts": PAPER_FORMS,
-    "reenact.losses.vgg": PAPER_FORMS,
 }
 """modules that tests alone import, and why they stay"""
 

@@ -102,10 +102,9 @@ def edit(
     """Edit a portrait: turn the head, size, place, expression. Relative to the portrait's own unless --absolute."""
     photo, more = _photo(given)
     values = _values([*(settings or []), *more])
+    turn = _radians(yaw), _radians(pitch), _radians(roll)
     wanted = Edit(
-        _radians(yaw),
-        _radians(pitch),
-        _radians(roll),
+        *turn,
         scale,
         shift,
         expression,
