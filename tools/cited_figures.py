@@ -24,6 +24,7 @@ PAGES = (
     "docs/provenance.md",
     "docs/queue.md",
     "docs/sfd.md",
+    "docs/weights.md",
     *(f"src/reenact/weights/{name}/README.md" for name in ("mmfa", "prior", "sfd")),
 )
 CITED = re.compile(r'\[([-+]?[\d.]+)( %)?\]\(([^)\s]+\.json) "([^"]+)"\)')
