@@ -22,7 +22,7 @@ from reenact.methods import import_onnx, trained
 from reenact.methods.export import write_graph
 from reenact.nn.blocks import pool
 from reenact.nn.disocclusion import calm
-from reenact.nn.fast import FastRenderer, halved
+from reenact.nn.fast import FastRenderer
 from reenact.nn.generator import grids
 from reenact.nn.graphs import FAST, fast_graph
 from reenact.nn.keypoint_method import KeypointMethod
@@ -58,9 +58,9 @@ def given(random: torch.Generator) -> tuple[torch.Tensor, ...]:
 def test_it_starts_as_the_whole_renderer_of_a_portrait_half_as_large(model: KeypointMethod) -> None:
     assert model.uncover is not None
     image, flow, occlusion, motion, code = given(torch.Generator().manual_seed(0))
-    levels, features = grids(flow, SIDE), model.source(halved(image))
+    levels, features = grids(flow, SIDE), model.source(pool(image, SIDE // 2))
     least = pool(levels[3].permute(0, 3, 1, 2), 16).permute(0, 2, 3, 1)
-    half = model.generator(halved(image), features, (*levels[1:], least), occlusion, motion, code)
+    half = model.generator(pool(image, SIDE // 2), features, (*levels[1:], least), occlusion, motion, code)
     fast = FastRenderer.of(model.generator, model.uncover, model.config)
     head = {"head_pose": torch.zeros(1, 3), "scale": torch.full((1, 1), 0.6), "translation": torch.zeros(1, 2)}
     made = fast(image, features, levels, occlusion, motion, code, torch.ones(1, 1, SIDE, SIDE), image, head)
@@ -78,7 +78,7 @@ def test_its_graph_gives_its_frames(model: KeypointMethod, tmp_path: Path, packe
     image, flow, occlusion, motion, code = given(torch.Generator().manual_seed(1))
     person = (image.mean(1, keepdim=True) > 0.5).float()
     head = torch.full((1, 3), 0.1), torch.full((1, 1), 0.6), torch.zeros(1, 2)
-    inputs = (image, *model.source(halved(image)), *grids(flow, SIDE), occlusion, motion, code, person, 1 - image, *head)
+    inputs = (image, *model.source(pool(image, SIDE // 2)), *grids(flow, SIDE), occlusion, motion, code, person, 1 - image, *head)
     graph = fast_graph(fast)
     write_graph(graph, inputs, tmp_path / graph.file, packed=packed)
     names = dict(zip(graph.inputs, (value.numpy() for value in inputs), strict=True))
@@ -100,7 +100,7 @@ def test_calm_is_a_binomial_mean_of_the_shuffled_mask(times: int) -> None:
 
 def test_the_portrait_at_half_the_side() -> None:
     image = np.random.default_rng(3).random((1, 3, 8, 8), np.float32)
-    np.testing.assert_allclose(seen(image, "fast"), halved(torch.from_numpy(image)).numpy(), atol=1e-6)
+    np.testing.assert_allclose(seen(image, "fast"), pool(torch.from_numpy(image), 4).numpy(), atol=1e-6)
     assert seen(image, "full") is image
 
 

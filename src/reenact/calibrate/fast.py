@@ -43,9 +43,9 @@ from reenact.nn.background import FACE_MIDDLE
 from reenact.nn.fast import FastDrawn, FastRenderer
 from reenact.nn.generator import grids
 from reenact.nn.graphs import BEHIND, GRIDS, HEAD, PYRAMID, SHARES, fast_graph
-from reenact.runtime.graph import Graph, OpenVinoGraph
+from reenact.runtime.graph import Chain, OpenVinoGraph
 from reenact.runtime.onnx_method import OnnxMethod
-from reenact.runtime.renderer import FAST
+from reenact.runtime.renderer import FAST, seen
 from reenact.runtime.trust import write_hashes
 
 SIDE = 256
@@ -82,7 +82,7 @@ class Teacher:
 
     def __init__(self, folder: Path, threads: int = 1) -> None:
         self.method = OnnxMethod(folder, "cpu", threads)
-        self._graphs: list[Graph] = [OpenVinoGraph(folder / file, "f32", threads) for file, _ in self.method.config["render"]]
+        self._render = Chain([OpenVinoGraph(folder / file, "f32", threads) for file, _ in self.method.config["render"]])
         half = SIDE // 2
         self._source = OpenVinoGraph(folder / self.method.config["source"], "f32", threads, {"image": (1, 3, half, half)})
 
@@ -90,20 +90,18 @@ class Teacher:
         """One for each motion of the portrait."""
         portrait = self.method.encode_crop(crop)
         image = portrait.tensors["image"]
-        half = image.reshape(1, 3, SIDE // 2, 2, SIDE // 2, 2).mean((3, 5))
-        features = {name: np.array(value[0], np.float16) for name, value in self._source.run({"image": half}).items()}
+        pyramid = self._source.run({"image": seen(image, "fast")})
+        features = {name: pyramid[name][0].astype(np.float16) for name in PYRAMID}
         behind = {"plate": _bytes(portrait.tensors["plate"][0]), "person": _bytes(portrait.tensors["person"][0])}
         for motion in motions:
-            known = {**portrait.tensors, **portrait.motion.tensors("source"), **motion.tensors("driving")}
-            for graph in self._graphs:
-                known.update({name: np.array(value) for name, value in graph.run(known).items()})
+            known = self._render.run({**portrait.tensors, **portrait.motion.tensors("source"), **motion.tensors("driving")})
             yield {
                 "image": _bytes(image[0]),
-                **{name: features[name] for name in PYRAMID},
+                **features,
                 **behind,
-                "flow": known[GRIDS[2]][0],
+                "flow": known[GRIDS[2]][0].copy(),
                 **{name: known[name][0].astype(np.float16) for name in ("occlusion", "features")},
-                "code": known["code"][0],
+                "code": known["code"][0].copy(),
                 **{name: getattr(motion, name) for name in HEAD},
                 **{name: _bytes(known[name][0]) for name in ("frame", *SHARES)},
             }

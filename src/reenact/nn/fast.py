@@ -10,7 +10,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -84,11 +83,6 @@ class FastRenderer(nn.Module):
         logits = decided(upsample(logits), by_matte(person, levels[0], drawn.keep, driving))
         shown = torch.sigmoid(logits)
         return FastDrawn(drawn.frame + shown * (plate - drawn.frame), drawn, shown, logits)
-
-
-def halved(image: Float[Tensor, "batch 3 size size"]) -> Float[Tensor, "batch 3 half half"]:
-    """The portrait as the source encoder sees it."""
-    return F.avg_pool2d(image, 2)
 
 
 def _spread(values: Tensor, dim: int) -> Tensor:

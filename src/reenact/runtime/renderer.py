@@ -61,9 +61,8 @@ def expected_rate(device: str, threads: int, precision: Precision) -> float:
 
 def has_fast(config: Mapping[str, Any], folder: Path) -> bool:
     """Whether weights have a fast renderer."""
-    files = [folder / file for file, _ in config["render"]]
-    fast = [path.with_name(FAST.get(path.name, path.name)) for path in files]
-    return fast != files and all(path.is_file() for path in fast)
+    own = _fast_graphs(config, folder)
+    return bool(own) and all(path.is_file() for path in own)
 
 
 def render_files(config: Mapping[str, Any], folder: Path, renderer: Renderer) -> list[tuple[Path, Speed]]:
@@ -73,22 +72,24 @@ def render_files(config: Mapping[str, Any], folder: Path, renderer: Renderer) ->
         return files
     if not has_fast(config, folder):
         raise ReenactError(f"{folder} has no fast renderer: take `renderer` full")
-    fast = [(path.with_name(FAST.get(path.name, path.name)), speed) for path, speed in files]
-    check_hashes(path for path, _ in fast)
-    return fast
+    check_hashes(_fast_graphs(config, folder))
+    return [(path.with_name(FAST.get(path.name, path.name)), speed) for path, speed in files]
 
 
-def fast_graphs(folder: Path) -> list[Path]:
-    """The graphs of the fast renderer that the other has not. Raises ReenactError as `render_files`."""
-    return [path for path, _ in render_files(read_config(folder), folder, "fast") if path.name in FAST.values()]
+def _fast_graphs(config: Mapping[str, Any], folder: Path) -> list[Path]:
+    """The graphs that the fast renderer has in place of others, whether they are there or not."""
+    return [(folder / file).with_name(FAST[Path(file).name]) for file, _ in config["render"] if Path(file).name in FAST]
 
 
 def measured_as(name: str, folder: Path, renderer: Renderer) -> tuple[str, str]:
     """Under which name results have a method, and the SHA-256 of the weights that render.
 
     Raises ReenactError as `render_files`."""
-    more = fast_graphs(folder) if renderer == "fast" else []
-    return name + (MARK if more else ""), weights_digest(folder, *more)
+    if renderer == "full":
+        return name, weights_digest(folder)
+    config = read_config(folder)
+    render_files(config, folder, renderer)
+    return name + MARK, weights_digest(folder, *_fast_graphs(config, folder))
 
 
 def for_source(open_graph: Opener, source: Path, renderer: Renderer, size: int) -> Opener:
