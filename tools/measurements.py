@@ -152,6 +152,7 @@ MEASUREMENTS = (
     _of("interpolation", "mmfa", "pool", 1, "--people 3"),
     _of("gaze", "mmfa", "data", 15, name="gaze"),
     _of("neutral", "mmfa", "data", 20, name="neutral"),
+    _experiment("framing", "framing", "--method mmfa --people 20", 2, ("mmfa",)),
     _experiment("detail", "detail", "--method mmfa --people 10 --side 512", 1, ("mmfa",)),
     _experiment("sfd_descriptors", "descriptor_figures", "{pool} --method sfd --method mmfa --every 6", 10, ("sfd", "mmfa")),
     _experiment("sfd_ablation", "sfd_ablation", "{pool} {weights}/mmfa --steps 1500 --every 3", 15, ("mmfa",)),

@@ -156,6 +156,18 @@ def test_faces_are_pasted_over_their_own_heads_only(method):
         place = portrait.placement
         np.testing.assert_array_equal(frame[round(place.centre_y), round(place.centre_x)], colour)
     np.testing.assert_array_equal(frame[500, 500], photo[500, 500])
+    alone, other = group.frame([red]), portraits[1].placement
+    top, left = (round(centre - other.side / 3) for centre in (other.centre_y, other.centre_x))
+    there = np.s_[top : top + 30, left : left + 30]
+    np.testing.assert_array_equal(alone[there], photo[there], "a face that nobody drives is the photo's own pixels")
+
+
+def test_every_head_of_a_group_is_encoded_as_one_alone(method):
+    """Its gaze is known, and it has the photo's own detail where frames are larger than the network's."""
+    group, alone = encode_faces(method, group_photo())[0], method.encode_source(group_photo())
+    assert group.eyes is not None and group.around is not None and group.motion.gaze is not None
+    assert group.placement.side == pytest.approx(alone.placement.side, rel=0.05) and group.framing.side > 1
+    np.testing.assert_allclose(group.motion.head_pose, alone.motion.head_pose, atol=0.05)
 
 
 def test_where_squares_overlap_the_nearer_head_keeps_its_pixels():

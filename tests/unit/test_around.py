@@ -63,3 +63,13 @@ def test_where_the_photo_ends_the_crop_s_own_top_goes_on(photo: np.ndarray):
     crop[0] = 200
     around = surroundings(photo, Placement(80, 10, SIZE), crop)
     assert (around[: M + 1, M:-M] == 200).all() and (around[M + 1 : -M, M:-M] == 90).all()
+
+
+def test_below_the_photo_the_squares_rim_goes_on():
+    """The photo's last row is no line down to the rim: the square has been calmed there."""
+    photo = np.zeros((100, 160, 3), np.uint8)
+    photo[:, ::8] = 255
+    place = Placement(80, 76, SIZE)
+    crop = np.full((SIZE, SIZE, 3), 120, np.uint8)
+    around = surroundings(photo, place, crop)
+    np.testing.assert_array_equal(around[-M:, M:-M], 120)

@@ -77,7 +77,9 @@ def test_a_real_head_cut_through_the_forehead_has_the_wall_above_it():
     """Example portrait, its photo beginning at the hair line."""
     method = reenact.load("mmfa", "cpu", 1)
     photo = reenact.read_image("examples/portrait.jpg")
-    place = method.encode_source(photo).placement
+    whole = method.encode_source(photo)
+    assert whole.placement is not None
+    place = whole.framing.usual(whole.placement)
     crop = method.encode_source(np.ascontiguousarray(photo[74:, 60:400])).image.astype(int)
     rows = int((place.side / 2 - (place.centre_y - 74)) / place.side * 256)
     assert rows > 40

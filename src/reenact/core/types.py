@@ -67,6 +67,33 @@ class Placement:
 
 
 @dataclass(frozen=True)
+class Framing:
+    """How a portrait's square lies to the square that motions are said in, the usual one of its face (faces/crop.py)."""
+
+    side: float = 1.0
+    """its side, in sides of that"""
+    right: float = 0.0
+    """how far its middle lies to the right, in halves of that side"""
+    down: float = 0.0
+    """the same downwards"""
+
+    def seen(self, motion: Motion) -> Motion:
+        """The same motion in the portrait's square, which renders it."""
+        away = np.array([self.right, self.down], np.float32)
+        side = np.float32(self.side)
+        return motion.replace(scale=motion.scale / side, translation=(motion.translation - away) / side)
+
+    def usual(self, square: Placement) -> Placement:
+        """The usual square of the face, of the portrait's own in a picture."""
+        side = square.side / self.side
+        x, y = square.centre_x - self.right * side / 2, square.centre_y - self.down * side / 2
+        return replace(square, centre_x=x, centre_y=y, side=side)
+
+
+AS_USUAL = Framing()
+
+
+@dataclass(frozen=True)
 class Portrait:
     """A source face, encoded once."""
 
@@ -75,7 +102,7 @@ class Portrait:
     tensors: Mapping[str, np.ndarray]
     """what the method's `render` wants of the source: feature maps, canonical keypoints; its own affair"""
     motion: Motion
-    """the source's own motion"""
+    """the source's own motion, in the usual square of its face, as a driver's is"""
     image: Image
     """the 256x256 crop that was encoded"""
     placement: Placement | None = None
@@ -88,6 +115,8 @@ class Portrait:
     """the crop and what of the photo lies around it (runtime/around.py), at the crop's scale; None if the caller gave a crop"""
     eyes: Float32[np.ndarray, "2 23 2"] | None = None
     """outlines of the eyes in the crop (faces/eyes.py), by which the gaze is moved; None: shut, or not known"""
+    framing: Framing = AS_USUAL
+    """how the crop lies to the usual square of its face; a wider one holds hair and hats whole (faces/framing.py)"""
 
 
 @runtime_checkable

@@ -198,7 +198,7 @@ class Maker:
         if all(motion is None for one in driven for motion in one.motions):
             raise NoFaceError(NO_FACE)
         drawn = PHOTO if self._options.all_faces else self._options.drawn.decided(portraits[0])
-        place, control = self._placer(portraits, len(driven), drawn), following(self._options.control)(drawn)
+        place, control = self._placer(portraits, drawn), following(self._options.control)(drawn)
         animators = [
             Animator(self._method, portrait, control if one.placed else control.in_place(), first.rate, one.reference)
             for portrait, one in zip(portraits, driven, strict=False)
@@ -211,17 +211,16 @@ class Maker:
         marks = replace(self._options.drawn.marks, watermark=False)  # each head has it already
         marked = MarkedOutput(self._output / job.output, marks, inputs).drawn_by(self._method)
         with VideoSink(marked, first.rate, lambda frame: frame, first.sound, self._options.clip) as sink:
-            job.frames = pump(map(place, _pictures(animators, steady, portraits)), sink)
+            job.frames = pump(map(place, _pictures(animators, steady)), sink)
         job.faces = len(portraits)
         job.frames_without_face = sum(motion is None for motion in first.motions)
 
-    def _placer(self, portraits: list[Portrait], driven: int, drawn: Output) -> Callable[[list[Image]], Image]:
-        """driven: how many of the faces are animated; the others are the photo's own pixels and get no mark."""
+    def _placer(self, portraits: list[Portrait], drawn: Output) -> Callable[[list[Image]], Image]:
         one = placer(portraits[0], drawn.mode)
         joined = Group(portraits).frame if self._options.all_faces else lambda drawn: one(drawn[0])
         if not self._options.drawn.marks.watermark:
             return joined
-        return lambda drawn: joined([*map(mark, drawn[:driven]), *drawn[driven:]])
+        return lambda drawn: joined([*map(mark, drawn)])
 
     def _driven(self, path: str, rate: Fraction | None) -> Driven:
         if (path, rate) not in self._read:
@@ -229,12 +228,11 @@ class Maker:
         return self._read[path, rate]
 
 
-def _pictures(animators: list[Animator], driven: list[Driven], portraits: list[Portrait]) -> Iterator[list[Image]]:
-    """One crop a face, until the longest driving ends; a shorter one is held, and a face without a driver stays as it is."""
-    resting = [portrait.image for portrait in portraits[len(animators) :]]
+def _pictures(animators: list[Animator], driven: list[Driven]) -> Iterator[list[Image]]:
+    """One crop a face that is driven, until the longest driving ends; a shorter one is held."""
     for i in range(max(len(one.motions) for one in driven)):
         now = [one.motions[i] if i < len(one.motions) else None for one in driven]
-        yield [*(animator.follow(motion) for animator, motion in zip(animators, now, strict=True)), *resting]
+        yield [animator.follow(motion) for animator, motion in zip(animators, now, strict=True)]
 
 
 def read_driving(method: OnnxMethod, path: Path, clip: Clip = WHOLE) -> Driven:

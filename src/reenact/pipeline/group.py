@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 
 from reenact.core.shapes import Float32
 from reenact.core.types import Image, Placement, Portrait
-from reenact.faces.crop import cut, head_crop, paste, soft_mask
+from reenact.faces.crop import paste, soft_mask
 from reenact.faces.portrait import faces_of, find_face
 from reenact.pipeline.portrait import limited
 from reenact.runtime.onnx_method import OnnxMethod
@@ -21,9 +20,7 @@ SEAM = 0.1
 def encode_faces(method: OnnxMethod, photo: Image) -> list[Portrait]:
     """Every face of the photo, largest first. Raises ReenactError where there is none, or the largest looks like none."""
     find_face(photo, method.landmarker)
-    places = [head_crop(face) for face in faces_of(photo, method.landmarker)]
-    heads = [method.encode_crop(cut(photo, place, method.size)) for place in places]
-    return [replace(head, placement=place, photo=photo) for head, place in zip(heads, places, strict=True)]
+    return [method.encode_face(photo, face) for face in faces_of(photo, method.landmarker)]
 
 
 class Group:
@@ -39,9 +36,9 @@ class Group:
         self._masks = [own_mask(place, [other for other in places if other is not place], size) for place in places]
 
     def frame(self, crops: Sequence[Image]) -> Image:
-        """The photo with all its faces moved; crops in the order of the portraits."""
+        """The photo with its faces moved; crops in the order of the portraits. Those without one stay the photo's own pixels."""
         frame = self._photo
-        for crop, place, mask in zip(crops, self._places, self._masks, strict=True):
+        for crop, place, mask in zip(crops, self._places, self._masks, strict=False):
             frame = paste(frame, crop, place, mask)
         return frame
 

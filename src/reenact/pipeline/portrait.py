@@ -50,9 +50,9 @@ class Output:
         if self.mode != "auto":
             return self
         photo, place = portrait.photo, portrait.placement
-        if photo is None or place is None or max(photo.shape[:2]) > TIGHT * place.side:
+        if photo is None or place is None or max(photo.shape[:2]) > TIGHT * portrait.framing.usual(place).side:
             return replace(self, mode="crop")
-        return replace(self, mode="photo" if is_cut_off(place, photo) else "crop")
+        return replace(self, mode="photo" if is_cut_off(portrait.framing.usual(place), photo) else "crop")
 
     def parts(self) -> Parts:
         """Whose motion, by default: all of it the driver's; in the whole photo scale and place stay, since a head that moves with

@@ -27,10 +27,12 @@ def surroundings(photo: Image, placement: Placement, crop: Image) -> Image:
     size = crop.shape[0]
     margin = round(MARGIN * size)
     side = placement.side * (size + 2 * margin) / size
-    wide = cut(photo, Placement(placement.centre_x, placement.centre_y, side, placement.angle), size + 2 * margin)
+    wide = cut(photo, Placement(placement.centre_x, placement.centre_y, side, placement.angle), size + 2 * margin, calm=True)
     wide[margin:-margin, margin:-margin] = crop
     if cut_off_above(placement):
         wide[:margin] = wide[margin]
+    if placement.centre_y + placement.side / 2 > photo.shape[0]:
+        wide[-margin:] = wide[-margin - 1]
     left, right = cut_off_beside(placement, photo)
     if left:
         wide[:, :margin] = wide[:, margin : margin + 1]

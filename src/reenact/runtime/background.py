@@ -50,6 +50,11 @@ class BackgroundKeeper:
         found = self._find.run({"image": image, **{name: motion[name] for name in POSE}})
         return {name: np.array(found[name], np.float32) for name in FOUND}
 
+    def person(self, image: Float32[np.ndarray, "1 3 size size"]) -> Float32[np.ndarray, "size size"]:
+        """How much of each pixel is a person, 0..1. image: any square, as `find`."""
+        nowhere = {"head_pose": np.zeros((1, 3), np.float32), "scale": np.ones((1, 1), np.float32)}
+        return self.find(image, {**nowhere, "translation": np.zeros((1, 2), np.float32)})[FOUND[0]][0, 0]
+
     def let_go(self) -> None:
         """What `find` runs is let go of until it is asked again."""
         self._find.let_go()

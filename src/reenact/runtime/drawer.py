@@ -46,7 +46,7 @@ class Drawer:
     def _drawn(self, portrait: Portrait, motion: Motion) -> Image:
         if self._held is not portrait:
             self._hold(portrait)
-        drawn = self._render.run(motion.tensors("driving"))
+        drawn = self._render.run(portrait.framing.seen(motion).tensors("driving"))
         frame, still = drawn["frame"], None
         if (backdrop := self._behind(portrait)) is not None and GRID in drawn:
             frame, still = backdrop.put(frame, drawn[GRID])
@@ -64,7 +64,7 @@ class Drawer:
         return self._gaze.put(picture, drawn[GRID], wanted - own)
 
     def _hold(self, portrait: Portrait) -> None:
-        self._render.hold({**portrait.tensors, **portrait.motion.tensors("source")})
+        self._render.hold({**portrait.tensors, **portrait.framing.seen(portrait.motion).tensors("source")})
         if (backdrop := self._behind(portrait)) is not None:
             backdrop.hold(portrait.tensors)
         if portrait.large is not None:

@@ -27,14 +27,15 @@ import numpy as np
 
 from reenact.core.errors import ReenactError, WeightsError
 from reenact.core.memory import end_loading, give_back
-from reenact.core.types import CODED, Image, Motion, Placement, Portrait
+from reenact.core.types import AS_USUAL, CODED, Framing, Image, Motion, Placement, Portrait
 from reenact.faces import eyes
 from reenact.faces.crop import cut, head_crop
 from reenact.faces.crown import closed_beside, closed_cut, crowned, cut_off_above, cut_off_beside, is_cut_off
+from reenact.faces.framing import framing, looked_at, roomy
 from reenact.faces.landmarker import Face, Landmarker
 from reenact.faces.portrait import find_face, warn_if_small, warn_if_turned
 from reenact.runtime.around import surroundings
-from reenact.runtime.background import FIND, FOUND, HELD, STILL, Background, BackgroundKeeper, check_background
+from reenact.runtime.background import FIND, FOUND, HELD, POSE, STILL, Background, BackgroundKeeper, check_background
 from reenact.runtime.detail import Enlarger, HeadSize, head_side
 from reenact.runtime.drawer import Drawer, Drawers
 from reenact.runtime.graph import (
@@ -179,16 +180,20 @@ class OnnxMethod:
         if cropped:
             warnings.warn("encode_source(crop, cropped=True): use encode_crop(crop)", DeprecationWarning, stacklevel=2)
             return self.encode_crop(image, head_size)
-        found = find_face(image, self.landmarker, face)
-        placement = head_crop(found)
-        warn_if_small(placement, self.size)
+        return self.encode_face(image, find_face(image, self.landmarker, face), head_size=head_size)
+
+    def encode_face(self, image: Image, found: Face, *, head_size: HeadSize | None = None) -> Portrait:
+        """The same for a face that has been found in the photo."""
+        usual = head_crop(found)
+        warn_if_small(usual, self.size)
         warn_if_turned(found)
+        placement = self._roomy(image, usual, found)
         side = head_side(self.head_size if head_size is None else head_size, placement.side, self.size)
-        crops = [cut(image, placement, n, calm=True) for n in dict.fromkeys((self.size, side))]
-        if self._backdrop is not None and is_cut_off(placement, image):
-            crops = self._closed(crops, image, placement, found)
+        crops = self._cut(image, placement, found, (self.size, side))
+        read = crops[0] if placement == usual else self._cut(image, usual, found, (self.size,))[0]
         around = surroundings(image, placement, crops[0])
-        portrait = replace(self._encode(crops[0]), placement=placement, photo=image, around=around)
+        portrait = self._encode(crops[0], read, framing(placement, usual))
+        portrait = replace(portrait, placement=placement, photo=image, around=around)
         portrait = eyes.known(portrait, found.landmarks, placement)
         return portrait if len(crops) == 1 else replace(portrait, large=crops[1])
 
@@ -224,14 +229,23 @@ class OnnxMethod:
         """What is still waiting to be loaded is not, until it is used; what is being loaded is waited for by nobody."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def _closed(self, crops: list[Image], image: Image, placement: Placement, face: Face) -> list[Image]:
-        """The crops, completed where the photo's edges cut off the head (faces/crown.py): above, then beside."""
-        assert self._backdrop is not None
+    def _roomy(self, image: Image, usual: Placement, face: Face) -> Placement:
+        """The square to encode, with all of the head where the photo has it (faces/framing.py)."""
+        if self._backdrop is None:
+            return usual
+        tensor = self._tensor(cut(image, looked_at(usual), self.size, calm=True))
+        return roomy(usual, face, image, self._backdrop.person(tensor))
+
+    def _cut(self, image: Image, placement: Placement, face: Face, sides: Iterable[int]) -> list[Image]:
+        """The square at each of these sides, completed where the photo's edges cut off the head (faces/crown.py): above, then
+        beside."""
+        crops = [cut(image, placement, n, calm=True) for n in dict.fromkeys(sides)]
+        if self._backdrop is None or not is_cut_off(placement, image):
+            return crops
         beside = any(cut_off_beside(placement, image))
         for close, wanted in ((crowned, cut_off_above(placement)), (closed_beside, beside)):
             if wanted:
-                tensor = self._tensor(crops[0])
-                person = self._backdrop.find(tensor, self._read(tensor))["person"][0, 0]
+                person = self._backdrop.person(self._tensor(crops[0]))
                 crops = [closed_cut(close, crop, image, placement, face.landmarks[:, :2], person) for crop in crops]
         return crops
 
@@ -250,18 +264,20 @@ class OnnxMethod:
         it again. A motion is asked for before the picture of the one before it is given."""
         return self._drawers.in_order(portrait, motions)
 
-    def _encode(self, crop: Image) -> Portrait:
+    def _encode(self, crop: Image, read: Image | None = None, framing: Framing = AS_USUAL) -> Portrait:
         with fitting(self.folder):
-            return self._encoded(crop)
+            return self._encoded(crop, crop if read is None else read, framing)
 
-    def _encoded(self, crop: Image) -> Portrait:
+    def _encoded(self, crop: Image, read: Image, framing: Framing) -> Portrait:
+        """read: the usual square of the face, of which the motion is known; crop: the one to render, which lies to it so."""
         tensor = self._tensor(crop)
-        read = self._read(tensor)
+        person = self._read(self._tensor(read))
         drawn = {name: np.array(value) for name, value in self._source.run({"image": seen(tensor, self.renderer)}).items()}
+        motion = _motion(person)
         if self._backdrop is not None:
-            found = self._backdrop.find(tensor, read)
+            found = self._backdrop.find(tensor, _placed(framing.seen(motion)))
             drawn |= {name: found[name] for name in self._found}
-        return Portrait(self.name, {**read, **drawn, "image": tensor}, _motion(read), crop)
+        return Portrait(self.name, {**person, **drawn, "image": tensor}, motion, crop, framing=framing)
 
     def _read(self, tensor: np.ndarray) -> dict[str, np.ndarray]:
         """All outputs of the motion encoder for one picture [1, 3, size, size], RGB in [0, 1]."""
@@ -277,6 +293,11 @@ class OnnxMethod:
 
 def _motion(out: Mapping[str, np.ndarray]) -> Motion:
     return Motion(**{name: np.array(out[name][0], np.float32) for name in CODED})
+
+
+def _placed(motion: Motion) -> dict[str, np.ndarray]:
+    """Where the head is, each with a batch axis."""
+    return {name: getattr(motion, name)[None] for name in POSE}
 
 
 def _config(folder: Path) -> dict[str, Any]:
