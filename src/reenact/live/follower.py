@@ -21,6 +21,7 @@ from reenact.motion.edit import eased, interpolate
 from reenact.pipeline.animator import Animator, Control
 from reenact.pipeline.calls import QUALITY, profile_of
 from reenact.pipeline.editing import Editor
+from reenact.pipeline.portrait import framer
 from reenact.provenance.badge import with_badge
 from reenact.provenance.output import MARKS, Marks
 from reenact.provenance.watermark import mark
@@ -95,6 +96,7 @@ class Follower:
         self._still: Stillness | None = None
         self._sliders: Sliders = NO_SLIDERS
         self._portrait: Portrait | None = None
+        self._framed: Callable[[Image], Image] = _whole
         self._driver: Animator | None = None
         self._coded = self._calibrate = False
         self._number, self._captured = -1, Fraction(-1)
@@ -118,6 +120,7 @@ class Follower:
             self._still = Stillness(profile_of(self._method, portrait.motion.expression.size), self._rules.still)
         driver = self._driver and self._driver_of(portrait, self._control, self._coded, self._driver.reference)
         self._portrait, self._driver = portrait, driver
+        self._framed = framer(portrait)
         self._base, self._shown, self._asked = None, None, True
         give_back()
 
@@ -210,7 +213,7 @@ class Follower:
             moved = self._still is None or self._still.moved(motion)
             drawn = self._shown is None or moved
             wanted(drawn)
-            picture = self._method.render(self._portrait, motion) if drawn else None
+            picture = self._framed(self._method.render(self._portrait, motion)) if drawn else None
         if picture is not None:
             with times.timed("mark"):
                 picture = mark(picture) if self._marks.watermark else picture
@@ -247,3 +250,7 @@ class Follower:
 def _placed(control: Control, coded: bool) -> Control:
     """Coefficients say nothing of where the head is and how large: the portrait keeps its own."""
     return control.in_place() if coded else control
+
+
+def _whole(picture: Image) -> Image:
+    return picture

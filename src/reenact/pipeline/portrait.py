@@ -22,6 +22,8 @@ OutputMode = Literal["crop", "photo", "auto"]
 TIGHT = 2.5
 """ours: sides of the head's square; a photo with more around is not what a film of a head is to show"""
 
+HIGHER = 0.2
+"""ours: of what a photo is higher than wide, so much is left off above the square that shows it, the rest below"""
 PHOTO_MAX = 3840
 """ours: longest side of a whole-photo video in pixels; beyond 4K few players follow, and H.264 takes seconds a frame"""
 
@@ -72,6 +74,29 @@ def placer(portrait: Portrait, output_mode: OutputMode) -> Callable[[Image], Ima
     assert photo is not None and placement is not None, "the portrait was encoded from a photo"
     mask = soft_mask((portrait.image if portrait.large is None else portrait.large).shape[0])
     return lambda crop: paste(photo, crop, placement, mask)
+
+
+def framer(portrait: Portrait) -> Callable[[Image], Image]:
+    """What makes the square that a live picture shows of a rendered crop: of a tight photo that cuts the head off the largest
+    square that lies in the photo, as large as the crop, since what the crop shows beyond is invented; else the crop."""
+    photo, place = portrait.photo, portrait.placement
+    if photo is None or place is None or Output("auto").decided(portrait).mode == "crop":
+        return lambda crop: crop
+    half = place.side / 2
+    x, y = (max(0.0, centre - half) for centre in (place.centre_x, place.centre_y))
+    width, height = min(photo.shape[1], place.centre_x + half) - x, min(photo.shape[0], place.centre_y + half) - y
+    side = min(width, height)
+    x, y = x + (width - side) / 2, y + (height - side) * HIGHER
+    left, top = (x - place.centre_x + half) / place.side, (y - place.centre_y + half) / place.side
+    shares = left, top, min(left + side / place.side, 1.0), min(top + side / place.side, 1.0)
+
+    def framed(crop: Image) -> Image:
+        left, top, right, bottom = (share * crop.shape[0] for share in shares)
+        return np.array(
+            PILImage.fromarray(crop).resize(crop.shape[1::-1], PILImage.Resampling.BICUBIC, (left, top, right, bottom))
+        )
+
+    return framed
 
 
 def limited(portrait: Portrait) -> Portrait:
