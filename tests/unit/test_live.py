@@ -15,6 +15,7 @@ import reenact
 from clips import PORTRAIT, face, moving_face, scenery, write_clip
 from fake_method import write_fake_method
 from motions import small_map
+from reenact.core.types import Motion
 from reenact.live.follower import Follower
 from reenact.live.newest import Newest
 from reenact.live.session import RULES, Frame, Rules, Session, Shown, Steer
@@ -257,6 +258,27 @@ def test_sliders_alone_are_drawn_and_then_nothing(engine):
         assert back.number == -1
         time.sleep(0.2)
         assert run.shown[-1] is back
+
+
+def test_one_eye_alone_is_drawn_as_two_halves(engine, monkeypatch):
+    """Codes hold no wink: the face is rendered once as its left and once as its right eye is."""
+    drawn: list[Motion] = []
+    render = engine.held.render
+    monkeypatch.setattr(engine.held, "render", lambda portrait, motion: drawn.append(motion) or render(portrait, motion))
+    with Running(engine, rules=EVERY) as run:
+        run.until(lambda shown: shown.drawn)
+        for values, halves in (
+            ({"eyeBlinkLeft": 0.5}, 2),
+            ({"eyeBlinkLeft": 0.5, "eyeBlinkRight": 0.5}, 1),
+            ({"jawOpen": 0.5}, 1),
+        ):
+            drawn.clear()
+            count = len(run.shown)
+            run.session.steer(Steer(blendshapes=values)).result(20)
+            run.until(lambda shown, count=count: len(run.shown) > count and shown is run.shown[-1] and shown.drawn)
+            assert len(drawn) == halves, values
+            codes = {tuple(np.round(motion.expression, 5)) for motion in drawn}
+            assert len(codes) == halves
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Literal
@@ -18,6 +18,7 @@ from reenact.live.stages import Times
 from reenact.live.steer import NO_SLIDERS, Sliders, Steer
 from reenact.motion.arkit import coefficient_motion
 from reenact.motion.edit import eased, interpolate
+from reenact.motion.sides import joined
 from reenact.pipeline.animator import Animator, Control
 from reenact.pipeline.calls import QUALITY, profile_of
 from reenact.pipeline.editing import Editor
@@ -209,11 +210,12 @@ class Follower:
         """The portrait as it is to be seen now, rendered where that is new."""
         assert self._portrait is not None
         with times.timed("draw"):
-            motion = self._sliders.moved(self._target(now), self._editor)
+            target = self._target(now)
+            motion = self._sliders.moved(target, self._editor)
             moved = self._still is None or self._still.moved(motion)
             drawn = self._shown is None or moved
             wanted(drawn)
-            picture = self._framed(self._method.render(self._portrait, motion)) if drawn else None
+            picture = self._rendered(self._sliders.halved(target, self._editor) or (motion,)) if drawn else None
         if picture is not None:
             with times.timed("mark"):
                 picture = mark(picture) if self._marks.watermark else picture
@@ -222,6 +224,13 @@ class Follower:
         self._asked, self._drawn_at, self._told = False, now, self._face(now)
         image, motion = self._shown
         return Shown(image, self._number, self._captured, times, motion, self._told, drawn)
+
+    def _rendered(self, halves: Sequence[Motion]) -> Image:
+        """The portrait with one motion, or with one for each half of its face (motion/sides.py)."""
+        assert self._portrait is not None
+        pictures = [self._method.render(self._portrait, motion) for motion in halves]
+        seen = self._portrait.framing.seen(halves[0])
+        return self._framed(pictures[0] if len(pictures) == 1 else joined(pictures[0], pictures[1], seen))
 
     def _target(self, now: float) -> Motion:
         """The driver's motion on this portrait; beyond `Rules.home` without a face, on the way to the portrait's own."""

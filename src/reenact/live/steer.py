@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
+from typing import get_args
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from reenact.motion.compose import Parts
 from reenact.motion.edit import SCALE_MAX, SCALE_MIN, YAW_MAX, edit
 from reenact.motion.expression import check_blendshapes, preset
 from reenact.motion.gaze import Gaze, of_names, turned
+from reenact.motion.sides import Side, sided, unlike
 from reenact.pipeline.animator import Alignment, Control
 from reenact.pipeline.editing import Editor
 
@@ -62,17 +64,21 @@ class Steer:
 
     def sliders(self, before: Sliders, editor: Editor) -> Sliders:
         """The same for sliders. Warns of blendshapes that move nothing; raises ReenactError where the weights have no map."""
-        names = [field.name for field in fields(Sliders) if field.name not in ("code", "look")]
+        names = [field.name for field in fields(Sliders) if field.name not in ("code", "look", "halves")]
         given = {name: value for name in names if (value := getattr(self, name)) is not None}
         moved = replace(before, **given)
         if "blendshapes" not in given and "expression" not in given:
             return moved
         named = {} if moved.expression == "neutral" else preset(moved.expression)
         if not moved.blendshapes and not named:
-            return replace(moved, code=None, look=None)
-        code = editor.map.code(moved.blendshapes) + editor.map.code(named)
+            return replace(moved, code=None, look=None, halves=())
+
+        def code(side: Side | None) -> Float32[np.ndarray, " code"]:
+            return (editor.map.code(sided(moved.blendshapes, side)) + editor.map.code(sided(named, side))).astype(np.float32)
+
         look = of_names(moved.blendshapes) + of_names(named)
-        return replace(moved, code=code.astype(np.float32), look=look)
+        sides = get_args(Side) if unlike(moved.blendshapes) or unlike(named) else ()
+        return replace(moved, code=code(None), look=look, halves=tuple(map(code, sides)))
 
 
 @dataclass(frozen=True)
@@ -90,6 +96,8 @@ class Sliders:
     """what blendshapes and expression add to the code"""
     look: Gaze | None = None
     """and to the gaze"""
+    halves: tuple[Float32[np.ndarray, "code"], ...] = ()
+    """where eyes or brows are asked for unlike things: the code with both as on the left, and as on the right (motion/sides)"""
 
     def moved(self, motion: Motion, editor: Editor) -> Motion:
         """The motion with the sliders added; yaw and scale end where a picture of a face does, instead of raising."""
@@ -100,6 +108,10 @@ class Sliders:
         scale = float(np.clip(motion.scale[0] * self.scale, SCALE_MIN, SCALE_MAX) / motion.scale[0])
         posed = edit(motion, yaw=yaw, pitch=self.pitch, roll=self.roll, scale=scale, shift=self.shift)
         return edit(editor.gain.reached(motion, posed), expression=self.code)
+
+    def halved(self, motion: Motion, editor: Editor) -> list[Motion]:
+        """The same for the left and the right half of the face, where they are unlike; else nothing."""
+        return [replace(self, code=code).moved(motion, editor) for code in self.halves]
 
 
 NO_SLIDERS = Sliders({})

@@ -46,7 +46,8 @@ def sided(values: Mapping[str, float], side: Side | None) -> dict[str, float]:
 
 
 def joined(left: Image, right: Image, motion: Motion) -> Image:
-    """The picture with the person's left eye of the one and the right eye of the other. motion: where the head is."""
+    """The picture with the person's left eye of the one and the right eye of the other. motion: where the head is
+    in the picture (core/types.py: Framing.seen)."""
     share = left_of_face(motion, left.shape[0])[..., None]
     return (right + share * (left.astype(np.float32) - right)).round().clip(0, 255).astype(np.uint8)
 

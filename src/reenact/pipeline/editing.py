@@ -154,7 +154,7 @@ class Editor:
         drawn = self._method.render_all(portrait, [motion for each in motions for motion in each])
         for each in motions:
             picture = next(drawn)
-            yield picture if len(each) == 1 else joined(picture, next(drawn), each[0])
+            yield picture if len(each) == 1 else joined(picture, next(drawn), portrait.framing.seen(each[0]))
 
     def _change(self, motion: Motion, values: Mapping[str, float], mode: Mode) -> Float32[np.ndarray, " code"]:
         if mode == "relative":
