@@ -13,7 +13,7 @@ HEAD = Placement(225.9, 118.2, 190.7)
 RENDERED = Placement(191.2, 198.2, 274.4)
 """of examples/driving.mp4"""
 PICTURES = (".png", ".jpg", ".jpeg", ".webp")
-FILMS = (".mp4", ".m4v", ".mov", ".mkv")
+FILMS = (".mp4", ".m4v", ".mov", ".mkv", ".gif")
 RATE = Fraction(25)
 
 

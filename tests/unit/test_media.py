@@ -13,7 +13,7 @@ import pytest
 from PIL import Image as PILImage
 
 from media_clips import RATE, frame_image, index_of, make_clip, make_sound, sound_of, sound_span
-from reenact.core.errors import ReenactError
+from reenact.core.errors import ReenactError, ReenactWarning
 from reenact.media.image import read_image, write_image
 from reenact.media.video import VideoFrame, VideoReader, VideoWriter, resample
 
@@ -348,3 +348,22 @@ def test_bad_photos_fail_in_one_line(make: object, clip: Path, tmp_path: Path) -
     with pytest.raises(ReenactError) as caught:
         read_image(make(tmp_path / "bad.jpg", clip))
     assert "\n" not in str(caught.value) and "bad.jpg" in str(caught.value)
+
+
+@pytest.mark.parametrize(("suffix", "most"), [(".webp", 3), (".gif", 6)])
+def test_pictures_that_move_are_written_again_and_again(tmp_path, suffix, most):
+    """Every frame at its time, no sound, of which a line is said; a quarter of a second takes 25 hundredths."""
+    frames = [np.full((33, 48, 3), (20 * i, 60, 200 - 15 * i), np.uint8) for i in range(10)]
+    sounding = make_clip(tmp_path / "in.mkv", [Fraction(i, 25) for i in range(10)], Fraction(25), sound="aac")
+    with pytest.warns(ReenactWarning, match="has no sound"), VideoWriter(tmp_path / f"out{suffix}", RATE, sounding) as writer:
+        for frame in frames:
+            writer.write(frame)
+    with PILImage.open(tmp_path / f"out{suffix}") as picture:
+        assert picture.n_frames == 10 and picture.info["loop"] == 0 and picture.size == (48, 34)
+        times = []
+        for number, frame in enumerate(frames):
+            picture.seek(number)
+            shown = np.asarray(picture.convert("RGB")).astype(int)
+            assert np.abs(shown[:33] - frame).mean() < most, number
+            times.append(picture.info["duration"])
+    assert all(abs(time - 1000 / float(RATE)) <= 10 for time in times)

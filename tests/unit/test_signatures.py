@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from marked import FILMS, HEAD, PICTURES, written
 from places import EXAMPLES
-from reenact.cli.shared import app
+from reenact.cli import app
 from reenact.core.errors import ReenactError
 from reenact.core.types import Image
 from reenact.faces.crop import cut

@@ -124,8 +124,9 @@ class Sound:
 
 
 def open_output(path: Path, kind: str, tags: Mapping[str, str]) -> Any:
-    """An open output container; an mp4 or mov has its index in front."""
-    output = av.open(f"file:{path}", "w", format=kind, options={} if kind == "matroska" else {"movflags": "faststart"})
+    """An open output container; an mp4 or mov has its index in front, a webp is shown again and again."""
+    options = {"matroska": {}, "gif": {}, "webp": {"loop": "0"}}.get(kind, {"movflags": "faststart"})
+    output = av.open(f"file:{path}", "w", format=kind, options=options)
     output.metadata.update(tags)
     return output
 

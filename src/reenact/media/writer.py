@@ -1,8 +1,9 @@
-"""H.264 out, one frame at a time, with the sound of another clip: whole, or not there at all."""
+"""A film out, one frame at a time, with the sound of another clip: whole, or not there at all."""
 
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable, Mapping
 from fractions import Fraction
 from pathlib import Path
@@ -13,17 +14,11 @@ import av
 import av.error
 import numpy as np
 
-from reenact.core.errors import ReenactError
+from reenact.core.errors import ReenactError, ReenactWarning
 from reenact.core.files import Unfinished, explained, unwritable
 from reenact.core.types import Image
 from reenact.media.audio import Sound, open_output
-
-FORMATS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
-ENCODER = {"preset": "veryfast", "crf": "16", "threads": "2"}
-"""ours: hardly visible loss at crf 16; veryfast takes a tenth of the time that a 256x256 frame is rendered in"""
-BT709 = 1
-LIMITED_RANGE = 1
-"""codes of ITU-T H.273"""
+from reenact.media.encoders import ENCODERS, FORMATS, H264, SILENT, Encoder
 
 
 class VideoWriter:
@@ -45,8 +40,8 @@ class VideoWriter:
     ) -> None:
         """rate: frames a second. start, end: the part of `audio_from` that is carried over, seconds; it never outlasts
         the pictures. finish: called with the unfinished file when all is written and before it has its name. tags: what the
-        container says of itself; .mkv keeps any, .mp4 and .mov those that FFmpeg knows. Raises ReenactError at once when the
-        target cannot be written."""
+        container says of itself; .mkv keeps any, .mp4 and .mov those that FFmpeg knows, .webp and .gif none.
+        Raises ReenactError at once when the target cannot be written."""
         self.path, self.rate = Path(path), Fraction(rate)
         self._finish = finish
         kind = container_format(self.path)
@@ -56,12 +51,12 @@ class VideoWriter:
         self._start, self._end = Fraction(start or 0), None if end is None else Fraction(end)
         self._container: Any = None
         self._sound: Sound | None = None
-        self._stream: Any = None
+        self._encoder: Encoder | None = None
         self.frames = 0
         """how many were written"""
         try:
             if audio_from is not None:
-                self._sound = Sound.of(audio_from, self._start)
+                self._sound = self._heard(audio_from)
             # Before the sound is laid under, mp4: it keeps the decoder's order, which Matroska does not.
             self._container = open_output(self.part, kind if self._sound is None else "mp4", self._tags)
         except BaseException:
@@ -81,13 +76,12 @@ class VideoWriter:
         height, width = image.shape[:2]
         if height % 2 or width % 2:
             image = np.pad(image, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
-        stream = self._stream or self._begin(*image.shape[:2])
-        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
-        if (frame.height, frame.width) != (stream.height, stream.width):
+        if self._encoder is None:
+            self._encoder = ENCODERS.get(self._kind, H264)(self._container, self.rate, *image.shape[:2])
+        stream = self._encoder.stream
+        if image.shape[:2] != (stream.height, stream.width):
             raise ValueError(f"frame is {width}x{height}, the first was {stream.width}x{stream.height}")
-        frame = frame.reformat(format="yuv420p", dst_colorspace=BT709, dst_color_range=LIMITED_RANGE)
-        frame.pts, frame.time_base = self.frames, 1 / self.rate
-        self._put(stream, frame)
+        self._put(self._encoder, image)
         self.frames += 1
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
@@ -95,9 +89,9 @@ class VideoWriter:
             self._discard()
             return
         try:
-            if self._stream is None:
+            if self._encoder is None:
                 raise ReenactError(f"{self.path}: not written, there was no frame to write")
-            self._put(self._stream, None)
+            self._put(self._encoder, None)
             self._container.close()
             self._add_sound()
             if self._finish is not None:
@@ -108,14 +102,13 @@ class VideoWriter:
         finally:
             self._discard()
 
-    def _begin(self, height: int, width: int) -> Any:
-        self._stream = stream = self._container.add_stream("libx264", rate=self.rate, options=dict(ENCODER))
-        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-        context = stream.codec_context
-        context.time_base = 1 / self.rate
-        context.colorspace = context.color_primaries = context.color_trc = BT709
-        context.color_range = LIMITED_RANGE
-        return stream
+    def _heard(self, path: str | os.PathLike[str]) -> Sound | None:
+        """What is laid under the pictures."""
+        sound = Sound.of(path, self._start)
+        if sound is not None and self._kind in SILENT:
+            warnings.warn(f"{self.path}: {self.path.suffix} has no sound; .mp4, .mov and .mkv do", ReenactWarning, stacklevel=4)
+            return None
+        return sound
 
     def _add_sound(self) -> None:
         if self._sound is not None:
@@ -123,9 +116,10 @@ class VideoWriter:
             part = length if self._end is None else min(length, self._end - self._start)
             self._sound.lay_under(self.part, self._kind, part, self._tags)
 
-    def _put(self, stream: Any, frame: Any) -> None:
+    def _put(self, encoder: Encoder, image: Image | None) -> None:
         try:
-            self._container.mux(stream.encode(frame))
+            for packet in encoder.packets(image, self.frames, self.rate):
+                self._container.mux(packet)
         except av.error.FFmpegError as problem:
             raise unwritable(self.path, problem) from None
 
@@ -143,5 +137,5 @@ class VideoWriter:
 def container_format(path: Path) -> str:
     """FFmpeg's name of it, by the name's ending. Raises ReenactError for one that we do not write."""
     if path.suffix.lower() not in FORMATS:
-        raise ReenactError(f"{path}: the output's name must end in .mp4, .mov or .mkv")
+        raise ReenactError(f"{path}: the output's name must end in .mp4, .mov, .mkv, .webp or .gif")
     return FORMATS[path.suffix.lower()]

@@ -16,7 +16,8 @@ from reenact.core.errors import ReenactWarning
 from reenact.core.files import check_output
 from reenact.core.types import Image, Method, Portrait
 from reenact.faces.landmarker import Landmarker
-from reenact.media.writer import FORMATS, container_format
+from reenact.media.encoders import FORMATS, SILENT
+from reenact.media.writer import container_format
 from reenact.pipeline.animator import Alignment, Animator, Control
 from reenact.pipeline.inputs import read_portrait
 from reenact.pipeline.options import WHOLE, Clip, Progress, StrPath
@@ -121,7 +122,8 @@ def following(control: Following) -> Callable[[Output], Control]:
 
 def _toward(portrait: StrPath, picture: StrPath, control: Control) -> Control:
     """A picture has no motion: the portrait begins as it is, and goes to the picture's expression and head pose."""
-    swapped = "; are portrait and driver the wrong way round?" if Path(portrait).suffix.lower() in FORMATS else ""
+    film = FORMATS.get(Path(portrait).suffix.lower(), SILENT[0]) not in SILENT
+    swapped = "; are portrait and driver the wrong way round?" if film else ""
     warnings.warn(
         f"{picture} is a picture: the portrait goes to its expression and head pose"
         f" (reenact edit PORTRAIT --expression {picture} makes a still){swapped}",

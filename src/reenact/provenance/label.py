@@ -1,6 +1,6 @@
 """The label that a file carries of itself: XMP with IPTC's digital source type "composite with trained algorithmic media".
 
-PNG, JPEG and WebP have a place for XMP, MP4 and QuickTime a `uuid` box (Adobe's XMP specification, part 3); Matroska and
+PNG, JPEG, WebP and GIF have a place for XMP, MP4 and QuickTime a `uuid` box (Adobe's XMP specification, part 3); Matroska and
 WebM have tags, which the writer of the film sets (TAG). Any program that writes the file anew may drop it.
 """
 
@@ -23,6 +23,7 @@ TAG = "XMP"
 XMP_BOX = bytes.fromhex("BE7ACFCB97A942E89C71999491E3AFAC")
 PNG_KEY = b"XML:com.adobe.xmp"
 JPEG_KEY = b"http://ns.adobe.com/xap/1.0/\x00"
+GIF_KEY = b"XMP DataXMP"
 FOUND_TYPE = re.compile(rb"digitalsourcetype/(\w{1,80})")
 FOUND_TOOL = re.compile(rb"""CreatorTool\s*(?:=\s*["']|>)([^"'<]{1,80})""")
 LONGEST = 1 << 20
@@ -64,7 +65,13 @@ def write_label(part: Path, suffix: str) -> None:
         with part.open("ab") as file:
             file.write(struct.pack(">I4s", 8 + len(box), b"uuid") + box)
         return
-    inserters: dict[str, Callable[[bytes, bytes], bytes]] = {".png": _png, ".jpg": _jpeg, ".jpeg": _jpeg, ".webp": _webp}
+    inserters: dict[str, Callable[[bytes, bytes], bytes]] = {
+        ".png": _png,
+        ".jpg": _jpeg,
+        ".jpeg": _jpeg,
+        ".webp": _webp,
+        ".gif": _gif,
+    }
     if suffix in inserters:
         part.write_bytes(inserters[suffix](part.read_bytes(), packet()))
 
@@ -98,6 +105,14 @@ def _webp(data: bytes, xmp: bytes) -> bytes:
         chunks = b"VP8X" + struct.pack("<I", 10) + header + chunks
     chunks += b"XMP " + struct.pack("<I", len(xmp)) + xmp + b"\x00" * (len(xmp) % 2)
     return b"RIFF" + struct.pack("<I", 4 + len(chunks)) + b"WEBP" + chunks
+
+
+def _gif(data: bytes, xmp: bytes) -> bytes:
+    """An application extension before the trailer; behind the packet are bytes that lead a reader of its blocks to its end
+    (Adobe's XMP specification, part 3)."""
+    _require(data[:3] == b"GIF" and data[-1:] == b";")
+    magic = b"\x01" + bytes(range(255, -1, -1)) + b"\x00"
+    return data[:-1] + b"\x21\xff\x0b" + GIF_KEY + xmp + magic + b";"
 
 
 def _webp_size(chunks: bytes) -> tuple[int, int, int]:
@@ -135,6 +150,8 @@ def _xmp(path: Path) -> bytes:
         return _boxes(path)
     if head[:4] == b"\x1aE\xdf\xa3":
         return _matroska(path)
+    if head[:3] == b"GIF":
+        return _of_gif(path)
     try:
         with PILImage.open(path) as picture:
             info = picture.info
@@ -142,6 +159,14 @@ def _xmp(path: Path) -> bytes:
     except (OSError, SyntaxError, ValueError, PILImage.DecompressionBombError):
         return b""
     return held.encode() if isinstance(held, str) else bytes(held)
+
+
+def _of_gif(path: Path) -> bytes:
+    """What follows the XMP extension, of which ours is the last thing in the file."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        file.seek(max(0, size - LONGEST))
+        return file.read().partition(GIF_KEY)[2]
 
 
 def _boxes(path: Path) -> bytes:
