@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from fractions import Fraction
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import av
 import av.error
@@ -32,6 +32,7 @@ USE = {"new": "1", "dither": "sierra2_4a"}
 RGB = av.VideoFormat("rgb24")
 
 
+@runtime_checkable
 class Encoder(Protocol):
     """Of frames of one size and an even rate."""
 
