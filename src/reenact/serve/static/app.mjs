@@ -3,12 +3,13 @@
 
 import { ApiError, json, token } from "./api.mjs";
 import { Source, reason, whyNoCamera } from "./camera.mjs";
-import { $, ask, clock, make, save } from "./dom.mjs";
-import { Sound, Tasks, showFilm } from "./films.mjs";
+import { $, ask, make, save } from "./dom.mjs";
+import { Tasks } from "./films.mjs";
 import { Follow } from "./follow.mjs";
 import { Painter } from "./paint.mjs";
 import { Phone } from "./phone.mjs";
 import { PortraitBox } from "./portrait.mjs";
+import { Recording } from "./recording.mjs";
 import { Rtc } from "./rtc.mjs";
 import { Sliders } from "./sliders.mjs";
 import { LiveSocket } from "./socket.mjs";
@@ -30,7 +31,7 @@ const rtc = new Rtc(/** @type {HTMLCanvasElement} */ ($("canvas")), {
 const source = new Source($("driver"), { send: (data) => socket.send(data), lost: (line) => { notice(line); drive("sliders"); } });
 const sliders = new Sliders((state) => socket.say({ type: "steer", ...state }));
 const phone = new Phone((message) => socket.say(message));
-const sound = new Sound();
+const recording = new Recording({ say: (message) => socket.say(message), notice, delay: () => delay });
 const follow = new Follow((state) => socket.say({ type: "steer", ...state }));
 const portrait = new PortraitBox({ chosen: (sent) => { socket.say({ type: "portrait", portrait: sent.id }); $("film-choose").removeAttribute("disabled"); }, failed: notice });
 const tasks = new Tasks({ portrait: () => portrait.sent, options: taskOptions, failed: notice });
@@ -38,7 +39,6 @@ let driven = "sliders";
 let slowSince = 0;
 let stages = 0; // ms, of the server's own work
 let delay = 0; // ms, as it was last measured
-let recording = false;
 let lostFor = 0; // states in a row without a face
 let alone = true; // no other tab has the session
 let settled = false; // the server's answer to start has come
@@ -53,9 +53,10 @@ function start() {
 function heard(message) {
   if (message.type === "next") { if (!rtc.running) source.want(); }
   else if (message.type === "state") told(message);
-  else if (message.type === "recording") sound.begin();
-  else if (message.type === "recorded") recorded(message);
+  else if (message.type === "recording") recording.begun(message.job);
+  else if (message.type === "recorded") recording.done(message);
   else if (message.type === "error") {
+    recording.failed(message);
     if (message.about === "portrait" && /no longer here/.test(message.line) && portrait.own) portrait.again();
     else if (message.about === "portrait") portrait.note(message.line, true);
     else notice(message.line);
@@ -76,8 +77,8 @@ function linked(name, detail) {
   if (name === "elsewhere" || name === "busy") {
     notice(name === "busy" ? "Another page is using this server." : "This picture is open in another tab.", "Take over here", () => socket.connect(true));
   }
-  if (name !== "open") controls(false);
-  else controls(painter.count > 0);
+  if (name !== "open") recording.stopped();
+  controls(name === "open" && painter.count > 0);
   if (name === "open" && driven === "phone") phone.connect();
   if (name === "open" && driven === "camera") byRtc();
 }
@@ -100,11 +101,7 @@ function told(state) {
   const lost = lostFor > 2;
   face.hidden = !(lost || (drivenBySight && state.paused && source.running && painter.count));
   face.textContent = lost ? "no face seen" : "paused";
-  recording = state.recording !== null;
-  $("recording").hidden = !recording;
-  $("record").setAttribute("aria-pressed", String(recording));
-  /** @type {HTMLElement} */ ($("record").querySelector("span")).textContent = recording ? "Stop" : "Record";
-  if (recording) /** @type {HTMLElement} */ ($("recording").querySelector("b")).textContent = clock(state.recording);
+  recording.told(state.recording);
   slow(state, drivenBySight && now !== null && !state.paused);
 }
 
@@ -209,31 +206,6 @@ function taskOptions() {
   return { strength, smooth: Math.max(smooth, 1), parts, ...(mode ? { motion: mode } : {}) };
 }
 
-/** @param {any} message */
-async function recorded(message) {
-  const heard = await sound.end();
-  if (message.why) notice(message.why);
-  if (message.error) return notice(message.error);
-  let job = message.job;
-  try {
-    if (heard) job = await sound.under(message.job, heard, Math.min(5, Math.max(0, delay / 1000)));
-  } catch (error) {
-    notice(error instanceof Error ? error.message : String(error));
-  }
-  showFilm(job, `Recording, ${clock(message.seconds)}`).catch((error) => notice(error.message));
-}
-
-async function record() {
-  if (recording) return socket.say({ type: "record", on: false });
-  try {
-    await sound.open();
-    socket.say({ type: "record", on: true });
-  } catch (error) {
-    notice(error instanceof Error ? error.message : String(error));
-  }
-}
-
-
 function mirror() {
   const on = picture.classList.toggle("mirrored");
   $("mirror").setAttribute("aria-pressed", String(on));
@@ -265,7 +237,7 @@ addEventListener("keydown", (event) => {
 });
 
 $("calibrate").onclick = () => { socket.say({ type: "calibrate" }); $("calibrate").classList.add("done"); setTimeout(() => $("calibrate").classList.remove("done"), 600); };
-$("record").onclick = record;
+$("record").onclick = () => recording.pressed();
 $("still").onclick = still;
 $("mirror").onclick = mirror;
 $("full").onclick = full;
@@ -324,6 +296,6 @@ async function begin() {
 }
 
 /** For tests and the curious: what the meters are made of. */
-Object.assign(window, { reenact: { painter, source, rtc, socket, portrait, settled: () => settled, alone: () => alone, tasks } });
+Object.assign(window, { reenact: { painter, source, rtc, socket, portrait, recording, settled: () => settled, alone: () => alone, tasks } });
 if (whyNoCamera()) $("drive-card").querySelector("[data-for=camera] .hint")?.replaceChildren(whyNoCamera() ?? "");
 begin();

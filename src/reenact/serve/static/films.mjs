@@ -4,8 +4,17 @@
 import { follow, json, post, request } from "./api.mjs";
 import { $, clock, make, save } from "./dom.mjs";
 
+/** Jobs that this page has seen the end of. @type {Set<string>} */
+export const known = new Set();
+
+/** A film's place in the list is given up. @param {string} id its job */
+export function dropFilm(id) {
+  for (const item of $("films").children) if (/** @type {HTMLElement} */ (item).dataset.job === id) item.remove();
+}
+
 /** Shows a finished job's film in the list. @param {string} id @param {string} label */
 export async function showFilm(id, label) {
+  known.add(id);
   const blob = await (await request(`/api/jobs/${id}/result`)).blob();
   const address = URL.createObjectURL(blob);
   const item = make("li", { "data-job": id },
@@ -31,37 +40,46 @@ export class Sound {
     this.recorder = null;
     /** @type {Blob[]} */
     this.pieces = [];
+    this.run = 0;
   }
 
-  /** Asks for the microphone, if it is wanted; throws one line. */
+  /** Asks for the microphone, if it is wanted; throws one line. @returns {Promise<boolean>} false where `end` came meanwhile */
   async open() {
-    if (!(/** @type {HTMLInputElement} */ ($("sound")).checked)) return;
+    await this.end();
+    if (!(/** @type {HTMLInputElement} */ ($("sound")).checked)) return true;
+    const run = this.run;
+    let stream;
     try {
-      this.stream = await navigator.mediaDevices.getUserMedia({ audio: true });
+      stream = await navigator.mediaDevices.getUserMedia({ audio: true });
     } catch (error) {
+      if (run !== this.run) return false;
       throw new Error(`the microphone cannot be opened (${/** @type {any} */ (error)?.message ?? error}): untick it, or allow it`);
     }
+    if (run === this.run) this.stream = stream;
+    else stream.getTracks().forEach((track) => track.stop());
+    return run === this.run;
   }
 
   /** The pictures are being recorded from now on. */
   begin() {
     if (!this.stream) return;
-    this.pieces = [];
+    /** @type {Blob[]} */
+    const pieces = (this.pieces = []);
     this.recorder = new MediaRecorder(this.stream);
-    this.recorder.ondataavailable = ({ data }) => { if (data.size) this.pieces.push(data); };
+    this.recorder.ondataavailable = ({ data }) => { if (data.size) pieces.push(data); };
     this.recorder.start(1000);
   }
 
   /** What was heard; null where nothing was. @returns {Promise<Blob | null>} */
   async end() {
-    const recorder = this.recorder;
-    this.recorder = null;
+    const { recorder, stream, pieces } = this;
+    this.run += 1;
+    this.recorder = this.stream = null;
     if (recorder && recorder.state !== "inactive") {
       await new Promise((done) => { recorder.onstop = done; recorder.stop(); });
     }
-    this.stream?.getTracks().forEach((track) => track.stop());
-    this.stream = null;
-    return recorder && this.pieces.length ? new Blob(this.pieces, { type: recorder.mimeType }) : null;
+    stream?.getTracks().forEach((track) => track.stop());
+    return recorder && pieces.length ? new Blob(pieces, { type: recorder.mimeType }) : null;
   }
 
   /** The job of the film with its sound; the silent one is removed. @param {string} film its job @param {Blob} heard @param {number} delay seconds */

@@ -1,0 +1,72 @@
+"""The page in a real Chromium when something goes wrong around it: another page, a restart, a refusal."""
+
+from __future__ import annotations
+
+import pytest
+
+pytest.importorskip("starlette", reason="the extra serve is not installed")
+pytest.importorskip("playwright", reason="playwright is not installed")
+
+from chromium import CHROMIUM, EXAMPLES, browser, open_tab, served, tab, write_camera
+from fake_method import write_fake_method
+
+pytestmark = [
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here: scripts/page-tests installs it"),
+    pytest.mark.xdist_group("chromium"),
+]
+DRAWN = "window.reenact?.painter.count > 0"
+LINK = "document.getElementById('link').dataset.state"
+REC = "!document.getElementById('recording').hidden"
+STREAMS = """window.mics = []; const devices = navigator.mediaDevices, get = devices.getUserMedia.bind(devices);
+    devices.getUserMedia = async (asked) => { const got = await get(asked); if (asked.audio) mics.push(...got.getTracks()); return got; };
+    window.clones = []; const clone = MediaStreamTrack.prototype.clone;
+    MediaStreamTrack.prototype.clone = function () { const made = clone.call(this); clones.push(made); return made; };"""
+
+
+@pytest.fixture(scope="module")
+def chromium(tmp_path_factory):
+    with browser(write_camera(tmp_path_factory.mktemp("camera") / "driving.y4m", 30)) as chromium:
+        yield chromium
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    return write_fake_method(tmp_path_factory.mktemp("weights") / "fake")
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory, weights):
+    portrait = str(EXAMPLES / "portrait.jpg")
+    with served(tmp_path_factory.mktemp("kept"), portrait, *how(weights)) as (address, _):
+        yield address
+
+
+def how(weights) -> tuple[str, ...]:
+    return "--method", str(weights), "--device", "cpu", "--threads", "1"
+
+
+def test_a_takeover_lets_the_microphone_go_and_two_quick_presses_open_one(chromium, address):
+    with tab(chromium, address, STREAMS) as there:
+        there.until(DRAWN)
+        there.page.check("#sound")
+        there.page.evaluate("for (const _ of '12') document.getElementById('record').click(); 0")
+        there.until(REC)
+        there.until("Boolean(reenact.recording.sound.recorder)")
+        assert there.page.evaluate("mics.length") == 1
+        with tab(chromium, address) as other:
+            other.until(f"{LINK} === 'busy'")
+            other.page.click("#notice button")
+            there.until(f"{LINK} === 'elsewhere'")
+            assert not there.page.evaluate(REC) and there.page.inner_text("#record span") == "Record"
+            there.until("mics.every((one) => one.readyState === 'ended')")
+
+
+def test_a_recording_that_cannot_begin_lets_the_microphone_go(chromium, address):
+    with tab(chromium, address, STREAMS) as there:
+        there.until(DRAWN)
+        there.page.check("#sound")
+        refuse = "s.say = (m) => (m.type === 'record' ? s.on.text({ type: 'error', line: 'no room' }) : say(m))"
+        there.page.evaluate(f"const s = reenact.socket, say = s.say.bind(s); {refuse}; 0")
+        there.page.keyboard.press("r")
+        there.until("mics.length === 1 && mics[0].readyState === 'ended'")
+        assert "no room" in there.notice and not there.page.evaluate(REC)
