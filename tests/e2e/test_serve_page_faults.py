@@ -70,3 +70,19 @@ def test_a_recording_that_cannot_begin_lets_the_microphone_go(chromium, address)
         there.page.keyboard.press("r")
         there.until("mics.length === 1 && mics[0].readyState === 'ended'")
         assert "no room" in there.notice and not there.page.evaluate(REC)
+
+
+def test_the_camera_is_off_after_a_hidden_tab_when_sliders_are_chosen(chromium, address):
+    hide = "Object.defineProperty(document, 'hidden', { value: %s, configurable: true });"
+    tell = "document.dispatchEvent(new Event('visibilitychange')); 0"
+    with tab(chromium, address, STREAMS) as there:
+        there.until(DRAWN)
+        there.page.keyboard.press("1")
+        there.until("Boolean(reenact.source.stream)")
+        there.page.evaluate(hide % "true" + tell)
+        assert there.page.evaluate("clones.map((one) => one.readyState)") == ["live"]
+        there.page.evaluate(hide % "false" + tell)
+        assert there.page.evaluate("clones.map((one) => one.readyState)") == ["ended"]
+        there.page.evaluate(hide % "true" + tell)
+        there.page.keyboard.press("3")
+        assert there.page.evaluate("clones.map((one) => one.readyState)") == ["ended", "ended"]

@@ -44,6 +44,8 @@ export class Source {
     this.context = /** @type {OffscreenCanvasRenderingContext2D} */ (this.canvas.getContext("2d", { alpha: false }));
     /** @type {Worker | null} */
     this.behind = null;
+    /** @type {MediaStreamTrack | null} */
+    this.copy = null; // of the camera's track, which the worker reads: it keeps the camera on until it is stopped
     document.addEventListener("visibilitychange", () => this.hidden());
   }
 
@@ -169,8 +171,9 @@ export class Source {
     if (!document.hidden) return this.ended();
     const track = this.stream?.getVideoTracks()[0];
     if (!track || this.behind || !("MediaStreamTrackProcessor" in globalThis)) return;
+    this.copy = track.clone();
     // @ts-ignore: not in every browser
-    const { readable } = new MediaStreamTrackProcessor({ track: track.clone(), maxBufferSize: 1 });
+    const { readable } = new MediaStreamTrackProcessor({ track: this.copy, maxBufferSize: 1 });
     this.behind = new Worker("/static/behind.mjs", { type: "module" });
     this.behind.onmessage = ({ data }) => {
       this.wanted = false;
@@ -181,6 +184,7 @@ export class Source {
 
   ended() {
     this.behind?.terminate();
-    this.behind = null;
+    this.copy?.stop();
+    this.behind = this.copy = null;
   }
 }
