@@ -7,7 +7,7 @@ import pytest
 pytest.importorskip("starlette", reason="the extra serve is not installed")
 pytest.importorskip("playwright", reason="playwright is not installed")
 
-from chromium import CHROMIUM, EXAMPLES, browser, open_tab, served, tab, write_camera
+from chromium import CHROMIUM, EXAMPLES, browser, served, tab, write_camera
 from fake_method import write_fake_method
 
 pytestmark = [
@@ -18,7 +18,11 @@ DRAWN = "window.reenact?.painter.count > 0"
 LINK = "document.getElementById('link').dataset.state"
 REC = "!document.getElementById('recording').hidden"
 STREAMS = """window.mics = []; const devices = navigator.mediaDevices, get = devices.getUserMedia.bind(devices);
-    devices.getUserMedia = async (asked) => { const got = await get(asked); if (asked.audio) mics.push(...got.getTracks()); return got; };
+    devices.getUserMedia = async (asked) => {
+        const got = await get(asked);
+        if (asked.audio) mics.push(...got.getTracks());
+        return got;
+    };
     window.clones = []; const clone = MediaStreamTrack.prototype.clone;
     MediaStreamTrack.prototype.clone = function () { const made = clone.call(this); clones.push(made); return made; };"""
 
@@ -86,3 +90,14 @@ def test_the_camera_is_off_after_a_hidden_tab_when_sliders_are_chosen(chromium, 
         there.page.evaluate(hide % "true" + tell)
         there.page.keyboard.press("3")
         assert there.page.evaluate("clones.map((one) => one.readyState)") == ["ended", "ended"]
+
+
+def test_the_reason_of_a_failed_session_stays_and_the_page_tries_less_and_less(chromium, address):
+    with tab(chromium, address) as there:
+        there.until(DRAWN)
+        fail = "s.on.text({ type: 'error', line: 'why it failed' }); s.socket.close(); s.closed({ code: 1011, reason: '' });"
+        for tries in (1, 2):
+            there.page.evaluate(f"const s = reenact.socket; {fail} 0")
+            there.until(f"{LINK} === 'open'")
+            assert there.notice.startswith("why it failed")
+            assert there.page.evaluate("reenact.socket.tries") == tries

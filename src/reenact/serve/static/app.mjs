@@ -73,9 +73,9 @@ function linked(name, detail) {
   };
   /** @type {HTMLElement} */ (link.querySelector("b")).textContent = words[/** @type {keyof words} */ (name)];
   alone = name !== "elsewhere";
-  if (name === "open") quiet();
+  if (name === "open") quiet("link");
   if (name === "elsewhere" || name === "busy") {
-    notice(name === "busy" ? "Another page is using this server." : "This picture is open in another tab.", "Take over here", () => socket.connect(true));
+    notice(name === "busy" ? "Another page is using this server." : "This picture is open in another tab.", "Take over here", () => socket.connect(true), "link");
   }
   if (name !== "open") recording.stopped();
   controls(name === "open" && painter.count > 0);
@@ -140,19 +140,22 @@ function controls(on) {
   }
 }
 
-/** A line under the picture. @param {string} line @param {string} [button] @param {() => void} [pressed] */
-function notice(line, button = "", pressed = () => {}) {
+/** A line under the picture. @param {string} line @param {string} [button] @param {() => void} [pressed]
+ * @param {string} [about] "link": over when the server is there again */
+function notice(line, button = "", pressed = () => {}, about = "") {
   const place = $("notice");
   const action = /** @type {HTMLButtonElement} */ (place.querySelector("button"));
   /** @type {HTMLElement} */ (place.querySelector("span")).textContent = line;
   action.hidden = false;
   action.textContent = button || "Dismiss";
   action.onclick = () => { quiet(); pressed(); };
+  place.dataset.about = about;
   place.hidden = false;
 }
 
-function quiet() {
-  $("notice").hidden = true;
+/** @param {string} [about] only a line about this */
+function quiet(about) {
+  if (about === undefined || $("notice").dataset.about === about) $("notice").hidden = true;
 }
 
 /** @param {string} name what drives from now on */

@@ -5,6 +5,7 @@ import { client, socketTo } from "./api.mjs";
 
 const LONGEST = 15000;
 const ALIVE = 10000;
+const STEADY = 10000; // ms that a session holds before the next failure is the first one again
 
 /** @typedef {{start: () => object, text: (message: any) => void, picture: (data: ArrayBuffer) => void,
  *   state: (name: "open" | "waiting" | "busy" | "elsewhere" | "failed", detail?: any) => void}} Handlers */
@@ -19,6 +20,7 @@ export class LiveSocket {
     this.takeOver = false;
     this.stopped = true; // until connect is called
     this.timer = 0;
+    this.steady = 0;
     setInterval(() => this.say({ type: "alive" }), ALIVE);
     document.addEventListener("visibilitychange", () => { if (!document.hidden) this.soon(); });
     addEventListener("online", () => this.soon());
@@ -33,6 +35,7 @@ export class LiveSocket {
   /** @param {boolean} takeOver whether another tab is to lose its session */
   connect(takeOver = false) {
     clearTimeout(this.timer);
+    clearTimeout(this.steady);
     this.stopped = false;
     this.takeOver = takeOver;
     this.socket?.close();
@@ -46,7 +49,7 @@ export class LiveSocket {
       if (typeof data !== "string") return this.on.picture(data);
       const message = JSON.parse(data);
       if (message.type === "started") {
-        this.tries = 0;
+        this.steady = setTimeout(() => { this.tries = 0; }, STEADY);
         this.takeOver = false;
         this.on.state("open");
       } else this.on.text(message);
@@ -57,6 +60,7 @@ export class LiveSocket {
   /** @param {CloseEvent} event */
   closed(event) {
     this.socket = null;
+    clearTimeout(this.steady);
     if (event.code === 4409) {
       this.stopped = true;
       return this.on.state("elsewhere");
