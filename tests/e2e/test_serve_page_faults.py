@@ -7,7 +7,7 @@ import pytest
 pytest.importorskip("starlette", reason="the extra serve is not installed")
 pytest.importorskip("playwright", reason="playwright is not installed")
 
-from chromium import CHROMIUM, EXAMPLES, browser, served, tab, write_camera
+from chromium import CHROMIUM, EXAMPLES, browser, open_tab, served, tab, write_camera
 from fake_method import write_fake_method
 
 pytestmark = [
@@ -101,3 +101,31 @@ def test_the_reason_of_a_failed_session_stays_and_the_page_tries_less_and_less(c
             there.until(f"{LINK} === 'open'")
             assert there.notice.startswith("why it failed")
             assert there.page.evaluate("reenact.socket.tries") == tries
+
+
+@pytest.mark.slow
+def test_after_a_restart_the_new_address_in_the_same_tab_brings_the_page_back(chromium, tmp_path, weights):
+    options = (str(EXAMPLES / "portrait.jpg"), *how(weights))
+    with served(tmp_path / "kept", *options) as (address, _):
+        port = int(address.split(":")[2].partition("/")[0])
+        context = chromium.new_context()
+        there = open_tab(context, address)
+        there.until(DRAWN)
+        portrait = there.page.evaluate("reenact.portrait.sent.id")
+    with served(tmp_path / "kept", *options, "--token", "another", port=port) as (address, _):
+        there.until("!document.getElementById('notice').hidden", 60)
+        assert "open the address that reenact serve printed" in there.notice
+        count = there.page.evaluate("reenact.painter.count")
+        there.page.goto(address)
+        there.until(f"{LINK} === 'open' && document.getElementById('notice').hidden")
+        assert "token" not in there.page.url
+        there.until(f"reenact.portrait.sent.id !== '{portrait}' && reenact.painter.count > {count}")
+        context.close()
+
+
+def test_a_wrong_address_and_then_the_right_one(chromium, address):
+    with tab(chromium, address.partition("#")[0] + "#token=wrong") as there:
+        there.until("!document.getElementById('notice').hidden")
+        there.page.goto(address)
+        there.until(DRAWN)
+        assert there.page.evaluate("document.getElementById('notice').hidden")

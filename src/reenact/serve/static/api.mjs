@@ -53,6 +53,16 @@ export async function json(path, options) {
   return (await request(path, options)).json();
 }
 
+/** What the server says of itself, once its weights are loaded. @param {() => void} [loading] called while they are not */
+export async function ready(loading = () => {}) {
+  for (;;) {
+    const info = await json("/api/info");
+    if (info.ready) return info;
+    loading();
+    await new Promise((done) => setTimeout(done, 400));
+  }
+}
+
 /** @param {string} path @param {object} body */
 export function post(path, body) {
   return json(path, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) });

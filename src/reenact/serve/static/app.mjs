@@ -1,7 +1,7 @@
 // @ts-check
 // Puts the page together: what drives, what is seen, what is said about it.
 
-import { ApiError, json, token } from "./api.mjs";
+import { ApiError, json, ready, token } from "./api.mjs";
 import { Source, reason, whyNoCamera } from "./camera.mjs";
 import { $, ask, make, save } from "./dom.mjs";
 import { Tasks } from "./films.mjs";
@@ -41,6 +41,9 @@ let stages = 0; // ms, of the server's own work
 let delay = 0; // ms, as it was last measured
 let lostFor = 0; // states in a row without a face
 let alone = true; // no other tab has the session
+let refused = false; // by the server, in words that have been shown
+let begun = false;
+let wake = () => {}; // ends the wait for the server's first answer
 let settled = false; // the server's answer to start has come
 
 /** What the socket's first message carries. */
@@ -57,7 +60,7 @@ function heard(message) {
   else if (message.type === "recorded") recording.done(message);
   else if (message.type === "error") {
     recording.failed(message);
-    if (message.about === "portrait" && /no longer here/.test(message.line) && portrait.own) portrait.again();
+    if (message.about === "portrait" && /no longer here/.test(message.line)) portrait.again(message.line);
     else if (message.about === "portrait") portrait.note(message.line, true);
     else notice(message.line);
   }
@@ -68,11 +71,13 @@ function linked(name, detail) {
   const link = $("link");
   link.dataset.state = name;
   const words = {
-    open: "connected", waiting: "looking for the server", failed: "starting again", elsewhere: "open in another tab",
+    open: "connected", waiting: refused ? "not open" : "looking for the server", failed: "starting again", elsewhere: "open in another tab",
     busy: detail > 1 ? `busy, ${detail} waiting` : "busy: another page draws",
   };
   /** @type {HTMLElement} */ (link.querySelector("b")).textContent = words[/** @type {keyof words} */ (name)];
   alone = name !== "elsewhere";
+  if (name === "open") refused = false;
+  if (name === "waiting") whyNot();
   if (name === "open") quiet("link");
   if (name === "elsewhere" || name === "busy") {
     notice(name === "busy" ? "Another page is using this server." : "This picture is open in another tab.", "Take over here", () => socket.connect(true), "link");
@@ -81,6 +86,19 @@ function linked(name, detail) {
   controls(name === "open" && painter.count > 0);
   if (name === "open" && driven === "phone") phone.connect();
   if (name === "open" && driven === "camera") byRtc();
+}
+
+/** A browser does not say why a socket was refused: the server is asked, and shown if it says (after a restart the token is a new one). */
+async function whyNot() {
+  if (refused) return;
+  try {
+    await json("/api/info");
+  } catch (error) {
+    if (!(error instanceof ApiError) || !error.status || socket.open) return;
+    refused = true;
+    /** @type {HTMLElement} */ ($("link").querySelector("b")).textContent = "not open";
+    notice(error.message, "", undefined, "link");
+  }
 }
 
 /** Twice a second: how it runs. @param {any} state */
@@ -274,29 +292,36 @@ async function begin() {
   const said = /** @type {HTMLElement} */ ($("link").querySelector("b"));
   for (let tries = 0; ; tries += 1) {
     try {
-      const info = await json("/api/info");
-      if (!info.ready) {
-        said.textContent = "loading";
-        await new Promise((done) => setTimeout(done, 400));
-        continue;
-      }
+      const info = await ready(() => { said.textContent = "loading"; });
       $("about").textContent = `${info.method} ${info.version}, ${info.precision}${info.renderer === "fast" ? ", fast renderer" : ""}`;
       sliders.build(info);
       follow.build(info);
       if (info.portraits[0]) portrait.use(info.portraits[0]).catch((error) => notice(error.message));
       phone.build(info.phones);
       rtc.build(info);
-      socket.connect();
-      return;
+      begun = true;
+      return socket.connect();
     } catch (error) {
       const status = error instanceof ApiError ? error.status : 0;
       $("link").dataset.state = "waiting";
       said.textContent = status ? "not open" : "looking for the server";
-      if (status) return notice(error instanceof Error ? error.message : String(error));
-      await new Promise((done) => setTimeout(done, Math.min(15000, 1000 * 2 ** tries)));
+      if (status) notice(error instanceof Error ? error.message : String(error), "", undefined, "link");
+      await new Promise((done) => {
+        wake = () => done(undefined);
+        if (!status) setTimeout(done, Math.min(15000, 1000 * 2 ** tries));
+      });
     }
   }
 }
+
+// a new address in the same tab, as after a restart: only what stands behind the # changes, and the page is not loaded again
+addEventListener("hashchange", () => {
+  if (!new URLSearchParams(location.hash.slice(1)).get("token")) return;
+  token(true);
+  recording.stopped();
+  if (begun) socket.connect();
+  else wake();
+});
 
 /** For tests and the curious: what the meters are made of. */
 Object.assign(window, { reenact: { painter, source, rtc, socket, portrait, recording, settled: () => settled, alone: () => alone, tasks } });

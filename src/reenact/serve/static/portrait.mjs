@@ -1,7 +1,7 @@
 // @ts-check
 // The portrait: dropped, chosen or taken with the camera; who is in it is asked before it is sent.
 
-import { ApiError, json, request } from "./api.mjs";
+import { ApiError, json, ready, request } from "./api.mjs";
 import { reason, whyNoCamera } from "./camera.mjs";
 import { $, ask, make } from "./dom.mjs";
 
@@ -85,9 +85,17 @@ export class PortraitBox {
     }
   }
 
-  /** The server no longer has it (it was restarted): it is sent again, unless it never came from here. */
-  async again() {
-    if (this.own) await this.send(this.sent?.face ?? 1);
+  /** The server no longer has it (it was restarted): it is sent again, or the server's own is taken. @param {string} line what it said */
+  async again(line) {
+    const before = this.sent;
+    if (this.own) return this.send(before?.face ?? 1);
+    try {
+      const [kept] = (await ready()).portraits;
+      if (kept && kept.id !== before?.id) await this.use(kept);
+      else this.note(line, true);
+    } catch (error) {
+      this.note(error instanceof Error ? error.message : String(error), true);
+    }
   }
 
   /** @param {any} sent what the server says of a portrait */
