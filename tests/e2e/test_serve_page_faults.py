@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 pytest.importorskip("starlette", reason="the extra serve is not installed")
@@ -17,6 +19,7 @@ pytestmark = [
 DRAWN = "window.reenact?.painter.count > 0"
 LINK = "document.getElementById('link').dataset.state"
 REC = "!document.getElementById('recording').hidden"
+SAID = "window.said = []; reenact.socket.say = (message) => { said.push(message); }; 0;"
 STREAMS = """window.mics = []; const devices = navigator.mediaDevices, get = devices.getUserMedia.bind(devices);
     devices.getUserMedia = async (asked) => {
         const got = await get(asked);
@@ -129,3 +132,31 @@ def test_a_wrong_address_and_then_the_right_one(chromium, address):
         there.page.goto(address)
         there.until(DRAWN)
         assert there.page.evaluate("document.getElementById('notice').hidden")
+
+
+def test_a_phone_that_is_refused_is_not_said_to_be_heard_and_comes_back_only_if_it_was_connected(chromium, address):
+    with tab(chromium, address) as there:
+        there.until(DRAWN)
+        there.page.keyboard.press("4")
+        there.page.select_option("#phone-app", "vts")
+        there.page.click("#phone-connect")
+        there.until("document.getElementById('phone-note').classList.contains('bad')")
+        assert "the phone's address" in there.page.inner_text("#phone-note")
+        assert there.page.inner_text("#phone-connect") == "Connect"
+        time.sleep(1.2)  # the server's next states
+        assert "heard" not in there.page.inner_text("#phone-note")
+        there.page.evaluate(SAID + "reenact.socket.connect(); 0")
+        there.until("said.some((one) => one.type === 'phone')")
+        assert there.page.evaluate("said.some((one) => one.type === 'phone' && one.on)") is False
+        assert there.page.evaluate("said.some((one) => 'mode' in one)") is False, "none was chosen: an older server refuses it"
+
+
+def test_a_mode_that_was_chosen_is_taken_back_by_name(chromium, address):
+    with tab(chromium, address) as there:
+        there.until(DRAWN)
+        there.page.evaluate(SAID)
+        there.page.select_option("#mode", "absolute")
+        there.until("said.some((one) => one.mode === 'absolute')")
+        assert not there.page.evaluate("said.some((one) => one.mode === '')")
+        there.page.select_option("#mode", "")
+        there.until("said.some((one) => one.type === 'steer' && one.mode === '')")

@@ -62,7 +62,7 @@ function heard(message) {
     recording.failed(message);
     if (message.about === "portrait" && /no longer here/.test(message.line)) portrait.again(message.line);
     else if (message.about === "portrait") portrait.note(message.line, true);
-    else notice(message.line);
+    else if (!phone.refused(message)) notice(message.line);
   }
 }
 
@@ -79,12 +79,13 @@ function linked(name, detail) {
   if (name === "open") refused = false;
   if (name === "waiting") whyNot();
   if (name === "open") quiet("link");
+  if (name === "open") follow.unnamed();
   if (name === "elsewhere" || name === "busy") {
     notice(name === "busy" ? "Another page is using this server." : "This picture is open in another tab.", "Take over here", () => socket.connect(true), "link");
   }
   if (name !== "open") recording.stopped();
   controls(name === "open" && painter.count > 0);
-  if (name === "open" && driven === "phone") phone.connect();
+  if (name === "open") phone.again();
   if (name === "open" && driven === "camera") byRtc();
 }
 

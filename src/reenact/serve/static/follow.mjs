@@ -6,6 +6,8 @@ import { $, calmly, make, slider } from "./dom.mjs";
 const HINTS = { pose: "how the head turns", scale: "how large it is", translation: "where it is", expression: "the whole face", eyes: "apart from the face", mouth: "apart from the face" };
 const ALIGN = { relative: "what changes in the driver", absolute: "the driver's own pose and face", decaying: "first relative, then absolute" };
 
+const NAMED = "reenact.named";
+
 export class Follow {
   /** @param {(message: object) => void} steer */
   constructor(steer) {
@@ -13,7 +15,8 @@ export class Follow {
     this.send = calmly(() => this.steer(this.state()), 40);
     this.strength = slider({ name: "strength", label: "Strength", min: 0, max: 2, step: 0.05, value: 1, title: "how much of the driver's motion", changed: this.send });
     this.smooth = slider({ name: "smooth", label: "Smoothness", min: 0, max: 2, step: 0.05, value: 0.5, title: "against jitter; 1 delays slow movements by 80 ms at most", changed: this.send });
-    this.mode = make("select", { id: "mode", onchange: this.send });
+    this.mode = make("select", { id: "mode", onchange: () => this.chosen() });
+    this.named = Boolean(sessionStorage.getItem(NAMED)); // whether the server may hold a mode that was chosen here
     /** @type {Record<string, {select: HTMLSelectElement, factor: ReturnType<typeof slider>}>} */
     this.parts = {};
     $("follow").append(this.strength.row, this.smooth.row, make("label", { class: "field" }, "Motion ", this.mode));
@@ -38,6 +41,20 @@ export class Follow {
       this.parts[name] = { select, factor };
       $("parts").append(make("div", { class: "part", title: HINTS[/** @type {keyof HINTS} */ (name)] ?? "" }, make("span", {}, name), select, factor.row));
     }
+  }
+
+  chosen() {
+    if (this.mode.value) {
+      this.named = true;
+      sessionStorage.setItem(NAMED, "yes");
+    }
+    this.unnamed();
+    this.send();
+  }
+
+  /** To the server a mode that is left out is the one before: that of the weights is said by an empty one, once another was chosen. */
+  unnamed() {
+    if (this.named && !this.mode.value) this.steer({ mode: "" });
   }
 
   /** What the server is told; parts as on the command line. */

@@ -17,6 +17,7 @@ export class Phone {
   constructor(say) {
     this.say = say;
     this.on = false;
+    this.fresh = false; // the server has not said yet how it goes
     $("phone-app").onchange = () => this.chosen();
     $("phone-connect").onclick = () => (this.on ? this.stop() : this.connect());
   }
@@ -34,14 +35,29 @@ export class Phone {
   chosen() {
     this.stop();
     $("phone-address-field").hidden = !APPS[this.app]?.[1];
-    $("phone-note").textContent = APPS[this.app]?.[2] ?? "";
+    this.note(APPS[this.app]?.[2] ?? "");
   }
 
   connect() {
     const where = APPS[this.app]?.[1] ? "phone-address" : "phone-port";
     const [address, axes] = [where, "phone-axes"].map((id) => /** @type {HTMLInputElement} */ ($(id)).value.trim());
     this.say({ type: "phone", on: true, app: this.app, where: address, axes });
+    this.fresh = true;
     this.shown(true);
+  }
+
+  /** The server is there again: it may have forgotten the phone, or hold one that is no longer wanted. */
+  again() {
+    if (this.on) this.connect();
+    else this.say({ type: "phone", on: false });
+  }
+
+  /** An error of the server's. @param {any} message @returns {boolean} whether it refuses the phone */
+  refused(message) {
+    if (!this.on || !(message.about === "phone" || this.fresh && message.about === undefined)) return false;
+    this.shown(false);
+    this.note(message.line, true);
+    return true;
   }
 
   stop() {
@@ -58,8 +74,13 @@ export class Phone {
 
   /** What the server says of it, twice a second. @param {string | null} trouble */
   told(trouble) {
-    if (!this.on) return;
-    $("phone-note").textContent = trouble ?? "It is heard. Look straight ahead and press Calibrate.";
-    $("phone-note").classList.toggle("bad", Boolean(trouble));
+    this.fresh = false;
+    if (this.on) this.note(trouble ?? "It is heard. Look straight ahead and press Calibrate.", Boolean(trouble));
+  }
+
+  /** @param {string} text @param {boolean} [bad] */
+  note(text, bad = false) {
+    $("phone-note").textContent = text;
+    $("phone-note").classList.toggle("bad", bad);
   }
 }
