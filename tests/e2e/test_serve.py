@@ -10,6 +10,7 @@ import struct
 import zlib
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 pytest.importorskip("starlette", reason="the extra serve is not installed")
@@ -125,6 +126,19 @@ def test_a_portrait_is_read_and_described(client):
     assert client.get(f"/api/portraits/{held['id']}/picture").headers["content-type"] == "image/jpeg"
     assert client.delete(f"/api/portraits/{held['id']}").status_code == 204
     assert client.get(f"/api/portraits/{held['id']}/picture").status_code == 404
+
+
+def test_another_face_of_a_photo_is_a_portrait_of_its_own(client):
+    one = face(200)
+    held = send_portrait(client, jpeg(np.hstack([one, one]))).json()
+    assert held["faces"] == 2
+    answer = client.post(f"/api/portraits/{held['id']}/face", json={"face": 2})
+    other = answer.json()
+    assert answer.status_code == 201 and answer.headers["location"].endswith(other["id"])
+    assert other["id"] != held["id"] and other["face"] == 2 and other["box"] == held["boxes"][1] and other["consent"] == "nobody"
+    for asked, status in (({"face": 3}, 422), ({"face": "2"}, 422), ({"face": True}, 422), ({}, 422)):
+        assert client.post(f"/api/portraits/{held['id']}/face", json=asked).status_code == status
+    assert client.post("/api/portraits/none/face", json={"face": 1}).status_code == 404
 
 
 def bomb() -> bytes:

@@ -9,6 +9,8 @@ import pytest
 pytest.importorskip("starlette", reason="the extra serve is not installed")
 pytest.importorskip("playwright", reason="playwright is not installed")
 
+from PIL import Image as PILImage
+
 from chromium import CHROMIUM, EXAMPLES, browser, open_tab, served, tab, write_camera
 from fake_method import write_fake_method
 
@@ -46,6 +48,17 @@ def address(tmp_path_factory, weights):
     portrait = str(EXAMPLES / "portrait.jpg")
     with served(tmp_path_factory.mktemp("kept"), portrait, *how(weights)) as (address, _):
         yield address
+
+
+def write_group(path):
+    """The example's portrait beside itself, smaller."""
+    with PILImage.open(EXAMPLES / "portrait.jpg") as photo:
+        one = photo.convert("RGB")
+    group = PILImage.new("RGB", (2 * one.width, one.height))
+    group.paste(one)
+    group.paste(one.resize((one.width * 4 // 5, one.height * 4 // 5)), (one.width, one.height // 10))
+    group.save(path)
+    return path
 
 
 def how(weights) -> tuple[str, ...]:
@@ -160,3 +173,19 @@ def test_a_mode_that_was_chosen_is_taken_back_by_name(chromium, address):
         assert not there.page.evaluate("said.some((one) => one.mode === '')")
         there.page.select_option("#mode", "")
         there.until("said.some((one) => one.type === 'steer' && one.mode === '')")
+
+
+def test_another_face_of_the_command_lines_photo_is_chosen_and_a_failure_sets_it_back(chromium, tmp_path, weights):
+    with (
+        served(tmp_path / "kept", str(write_group(tmp_path / "group.png")), *how(weights)) as (address, _),
+        tab(chromium, address) as there,
+    ):
+        there.until(DRAWN)
+        first = there.page.evaluate("reenact.portrait.sent.box")
+        there.page.select_option("#which-face", "2")
+        there.until("reenact.portrait.sent.face === 2")
+        assert there.page.evaluate("reenact.portrait.sent.box[0]") > first[2], "the one on the right"
+        there.page.evaluate("reenact.portrait.sent.id = 'gone'; 0")
+        there.page.select_option("#which-face", "1")
+        there.until("document.getElementById('portrait-note').classList.contains('bad')")
+        assert there.page.input_value("#which-face") == "2"

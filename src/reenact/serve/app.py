@@ -81,6 +81,7 @@ class Routes:
             Route("/api/openapi.json", self.openapi, methods=["GET"]),
             Route("/api/portraits", self.add_portrait, methods=["POST"]),
             Route("/api/portraits/{id}", self.remove_portrait, methods=["DELETE"]),
+            Route("/api/portraits/{id}/face", self.choose_face, methods=["POST"]),
             Route("/api/portraits/{id}/picture", self.portrait_picture, methods=["GET"]),
             Route("/api/files", self.add_file, methods=["POST"]),
             Route("/api/files/{id}", self.remove_file, methods=["DELETE"]),
@@ -158,6 +159,15 @@ class Routes:
         if not self._server.portraits.remove(request.path_params["id"]):
             raise HTTPException(404, "this portrait is no longer here")
         return Response(status_code=204)
+
+    async def choose_face(self, request: Request) -> Response:
+        """The same photo with another face meant: a portrait of its own."""
+        face = (await read_json(request)).get("face")
+        if isinstance(face, bool) or not isinstance(face, int):
+            raise ReenactError("face must be a whole number: 1 is the largest face")
+        photo = self._portrait(request.path_params["id"], 404)
+        sent = self._server.portraits.choose(photo.id, face)
+        return JSONResponse(sent.shown(), 201, headers={"location": f"/api/portraits/{sent.id}"})
 
     async def portrait_picture(self, request: Request) -> Response:
         return Response(self._portrait(request.path_params["id"], 404).picture(), media_type="image/jpeg")

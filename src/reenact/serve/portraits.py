@@ -16,7 +16,7 @@ from reenact.core.errors import NoFaceError, ReenactError
 from reenact.core.memory import give_back
 from reenact.core.types import Image
 from reenact.faces.crop import head_crop
-from reenact.faces.landmarker import Face, Landmarker
+from reenact.faces.landmarker import Landmarker
 from reenact.faces.portrait import SMALL_HEAD, faces_of
 from reenact.media.image import decode_image
 
@@ -40,6 +40,8 @@ class Sent:
     photo: Image
     boxes: tuple[tuple[float, float, float, float], ...]
     """left, top, right, bottom of each face, largest first, px of the photo"""
+    sides: tuple[float, ...]
+    """of each head's crop, px of the photo"""
     face: int
     """which is meant, from 1"""
     consent: Consent | None
@@ -93,8 +95,16 @@ class Portraits:
             self._landmarker = self._landmarker or Landmarker(self._threads)
             faces = faces_of(photo, self._landmarker)
             self._read = self._clock()
-        sent = self._sent(photo, faces, face)
-        sent = replace(sent, consent=consent)  # type: ignore[arg-type]
+        if not faces:
+            raise NoFaceError("no face found in the portrait: choose a photo where one face is seen from the front")
+        boxes, sides = tuple(one.box for one in faces), tuple(head_crop(one).side for one in faces)
+        return self._keep(self._of(Sent("", photo, boxes, sides, 1, consent), face), keep)  # type: ignore[arg-type]
+
+    def choose(self, id: str, face: int) -> Sent:
+        """Another face of a photo that is held, as a portrait of its own. Raises ReenactError."""
+        return self._keep(self._of(self.get(id), face))
+
+    def _keep(self, sent: Sent, keep: bool = False) -> Sent:
         with self._lock:
             self._held[sent.id], self._used[sent.id] = sent, self._clock()
             if keep:
@@ -143,16 +153,15 @@ class Portraits:
         for id in {*old, *over}:
             del self._held[id], self._used[id]
 
-    def _sent(self, photo: Image, faces: list[Face], face: int) -> Sent:
-        if not faces:
-            raise NoFaceError("no face found in the portrait: choose a photo where one face is seen from the front")
-        if not 1 <= face <= len(faces):
-            found = "only one face" if len(faces) == 1 else f"{len(faces)} faces"
+    def _of(self, photo: Sent, face: int) -> Sent:
+        """The photo with this face meant, under a new id."""
+        if not 1 <= face <= len(photo.boxes):
+            found = "only one face" if len(photo.boxes) == 1 else f"{len(photo.boxes)} faces"
             raise NoFaceError(f"the portrait has {found}: face {face} is none of them")
-        side = head_crop(faces[face - 1]).side
+        side = photo.sides[face - 1]
         if side < HEAD_MIN:
             raise ReenactError(f"the head is only {side:.0f} pixels wide: choose a photo where it has {self._size} or more")
         notes = []
         if side < SMALL_HEAD * self._size:
             notes.append(f"the head is only {side:.0f} pixels wide, so the picture will be soft: {self._size} or more is better")
-        return Sent(secrets.token_urlsafe(9), photo, tuple(one.box for one in faces), face, None, tuple(notes))
+        return replace(photo, id=secrets.token_urlsafe(9), face=face, warnings=tuple(notes))

@@ -1,7 +1,7 @@
 // @ts-check
 // The portrait: dropped, chosen or taken with the camera; who is in it is asked before it is sent.
 
-import { ApiError, json, ready, request } from "./api.mjs";
+import { ApiError, json, post, ready, request } from "./api.mjs";
 import { reason, whyNoCamera } from "./camera.mjs";
 import { $, ask, make } from "./dom.mjs";
 
@@ -20,7 +20,7 @@ export class PortraitBox {
     for (const button of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll("[data-do]"))) {
       button.onclick = () => (button.dataset.do === "choose" ? input.click() : this.shoot());
     }
-    /** @type {HTMLSelectElement} */ ($("which-face")).onchange = ({ target }) => this.send(Number(/** @type {HTMLSelectElement} */ (target).value));
+    /** @type {HTMLSelectElement} */ ($("which-face")).onchange = ({ target }) => this.choose(Number(/** @type {HTMLSelectElement} */ (target).value));
     this.dropping();
   }
 
@@ -85,14 +85,27 @@ export class PortraitBox {
     }
   }
 
+  /** Another face of the photo. @param {number} face from 1 */
+  async choose(face) {
+    const { sent } = this;
+    try {
+      await this.use(await post(`/api/portraits/${sent.id}/face`, { face }));
+    } catch (error) {
+      if (error instanceof ApiError && error.status === 404 && this.own && await this.send(face)) return;
+      if (this.sent === sent) /** @type {HTMLSelectElement} */ ($("which-face")).value = String(sent.face);
+      this.note(error instanceof Error ? error.message : String(error), true);
+    }
+  }
+
   /** The server no longer has it (it was restarted): it is sent again, or the server's own is taken. @param {string} line what it said */
   async again(line) {
     const before = this.sent;
     if (this.own) return this.send(before?.face ?? 1);
     try {
       const [kept] = (await ready()).portraits;
-      if (kept && kept.id !== before?.id) await this.use(kept);
-      else this.note(line, true);
+      if (!kept || kept.id === before?.id) return this.note(line, true);
+      await this.use(kept);
+      if (kept.faces === before?.faces && kept.face !== before.face) await this.choose(before.face);
     } catch (error) {
       this.note(error instanceof Error ? error.message : String(error), true);
     }
