@@ -189,3 +189,28 @@ def test_another_face_of_the_command_lines_photo_is_chosen_and_a_failure_sets_it
         there.page.select_option("#which-face", "1")
         there.until("document.getElementById('portrait-note').classList.contains('bad')")
         assert there.page.input_value("#which-face") == "2"
+
+
+@pytest.mark.slow
+def test_after_a_reload_the_page_has_its_recording_and_its_running_job_again(chromium, address):
+    with tab(chromium, address) as there:
+        there.until(DRAWN)
+        there.page.keyboard.press("r")
+        there.until("reenact.recording.state === 'on'")
+        there.page.reload()
+        there.until("reenact.recording?.state === 'on'")
+        time.sleep(0.5)
+        there.page.keyboard.press("r")
+        there.until("document.querySelectorAll('#films video').length === 1")
+        there.page.set_input_files("#film-file", EXAMPLES / "driving.mp4")
+        there.until("/frames|waiting/.test(document.getElementById('tasks').innerText)")
+        there.page.reload()
+        there.until("/^Recording of .*Show/s.test(document.getElementById('films').innerText)")
+        assert there.page.evaluate("document.querySelectorAll('#films li').length") == 1
+        there.page.click("#films button >> text=Show")
+        there.until("document.querySelector('#films video')?.readyState >= 2")
+        there.until("/^Video of /.test(document.getElementById('tasks').innerText)")
+        there.page.click("#tasks button")
+        there.page.reload()
+        there.until("document.querySelectorAll('#films li').length === 1")
+        assert there.page.inner_text("#tasks") == ""

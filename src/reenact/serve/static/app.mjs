@@ -43,6 +43,7 @@ let lostFor = 0; // states in a row without a face
 let alone = true; // no other tab has the session
 let refused = false; // by the server, in words that have been shown
 let begun = false;
+let away = false; // the connection was lost, or another page had it
 let wake = () => {}; // ends the wait for the server's first answer
 let settled = false; // the server's answer to start has come
 
@@ -86,6 +87,8 @@ function linked(name, detail) {
   if (name !== "open") recording.stopped();
   controls(name === "open" && painter.count > 0);
   if (name === "open") phone.again();
+  if (name === "open" && away) tasks.gather();
+  away = name !== "open";
   if (name === "open" && driven === "camera") byRtc();
 }
 
@@ -300,6 +303,7 @@ async function begin() {
       if (info.portraits[0]) portrait.use(info.portraits[0]).catch((error) => notice(error.message));
       phone.build(info.phones);
       rtc.build(info);
+      tasks.gather();
       begun = true;
       return socket.connect();
     } catch (error) {

@@ -4,12 +4,18 @@
 import { follow, json, post, request } from "./api.mjs";
 import { $, clock, make, save } from "./dom.mjs";
 
-/** Jobs that this page has seen the end of. @type {Set<string>} */
+/** Jobs that a page makes, and what they are called. */
+const MADE = { animate: "Video", record: "Recording", dub: "Recording with sound" };
+const TOLD = 1500; // ms within which the server has told the page of its own recording
+
+/** @typedef {ReturnType<Tasks["row"]>} Row */
+
+/** Jobs that this page shows, or has shown. @type {Set<string>} */
 export const known = new Set();
 
 /** A film's place in the list is given up. @param {string} id its job */
 export function dropFilm(id) {
-  for (const item of $("films").children) if (/** @type {HTMLElement} */ (item).dataset.job === id) item.remove();
+  for (const item of [...$("films").children]) if (/** @type {HTMLElement} */ (item).dataset.job === id) item.remove();
 }
 
 /** Shows a finished job's film in the list. @param {string} id @param {string} label */
@@ -28,6 +34,22 @@ export async function showFilm(id, label) {
     URL.revokeObjectURL(address);
     request(`/api/jobs/${id}`, { method: "DELETE" }).catch(() => {});
   };
+  $("films").prepend(item);
+}
+
+/** When a job was asked for. @param {any} job */
+function hour(job) {
+  return new Date(1000 * job.created).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+}
+
+/** A place in the list for a film that is there already: it is fetched when it is to be seen. @param {any} job @param {(line: string) => void} failed */
+function offerFilm(job, failed) {
+  known.add(job.id);
+  const label = `${MADE[/** @type {keyof MADE} */ (job.kind)]} of ${hour(job)}, ${clock((job.total ?? job.done) / 25)}`;
+  const show = () => showFilm(job.id, label).then(() => item.remove()).catch((error) => failed(error.message));
+  const remove = () => { item.remove(); request(`/api/jobs/${job.id}`, { method: "DELETE" }).catch(() => {}); };
+  const item = make("li", { "data-job": job.id }, make("div", {}, make("strong", {}, label), make("div", { class: "row" },
+    make("button", { type: "button", onclick: show }, "Show"), make("button", { type: "button", class: "quiet", onclick: remove }, "Delete"))));
   $("films").prepend(item);
 }
 
@@ -86,6 +108,7 @@ export class Sound {
   async under(film, heard, delay) {
     const sent = await json("/api/files?kind=sound", { method: "POST", body: heard, headers: { "content-type": "application/octet-stream" } });
     const job = await post("/api/jobs", { kind: "dub", film, driving: sent.id, options: { delay } });
+    known.add(job.id);
     let last = job;
     await follow(job.id, (now) => { last = now; });
     request(`/api/files/${sent.id}`, { method: "DELETE" }).catch(() => {});
@@ -99,6 +122,8 @@ export class Tasks {
   /** @param {{portrait: () => any, options: () => object, failed: (line: string) => void}} on */
   constructor(on) {
     this.on = on;
+    /** @type {Set<string>} */
+    this.awaited = new Set();
     const input = /** @type {HTMLInputElement} */ ($("film-file"));
     $("film-choose").onclick = () => input.click();
     input.onchange = () => { if (input.files?.[0]) this.start(input.files[0]); input.value = ""; };
@@ -106,32 +131,74 @@ export class Tasks {
 
   /** @param {File} file */
   async start(file) {
-    const bar = make("progress", { max: "1" });
-    const note = make("span", { class: "hint" }, "sending ...");
-    const stop = make("button", { type: "button", class: "quiet" }, "Cancel");
-    const item = make("li", {}, make("strong", {}, file.name), bar, make("div", { class: "row" }, note, stop));
-    $("tasks").prepend(item);
+    const row = this.row(file.name);
     const gone = new AbortController();
-    stop.onclick = () => { gone.abort(); item.remove(); };
+    row.stop.onclick = () => { gone.abort(); row.item.remove(); };
     try {
+      row.note.textContent = "sending ...";
       const sent = await json(`/api/files?kind=${kindOf(file.name)}`, { method: "POST", body: file, signal: gone.signal, headers: { "content-type": "application/octet-stream" } });
       const output = /** @type {HTMLInputElement} */ ($("film-photo")).checked ? "photo" : "crop";
       const job = await post("/api/jobs", { kind: "animate", portrait: this.on.portrait()?.id, driving: sent.id, options: { ...this.on.options(), output } });
       request(`/api/files/${sent.id}`, { method: "DELETE" }).catch(() => {});
-      stop.onclick = () => { request(`/api/jobs/${job.id}`, { method: "DELETE" }).catch(() => {}); item.remove(); };
-      await follow(job.id, (now) => this.show(now, item, bar, note, stop));
+      await this.until(job.id, row);
     } catch (error) {
-      if (gone.signal.aborted) return;
-      item.classList.add("failed");
-      bar.remove();
-      note.textContent = error instanceof Error ? error.message : String(error);
-      stop.textContent = "Dismiss";
-      stop.onclick = () => item.remove();
+      if (!gone.signal.aborted) this.failed(error, row);
     }
   }
 
-  /** @param {any} job @param {HTMLElement} item @param {HTMLProgressElement} bar @param {HTMLElement} note @param {HTMLElement} stop */
-  show(job, item, bar, note, stop) {
+  /** What the server has and does already: of this page before it was loaded again, or while it was away. */
+  async gather() {
+    const { jobs } = await json("/api/jobs").catch(() => ({ jobs: [] }));
+    for (const job of jobs.filter((/** @type {any} */ one) => one.kind in MADE && !known.has(one.id))) {
+      const going = job.state === "queued" || job.state === "running";
+      if (going && job.kind === "record") this.recorded(job.id);
+      else if (job.state === "done") offerFilm(job, this.on.failed);
+      else if (going || job.state === "failed") {
+        const row = this.row(`${MADE[/** @type {keyof MADE} */ (job.kind)]} of ${hour(job)}`);
+        this.until(job.id, row).catch((error) => this.failed(error, row));
+      }
+    }
+  }
+
+  /** A recording that was going on when the page came: offered at its end, unless the page is told of it. @param {string} id */
+  async recorded(id) {
+    if (this.awaited.has(id)) return;
+    this.awaited.add(id);
+    /** @type {any} */
+    let last = {};
+    await follow(id, (now) => { last = now; }).catch(() => {});
+    await new Promise((done) => setTimeout(done, TOLD));
+    this.awaited.delete(id);
+    if (last.state === "done" && !known.has(id)) offerFilm(last, this.on.failed);
+  }
+
+  /** A place in the list. @param {string} name */
+  row(name) {
+    const bar = make("progress", { max: "1" });
+    const note = make("span", { class: "hint" });
+    const stop = make("button", { type: "button", class: "quiet" }, "Cancel");
+    const item = make("li", {}, make("strong", {}, name), bar, make("div", { class: "row" }, note, stop));
+    $("tasks").prepend(item);
+    return { item, bar, note, stop };
+  }
+
+  /** @param {string} id a job's @param {Row} row */
+  async until(id, row) {
+    known.add(id);
+    row.stop.onclick = () => { request(`/api/jobs/${id}`, { method: "DELETE" }).catch(() => {}); row.item.remove(); };
+    await follow(id, (now) => this.show(now, row));
+  }
+
+  /** @param {unknown} error @param {Row} row */
+  failed(error, { item, bar, note, stop }) {
+    item.classList.add("failed");
+    bar.remove();
+    note.textContent = error instanceof Error ? error.message : String(error);
+    stop.textContent = "Dismiss";
+  }
+
+  /** @param {any} job @param {Row} row */
+  show(job, { item, bar, note, stop }) {
     if (job.state === "queued") note.textContent = job.waiting_for ? `${job.waiting_for} before it` : "waiting";
     if (job.state === "running") {
       if (job.total) bar.value = job.done / job.total;
