@@ -114,8 +114,8 @@ function gathered(peer) {
   });
 }
 
-/** turn:USER:PASSWORD@HOST:PORT carries its credentials. @param {string} address */
-function ice(address) {
-  const [, scheme, username, credential, host] = /^(turns?|stun):(?:([^:]*):([^@]*)@)?(.*)$/.exec(address) ?? [];
+/** turn:USER:PASSWORD@HOST:PORT carries its credentials; the last @ ends the password. @param {string} address */
+export function ice(address) {
+  const [, scheme, username, credential, host] = /^(turns?|stun):(?:([^:]*):(.*)@)?([^@]*)$/.exec(address) ?? [];
   return username ? { urls: `${scheme}:${host}`, username, credential } : { urls: address };
 }
