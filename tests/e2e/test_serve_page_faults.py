@@ -214,3 +214,48 @@ def test_after_a_reload_the_page_has_its_recording_and_its_running_job_again(chr
         there.page.reload()
         there.until("document.querySelectorAll('#films li').length === 1")
         assert there.page.inner_text("#tasks") == ""
+
+
+def test_arrow_keys_choose_in_a_group_and_a_key_held_down_counts_once(chromium, address):
+    with tab(chromium, address) as there:
+        there.until(DRAWN)
+        there.page.focus("[data-drive=sliders]")
+        there.page.keyboard.press("ArrowRight")
+        assert there.page.evaluate("document.activeElement.dataset.drive") == "phone"
+        assert there.page.get_attribute("[data-drive=phone]", "aria-checked") == "true"
+        there.page.keyboard.press("ArrowLeft")
+        there.page.focus("[data-preset=neutral]")
+        there.page.keyboard.press("ArrowLeft")
+        chosen = "[...document.querySelectorAll('#presets [role=radio]')].findIndex((one) => one.ariaChecked === 'true')"
+        assert there.page.evaluate(chosen) == there.page.evaluate("document.querySelectorAll('#presets [role=radio]').length - 1")
+        stops = "[...document.querySelectorAll('[role=radio]')].filter((one) => one.tabIndex === 0).length"
+        assert there.page.evaluate(stops) == 2, "one a group"
+        there.page.focus("#mirror")
+        for _ in range(4):
+            there.page.keyboard.down("m")
+        there.page.keyboard.up("m")
+        assert there.page.get_attribute("#mirror", "aria-pressed") == "true"
+
+
+@pytest.mark.parametrize("width, height, most", [(740, 360, 300), (375, 667, 375), (861, 700, 510)])
+def test_the_picture_fits_a_phone_held_either_way(chromium, address, width, height, most):
+    with tab(chromium, address, viewport={"width": width, "height": height}) as there:
+        there.until(DRAWN)
+        sides = there.page.evaluate("(({ width, height }) => [width, height])(reenact.painter.canvas.getBoundingClientRect())")
+        assert max(sides) <= most
+        assert there.page.evaluate("document.documentElement.scrollWidth") == width
+
+
+def test_a_whole_video_is_smoothed_as_the_slider_says(chromium, address):
+    with tab(chromium, address) as there:
+        there.until(DRAWN)
+        assert "smooth" not in there.page.evaluate("reenact.tasks.on.options()"), "untouched: the job's own"
+        there.page.evaluate("const one = document.querySelector('[name=smooth]'); one.value = 0; one.oninput(); 0")
+        assert there.page.evaluate("reenact.tasks.on.options().smooth") == 0
+
+
+def test_a_relays_password_may_hold_an_at(chromium, address):
+    with tab(chromium, address) as there:
+        there.until(DRAWN)
+        held = there.page.evaluate("import('/static/rtc.mjs').then((rtc) => rtc.ice('turn:me:p@ss:w@example.org:3478'))")
+        assert held == {"urls": "turn:example.org:3478", "username": "me", "credential": "p@ss:w"}

@@ -3,7 +3,7 @@
 
 import { ApiError, json, ready, token } from "./api.mjs";
 import { Source, reason, whyNoCamera } from "./camera.mjs";
-import { $, ask, make, save } from "./dom.mjs";
+import { $, ask, make, mark, save } from "./dom.mjs";
 import { Tasks } from "./films.mjs";
 import { Follow } from "./follow.mjs";
 import { Painter } from "./paint.mjs";
@@ -183,7 +183,7 @@ function quiet(about) {
 /** @param {string} name what drives from now on */
 async function drive(name) {
   driven = name;
-  for (const one of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll("[data-drive]"))) one.setAttribute("aria-checked", String(one.dataset.drive === name));
+  mark($("drive"), (one) => one.dataset.drive === name);
   for (const one of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll("[data-for]"))) one.hidden = one.dataset.for !== name;
   if (name !== "phone") phone.stop();
   if (name !== "camera") rtc.close();
@@ -225,10 +225,10 @@ async function cameras() {
   if (used) select.value = used;
 }
 
-/** The follow controls, as a job takes them. */
+/** The follow controls, as a job takes them; a job, which sees what comes, smooths by itself what was not set here. */
 function taskOptions() {
   const { strength, smooth, parts, mode } = /** @type {any} */ (follow.state());
-  return { strength, smooth: Math.max(smooth, 1), parts, ...(mode ? { motion: mode } : {}) };
+  return { strength, ...(smooth === follow.usual ? {} : { smooth }), parts, ...(mode ? { motion: mode } : {}) };
 }
 
 function mirror() {
@@ -253,7 +253,7 @@ const ACTIONS = /** @type {Record<string, () => void>} */ ({
 addEventListener("keydown", (event) => {
   const at = /** @type {HTMLElement} */ (event.target);
   const typing = at.matches("input:not([type=range]):not([type=checkbox]), select, textarea");
-  if (typing || event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
+  if (typing || event.repeat || event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
   const number = Number(event.key);
   if (number >= 1 && number <= 4) drive(DRIVES[number - 1]);
   else if (ACTIONS[event.key.toLowerCase()]) ACTIONS[event.key.toLowerCase()]();
@@ -329,6 +329,7 @@ addEventListener("hashchange", () => {
 });
 
 /** For tests and the curious: what the meters are made of. */
+mark($("drive"), (one) => one.dataset.drive === driven);
 Object.assign(window, { reenact: { painter, source, rtc, socket, portrait, recording, settled: () => settled, alone: () => alone, tasks } });
 if (whyNoCamera()) $("drive-card").querySelector("[data-for=camera] .hint")?.replaceChildren(whyNoCamera() ?? "");
 begin();

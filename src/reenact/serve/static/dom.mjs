@@ -49,6 +49,25 @@ export function calmly(call, wait) {
   };
 }
 
+/** Which of a group's radio buttons is on: it alone is reached by Tab, and from it the others by the arrow keys.
+ * @param {HTMLElement} group @param {(button: HTMLElement) => boolean} is */
+export function mark(group, is) {
+  const buttons = /** @type {HTMLElement[]} */ ([...group.querySelectorAll("[role=radio]")]);
+  for (const button of buttons) {
+    button.setAttribute("aria-checked", String(is(button)));
+    button.tabIndex = is(button) ? 0 : -1;
+  }
+  group.onkeydown = (event) => {
+    const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
+    if (!step || event.ctrlKey || event.metaKey || event.altKey) return;
+    event.preventDefault();
+    const at = buttons.indexOf(/** @type {HTMLElement} */ (event.target));
+    const next = buttons[(at + step + buttons.length) % buttons.length];
+    next.focus();
+    next.click();
+  };
+}
+
 /** The kept answer of a dialog: "" when it is left. @param {HTMLDialogElement} dialog @returns {Promise<string>} */
 export function ask(dialog) {
   dialog.returnValue = "";

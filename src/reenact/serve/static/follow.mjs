@@ -16,6 +16,7 @@ export class Follow {
     this.strength = slider({ name: "strength", label: "Strength", min: 0, max: 2, step: 0.05, value: 1, title: "how much of the driver's motion", changed: this.send });
     this.smooth = slider({ name: "smooth", label: "Smoothness", min: 0, max: 2, step: 0.05, value: 0.5, title: "against jitter; 1 delays slow movements by 80 ms at most", changed: this.send });
     this.mode = make("select", { id: "mode", onchange: () => this.chosen() });
+    this.usual = 0.5; // smoothness, of the server's live pictures
     this.named = Boolean(sessionStorage.getItem(NAMED)); // whether the server may hold a mode that was chosen here
     /** @type {Record<string, {select: HTMLSelectElement, factor: ReturnType<typeof slider>}>} */
     this.parts = {};
@@ -25,6 +26,7 @@ export class Follow {
   /** @param {{parts: string[], alignments: string[], smooth: number, presets: string[]}} info */
   build(info) {
     this.smooth.set(info.smooth);
+    this.usual = Number(this.smooth.input.value);
     this.mode.replaceChildren(make("option", { value: "" }, "as the weights say"),
       ...info.alignments.map((name) => make("option", { value: name }, `${name}: ${ALIGN[/** @type {keyof ALIGN} */ (name)] ?? ""}`)));
     $("parts").replaceChildren();

@@ -1,7 +1,7 @@
 // @ts-check
 // The head's pose, the 52 ARKit names in groups, and named expressions.
 
-import { $, calmly, make, slider } from "./dom.mjs";
+import { $, calmly, make, mark, slider } from "./dom.mjs";
 
 const POSE = [
   { name: "yaw", label: "Turn", min: -40, max: 40, step: 1, value: 0, unit: "°", title: "to the picture's right" },
@@ -55,10 +55,11 @@ export class Sliders {
       $("groups").append(make("details", {}, make("summary", {}, title), inside));
     }
     const chips = info.presets.map((name) => make("button", {
-      type: "button", role: "radio", "aria-checked": String(name === this.expression), "data-preset": name,
+      type: "button", role: "radio", "data-preset": name,
       onclick: () => this.choose(name),
     }, name.replace("_", " ")));
     $("presets").replaceChildren(...chips);
+    this.marked();
   }
 
   /** @param {string} name @param {number} value */
@@ -72,8 +73,12 @@ export class Sliders {
   /** @param {string} name */
   choose(name) {
     this.expression = name;
-    for (const chip of $("presets").children) chip.setAttribute("aria-checked", String(/** @type {HTMLElement} */ (chip).dataset.preset === name));
+    this.marked();
     this.send();
+  }
+
+  marked() {
+    mark($("presets"), (chip) => chip.dataset.preset === this.expression);
   }
 
   reset() {
