@@ -27,7 +27,7 @@ export class Follow {
   build(info) {
     this.smooth.set(info.smooth);
     this.usual = Number(this.smooth.input.value);
-    this.mode.replaceChildren(make("option", { value: "" }, "as the weights say"),
+    this.mode.replaceChildren(make("option", { value: "" }, "as the method is used"),
       ...info.alignments.map((name) => make("option", { value: name }, `${name}: ${ALIGN[/** @type {keyof ALIGN} */ (name)] ?? ""}`)));
     $("parts").replaceChildren();
     for (const name of info.parts) {

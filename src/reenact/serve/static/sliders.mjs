@@ -4,9 +4,9 @@
 import { $, calmly, make, mark, slider } from "./dom.mjs";
 
 const POSE = [
-  { name: "yaw", label: "Turn", min: -40, max: 40, step: 1, value: 0, unit: "°", title: "to the picture's right" },
-  { name: "pitch", label: "Nod", min: -30, max: 30, step: 1, value: 0, unit: "°", title: "nose up" },
-  { name: "roll", label: "Tilt", min: -30, max: 30, step: 1, value: 0, unit: "°", title: "clockwise, as seen" },
+  { name: "yaw", label: "Turn", min: -30, max: 30, step: 1, value: 0, unit: "°", title: "to the picture's right; beyond 20 the far cheek softens" },
+  { name: "pitch", label: "Nod", min: -20, max: 20, step: 1, value: 0, unit: "°", title: "nose up; beyond 10 brows and lids are squeezed" },
+  { name: "roll", label: "Tilt", min: -25, max: 25, step: 1, value: 0, unit: "°", title: "clockwise, as seen" },
   { name: "scale", label: "Size", min: 0.7, max: 1.4, step: 0.01, value: 1 },
   { name: "x", label: "Right", min: -0.4, max: 0.4, step: 0.01, value: 0, title: "in halves of the picture" },
   { name: "y", label: "Down", min: -0.4, max: 0.4, step: 0.01, value: 0, title: "in halves of the picture" },
@@ -55,9 +55,9 @@ export class Sliders {
       $("groups").append(make("details", {}, make("summary", {}, title), inside));
     }
     const chips = info.presets.map((name) => make("button", {
-      type: "button", role: "radio", "data-preset": name,
+      type: "button", role: "radio", "data-preset": name, title: /left|right/.test(name) ? "the person's own left and right" : "",
       onclick: () => this.choose(name),
-    }, name.replace("_", " ")));
+    }, name === "neutral" ? "as the photo" : name.replace("_", " ")));
     $("presets").replaceChildren(...chips);
     this.marked();
   }
