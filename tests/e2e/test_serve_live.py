@@ -1,17 +1,13 @@
-"""The live socket on the fake method: credits, steering, taking over, coming back, recording, what goes wrong."""
+"""The live socket on the fake method: credits, steering, taking over, coming back, what goes wrong."""
 
 from __future__ import annotations
 
 import json
 import socket
 import time
-from collections.abc import Iterator
-from concurrent.futures import CancelledError
-from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-import av
 import numpy as np
 import pytest
 
@@ -19,18 +15,16 @@ pytest.importorskip("starlette", reason="the extra serve is not installed")
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
-from clips import face, moving_face, read_clip, scenery
+from clips import face, moving_face, scenery
 from fake_method import write_fake_method
+from live_page import LIVE, SPOKEN, VIEW, Page, page
 from reenact.core.errors import ReenactError
 from reenact.runtime.onnx_method import OnnxMethod
-from reenact.serve import live_socket, recorder, seats
+from reenact.serve import live_socket, seats
 from reenact.serve.outbox import Outbox
 from reenact.serve.steering import parse_steer
-from reenact.serve.wire import FROM_PAGE, FROM_SERVER, JPEG, SAME, decode_jpeg, header, read_frame
-from serve_client import BASE, TOKEN, jpeg, send_portrait, serving, wait_for
-
-LIVE, VIEW = (f"{BASE.replace('http', 'ws')}/api/{name}" for name in ("live", "view"))
-SPOKEN = ["reenact.1", f"token.{TOKEN}"]
+from reenact.serve.wire import FROM_PAGE, JPEG, SAME, decode_jpeg, header, read_frame
+from serve_client import TOKEN, jpeg, send_portrait, serving
 
 
 @pytest.fixture(scope="module")
@@ -42,70 +36,6 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def client(tmp_path_factory: pytest.TempPathFactory, weights: Path):
     with serving(tmp_path_factory.mktemp("served"), weights) as client:
         yield client
-
-
-class Page:
-    """A page without a browser."""
-
-    def __init__(self, opened: Any) -> None:
-        self.socket = opened
-        self.texts: list[dict] = []
-        self.pictures: list[tuple[int, int, float, bytes]] = []
-        """kind, number, captured, JPEG"""
-
-    def say(self, **message: Any) -> None:
-        self.socket.send_text(json.dumps(message))
-
-    def frame(self, image: np.ndarray, number: int, captured: float) -> None:
-        self.socket.send_bytes(FROM_PAGE.pack(JPEG, number, captured) + jpeg(image))
-
-    def one(self) -> None:
-        """The next message, kept."""
-        message = self.socket.receive()
-        if message["type"] == "websocket.close":
-            raise WebSocketDisconnect(message["code"], message.get("reason"))
-        if message.get("text") is not None:
-            self.texts.append(json.loads(message["text"]))
-        else:
-            kind, number, captured, *_ = FROM_SERVER.unpack_from(message["bytes"])
-            self.pictures.append((kind, number, captured, message["bytes"][FROM_SERVER.size :]))
-
-    def until(self, true: Any) -> Any:
-        for _ in range(400):
-            if found := true():
-                return found
-            self.one()
-        raise AssertionError("it never came")
-
-    def text(self, kind: str, **wanted: Any) -> dict:
-        """The first text of a kind, with these values; taken out."""
-
-        def there() -> dict | None:
-            return next((t for t in self.texts if t["type"] == kind and wanted.items() <= t.items()), None)
-
-        found = self.until(there)
-        self.texts.remove(found)
-        return found
-
-    def picture(self, number: int | None = None) -> tuple[int, int, float, bytes]:
-        """The first picture, or that of a frame; those before are let go."""
-
-        def there() -> int | None:
-            return next((i + 1 for i, p in enumerate(self.pictures) if number is None or p[1] == number), None)
-
-        at = self.until(there)
-        found = self.pictures[at - 1]
-        del self.pictures[:at]
-        return found
-
-
-@contextmanager
-def page(client: TestClient, session: str = "a-session", **start: Any) -> Iterator[Page]:
-    """The test client's own future may end cancelled, where the server's task ends while the client goes."""
-    with suppress(CancelledError), client.websocket_connect(LIVE, subprotocols=SPOKEN) as opened:
-        made = Page(opened)
-        made.say(type="start", session=session, **start)
-        yield made
 
 
 @pytest.fixture
@@ -319,82 +249,6 @@ def test_too_many_messages_end_the_socket(client, portrait):
         with pytest.raises(WebSocketDisconnect) as ended:
             there.until(lambda: False)
         assert ended.value.code == 1008
-
-
-def test_a_recording_is_a_film_that_keeps_time(client, portrait, tmp_path):
-    with page(client, session="recording", portrait=portrait) as there:
-        there.picture()
-        there.say(type="record", on=True)
-        wait_for_seconds(there, 0.8)
-        there.say(type="record", on=False)
-        told = there.text("recorded")
-        assert told["error"] is None and 0.4 < told["seconds"] < 3
-    film = client.get(f"/api/jobs/{told['job']}/result")
-    assert film.status_code == 200
-    (tmp_path / "film.mp4").write_bytes(film.content)
-    frames, rate, size = read_clip(tmp_path / "film.mp4")
-    assert (rate, size) == (25, (256, 256)) and frames == round(told["seconds"] * 25)
-
-
-def test_a_recording_gets_its_sound_and_begins_later(client, portrait, tmp_path):
-    with page(client, session="with-sound", portrait=portrait) as there:
-        there.picture()
-        there.say(type="record", on=True)
-        job = there.text("recording")["job"]
-        wait_for_seconds(there, 1.2)
-        there.say(type="record", on=False)
-        silent = there.text("recorded")
-        assert silent["job"] == job
-    typed = {"content-type": "application/octet-stream"}
-    sound = client.post("/api/files?kind=sound", content=beep(tmp_path / "beep.webm").read_bytes(), headers=typed).json()["id"]
-    order = {"kind": "dub", "film": job, "driving": sound, "options": {"delay": 0.2}}
-    assert client.post("/api/jobs", json={**order, "film": "none"}).status_code == 422
-    assert client.post("/api/jobs", json={**order, "options": {"delay": -1}}).status_code == 422
-    dubbed = client.post("/api/jobs", json=order).json()["id"]
-    wait_for(lambda: client.get(f"/api/jobs/{dubbed}").json()["state"] in ("done", "failed"), 60)
-    (tmp_path / "film.mp4").write_bytes(client.get(f"/api/jobs/{dubbed}/result").content)
-    with av.open(str(tmp_path / "film.mp4")) as film:
-        assert len(film.streams.audio) == 1 and film.streams.audio[0].duration
-    frames, rate, _ = read_clip(tmp_path / "film.mp4")
-    assert rate == 25 and frames == round(silent["seconds"] * 25) - 5
-
-
-def beep(path: Path, seconds: float = 2.0) -> Path:
-    """An Opus tone in WebM, as a browser's MediaRecorder writes it."""
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("libopus", rate=48000, layout="mono")
-        wave = 0.2 * np.sin(np.arange(round(seconds * 48000)) * 2 * np.pi * 220 / 48000).astype(np.float32)
-        for at in range(0, len(wave), 960):
-            frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(wave[None, at : at + 960]), format="flt", layout="mono")
-            frame.sample_rate, frame.pts = 48000, at
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode())
-    return path
-
-
-def wait_for_seconds(there: Page, seconds: float) -> None:
-    there.until(lambda: any(t["type"] == "state" and (t["recording"] or 0) >= seconds for t in there.texts))
-    there.texts.clear()
-
-
-def test_a_recording_ends_by_itself_where_the_disk_is_full_and_what_was_written_is_kept(client, portrait, monkeypatch):
-    with page(client, session="full-disk", portrait=portrait) as there:
-        there.picture()
-        there.say(type="record", on=True)
-        wait_for_seconds(there, 0.3)
-        monkeypatch.setattr(recorder, "free_bytes", lambda folder: 0)
-        told = there.text("recorded")
-        assert "disk" in told["why"] and told["error"] is None
-    assert b"ftyp" in client.get(f"/api/jobs/{told['job']}/result").content[:16]
-
-
-def test_a_page_that_dies_while_recording_leaves_a_whole_film(tmp_path, weights, monkeypatch):
-    with serving(tmp_path, weights) as client:
-        with page(client, portrait=send_portrait(client).json()["id"]) as there:
-            there.picture()
-            there.say(type="record", on=True)
-            wait_for_seconds(there, 0.2)
-        wait_for(lambda: [job["state"] for job in client.get("/api/jobs").json()["jobs"]] == ["done"])
 
 
 def test_a_session_that_fails_says_why_and_the_next_one_works(client, portrait, monkeypatch):

@@ -113,9 +113,10 @@ class Jobs:
         return job, self.folder(job.id) / f"result{suffix}"
 
     def close(self, id: str, error: str | None = None, frames: int = 0) -> None:
-        """Ends what `finished` began."""
+        """Ends what `finished` began; nothing where the job was removed meanwhile."""
         state: State = "failed" if error is not None else "done"
-        self._put(replace(self._jobs[id], state=state, error=error, done=frames, total=frames))
+        if id in self._jobs:
+            self._put(replace(self._jobs[id], state=state, error=error, done=frames, total=frames))
 
     def all(self) -> list[Job]:
         """Oldest first."""

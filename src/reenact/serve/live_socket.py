@@ -117,7 +117,7 @@ class LiveSocket:
         return live
 
     async def _run(self, live: Live) -> None:
-        work: list[Coroutine[Any, Any, None]] = [self._receive(live), self._send(), self._tell(live)]
+        work: list[Coroutine[Any, Any, None]] = [self._receive(live), self._send(live), self._tell(live)]
         tasks = [asyncio.create_task(one) for one in work]
         await asyncio.wait([*tasks, self._ending], return_when=asyncio.FIRST_COMPLETED)
         for task in tasks:
@@ -223,22 +223,31 @@ class LiveSocket:
 
     async def _record(self, live: Live, on: bool) -> None:
         if on and live.recorder is None:
-            job, path = self._rooms.jobs.finished("record", ".mp4")
-            try:
-                live.record(Recorder(path, self._rooms.settings.max_minutes))
-            except ReenactError as error:
-                self._rooms.jobs.close(job.id, str(error))
-                raise ReenactError("the recording cannot be written: free some space in the server's folder") from None
-            live.recording = job.id
-            self._say({"type": "recording", "job": job.id})
-        elif not on and live.recorder is not None:
-            self._say(await finish_recording(live, self._rooms.jobs))
+            jobs = self._rooms.jobs
+            job, path = jobs.finished("record", ".mp4")
 
-    async def _send(self) -> None:
+            def recorded(film: Recorder) -> dict[str, Any]:
+                jobs.close(job.id, film.error, film.frames)
+                return {"type": "recorded", "job": job.id, "seconds": film.seconds, "why": film.ended, "error": film.error}
+
+            try:
+                live.record(Recorder(path, self._rooms.settings.max_minutes), recorded)
+            except ReenactError as error:
+                jobs.close(job.id, str(error))
+                raise ReenactError("the recording cannot be written: free some space in the server's folder") from None
+            self._say({"type": "recording", "job": job.id})
+        elif not on:
+            await live.finish()
+
+    async def _send(self, live: Live) -> None:
         with contextlib.suppress(WebSocketDisconnect, RuntimeError):
             while True:
                 one = await self._outbox.take()
-                await (self._socket.send_text(one) if isinstance(one, str) else self._socket.send_bytes(one))
+                if isinstance(one, bytes):
+                    await self._socket.send_bytes(one)
+                    continue
+                await self._socket.send_text(one)
+                live.sent(one)
 
     async def _tell(self, live: Live) -> None:
         while True:
@@ -246,7 +255,7 @@ class LiveSocket:
                 with contextlib.suppress(ReenactError):
                     self._rooms.portraits.get(live.portrait)
             if live.recorder is not None and not live.recorder.running:
-                self._say(await finish_recording(live, self._rooms.jobs))
+                live.finish()
             self._say(self._state(live))
             await asyncio.sleep(STATE_SECONDS)
 
@@ -276,12 +285,3 @@ class LiveSocket:
     async def _close(self, ended: _Ended) -> None:
         with contextlib.suppress(RuntimeError, WebSocketDisconnect):
             await self._socket.close(ended.code, ended.reason)
-
-
-async def finish_recording(live: Live, jobs: Jobs) -> dict[str, Any]:
-    """Ends the session's recording; the message to the page."""
-    recorder, job, live.recorder, live.recording = live.recorder, live.recording, None, None
-    assert recorder is not None and job is not None
-    await asyncio.to_thread(recorder.stop)
-    jobs.close(job, recorder.error, recorder.frames)
-    return {"type": "recorded", "job": job, "seconds": recorder.seconds, "why": recorder.ended, "error": recorder.error}

@@ -25,7 +25,7 @@ class Outbox:
 
     def say(self, message: dict[str, Any]) -> None:
         """A text, as JSON."""
-        self._texts.append(json.dumps(message, separators=(",", ":")))
+        self._texts.append(as_text(message))
         self._more.set()
 
     def show(self, head: bytes, picture: bytes | None) -> None:
@@ -49,3 +49,8 @@ class Outbox:
                 return head + (picture or b"")
             self._more.clear()
             await self._more.wait()
+
+
+def as_text(message: dict[str, Any]) -> str:
+    """A message as it is sent."""
+    return json.dumps(message, separators=(",", ":"))

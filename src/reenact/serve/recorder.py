@@ -60,6 +60,9 @@ class Recorder:
                 self._write(writer)
         except ReenactError as error:
             self.error = str(error).replace(f"{self._path.parent}/", "")
+        except Exception as error:
+            self.error = f"the recording failed ({type(error).__name__}): record again"
+            raise
 
     def _write(self, writer: VideoWriter) -> None:
         began: float | None = None

@@ -20,7 +20,7 @@ from reenact.live.sources import TrackerSource
 from reenact.pipeline.animator import Control
 from reenact.runtime.engine import Engine
 from reenact.runtime.onnx_method import OnnxMethod
-from reenact.serve.outbox import Outbox
+from reenact.serve.outbox import Outbox, as_text
 from reenact.serve.recorder import Recorder
 from reenact.serve.wire import JPEG, SAME, encode_jpeg, header
 
@@ -29,6 +29,8 @@ GRACE_SECONDS = 30.0
 WAITING_SECONDS = 20.0
 """a page that was turned away counts as waiting for so long; it asks again every 15 s at least"""
 JOIN_SECONDS = 15.0
+UNHEARD = 64
+"""ours: clients that have gone and whose recordings are remembered, the last ones"""
 
 
 @dataclass(frozen=True)
@@ -86,8 +88,10 @@ class Live:
         self.outbox: Outbox | None = None
         self.viewers: set[Outbox] = set()
         self.recorder: Recorder | None = None
-        self.recording: str | None = None
-        """id of the job that the recording is"""
+        self.unheard: list[dict[str, Any]] = []
+        """`recorded` messages that no page has been sent yet"""
+        self._recorded: Callable[[Recorder], dict[str, Any]] = _nothing
+        self._finishing: set[asyncio.Task[None]] = set()
         self.tracker: TrackerSource | None = None
         """a phone or a program in the network, in place of the page's camera"""
         self.peer: Peer | None = None
@@ -113,15 +117,38 @@ class Live:
     def offer(self, frame: Frame) -> None:
         self.session.offer(frame)
 
-    def record(self, recorder: Recorder) -> None:
-        """From now on, beginning with what is seen."""
+    def record(self, recorder: Recorder, recorded: Callable[[Recorder], dict[str, Any]]) -> None:
+        """From now on, beginning with what is seen. recorded: called once the file is whole; gives the message to the page."""
         if self._image is not None:
             recorder.add(self._image)
-        self.recorder = recorder
+        self.recorder, self._recorded = recorder, recorded
+
+    def finish(self) -> asyncio.Future[list[None]]:
+        """Ends the recording, if one runs. A task of its own does it: it goes on when whoever waits for it is cancelled."""
+        if self.recorder is not None:
+            task = asyncio.create_task(self._finish(self.recorder, self._recorded))
+            self._finishing.add(task)
+            task.add_done_callback(self._finishing.discard)
+            self.recorder, self._recorded = None, _nothing
+        return asyncio.shield(asyncio.gather(*self._finishing))
+
+    async def _finish(self, recorder: Recorder, recorded: Callable[[Recorder], dict[str, Any]]) -> None:
+        await asyncio.to_thread(recorder.stop)
+        message = recorded(recorder)
+        self.unheard.append(message)
+        self._say(message)
+
+    def sent(self, text: str) -> None:
+        """A text has gone to the page: what it said of a recording need not be said again."""
+        if self.unheard:
+            self.unheard = [message for message in self.unheard if as_text(message) != text]
 
     def attach(self, outbox: Outbox, closed: Callable[[int, str], None]) -> None:
-        """The page's socket; where the session runs already (the page came back) its picture, and a frame is asked for."""
+        """The page's socket; where the session runs already (the page came back) its picture, what became of a recording
+        meanwhile, and a frame is asked for."""
         self.outbox, self.closed, self.heard = outbox, closed, time.monotonic()
+        for message in self.unheard:
+            outbox.say(message)
         if self._last is not None:
             outbox.show(header(JPEG, -1, 0.0, (0, 0, 0, 0)), self._last)
         if self.portrait is not None:
@@ -143,12 +170,12 @@ class Live:
 
     async def end(self) -> None:
         """The session ends; its recording is finished."""
+        finished = self.finish()
         await self.track(None)
         if self.peer is not None:
             await self.peer.close()
         self.session.close()
-        if self.recorder is not None:
-            await asyncio.to_thread(self.recorder.stop)
+        await finished
         await asyncio.to_thread(self._thread.join, JOIN_SECONDS)
 
     def _run(self) -> None:
@@ -164,8 +191,8 @@ class Live:
     def _shown(self, shown: Shown) -> None:
         """On the session's thread."""
         picture = encode_jpeg(shown.image) if shown.drawn and (self.open_peer is None or self.viewers) else None
-        if shown.drawn and self.recorder is not None:
-            self.recorder.add(shown.image)
+        if shown.drawn and (recorder := self.recorder) is not None:
+            recorder.add(shown.image)
         times = shown.stages
         kind = SAME if picture is None else JPEG
         stages = times.wait, times.track, times.read, times.draw
@@ -232,6 +259,9 @@ class Seats:
         self._taken: list[Live | None] = [None] * count
         self._smooth = smooth
         self._turned_away: dict[str, float] = {}
+        self._unheard: dict[str, list[dict[str, Any]]] = {}
+        """of clients whose session has ended: what is said to them when they come back"""
+        self._ending: set[asyncio.Task[None]] = set()
         self._lock = asyncio.Lock()
         self._closing: asyncio.Future[None] | None = None
         self.ready = False
@@ -286,6 +316,7 @@ class Seats:
             if live is None or live.client != client or live.error is not None:
                 await self._end(number)
                 live = self._taken[number] = Live(client, self._engines[number], self._smooth)
+                live.unheard = self._unheard.pop(client, [])
             live.left = None
             return live
 
@@ -307,11 +338,22 @@ class Seats:
         async with self._lock:
             for number in range(len(self._taken)):
                 await self._end(number)
+            await asyncio.gather(*self._ending)
 
     async def _end(self, number: int) -> None:
+        """A task of its own does it: whoever waits may be cancelled meanwhile."""
         live, self._taken[number] = self._taken[number], None
         if live is not None:
-            await live.end()
+            task = asyncio.create_task(self._ended(live))
+            self._ending.add(task)
+            task.add_done_callback(self._ending.discard)
+            await asyncio.shield(task)
+
+    async def _ended(self, live: Live) -> None:
+        await live.end()
+        if live.unheard:
+            self._unheard[live.client] = live.unheard
+            self._unheard = dict(list(self._unheard.items())[-UNHEARD:])
 
     def _choose(self, client: str, take_over: bool) -> int | None:
         taken = self._taken
@@ -329,3 +371,8 @@ class Seats:
 
 def _nobody(code: int, reason: str) -> None:
     """Called where no socket is there."""
+
+
+def _nothing(recorder: Recorder) -> dict[str, Any]:
+    """Stands where nothing is recorded."""
+    return {}

@@ -14,7 +14,7 @@ from reenact.runtime.detail import LEAST
 from reenact.runtime.engine import Engine
 from reenact.serve.files import Files
 from reenact.serve.jobs import Jobs
-from reenact.serve.live_socket import Rooms, finish_recording
+from reenact.serve.live_socket import Rooms
 from reenact.serve.portraits import Portraits
 from reenact.serve.seats import Seats
 from reenact.serve.settings import Settings
@@ -52,12 +52,12 @@ class Server:
         return Rooms(self.settings, self.seats, self.portraits, self.jobs)
 
     async def tidy(self) -> None:
-        """What is too old goes; sessions without a page end, their recordings are kept."""
+        """What is too old goes; sessions whose page did not come back end, their recordings are kept."""
         while True:
             await asyncio.sleep(TIDY_SECONDS)
             for live in self.seats.lives:
-                if live.recorder is not None and (live.left is not None or not live.recorder.running) and live.outbox is None:
-                    await finish_recording(live, self.jobs)
+                if live.recorder is not None and not live.recorder.running:
+                    live.finish()
             await self.seats.tidy()
             self.portraits.tidy()
             keep = self.settings.keep_hours * 3600
@@ -84,9 +84,6 @@ def lifespan_of(server: Server) -> Callable[[Starlette], contextlib.AbstractAsyn
             for task in tasks[1:]:
                 task.cancel()
             await server.jobs.stop()
-            for live in server.seats.lives:
-                if live.recorder is not None:
-                    await finish_recording(live, server.jobs)
             await server.seats.end_all()
             await asyncio.gather(*tasks, return_exceptions=True)
 
