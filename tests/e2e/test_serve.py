@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import errno
 import io
 import json
 import os
@@ -9,6 +11,7 @@ import signal
 import struct
 import zlib
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -20,6 +23,7 @@ from starlette.testclient import TestClient
 from clips import PORTRAIT, face, moving_face, scenery, write_clip
 from fake_method import write_fake_method
 from reenact.core.errors import ReenactError
+from reenact.serve import jobs
 from reenact.serve.app import OPENAPI, Routes
 from reenact.serve.limits import Rate
 from reenact.serve.server import Server
@@ -338,6 +342,65 @@ def test_a_killed_worker_is_a_failed_job_and_nothing_more(tmp_path, weights):
         job = finished(client, id)
         assert job["state"] == "failed" and "signal 9" in job["error"]
         assert client.get("/healthz").status_code == 200
+
+
+def test_a_job_that_cannot_be_started_has_failed_and_the_next_one_is_done(tmp_path, weights, monkeypatch):
+    start, calls = asyncio.create_subprocess_exec, []
+
+    async def once(*command, **options):
+        calls.append(command)
+        if len(calls) == 1:
+            raise OSError(errno.EAGAIN, "Resource temporarily unavailable")
+        return await start(*command, **options)
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", once)
+    with serving(tmp_path, weights) as client:
+        order = {"kind": "edit", "portrait": send_portrait(client).json()["id"]}
+        first, second = (client.post("/api/jobs", json=order).json()["id"] for _ in range(2))
+        job = finished(client, first)
+        assert job["state"] == "failed" and "temporarily unavailable" in job["error"] and "\n" not in job["error"]
+        assert finished(client, second)["state"] == "done"
+
+
+@pytest.mark.skipif(not Path("/bin/sh").exists(), reason="no shell")
+def test_a_worker_that_says_too_much_is_not_listened_to(tmp_path, weights, monkeypatch):
+    worker = tmp_path / "worker"
+    worker.write_text('#!/bin/sh\nhead -c 200000 /dev/zero | tr "\\0" x\necho\necho \'{"result": "result.png"}\'\n')
+    worker.chmod(0o700)
+    monkeypatch.setattr(jobs, "sys", SimpleNamespace(executable=str(worker)))
+    with serving(tmp_path / "served", weights) as client:
+        order = {"kind": "edit", "portrait": send_portrait(client).json()["id"]}
+        ids = [client.post("/api/jobs", json=order).json()["id"] for _ in range(2)]
+        assert [finished(client, id)["state"] for id in ids] == ["done", "done"]
+
+
+def test_a_job_whose_files_cannot_be_written_is_refused_and_leaves_nothing(tmp_path, weights, clip, monkeypatch):
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with serving(tmp_path, weights) as client:
+        portrait, driving = send_portrait(client).json()["id"], send_file(client, clip)
+        for name in ("_link", "_write_json"):
+            with monkeypatch.context() as patched:
+                patched.setattr(jobs, name, full)
+                answer = client.post("/api/jobs", json={"kind": "animate", "portrait": portrait, "driving": driving})
+            assert answer.status_code == 507 and "No space left" in answer.json()["error"]
+            assert client.get("/api/jobs").json() == {"jobs": []} and not list((tmp_path / "jobs").iterdir())
+    (tmp_path / "jobs" / "left-over").mkdir()
+    Server.make(Settings(tmp_path))
+    assert not list((tmp_path / "jobs").iterdir()), "what a server that was killed left goes when the next one starts"
+
+
+def test_a_portrait_is_not_packed_on_the_event_loop(client, monkeypatch):
+    def beside(path: Path, image: object) -> None:
+        with pytest.raises(RuntimeError):
+            asyncio.get_running_loop()
+        write(path, image)
+
+    write = jobs.write_image
+    monkeypatch.setattr(jobs, "write_image", beside)
+    answer = client.post("/api/jobs", json={"kind": "edit", "portrait": send_portrait(client).json()["id"]})
+    assert answer.status_code == 202 and finished(client, answer.json()["id"])["state"] == "done"
 
 
 def test_a_server_that_was_stopped_says_so_and_goes_on_with_what_waited(tmp_path, weights):

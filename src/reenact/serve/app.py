@@ -195,7 +195,7 @@ class Routes:
         driving = self._server.files.path(str(asked["driving"])) if asked.get("driving") else None
         kind = str(asked.get("kind"))
         film = str(asked["film"]) if asked.get("film") else None
-        job = self._submit(kind, options, None if photo is None else photo.photo, driving, film)
+        job = await self._submit(kind, options, None if photo is None else photo.photo, driving, film)
         return JSONResponse(self._shown(job), 202, headers={"location": f"/api/jobs/{job.id}"})
 
     async def job(self, request: Request) -> Response:
@@ -220,7 +220,7 @@ class Routes:
         jobs, files = self._server.jobs, self._server.files
         sent = str((await files.save(request))["id"])
         try:
-            job = self._submit("verify", {}, driving=files.path(sent))
+            job = await self._submit("verify", {}, driving=files.path(sent))
         finally:
             files.remove(sent)
         try:
@@ -273,14 +273,16 @@ class Routes:
         except KeyError:
             raise HTTPException(404, "there is no such job") from None
 
-    def _submit(
+    async def _submit(
         self, kind: str, options: dict[str, Any], photo: Image | None = None, driving: Path | None = None, film: str | None = None
     ) -> Job:
         try:
-            return self._server.jobs.submit(kind, options, photo, driving, film)
+            return await self._server.jobs.submit(kind, options, photo, driving, film)
         except QueueFull:
             line = f"{self._server.settings.jobs} jobs wait already: try again when one has ended"
             raise HTTPException(429, line, headers={"retry-after": "10"}) from None
+        except OSError as error:
+            raise HTTPException(507, f"the job cannot be stored ({error.strerror}): remove finished jobs") from None
 
     def _shown(self, job: Job) -> dict[str, Any]:
         return {**job.shown(), "waiting_for": self._server.jobs.place(job.id) if job.state not in FINAL else 0}

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import json
+import logging
 import os
 import secrets
 import shutil
@@ -25,6 +27,8 @@ State = Literal["queued", "running", "done", "failed", "cancelled"]
 FINAL = ("done", "failed", "cancelled")
 TERM_SECONDS = 3.0
 LINE_MAX = 1 << 16
+
+log = logging.getLogger(__name__)
 
 
 class QueueFull(Exception):
@@ -68,15 +72,18 @@ class Jobs:
         self._jobs: dict[str, Job] = {}
         self._changed: dict[str, asyncio.Event] = {}
         self._queue: list[str] = []
+        self._coming = 0
+        """jobs whose files are being written"""
         self._more = asyncio.Event()
         self._process: asyncio.subprocess.Process | None = None
         self._running: str | None = None
         self._recover()
 
-    def submit(
+    async def submit(
         self, kind: str, options: Mapping[str, Any], portrait: Image | None, driving: Path | None, film: str | None = None
     ) -> Job:
-        """Queues a job. driving: copied (linked where it can be). film: a job with one. Raises ReenactError, QueueFull."""
+        """Queues a job. driving: copied (linked where it can be). film: a job with one. Raises ReenactError, QueueFull, and
+        OSError where its files cannot be written; nothing is left of it then."""
         checked(kind, options)
         wanted = KINDS[kind]
         if wanted.portrait and portrait is None:
@@ -84,22 +91,15 @@ class Jobs:
         if wanted.driving and driving is None:
             raise ReenactError(f"{kind} needs a driving file: send one to /api/files and name its id")
         recording = self._film(film) if wanted.film else None
-        if len(self._queue) >= self._waiting:
+        if len(self._queue) + self._coming >= self._waiting:
             raise QueueFull
         job = Job(secrets.token_urlsafe(9), kind, created=time.time(), options=dict(options))
-        folder = self.folder(job.id)
-        folder.mkdir(mode=0o700)
-        held: dict[str, Any] = {"max_minutes": self._minutes}
-        if portrait is not None:
-            write_image(folder / "portrait.png", portrait)
-            held["portrait"] = "portrait.png"
-        if driving is not None and wanted.driving:
-            held["driving"] = f"driving{driving.suffix}"
-            _link(driving, folder / held["driving"])
-        if recording is not None:
-            held["film"] = f"film{recording.suffix}"
-            _link(recording, folder / held["film"])
-        _write_json(folder / "job.json", {"kind": kind, "options": dict(options), **held})
+        held = {"kind": kind, "options": dict(options), "max_minutes": self._minutes}
+        self._coming += 1
+        try:
+            await asyncio.to_thread(_fill, self.folder(job.id), held, portrait, driving if wanted.driving else None, recording)
+        finally:
+            self._coming -= 1
         self._put(job)
         self._queue.append(job.id)
         self._more.set()
@@ -165,9 +165,13 @@ class Jobs:
             while not self._queue:
                 self._more.clear()
                 await self._more.wait()
-            self._running = self._queue.pop(0)
+            self._running = id = self._queue.pop(0)
             try:
-                await self._work(self._jobs[self._running])
+                await self._work(self._jobs[id])
+            except Exception as error:  # the next one must not wait for ever
+                log.exception("job %s could not be run (%s)", id, error)
+                await self._stop()
+                self._fail(id, _reason(error))
             finally:
                 self._running, self._process = None, None
 
@@ -194,18 +198,22 @@ class Jobs:
         self._process = process
         assert process.stdout is not None
         error: str | None = None
-        async for line in process.stdout:
+        async for line in _lines(process.stdout):
             said = _read_line(line)
             error = said.pop("error", error)
             self._note(job.id, said)
         code = await process.wait()
-        if job.id not in self._jobs or self._jobs[job.id].state in FINAL:
+        if code == 0 and (ended := self._jobs.get(job.id)) is not None and ended.result is not None and ended.state not in FINAL:
+            self._put(replace(ended, state="done"))
             return
-        if code == 0 and self._jobs[job.id].result is not None:
-            self._put(replace(self._jobs[job.id], state="done"))
-            return
-        reason = error or (f"the job's process ended (signal {-code}): the file may be damaged" if code < 0 else "the job failed")
-        self._put(replace(self._jobs[job.id], state="failed", error=reason, result=None))
+        reason = f"the job's process ended (signal {-code}): the file may be damaged" if code < 0 else "the job failed"
+        self._fail(job.id, error or reason)
+
+    def _fail(self, id: str, reason: str) -> None:
+        """Unless it was cancelled or removed meanwhile."""
+        job = self._jobs.get(id)
+        if job is not None and job.state not in FINAL:
+            self._put(replace(job, state="failed", error=reason, result=None))
 
     def _film(self, id: str | None) -> Path:
         job = self._jobs.get(id or "")
@@ -250,7 +258,7 @@ class Jobs:
 
     def _recover(self) -> None:
         """Jobs of a server that was stopped: those that ran have failed, those that waited wait on."""
-        for path in sorted(self._folder.glob("*/state.json")):
+        for path in sorted(folder / "state.json" for folder in self._folder.iterdir() if folder.is_dir()):
             try:
                 held = json.loads(path.read_text(encoding="utf-8"))
                 job = Job(**{**held, "warnings": tuple(held["warnings"])})
@@ -263,6 +271,46 @@ class Jobs:
             if job.state == "queued":
                 self._queue.append(job.id)
         self._queue.sort(key=lambda id: self._jobs[id].created)
+
+
+def _fill(folder: Path, held: Mapping[str, Any], portrait: Image | None, driving: Path | None, film: Path | None) -> None:
+    """A new job's folder, whole or not there. On a thread: a large portrait takes seconds to pack."""
+    folder.mkdir(mode=0o700)
+    try:
+        named: dict[str, str] = {}
+        if portrait is not None:
+            named["portrait"] = "portrait.png"
+            try:
+                write_image(folder / named["portrait"], portrait)
+            except ReenactError:  # it names a place of ours
+                raise OSError(errno.EIO, "its portrait cannot be written") from None
+        for name, source in (("driving", driving), ("film", film)):
+            if source is not None:
+                named[name] = f"{name}{source.suffix}"
+                _link(source, folder / named[name])
+        _write_json(folder / "job.json", {**held, **named})
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def _reason(error: Exception) -> str:
+    """One line for a job that could not be run."""
+    if isinstance(error, OSError):
+        return f"the job could not be run ({error.strerror or type(error).__name__}): free space or memory, then order it again"
+    return f"the job could not be run ({type(error).__name__}): order it again"
+
+
+async def _lines(stream: asyncio.StreamReader) -> AsyncIterator[bytes]:
+    """Those of at most `LINE_MAX` bytes; longer ones are none of ours."""
+    while True:
+        try:
+            line = await stream.readline()
+        except ValueError:
+            continue
+        if not line:
+            return
+        yield line
 
 
 def _read_line(line: bytes) -> dict[str, Any]:
