@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import time
@@ -57,8 +58,9 @@ class Files:
     def tidy(self, keep_seconds: float) -> None:
         """Removes what is older."""
         for path in self._folder.iterdir():
-            if time.time() - path.stat().st_mtime > keep_seconds:
-                path.unlink(missing_ok=True)
+            with contextlib.suppress(FileNotFoundError):  # an upload that has its name now, or that was removed
+                if time.time() - path.stat().st_mtime > keep_seconds:
+                    path.unlink()
 
 
 def folder_size(folder: Path) -> int:

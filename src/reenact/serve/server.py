@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
@@ -20,6 +21,8 @@ from reenact.serve.seats import Seats
 from reenact.serve.settings import Settings
 
 TIDY_SECONDS = 5.0
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -53,16 +56,21 @@ class Server:
 
     async def tidy(self) -> None:
         """What is too old goes; sessions whose page did not come back end, their recordings are kept."""
+        keep = self.settings.keep_hours * 3600
         while True:
             await asyncio.sleep(TIDY_SECONDS)
-            for live in self.seats.lives:
-                if live.recorder is not None and not live.recorder.running:
-                    live.finish()
-            await self.seats.tidy()
-            self.portraits.tidy()
-            keep = self.settings.keep_hours * 3600
-            await asyncio.to_thread(self.files.tidy, keep)
-            await self.jobs.tidy(keep)
+            for one in (self._tidy_lives, lambda: asyncio.to_thread(self.files.tidy, keep), lambda: self.jobs.tidy(keep)):
+                try:
+                    await one()
+                except Exception as error:  # the next round, and the rest of this one, must come all the same
+                    log.exception("tidying failed (%s: %s)", type(error).__name__, error)
+
+    async def _tidy_lives(self) -> None:
+        for live in self.seats.lives:
+            if live.recorder is not None and not live.recorder.running:
+                live.finish()
+        await self.seats.tidy()
+        self.portraits.tidy()
 
     async def warm(self) -> None:
         """Loads the method; /readyz reports what goes wrong."""
