@@ -126,6 +126,41 @@ def test_no_face_costs_nothing_and_holds():
     assert np.allclose(playout.at(10).vector(), playout.at(9).vector())
 
 
+@pytest.mark.parametrize("gap", [100, 511, 600, 1000, 1030, 2600])
+@pytest.mark.parametrize("lost", [False, True])
+def test_a_driver_who_was_away_for_long_is_followed_at_once(gap: int, lost: bool):
+    """Frame numbers count modulo 1024: without a word in between, 512 frames or more would unwrap backwards."""
+    sender, receiver, playout = Sender(PROFILE, TAG, quality=0), Receiver(PROFILE, TAG), Playout()
+    motions, sent, spent = talking(40), 0, 0
+    for at, motion in enumerate([*motions[:20], *[None] * gap, *motions[20:]]):
+        packet = sender.send(motion)
+        if motion is None and packet is not None:
+            sent, spent = sent + 1, spent + len(packet)
+        if packet is not None and not (motion is None and lost and sent % 3):
+            playout.add(receiver.receive(packet))
+        shown = playout.at(at)
+        assert shown is not None and not receiver.damaged
+        if motion is not None:
+            assert steps_off(motion, shown, 0) <= 0.66
+        else:
+            assert steps_off(motions[19], shown, 0) <= 0.66, "the last one is held"
+    assert 8 * spent / ((gap + 1) / 25) < 60, "bit/s"
+
+
+def test_stillness_with_rare_keys_is_no_gap_either():
+    sender, receiver = Sender(PROFILE, TAG, key_interval=1000), Receiver(PROFILE, TAG)
+    numbers = [f.number for _ in range(2000) if (p := sender.send(talking(1)[0])) for f in receiver.receive(p)]
+    assert max(np.diff(numbers)) < 512 and numbers[-1] > 1500
+
+
+def test_what_is_sent_in_silence_is_counted():
+    control = RateControl(4.0, RATE)
+    sender, sizes = Sender(PROFILE, TAG, control=control), []
+    control.spent = sizes.append
+    packets = [sender.send(motion) for motion in [*talking(5), *[None] * 400]]
+    assert sizes == [len(packet or b"") for packet in packets] and sum(map(bool, sizes[5:])) == 2
+
+
 def test_left_out_frames_are_interpolated():
     sender, receiver, playout = Sender(PROFILE, TAG, quality=0), Receiver(PROFILE, TAG), Playout()
     first, second = (Motion.from_vector(np.full(6 + CODE, value, np.float32)) for value in (0.0, 0.3))

@@ -14,6 +14,9 @@ DEAD_ZONE = 0.15
 """ours: best of 0 to 0.3 at equal distortion, on five validation clips"""
 STILL_INTERVALS = 8
 """ours: while nothing moves, the time between key packets doubles up to so many key intervals"""
+SILENT = 170
+"""ours: after so many frames without a packet the last motion is sent again as a key packet. Frame numbers count modulo 1024 and
+are unwrapped to the nearest, so a gap of 512 would go backwards: of three such packets in a row two may be lost"""
 KEPT = 64
 """references that either side remembers, and the most frames between them"""
 PARKED = 32
@@ -21,7 +24,8 @@ PARKED = 32
 
 
 class Sender:
-    """Motion in, packets out. Nothing is sent while nothing moves; key packets come at an interval or when asked for."""
+    """Motion in, packets out. While nothing moves, or no face is seen, hardly anything is sent; key packets come at an interval
+    or when asked for."""
 
     def __init__(
         self,
@@ -46,7 +50,9 @@ class Sender:
         self._points: dict[int, Point] = {}
         self._shown: Point | None = None
         self._frame = -1
-        self._last_key = 0
+        self._last_key = self._last_sent = 0
+        self._given: Motion | None = None
+        """the last motion"""
         self._wait = key_interval
         self._packets = 0
         self._asked = True
@@ -71,7 +77,8 @@ class Sender:
             self._asked = True
 
     def send(self, motion: Motion | None) -> bytes | None:
-        """The packet of the next frame; None when it is not needed. motion: None where the frame shows no face.
+        """The packet of the next frame; None when it is not needed. motion: None where the frame shows no face; then the last one
+        is sent again every `SILENT` frames, so that the receiver does not lose count.
 
         With a rate that even coarse steps exceed, every other moving frame is left out for the receiver to interpolate.
         """
@@ -84,6 +91,9 @@ class Sender:
             self._skipped = True
         elif motion is not None:
             packet = self._packet(motion)
+        elif self._given is not None and self._silent():
+            packet = self._write(self._given, None)
+        self._given = motion or self._given
         if self._control is not None:
             self._control.spent(len(packet or b""))
         return packet
@@ -98,10 +108,13 @@ class Sender:
     def _crowded(self) -> bool:
         return self._control is not None and not self._asked and self._control.crowded(self.quality)
 
+    def _silent(self) -> bool:
+        return self._frame - self._last_sent >= SILENT
+
     def _packet(self, motion: Motion) -> bytes | None:
         reference = max(self._points, default=None)
         still = self._shown is not None and self._still(motion, self._shown)
-        due = self._frame - self._last_key >= (self._wait if still else self._interval)
+        due = self._frame - self._last_key >= (self._wait if still else self._interval) or self._silent()
         if self._asked or reference is None or due or (not still and self._frame - reference > LARGEST_GAP):
             self._wait = min(2 * self._wait, STILL_INTERVALS * self._interval) if still else self._interval
             return self._write(motion, None)
@@ -127,7 +140,7 @@ class Sender:
         writer.add(self._frame, motion, ramp=self._skipped, dead_zone=self._dead_zone)
         self._skipped = False
         packet, point = writer.finish()
-        self._shown = point
+        self._shown, self._last_sent = point, self._frame
         if self._packets % self._spread == 0:
             self._points[self._frame] = point
             self._points = {at: kept for at, kept in self._points.items() if self._frame - at <= LARGEST_GAP}
