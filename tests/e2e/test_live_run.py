@@ -161,6 +161,24 @@ def test_what_goes_wrong_is_one_line_and_leaves_nothing(weights, clip, tmp_path,
     assert list(tmp_path.iterdir()) == [] and clip.exists()
 
 
+def test_a_reader_that_goes_is_an_end_with_its_summary(weights, clip, monkeypatch, capsys):
+    """As in `--to - | head`."""
+    read, write = os.pipe()
+    with open(write, "wb") as stream:
+        monkeypatch.setattr("sys.stdout", SimpleNamespace(buffer=stream, isatty=lambda: False, write=len, flush=lambda: None))
+        os.close(read)
+        assert live(weights, "--from", clip, "--to", "-") == 0
+    told = capsys.readouterr().err
+    assert told.count("whoever read the pictures has gone") == 1 and "dropped" in told and "error" not in told
+
+
+def test_a_take_that_cannot_be_kept_leaves_the_film(weights, tmp_path, capsys):
+    blank = write_clip(tmp_path / "blank.mp4", [scenery()] * 20)
+    assert live(weights, "--from", blank, "--to", tmp_path / "out.mp4", "--record", tmp_path / "take.npz") == 2
+    assert "no face was seen" in capsys.readouterr().err.splitlines()[-1]
+    assert read_clip(tmp_path / "out.mp4")[0] >= 1
+
+
 def test_a_driver_without_a_face_is_said_and_makes_no_take(weights, tmp_path, capsys):
     blank = write_clip(tmp_path / "blank.mp4", [scenery()] * 20)
     assert live(weights, "--from", blank, "--record", tmp_path / "take.npz") == 2
@@ -302,13 +320,14 @@ def test_a_pipe_gets_raw_rgb_until_its_reader_goes(tmp_path):
     read, write = os.pipe()
     with open(write, "wb") as stream, open(read, "rb") as reader:
         sink = Sink(PipeOutput(stream), Fraction(100), 64)
-        with pytest.raises(ReaderGone), sink:
+        with sink:  # whoever shows is told, once; leaving is no failure
             sink.show(face(64))
             assert reader.read(64 * 64 * 3) == face(64).tobytes()
             reader.close()
-            for _ in range(500):
-                sink.show(face(64))
-                time.sleep(0.01)
+            with pytest.raises(ReaderGone):
+                for _ in range(500):
+                    sink.show(face(64))
+                    time.sleep(0.01)
 
     class Terminal(io.BytesIO):
         def isatty(self) -> bool:

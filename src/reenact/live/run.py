@@ -112,8 +112,8 @@ def run_live(
             say(trouble)
         if asked.done() and not asked.cancelled():
             asked.result()
-        if options.take is not None and session.weights is not None:
-            recording.take(*session.weights).save(options.take)
+    if options.take is not None and session.weights is not None:  # the film is whole by now, whatever becomes of the take
+        recording.take(*session.weights).save(options.take)
     if ended is not None:
         raise ended
     return session.summary(whole=True)
@@ -134,7 +134,7 @@ class _Starter:
 
 
 class _Watch:
-    """A context manager: checks once a second for something to report, and whether time is up."""
+    """A context manager: checks every `LOOK` seconds for something to report, and whether time is up."""
 
     def __init__(self, session: Session, source: Source, seconds: float | None, say: Callable[[str], None]) -> None:
         self._session, self._source, self._say = session, source, say

@@ -77,11 +77,12 @@ class Sink:
         self._first.set()
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: object) -> None:
+        """Raises what the output has failed at; a reader that has gone is an end like any other."""
         self._stop.set()
         self._first.set()
         self._thread.join()
         self._output.close(failed=kind is not None or self.error is not None)
-        if kind is None and self.error is not None:
+        if kind is None and self.error is not None and not isinstance(self.error, ReaderGone):
             raise self.error
 
     def _run(self) -> None:
