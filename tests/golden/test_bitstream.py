@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import struct
+import zlib
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
@@ -168,6 +170,16 @@ def test_portrait_travels():
     assert np.abs(back.astype(int) - picture).mean() < 4
     with pytest.raises(ReenactError, match="portrait"):
         unpack_portrait(packed[:50])
+
+
+@pytest.mark.parametrize("side", [5000, 30_000])
+def test_a_portrait_that_claims_to_be_huge_is_refused(side: int):
+    def chunk(name: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0))
+    with pytest.raises(ReenactError, match="too large"):
+        unpack_portrait(b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b""))
 
 
 @pytest.fixture(scope="module")

@@ -30,6 +30,7 @@ MOST_FRAMES = 1 << 26
 FASTEST = 1000
 """ours: frames a second"""
 LARGEST_PACKET = 1 << 20
+TOO_LARGE = "the portrait in the call is too large: give a portrait of your own"
 DAMAGED = "the call is damaged: copy the file again"
 CUT = "the call is cut off before its end: copy the file again"
 
@@ -216,7 +217,9 @@ def unpack_portrait(data: bytes) -> Image:
     try:
         with PILImage.open(io.BytesIO(data), formats=[kind for kind in PORTRAIT_FORMATS if kind in PILImage.OPEN]) as picture:
             if picture.width * picture.height > PORTRAIT_PIXELS:
-                raise ReenactError("the portrait in the call is too large: give a portrait of your own")
+                raise ReenactError(TOO_LARGE)
             return np.array(picture.convert("RGB"))
+    except PILImage.DecompressionBombError:
+        raise ReenactError(TOO_LARGE) from None
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError):
         raise ReenactError("the portrait in the call cannot be read: give a portrait of your own") from None
