@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from reenact.core.errors import ReenactError
+from reenact.media.clock import RATE_MAX, exact_number, snapped
 from reenact.media.video import VideoReader, resample
 from reenact.motion.compose import parse_parts
 from reenact.motion.expression import PRESETS
@@ -24,6 +25,7 @@ from reenact.pipeline.sources import is_take
 from reenact.provenance.output import MarkedOutput
 from reenact.provenance.verify import verify_file
 from reenact.runtime.engine import Engine
+from reenact.serve.numbers import number
 
 Options = Mapping[str, Any]
 DELAY_MAX = 5.0
@@ -81,12 +83,6 @@ def check_length(driving: Path, options: Options, minutes: float) -> None:
         raise ReenactError(f"the video lasts {float(duration) / 60:.1f} minutes, {minutes:g} may be: give a start and an end")
 
 
-def _number(name: str, value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise ReenactError(f"{name} must be a number, not {str(value)[:30]!r}")
-    return float(value)
-
-
 def _whole(name: str, value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
         raise ReenactError(f"{name} must be a whole number, not {str(value)[:30]!r}")
@@ -101,25 +97,35 @@ def _text(name: str, value: Any) -> str:
 
 def _second(name: str, value: Any) -> str | float:
     """A word, or at which second."""
-    return _text(name, value) if isinstance(value, str) else _number(name, value)
+    return _text(name, value) if isinstance(value, str) else number(name, value)
 
 
 def _fraction(name: str, value: Any) -> Fraction:
-    """A number, or a text such as 30000/1001."""
+    """A number, or a text such as 30000/1001, as the command line reads it."""
     try:
-        return Fraction(_text(name, value)) if isinstance(value, str) else Fraction(_number(name, value)).limit_denominator(1001)
+        return (
+            exact_number(_text(name, value)) if isinstance(value, str) else Fraction(number(name, value)).limit_denominator(1001)
+        )
     except (ValueError, ZeroDivisionError):
         raise ReenactError(f"{name} must be a number or a fraction, not {str(value)[:30]!r}") from None
 
 
+def _rate(name: str, value: Any) -> Fraction:
+    """Frames a second; 29.97 is 30000/1001."""
+    fraction = _fraction(name, value)
+    if not 1 <= fraction <= RATE_MAX:
+        raise ReenactError(f"{name} must lie between 1 and {RATE_MAX}, not {str(value)[:30]}")
+    return snapped(fraction)
+
+
 def _degrees(name: str, value: Any) -> float:
-    return math.radians(_number(name, value))
+    return math.radians(number(name, value))
 
 
 def _pair(name: str, value: Any) -> tuple[float, float]:
     if not isinstance(value, list) or len(value) != 2:
         raise ReenactError(f"{name} must be two numbers")
-    return _number(name, value[0]), _number(name, value[1])
+    return number(name, value[0]), number(name, value[1])
 
 
 def _degrees_pair(name: str, value: Any) -> tuple[float, float]:
@@ -130,7 +136,7 @@ def _degrees_pair(name: str, value: Any) -> tuple[float, float]:
 def _shapes(name: str, value: Any) -> dict[str, float]:
     if not isinstance(value, dict):
         raise ReenactError(f"{name} must be an object of names and numbers")
-    return {str(key): _number(str(key), number) for key, number in value.items()}
+    return {str(key): number(str(key), share) for key, share in value.items()}
 
 
 def _expression(name: str, value: Any) -> str:
@@ -141,16 +147,16 @@ def _expression(name: str, value: Any) -> str:
 
 
 _PLACED = {"output": _text, "face": _whole}
-_RANGE = {"start": _fraction, "end": _fraction, "fps": _fraction}
+_RANGE = {"start": _fraction, "end": _fraction, "fps": _rate}
 _EDIT = {
-    "yaw": _degrees, "pitch": _degrees, "roll": _degrees, "scale": _number, "shift": _pair, "expression": _expression,
-    "blendshapes": _shapes, "strength": _number, "mode": _text, "gaze": _degrees_pair,
+    "yaw": _degrees, "pitch": _degrees, "roll": _degrees, "scale": number, "shift": _pair, "expression": _expression,
+    "blendshapes": _shapes, "strength": number, "mode": _text, "gaze": _degrees_pair,
 }  # fmt: skip
 _CONTROL = {
-    "motion": _text, "reference": _second, "parts": _text, "strength": _number, "smooth": _number, "settle": _number,
+    "motion": _text, "reference": _second, "parts": _text, "strength": number, "smooth": number, "settle": number,
 }  # fmt: skip
-_SWEEP = {"slider": _text, "from": _number, "to": _number, "seconds": _number, "rate": _fraction, "ease": _text}
-_CALL = {"target_kbps": _number, "quality": _whole, "key_seconds": _number, "longest_gap": _whole}
+_SWEEP = {"slider": _text, "from": number, "to": number, "seconds": number, "rate": _rate, "ease": _text}
+_CALL = {"target_kbps": number, "quality": _whole, "key_seconds": number, "longest_gap": _whole}
 
 
 def _picked(options: Options, names: Mapping[str, Any]) -> dict[str, Any]:
@@ -260,5 +266,5 @@ KINDS: dict[str, Kind] = {
     "encode": Kind(".rnct", None, True, False, {**_CALL, **_RANGE}, lambda options: _call(options).check(), _encode),
     "decode": Kind(".mp4", None, True, False, {"motion": _text, **_PLACED}, _check_control, _decode),
     "verify": Kind(".json", False, True, False, {}, lambda options: None, _verify),
-    "dub": Kind(".mp4", False, True, True, {"delay": _number}, _check_dub, _dub),
+    "dub": Kind(".mp4", False, True, True, {"delay": number}, _check_dub, _dub),
 }

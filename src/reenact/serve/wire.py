@@ -54,7 +54,7 @@ def decode_jpeg(data: bytes) -> Image:
             if max(picture.size) > SIDE_MAX:
                 raise ReenactError(f"a camera frame of {picture.width} x {picture.height} pixels: send at most {SIDE_MAX}")
             return np.asarray(picture.convert("RGB"))
-    except (OSError, SyntaxError, ValueError):
+    except (OSError, SyntaxError, ValueError, PILImage.DecompressionBombError):
         raise ReenactError("a camera frame could not be decoded") from None
 
 
