@@ -19,6 +19,7 @@ from clips import face, moving_face, scenery
 from fake_method import write_fake_method
 from live_page import LIVE, SPOKEN, VIEW, Page, page
 from reenact.core.errors import ReenactError
+from reenact.pipeline.animator import Control
 from reenact.runtime.onnx_method import OnnxMethod
 from reenact.serve import live_socket, seats
 from reenact.serve.outbox import Outbox
@@ -118,11 +119,20 @@ def test_sliders_alone_draw(client, portrait):
         ({"mode": "sideways"}, "sideways"),
         ({"expression": "/etc/passwd"}, "unknown expression"),
         ({"strength": float("nan")}, "number"),
+        ({"strength": 10**400}, "number"),
+        ({"yaw": -(10**400)}, "number"),
     ],
 )
 def test_bad_sliders_are_one_line(given, line):
     with pytest.raises(ReenactError, match=line):
         parse_steer(given)
+
+
+@pytest.mark.parametrize("said", ["", "default"])
+def test_the_motion_of_the_weights_can_be_chosen_again(said):
+    chosen = parse_steer({"mode": "absolute"}).control(Control())
+    assert chosen.mode == "absolute" and parse_steer({"strength": 1}).control(chosen).mode == "absolute"
+    assert parse_steer({"mode": said}).control(chosen).mode is None
 
 
 def test_what_is_no_message_is_one_line_and_no_end(client, portrait):
@@ -286,7 +296,7 @@ def test_a_session_that_fails_says_why_and_the_next_one_works(client, portrait, 
 def test_a_phone_that_cannot_be_is_one_line(client, portrait, asked, line):
     with page(client, session="wrong-phone", portrait=portrait) as there:
         there.say(type="phone", on=True, **asked)
-        assert line in there.text("error")["line"]
+        assert line in there.text("error", about="phone")["line"]
 
 
 def test_a_phone_that_is_not_heard_is_said_and_lets_its_port_go(client, portrait):
@@ -331,6 +341,11 @@ def test_large_camera_frames_are_refused_before_they_are_decoded():
         decode_jpeg(jpeg(big))
     with pytest.raises(ReenactError):
         decode_jpeg(b"\x89PNG\r\n\x1a\n")
+    bomb = bytearray(jpeg(np.zeros((16, 16, 3), np.uint8)))
+    size = bomb.index(b"\xff\xc0") + 5
+    bomb[size : size + 4] = b"\xea\x60" * 2  # 60000 x 60000
+    with pytest.raises(ReenactError, match="could not be decoded"):
+        decode_jpeg(bytes(bomb))
     frame = read_frame(FROM_PAGE.pack(JPEG, 7, 12.5) + b"x")
     assert (frame.number, frame.captured, frame.jpeg) == (7, 12.5, b"x")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from typing import get_args
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -40,7 +40,8 @@ class Steer:
     """1 is no change"""
     shift: tuple[float, float] | None = None
     """x, y in [-1, 1] of the crop"""
-    mode: Alignment | None = None
+    mode: Alignment | Literal["default"] | None = None
+    """"default": as the weights say, again"""
     parts: Parts | None = None
     strength: float | None = None
     smooth: float | None = None
@@ -60,7 +61,8 @@ class Steer:
 
     def control(self, before: Control) -> Control:
         """`before`, with what is asked for."""
-        return replace(before, **{name: value for name in _CONTROL if (value := getattr(self, name)) is not None})
+        given = {name: value for name in _CONTROL if (value := getattr(self, name)) is not None}
+        return replace(before, **given | ({"mode": None} if self.mode == "default" else {}))
 
     def sliders(self, before: Sliders, editor: Editor) -> Sliders:
         """The same for sliders. Warns of blendshapes that move nothing; raises ReenactError where the weights have no map."""

@@ -175,7 +175,10 @@ class LiveSocket:
         elif kind == "calibrate":
             self._aside(live.session.steer(Steer(calibrate=True)), "calibrate")
         elif kind == "phone":
-            await self._phone(live, given)
+            try:
+                await self._phone(live, given)
+            except ReenactError as error:
+                self._say({"type": "error", "about": "phone", "line": str(error)})
         elif kind == "record":
             await self._record(live, given.get("on") is True)
         elif kind != "alive":

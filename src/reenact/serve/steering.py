@@ -9,6 +9,7 @@ from typing import Any
 from reenact.core.errors import ReenactError
 from reenact.live.session import Steer
 from reenact.motion.compose import parse_parts
+from reenact.serve.numbers import number
 
 DEGREES_MAX, SHIFT_MAX = 89.0, 1.0
 """ours: beyond both no face is left in the picture"""
@@ -28,13 +29,15 @@ def read_object(text: str | None) -> dict[str, Any]:
 
 
 def parse_steer(given: dict[str, Any]) -> Steer:
-    """A page's object as a `Steer`: angles in degrees, parts as on the command line. Raises ReenactError."""
+    """A page's object as a `Steer`: angles in degrees, parts as on the command line, mode "" or "default" for
+    what the weights say. Raises ReenactError."""
     known = {*_ANGLES, *_NUMBERS, *_TEXTS, "parts", "shift", "blendshapes", "calibrate", "type"}
     if unknown := [name for name in given if name not in known]:
         raise ReenactError(f"unknown slider {str(unknown[0])[:30]!r}")
     held: dict[str, Any] = {name: math.radians(_number(name, given[name], DEGREES_MAX)) for name in _ANGLES if name in given}
     held |= {name: _number(name, given[name]) for name in _NUMBERS if name in given}
     held |= {name: str(given[name]) for name in _TEXTS if given.get(name) is not None}
+    held |= {"mode": "default"} if held.get("mode") == "" else {}
     if "parts" in given:
         held["parts"] = parse_parts(str(given["parts"]))
     if "shift" in given:
@@ -51,8 +54,7 @@ def parse_steer(given: dict[str, Any]) -> Steer:
 
 
 def _number(name: str, value: Any, most: float = math.inf) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise ReenactError(f"{name} must be a number, not {str(value)[:30]!r}")
-    if abs(value) > most:
-        raise ReenactError(f"{name} must lie between {-most:g} and {most:g}, not {value:g}")
-    return float(value)
+    held = number(name, value)
+    if abs(held) > most:
+        raise ReenactError(f"{name} must lie between {-most:g} and {most:g}, not {held:g}")
+    return held
