@@ -3,6 +3,7 @@
 import json
 from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,11 +11,14 @@ import pytest
 from data_material import SquareLandmarker, photo, picture, square_of, video
 from reenact.core.errors import ReenactError
 from reenact.data import work
+from reenact.data.figures import clip_figures
 from reenact.data.jobs import Settings
 from reenact.data.prepare import prepare
 from reenact.data.reader import Shards
 from reenact.data.sources import celebv, find_jobs
+from reenact.data.work import Picture, ProcessedClip
 from reenact.faces.blendshapes import BLENDSHAPE_NAMES
+from reenact.faces.landmarker import Face
 
 FAST = Settings(min_seconds=0.2, min_face=20)
 
@@ -248,3 +252,21 @@ def test_jobs_travel(tmp_path: Path):
 
     job = find_jobs(voxceleb(tmp_path / "vox", ["vid1,1,10,1-1-9-9,30,320,240,train,id1"]))[1][0]
     assert pickle.loads(pickle.dumps(job)) == job and job.start == Fraction(1, 30)
+
+
+def test_sharpness_is_measured_all_over_a_clip_where_its_face_is():
+    """Each frame is noise where its own face is, and flat elsewhere."""
+    random, settings, taken = np.random.default_rng(0), SimpleNamespace(quality=90), ProcessedClip()
+    boxes = []
+    for number in range(100):
+        left = number % 96
+        image = np.full((128, 128, 3), 127, np.uint8)
+        image[40:70, left : left + 30] = random.integers(0, 256, (30, 30, 3))
+        landmarks = np.float32(random.uniform([left, 40, 0], [left + 30, 70, 1], (478, 3)))
+        boxes.append(landmarks)
+        taken.add(Picture(number / 25, image, 128.0), Face(landmarks, 1.0), settings)
+    numbers = [number for number, _ in taken.images]
+    assert numbers == list(range(0, 100, 8))
+    still = {"head_pose": np.zeros((100, 3)), "blendshapes": np.zeros((100, 52))}
+    truth = {"landmarks": np.stack(boxes), "time": np.arange(100) / 25, **still}
+    assert clip_figures(taken.images, truth, 128.0)["sharpness"] > 50

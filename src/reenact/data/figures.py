@@ -24,23 +24,22 @@ def sharpness(image: Image, landmarks: Float32[np.ndarray, "478 3"]) -> float:
 
 
 def clip_figures(
-    images: list[Image],
+    images: list[tuple[int, Image]],
     truth: dict[str, np.ndarray],
     native_px: float,
 ) -> dict[str, float]:
-    """images: at most a few of the clip's frames, spread evenly. native_px: side of the crop in the source.
+    """images: a few of the clip's frames with their numbers, spread evenly. native_px: side of the crop in the source.
 
     sharpness; face_px: median longer side of the face in the source, px; yaw_range, pitch_range, roll_range: degrees from the
     5th to the 95th percentile; turn_speed: degrees a second; expression: mean standard deviation of the blendshapes, 0..1.
     """
     landmarks, pose, time = truth["landmarks"], np.degrees(truth["head_pose"]), truth["time"]
-    size = images[0].shape[0]
+    size = images[0][1].shape[0]
     extent = (landmarks[..., :2].max(1) - landmarks[..., :2].min(1)).max(1)
-    picked = np.linspace(0, len(landmarks) - 1, len(images)).astype(int)
     low, high = np.percentile(pose, [5, 95], axis=0)
     speed = np.abs(np.diff(pose, axis=0)).sum(1) / np.maximum(np.diff(time), 1e-3) if len(time) > 1 else np.zeros(1)
     figures = {
-        "sharpness": np.mean([sharpness(image, landmarks[i]) for image, i in zip(images, picked, strict=True)]),
+        "sharpness": np.mean([sharpness(image, landmarks[number]) for number, image in images]),
         "face_px": np.median(extent) * native_px / size,
         "native_px": native_px,
         **{f"{name}_range": high[i] - low[i] for i, name in enumerate(("yaw", "pitch", "roll"))},

@@ -208,7 +208,9 @@ class ProcessedClip:
     """The frames of a clip so far: encoded, for only a few are needed again."""
 
     encoded: list[bytes] = field(default_factory=list)
-    images: list[Image] = field(default_factory=list)
+    images: list[tuple[int, Image]] = field(default_factory=list)
+    """some of the frames with their numbers, spread over the clip: every `stride`-th"""
+    stride: int = 1
     faces: list[Face] = field(default_factory=list)
     times: list[float] = field(default_factory=list)
     native_px: float = 0.0
@@ -217,7 +219,7 @@ class ProcessedClip:
     def add(self, picture: Picture, face: Face, settings: Settings) -> None:
         """One more frame."""
         self.encoded.append(encode(picture.image, settings.quality))
-        self.images = _thinned(self.images, picture.image)
+        self._sample(len(self.faces), picture.image)
         self.faces.append(face)
         self.times.append(picture.time)
         self.native_px, self.shot = picture.native_px, picture.shot
@@ -226,10 +228,12 @@ class ProcessedClip:
         """All of them."""
         return _clip(job, settings, self)
 
-
-def _thinned(images: list[Image], image: Image) -> list[Image]:
-    """Some of the clip's frames, spread over it, without holding them all: every other one goes when there are too many."""
-    return [*images, image] if len(images) < 2 * SAMPLED else [*images[::2], image]
+    def _sample(self, number: int, image: Image) -> None:
+        """Without holding them all: every other one goes when there are too many."""
+        if number % self.stride == 0:
+            self.images.append((number, image))
+        if len(self.images) > 2 * SAMPLED:
+            self.images, self.stride = self.images[::2], 2 * self.stride
 
 
 def _photo(job: Job, settings: Settings) -> Iterator[Clip]:
