@@ -19,7 +19,7 @@ from reenact.core.types import Motion
 from reenact.live.follower import Follower
 from reenact.live.newest import Newest
 from reenact.live.session import RULES, Frame, Rules, Session, Shown, Steer
-from reenact.live.stages import Times
+from reenact.live.stages import Stages, Times
 from reenact.media.video import VideoReader
 from reenact.pipeline.animator import Control
 from reenact.provenance.output import NO_MARKS
@@ -358,3 +358,13 @@ def test_every_picture_that_is_shown_carries_the_watermark(engine):
     shown = next(session.frames())
     np.testing.assert_array_equal(shown.image, mark(engine.held.encode_source(PHOTO).image))
     assert shown.stages.mark > 0
+
+
+def test_ten_seconds_are_summed_up_without_looking_at_the_hour_before():
+    stages = Stages()
+    for number in range(2000):
+        stages.add(Times(draw=0.1 if number < 1700 else 0.02), number / 25, True)
+    assert len(stages._recent) <= 251
+    assert stages.now(1999 / 25)["draw"].median == 0.02 and stages.rate(1999 / 25) == pytest.approx(25)
+    assert stages.whole()["draw"].median == 0.1
+    assert stages.now(1000.0)["draw"].median == stages.rate(1000.0) == 0

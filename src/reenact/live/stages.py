@@ -78,25 +78,30 @@ class Stages:
     """those that a stage's error ended"""
     stale: int = 0
     """those that had waited too long to be of use"""
-    _kept: deque[tuple[float, Times]] = field(default_factory=lambda: deque(maxlen=KEPT))
+    _kept: deque[Times] = field(default_factory=lambda: deque(maxlen=KEPT))
+    _recent: deque[tuple[float, Times]] = field(default_factory=deque)
+    """the last ten seconds, which are asked for twice a second"""
 
     def add(self, times: Times, now: float, drawn: bool) -> None:
         """One frame has come to its end at `now`, seconds of any clock that does not go back."""
         self.frames += 1
         self.drawn += drawn
-        self._kept.append((now, times))
+        self._kept.append(times)
+        self._recent.append((now, times))
+        while self._recent[0][0] <= now - SPAN:
+            self._recent.popleft()
 
     def now(self, at: float) -> dict[str, Spread]:
         """The spread of each stage and of "total" over the ten seconds before `at`."""
-        return _spreads([times for when, times in self._kept if when > at - SPAN])
+        return _spreads([times for when, times in self._recent if when > at - SPAN])
 
     def whole(self) -> dict[str, Spread]:
         """The same over the session."""
-        return _spreads([times for _, times in self._kept])
+        return _spreads(list(self._kept))
 
     def rate(self, at: float) -> float:
         """Frames a second over the ten seconds before `at`."""
-        recent = [when for when, _ in self._kept if when > at - SPAN]
+        recent = [when for when, _ in self._recent if when > at - SPAN]
         return (len(recent) - 1) / (recent[-1] - recent[0]) if len(recent) > 1 and recent[-1] > recent[0] else 0.0
 
 
