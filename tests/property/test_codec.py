@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from motions import talking
 from reenact.codec.clip import encode_clip, encode_to_target, play
-from reenact.codec.container import Header, read_frames, write_call
+from reenact.codec.container import Header, file_bytes, read_frames, write_call
 from reenact.codec.frame import State, context_count
 from reenact.codec.packet import Coded
 from reenact.codec.profile import plain_profile
@@ -291,8 +291,11 @@ def test_any_bytes_at_all_are_survived(packets: list[bytes]):
 def test_file_meets_its_target():
     motions = talking(250, noise=0.005)
     for kbps in (1.0, 3.0):
-        spent = 8 * sum(len(packet) + 1 for packet in encode_to_target(PROFILE, TAG, motions, kbps, 25.0)) / 10_000
+        packets = encode_to_target(PROFILE, TAG, motions, kbps, 25.0)
+        header = Header.of(PROFILE, RATE)
+        spent = 8 * (len(write_call(header, packets)) - len(header.to_bytes())) / 10_000
         assert 0.6 * kbps < spent <= kbps
+        assert spent == 8 * file_bytes(packets) / 10_000 and (kbps < 3 or max(map(len, packets)) > 128)
 
 
 def test_stream_nears_its_target():

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 
+from reenact.codec.container import file_bytes
 from reenact.codec.frame import LARGEST_GAP
 from reenact.codec.packet import Coded, PacketWriter
 from reenact.codec.profile import Profile
@@ -77,7 +78,7 @@ def encode_to_target(profile: Profile, tag: int, motions: Sequence[Motion], kbps
     def coded(quality: int) -> list[bytes]:
         return encode_clip(profile, tag, motions, quality=quality, **options)
 
-    return coded(finest_quality(lambda quality: sum(len(packet) + 1 for packet in coded(quality)), most))
+    return coded(finest_quality(lambda quality: file_bytes(coded(quality)), most))
 
 
 def play(coded: Iterable[Coded], count: int = 0) -> Iterator[Motion]:

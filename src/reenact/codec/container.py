@@ -118,6 +118,11 @@ def write_call(header: Header, packets: Iterable[bytes]) -> bytes:
     return b"".join([header.to_bytes(), *(_length(len(packet)) + packet for packet in packets), b"\0"])
 
 
+def file_bytes(packets: Iterable[bytes]) -> int:
+    """What they take in a file, without the header."""
+    return sum(len(_length(len(packet))) + len(packet) for packet in packets) + 1
+
+
 def read_packets(data: bytes, at: int) -> Iterator[bytes]:
     """The packets of a file from byte `at` on. Raises ReenactError where the file is cut off."""
     while True:
