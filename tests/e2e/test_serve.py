@@ -423,9 +423,11 @@ def test_a_server_that_was_stopped_says_so_and_goes_on_with_what_waited(tmp_path
 def test_a_video_that_is_too_long_is_refused_by_its_job(tmp_path, weights, clip):
     with serving(tmp_path, weights, max_minutes=0.01) as client:
         order = {"kind": "animate", "portrait": send_portrait(client).json()["id"]}
-        long = send_file(client, write_clip(tmp_path / "long.mp4", moving_face(30)).read_bytes())
-        job = finished(client, client.post("/api/jobs", json={**order, "driving": long}).json()["id"])
-        assert job["state"] == "failed" and "minutes" in job["error"]
+        data = write_clip(tmp_path / "long.mp4", moving_face(30)).read_bytes()
+        for said in ("video", "sound", "picture"):  # whatever its sender calls it
+            long = send_file(client, data, said)
+            job = finished(client, client.post("/api/jobs", json={**order, "driving": long}).json()["id"])
+            assert job["state"] == "failed" and "minutes" in job["error"]
 
 
 @pytest.mark.parametrize(

@@ -57,7 +57,7 @@ def run(folder: Path, job: dict[str, Any], out: TextIO) -> Path:
     named = {name: folder / job[name] if job.get(name) else None for name in ("portrait", "driving", "film")}
     result = folder / f"result{kind.suffix}"
     if named["driving"] is not None:
-        check_length(named["driving"], options, float(job["max_minutes"]))
+        check_length(job["kind"], named["driving"], options, float(job["max_minutes"]))
     last = 0.0
 
     def progress(done: int, total: int | None) -> None:
