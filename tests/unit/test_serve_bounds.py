@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -53,3 +54,11 @@ def test_tidying_goes_on_after_an_error(tmp_path, monkeypatch, caplog):
 
     asyncio.run(run())
     assert len(rounds) > 1 and "not yours" in caplog.text
+
+
+def test_the_newest_session_is_the_last(tmp_path):
+    """/view shows that one; a seat that is free again is taken first."""
+    seats = Server.make(Settings(tmp_path, sessions=3)).seats
+    older, newer = SimpleNamespace(began=1.0), SimpleNamespace(began=2.0)
+    seats._taken = [newer, None, older]  # type: ignore[list-item]
+    assert seats.lives == [older, newer]

@@ -98,7 +98,7 @@ class Live:
         """takes the pictures in place of the socket, and brings the camera's (rtc.py)"""
         self.left: float | None = None
         """when the page went away; None while it is there"""
-        self.heard = time.monotonic()
+        self.began = self.heard = time.monotonic()
         self.closed: Callable[[int, str], None] = _nobody
         """ends the socket that is there, with a code and a reason"""
         self.error: str | None = None
@@ -295,7 +295,7 @@ class Seats:
     @property
     def lives(self) -> list[Live]:
         """Those that run, newest last."""
-        return [live for live in self._taken if live is not None]
+        return sorted((live for live in self._taken if live is not None), key=lambda live: live.began)
 
     async def take(self, client: str, take_over: bool) -> Live:
         """The client's own session, or a free seat, or one whose page went away, or (take_over) the one longest silent.
