@@ -135,6 +135,24 @@ def test_a_face_elsewhere_gets_a_new_crop_at_once() -> None:
     assert places[2] == head_crop(face_at(500, 100, 80))
 
 
+@pytest.mark.parametrize("size", [25, 45, 125, 320])
+def test_a_head_at_another_size_at_once_gets_a_new_crop(size: float) -> None:
+    """A cut to a close-up or a wide shot, the head at the same place; found by following, or again after a frame without."""
+    for gap in ([], [None]):
+        places, _ = follow([face_at(300, 300, 80)] * 3 + gap + [face_at(300, 300, size)] * 2)
+        assert places[-2:] == [head_crop(face_at(300, 300, size))] * 2
+
+
+@pytest.mark.parametrize("times", [2.0, 0.5])
+def test_a_head_that_comes_to_the_camera_fast_is_followed_without_jumps(times: float) -> None:
+    """Twice the size within half a second of 10 frames/s, then still."""
+    sizes = [80.0] * 3 + [80 * times ** (i / 5) for i in range(1, 6)] + [80 * times] * 40
+    places, _ = follow([face_at(300, 300, size) for size in sizes])
+    steps = np.abs(np.diff(np.log([place.side for place in places if place is not None])))
+    assert 0 < steps.max() < crops.FOLLOW * np.log(2)
+    assert abs(np.log(places[-1].side / head_crop(face_at(300, 300, 80 * times)).side)) < crops.FREE_ZOOM + 0.02
+
+
 def test_face_index_beyond_the_faces_is_none() -> None:
     landmarker = ScriptedLandmarker([face_at(100, 100, 80)])
     assert CropTracker(landmarker, face_index=1).update(np.zeros((2, 2, 3), np.uint8)) is None
