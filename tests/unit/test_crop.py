@@ -8,7 +8,7 @@ import pytest
 from reenact.core.types import Placement
 from reenact.faces import crop as crops
 from reenact.faces.crop import CropTracker, cut, head_crop, paste, soft_mask
-from reenact.faces.landmarker import Face, Landmarker
+from reenact.faces.landmarker import Face, Landmarker, _tilings
 
 
 def picture(height: int, width: int) -> np.ndarray:
@@ -31,12 +31,15 @@ class ScriptedLandmarker(Landmarker):
 
     def __init__(self, faces: list[Face | None]) -> None:
         self.faces, self.detected, self.frame = faces, 0, -1
+        self.sought: list[float] = []
+        """the side of the smallest tiles, of each search"""
 
     def track(self, image: np.ndarray, last: Face) -> Face | None:
         return self.faces[int(image[0, 0, 0])]
 
-    def detect(self, image: np.ndarray) -> list[Face]:
+    def detect(self, image: np.ndarray, least: float = 0.0) -> list[Face]:
         self.detected += 1
+        self.sought.append(least)
         face = self.faces[int(image[0, 0, 0])]
         return [face] if face else []
 
@@ -138,7 +141,7 @@ def test_a_face_elsewhere_gets_a_new_crop_at_once() -> None:
 @pytest.mark.parametrize("size", [25, 45, 125, 320])
 def test_a_head_at_another_size_at_once_gets_a_new_crop(size: float) -> None:
     """A cut to a close-up or a wide shot, the head at the same place; found by following, or again after a frame without."""
-    for gap in ([], [None]):
+    for gap in ([], [None] if size > 40 else []):
         places, _ = follow([face_at(300, 300, 80)] * 3 + gap + [face_at(300, 300, size)] * 2)
         assert places[-2:] == [head_crop(face_at(300, 300, size))] * 2
 
@@ -153,6 +156,43 @@ def test_a_head_that_comes_to_the_camera_fast_is_followed_without_jumps(times: f
     assert abs(np.log(places[-1].side / head_crop(face_at(300, 300, 80 * times)).side)) < crops.FREE_ZOOM + 0.02
 
 
+def test_while_no_face_is_seen_small_ones_are_sought_now_and_then() -> None:
+    """Each search at every scale takes the time of several frames."""
+    face = face_at(100, 100, 80)
+    places, landmarker = follow([None, None, face] + [None] * (2 * crops.SEARCH_EVERY + 1))
+    side = head_crop(face).side
+    beginning, lost = landmarker.sought[:3], landmarker.sought[3:]
+    assert beginning == [0, 2, 2], "the first frame at every scale, then by tiles of the picture's shorter side"
+    assert [least for least in lost if least != side] == [0, 0, 0]
+    assert lost[0] == lost[crops.SEARCH_EVERY] == lost[-1] == 0
+
+
+def test_tiles_are_no_smaller_than_asked() -> None:
+    every, large = list(_tilings(1280, 720)), list(_tilings(1280, 720, 330))
+    assert large == every[: len(large)] and len(every) > len(large) == 3
+    assert all(right - left >= 330 for boxes in large for left, _, right, _ in boxes)
+
+
+@pytest.mark.parametrize("cut_to", [0, 200])
+def test_somebody_in_the_background_is_not_followed_at_once(cut_to: int) -> None:
+    """Where a head far smaller is seen in place of the one that is gone; at once where it is another shot."""
+    small, shades = face_at(500, 100, 30), [0, 0] + [cut_to] * 30
+
+    class Left(ScriptedLandmarker):
+        def track(self, image: np.ndarray, last: Face) -> Face | None:
+            return None if last is not small else small
+
+        def detect(self, image: np.ndarray, least: float = 0.0) -> list[Face]:
+            self.detected += 1
+            return [face_at(100, 100, 80)] if self.detected == 1 else [small]
+
+    tracker = CropTracker(Left([]))
+    found = [tracker.update(np.full((20, 20, 3), shade, np.uint8)) for shade in shades]
+    first = next(i for i, pair in enumerate(found[1:], 1) if pair is not None)
+    assert first == (2 if cut_to else 1 + crops.SEARCH_EVERY)
+    assert found[-1] == (head_crop(small), small)
+
+
 def test_face_index_beyond_the_faces_is_none() -> None:
     landmarker = ScriptedLandmarker([face_at(100, 100, 80)])
     assert CropTracker(landmarker, face_index=1).update(np.zeros((2, 2, 3), np.uint8)) is None
@@ -160,7 +200,7 @@ def test_face_index_beyond_the_faces_is_none() -> None:
 
 def test_heads_beside_the_followed_one_are_counted() -> None:
     class Several(ScriptedLandmarker):
-        def detect(self, image: np.ndarray) -> list[Face]:
+        def detect(self, image: np.ndarray, least: float = 0.0) -> list[Face]:
             return [face_at(60, 60, 80), face_at(160, 60, 50), face_at(20, 20, 30)]
 
     tracker = CropTracker(Several([face_at(60, 60, 80)] * 2))

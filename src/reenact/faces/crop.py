@@ -38,6 +38,13 @@ and doubles in half a second has .14 a frame at 10 frames/s, and the crop follow
 
 BESIDE = 0.5
 """ours: of the followed head's side; a smaller one is somebody in the background"""
+SEARCH_EVERY = 12
+"""ours: frames; while no face is seen, so often one is sought at every scale, which takes the time of several whole frames: about
+half a second. So long, too, somebody in the background does not take the place of who is gone"""
+SCENE = 16
+"""rows and columns of pixels by which two frames are compared"""
+OTHER_SCENE = 25.0
+"""ours: of 255; frames that differ by so much on the mean are of two shots"""
 
 
 def head_crop(face: Face) -> Placement:
@@ -51,7 +58,8 @@ class CropTracker:
     """Tracks one face from frame to frame and keeps the crop still, so that the head moves inside it.
 
     The detector runs until a face is found and again after it was lost; between, the landmarker runs on the region where
-    the face was in the frame before.
+    the face was in the frame before. Where it stays away, the detector looks for heads as large as it was, and only now and
+    then at every scale.
     """
 
     def __init__(self, landmarker: Landmarker, face_index: int = 0) -> None:
@@ -61,6 +69,9 @@ class CropTracker:
         self._crop: Placement | None = None
         self._head: Placement | None = None
         """where the head was last seen"""
+        self._missed = 0
+        """frames in a row without the face"""
+        self._scene: Image | None = None
         self.detections = 0
         """how often the detector has run"""
         self.beside = 0
@@ -69,10 +80,13 @@ class CropTracker:
     def update(self, image: Image, frames: int = 1) -> tuple[Placement, Face] | None:
         """The crop for this frame and the face in it, both in pixels of the frame; None when there is no face. frames: how many
         lie between the last one and this, which counts: the crop has followed in each of them."""
+        before, self._scene = self._scene, _scene(image)
         face = self._landmarker.track(image, self._face) if self._face is not None else None
-        self._face = face if face is not None else self._find(image)
+        self._face = face if face is not None else self._find(image, _another(before, self._scene), frames)
         if self._face is None:
+            self._missed += frames
             return None
+        self._missed = 0
         head = head_crop(self._face)
         crop = _follow(None if _zoomed(self._head, self._crop, head) else self._crop, head)
         for _ in range(frames - 1):
@@ -82,23 +96,41 @@ class CropTracker:
 
     def forget(self) -> None:
         """Begin anew with the next frame."""
-        self._face = self._crop = self._head = None
+        self._face = self._crop = self._head = self._scene = None
+        self._missed = 0
 
-    def _find(self, image: Image) -> Face | None:
+    def _find(self, image: Image, another: bool, frames: int) -> Face | None:
+        """another: whether this frame begins another shot, in which the head may well be smaller."""
         self.detections += 1
-        faces = self._landmarker.detect(image)
         last = self._crop
+        everywhere = another or self._missed % SEARCH_EVERY < frames
+        least = float(min(image.shape[:2])) if last is None else last.side
+        faces = self._landmarker.detect(image) if everywhere else self._landmarker.detect(image, least)
         if last is None:
             if self._index >= len(faces):
                 return None
             chosen = faces[self._index]
             self.beside = sum(face is not chosen and face.area >= BESIDE**2 * chosen.area for face in faces)
             return chosen
+        if self._missed < SEARCH_EVERY and not another:
+            faces = [face for face in faces if head_crop(face).side >= BESIDE * last.side]
         return min(faces, key=lambda face: _distance(head_crop(face), last), default=None)
 
 
 def _distance(a: Placement, b: Placement) -> float:
     return float(np.hypot(a.centre_x - b.centre_x, a.centre_y - b.centre_y))
+
+
+def _scene(image: Image) -> Image:
+    """A few pixels of the picture, by which it is known again."""
+    height, width = image.shape[:2]
+    rows, columns = ((np.arange(SCENE) + 0.5) * length / SCENE for length in (height, width))
+    return image[rows.astype(int)[:, None], columns.astype(int)]
+
+
+def _another(before: Image | None, scene: Image) -> bool:
+    """Whether this is another shot than the frame before."""
+    return before is not None and float(np.abs(scene.astype(np.int16) - before).mean()) > OTHER_SCENE
 
 
 def _zoomed(before: Placement | None, crop: Placement | None, head: Placement) -> bool:

@@ -78,10 +78,10 @@ class Landmarker:
         made._requests = {name: model.request() for name, model in self._models.items()}
         return made
 
-    def detect(self, image: Image) -> list[Face]:
-        """Every face in the picture, largest first."""
+    def detect(self, image: Image, least: float = 0.0) -> list[Face]:
+        """Every face in the picture, largest first. least: px; what is much smaller than a tile of this side is not sought."""
         picture = PILImage.fromarray(image)
-        for boxes in _tilings(*picture.size):
+        for boxes in _tilings(*picture.size, least):
             found = blazeface.suppress([face for box in boxes for face in self._find(picture, box)])
             faces = [self._read(picture, _region(d.box, d.points[0], d.points[1])) for d in found]
             confirmed = [face for face in faces if face is not None]
@@ -176,13 +176,13 @@ def _same(a: Face, b: Face) -> bool:
     return inside(a, b) or inside(b, a)
 
 
-def _tilings(width: int, height: int) -> Iterator[list[tuple[int, int, int, int]]]:
+def _tilings(width: int, height: int, least: float = 0.0) -> Iterator[list[tuple[int, int, int, int]]]:
     """What the detector is run on: the whole picture; then, as it is a short-range one and misses small heads, overlapping
-    squares, smaller and smaller. Boxes are left, top, right, bottom."""
+    squares, smaller and smaller, down to `least` px. Boxes are left, top, right, bottom."""
     yield [(0, 0, width, height)]
     for part in (1.0, 0.6, 0.35, 0.2):
         side = int(min(width, height) * part)
-        if side < SMALLEST_TILE:
+        if side < max(SMALLEST_TILE, least):
             return
         yield [(x, y, x + side, y + side) for y in _starts(height, side) for x in _starts(width, side)]
 
