@@ -21,29 +21,43 @@ SMALL_HEAD = 0.5
 def faces_of(photo: Image, landmarker: Landmarker) -> list[Face]:
     """Every face of a photo, largest first, sought at every scale: what `reenact faces` lists and `face` counts. The closer one
     looks, the more is taken for faces; so one that looks like none (faces/doubt.py) counts only where no other does."""
-    found = landmarker.detect_all(photo)
-    sure = [face for face in found if accepted() or not doubtful(landmarker, photo, face)]
-    return sure or found
+    return _sought(photo, landmarker)[0]
 
 
 def find_face(photo: Image, landmarker: Landmarker, face: int = 1) -> Face:
-    """The photo's `face`-th largest face (from 1), as `reenact faces` counts them; others than the largest are sought at every
-    scale. Raises ReenactError when there is none, or the detection is doubtful."""
+    """The photo's `face`-th largest face (from 1), as `reenact faces` counts them. The largest is first sought as it is found
+    fastest; others, and where that looks like none, at every scale. Raises ReenactError when there is none, or only doubtful
+    ones."""
     if face < 1:
         raise ReenactError(f"`face` counts from 1 (the largest face), so {face} is no face")
-    faces = landmarker.detect(photo) if face == 1 else faces_of(photo, landmarker)
+    faces = landmarker.detect(photo)[:1] if face == 1 else []
+    sure = bool(faces) and _looks_like_one(photo, landmarker, faces[0])
+    if not sure and (faces or face > 1):
+        every, sure = _sought(photo, landmarker)
+        faces = every or faces
     if not faces:
         raise NoFaceError("no face found in the portrait: choose a photo where one face is seen from the front")
     if face > len(faces):
         found = "only one face" if len(faces) == 1 else f"{len(faces)} faces"
         raise NoFaceError(f"the portrait has {found}: `face` {face} must be at most {len(faces)} (reenact faces PHOTO)")
     found = faces[face - 1]
-    if not accepted() and doubtful(landmarker, photo, found):
+    if not sure:
         left, top, right, bottom = found.box
         place = f"{(left + right) / 2:.0f}, {(top + bottom) / 2:.0f}"
         remedy = "choose another photo, or insist with `faces.doubt.accepting`"
         raise NoFaceError(f"what was found around {place} looks like no face: {remedy}")
     return found
+
+
+def _sought(photo: Image, landmarker: Landmarker) -> tuple[list[Face], bool]:
+    """What `faces_of` gives, and whether these look like faces: all do, or none."""
+    found = landmarker.detect_all(photo)
+    sure = [face for face in found if _looks_like_one(photo, landmarker, face)]
+    return sure or found, bool(sure)
+
+
+def _looks_like_one(photo: Image, landmarker: Landmarker, face: Face) -> bool:
+    return accepted() or not doubtful(landmarker, photo, face)
 
 
 def warn_if_small(placement: Placement, size: int) -> None:
