@@ -5,6 +5,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from motions import small_map
 from places import EXAMPLES
 from reenact.codec.container import Header
 from reenact.codec.profile import plain_profile, with_gaze
@@ -142,6 +143,16 @@ def test_a_gaze_is_carried_over():
 def test_a_gaze_is_a_part(text: str, wanted: float):
     moved = compose(looks(0.1), looks(0.5), parse_parts(text))
     assert moved.gaze is not None and moved.gaze[0, 0] == pytest.approx(wanted)
+
+
+@pytest.mark.parametrize("part", ["expression", "eyes"])
+def test_a_named_look_is_the_portraits_own_and_the_named_one(part: str):
+    for name, across in (("look_left", 0.8), ("look_right", -0.8), ("smile", 0.0)):
+        moved = compose(looks(0.1), looks(0.5), parse_parts(f"{part}={name}"), 1.0, small_map())
+        assert moved.gaze is not None and moved.gaze[:, 0] == pytest.approx([0.1 + across * gaze.ACROSS] * 2)
+    kept = compose(looks(0.1), looks(0.5), parse_parts(f"{part}=look_left,gaze=driver"), 1.0, small_map())
+    assert kept.gaze is not None and kept.gaze[0, 0] == pytest.approx(0.5)
+    assert compose(looks(None), looks(0.5), parse_parts(f"{part}=look_left"), 1.0, small_map()).gaze is None
 
 
 def test_a_part_of_the_gaze_is_two_angles():

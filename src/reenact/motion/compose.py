@@ -137,8 +137,10 @@ def _value(part: Part, strength: float, at: Callable[[float], np.ndarray]) -> np
 
 def _gaze(source: Motion, moved: Motion, parts: Parts, strength: float) -> gaze.Gaze | None:
     part = next((part for part in (parts.gaze, parts.eyes, parts.expression) if part is not None), DRIVER)
-    if isinstance(part, Named) or source.gaze is None:
-        return source.gaze
+    if source.gaze is None:
+        return None
+    if isinstance(part, Named):
+        return (source.gaze + gaze.of_names(preset(part.name))).astype(np.float32)
     if isinstance(part, Fixed):
         return gaze.of_angles(*part.value)
     return between(source.gaze, moved.gaze, part.factor * strength)
