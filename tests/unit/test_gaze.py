@@ -108,6 +108,34 @@ def test_the_change_goes_with_the_moving_head_and_each_eye_by_itself():
     assert dark(moved) - dark(crop) == pytest.approx(13, abs=1) and dark(moved, False) == dark(shifted, False)
 
 
+def shrunk(crop: np.ndarray, across: float, down: float) -> tuple[np.ndarray, np.ndarray]:
+    """The picture about its middle, so many times as wide and high; and where each pixel was taken from."""
+    grid = identity(crop.shape[0]) / np.float32([across, down])
+    at = (((grid[0] + 1) * crop.shape[0] / 2).astype(int)).clip(0, crop.shape[0] - 1)
+    return crop[at[..., 1], at[..., 0]], grid
+
+
+@pytest.mark.parametrize(("across", "size"), [(0.65, 0.65), (0.5, 0.5), (1.3, 1.3), (0.6, 1.0), (0.4, 0.7)])
+def test_eyes_of_a_small_and_of_a_turned_head_look_as_far(across: float, size: float):
+    """A turned head's eyes are narrower than its size says."""
+    points = landmarks()
+    frame, grid = shrunk(picture(points, 2 * SIDE), across, size)
+    moved = GazeMover(picture(points, 2 * SIDE), eyes.outlines(points, PLACE)).put(
+        frame.copy(), grid, np.float32([[0.12, 0]] * 2), size
+    )
+    assert dark(moved) - dark(frame) == pytest.approx(0.12 * 60 * across, rel=0.25)
+
+
+@pytest.mark.parametrize("size", [0.65, 1.0, 1.3])
+def test_lids_that_close_stop_the_gaze_whatever_the_heads_size(size: float):
+    points = landmarks()
+    frame, grid = shrunk(picture(points, 2 * SIDE), size, 0.35 * size)
+    moved = GazeMover(picture(points, 2 * SIDE), eyes.outlines(points, PLACE)).put(
+        frame.copy(), grid, np.float32([[0.12, 0]] * 2), size
+    )
+    assert np.array_equal(moved, frame)
+
+
 def test_no_iris_leaves_its_eye_and_no_shut_eye_is_changed():
     points = landmarks()
     crop = picture(points)

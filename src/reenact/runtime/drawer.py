@@ -61,7 +61,7 @@ class Drawer:
         own, wanted = portrait.motion.gaze, motion.gaze
         if self._gaze is None or own is None or wanted is None or GRID not in drawn:
             return picture
-        return self._gaze.put(picture, drawn[GRID], wanted - own)
+        return self._gaze.put(picture, drawn[GRID], wanted - own, float(motion.scale[0] / portrait.motion.scale[0]))
 
     def _hold(self, portrait: Portrait) -> None:
         self._render.hold({**portrait.tensors, **portrait.framing.seen(portrait.motion).tensors("source")})

@@ -30,7 +30,10 @@ SOFT = 0.035
 REACH = 0.15
 """ours: eye widths around the eye in which the flow is looked for"""
 SHUT, WIDE = 0.4, 0.65
-"""ours: of the photo's eye so much of the area is seen: nothing is moved; all is. A slit between lids holds no iris to move"""
+"""ours: of the height that the photo's eye has at the frame's size so much is seen: nothing is moved; all is. A slit between lids
+holds no iris to move"""
+NARROWEST = 0.25
+"""ours: of its width an eye is taken to show at least so much; where the flow tears, neighbours come from far apart"""
 LIKE, UNLIKE = 12.0, 36.0
 """ours: of 255; a frame that differs from the warped photo by so much shows the photo's eye (turns and smiles: 5 to 9 on the
 mean); shows something else, as a lid that the generator has drawn (24 to 48)"""
@@ -48,12 +51,17 @@ class GazeMover:
         self._eyes = [None if closed else _Eye(crop, eye * side - 0.5) for eye, closed in zip(eyes, shut, strict=True)]
 
     def put(
-        self, frame: UInt8[np.ndarray, "side side 3"], grid: Float32[np.ndarray, "1 size size 2"], change: Gaze
+        self,
+        frame: UInt8[np.ndarray, "side side 3"],
+        grid: Float32[np.ndarray, "1 size size 2"],
+        change: Gaze,
+        size: float = 1.0,
     ) -> UInt8[np.ndarray, "side side 3"]:
-        """The frame with the gaze changed by so much. grid: where each of its pixels was taken from, [-1, 1] of the crop."""
+        """The frame with the gaze changed by so much. grid: where each of its pixels was taken from, [-1, 1] of the crop; size: of
+        the frame's head, in sizes of the portrait's."""
         for eye, away in zip(self._eyes, change, strict=True):
             if eye is not None and np.abs(away).max() >= LEAST:
-                eye.put(frame, grid[0], away)
+                eye.put(frame, grid[0], away, size)
         return frame
 
 
@@ -84,7 +92,7 @@ class _Eye:
         within = self._within(points)
         return np.stack([np.maximum.accumulate(within[:, 0]), within[:, 1]], -1)
 
-    def put(self, frame: Image, grid: Float32[np.ndarray, "size size 2"], change: Float32[np.ndarray, "2"]) -> None:
+    def put(self, frame: Image, grid: Float32[np.ndarray, "size size 2"], change: Float32[np.ndarray, "2"], size: float) -> None:
         found = self._seen(grid)
         if found is None:
             return
@@ -93,7 +101,7 @@ class _Eye:
         taken = (taken + 1) * (self._crop.shape[0] / 2) - 0.5
         inside = self._within(taken)
         share = self._share(inside)
-        seen = (float(share.sum()) / self._area - SHUT) / (WIDE - SHUT)
+        seen = (float((share * self._narrowed(inside[..., 0], size)).sum()) / (size * self._area) - SHUT) / (WIDE - SHUT)
         if seen <= 0:
             return
         share *= min(1.0, seen)
@@ -101,7 +109,7 @@ class _Eye:
         as_was = sampled(self._crop, taken[..., 0], taken[..., 1])
         source = self._source(inside, change)
         moved = sampled(self._crop, source[..., 0], source[..., 1])
-        away = _averaged(np.abs(shown - as_was).max(-1), max(1, round(NEAR * self._width)))
+        away = _averaged(np.abs(shown - as_was).max(-1), max(1, round(NEAR * size * self._width)))
         like = ((UNLIKE - away) / (UNLIKE - LIKE)).clip(0, 1)
         frame[part] = (shown + (share * like)[..., None] * (moved - as_was)).round().clip(0, 255).astype(np.uint8)
 
@@ -112,6 +120,13 @@ class _Eye:
         hit = (x > left) & (x < right) & (y > top) & (y < bottom)
         rows, columns = np.flatnonzero(hit.any(1)), np.flatnonzero(hit.any(0))
         return (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)) if len(rows) else None
+
+    def _narrowed(self, along: Float32[np.ndarray, "height width"], size: float) -> np.ndarray:
+        """How many px of the crop, along the eye, each of the frame's holds: many where the head is small or turned away. That
+        is not so where lids close, which is across the eye."""
+        if min(along.shape) < 2:
+            return np.full(along.shape, 1 / size)
+        return (self._width * np.hypot(*np.gradient(along))).clip(0, 1 / (NARROWEST * size))
 
     def _share(self, inside: np.ndarray) -> np.ndarray:
         """1 between the lids, 0 beyond."""
