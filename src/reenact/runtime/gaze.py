@@ -57,8 +57,8 @@ class GazeMover:
         change: Gaze,
         size: float = 1.0,
     ) -> UInt8[np.ndarray, "side side 3"]:
-        """The frame with the gaze changed by so much. grid: where each of its pixels was taken from, [-1, 1] of the crop; size: of
-        the frame's head, in sizes of the portrait's."""
+        """The frame with the gaze changed by so much. grid: where each of its pixels was taken from, [-1, 1] of the crop; size:
+        the frame's head in sizes of the portrait's."""
         for eye, away in zip(self._eyes, change, strict=True):
             if eye is not None and np.abs(away).max() >= LEAST:
                 eye.put(frame, grid[0], away, size)
