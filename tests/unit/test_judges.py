@@ -1,21 +1,26 @@
 """Judges that taught nothing here: a second landmarker and its pose, DISTS, an expression network; and how sure means are."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from places import EXAMPLES
-from reenact.evaluate import intervals, landmarks106
+from reenact.evaluate import command, intervals, landmarks106
 from reenact.evaluate.baselines import still, true_video
+from reenact.evaluate.command import Options
 from reenact.evaluate.face_api import read_weights
 from reenact.evaluate.figures import METRICS, measured
 from reenact.evaluate.landmarks106 import RIGID, Landmarks106, Outline, akd_106, expression_series, likeliest, outline
 from reenact.evaluate.motion_slopes import FRAMES_MIN, KINDS, slope_sums
+from reenact.evaluate.protocols import Item
 from reenact.evaluate.readings import Reading
 from reenact.evaluate.registry import TRUTH, Frame, headlines
 from reenact.evaluate.report.tables import tables
 from reenact.evaluate.results import HEADLINES, TAUGHT, table
+from reenact.evaluate.runner import Outcome
+from reenact.evaluate.shots import Shot
 from reenact.evaluate.systems import systems
 from reenact.evaluate.tally import Tally
 from reenact.faces.pose import HeadFit
@@ -151,6 +156,34 @@ def test_intervals_weigh_clips_by_their_frames_and_keep_ratios():
     draws = intervals.resampled(clips, 50)
     np.testing.assert_allclose(draws["a"]["jitter_ratio"], 2.0)
     assert intervals.resampled(clips, 50)["a"].keys() == {"jitter_ratio"}
+
+
+def test_pairs_of_one_driver_are_drawn_together():
+    """Four pairs a driver that are copies of one another say no more than one, and the interval is no narrower."""
+    values = np.random.default_rng(1).uniform(0.1, 0.3, 13)
+    once = [{"a": tally(dists=(value * 10, 10))} for value in values]
+    pairs, drivers = [clip for clip in once for _ in range(4)], [str(i) for i in range(13) for _ in range(4)]
+    wanted = intervals.intervals(intervals.resampled(once))["a"]["dists"]
+    found = intervals.intervals(intervals.resampled(intervals.by_driver(pairs, drivers)))["a"]["dists"]
+    alone = intervals.intervals(intervals.resampled(pairs))["a"]["dists"]
+    assert found == wanted and alone[1] - alone[0] < 0.7 * (wanted[1] - wanted[0])
+    assert intervals.resampled(intervals.by_driver(pairs[:8], drivers[:8])) == {}, "of two drivers nothing is said"
+
+
+def test_what_drives_a_pair():
+    def item(driving: str) -> Item:
+        return Item("x", Shot(Path("a.png")), Path(driving), None)
+
+    assert item("val/a.mp4").driver == item("val/a.mp4").driver != item("val/b.mp4").driver
+    assert item("m03_i001.mp4").driver == item("m03_i002.mp4").driver != item("m04_i001.mp4").driver
+
+
+def test_the_report_draws_drivers():
+    """Two pairs of each of two drivers are two, too few for an interval."""
+    options, outcome = Options(("still",), Path("."), "cross", Path("x.json")), Outcome({"still": tally(dists=(1.0, 4))}, {})
+    for drivers, known in ((["a", "a", "b", "b"], False), (["a", "b", "c", "d"], True)):
+        report = command._report(options, (), ["x"], list("1234"), drivers, [outcome] * 4)
+        assert bool(report["intervals"]) == known
 
 
 def test_weights_as_bytes():

@@ -22,7 +22,7 @@ from reenact.evaluate.figures import METRICS
 from reenact.evaluate.identity import ASSET as IDENTITY_ASSET
 from reenact.evaluate.identity import LABEL as IDENTITY_LABEL
 from reenact.evaluate.identity import IdentityNet
-from reenact.evaluate.intervals import intervals, resampled, tied
+from reenact.evaluate.intervals import by_driver, intervals, resampled, tied
 from reenact.evaluate.networks import EMOTION_ASSET, IN_BF16, INCEPTION_ASSET, LPIPS_ASSET, Net, Precision
 from reenact.evaluate.protocols import PROTOCOLS, Item, cross_items, large_pose_items, self_items, synth_items
 from reenact.evaluate.readings import FaceReader
@@ -105,7 +105,8 @@ def evaluate(options: Options, command: list[str], progress: Progress | None = N
     outcomes = [outcome for _, outcome in run_all(parts, [_cost(item) for item in items], work, options.workers, progress)]
     seconds = time.perf_counter() - began
     names = [item.name if isinstance(item, Item) else item.path.name for item in items]
-    report = _report(options, chosen, command, names, outcomes)
+    drivers = [item.driver if isinstance(item, Item) else item.path.name for item in items]
+    report = _report(options, chosen, command, names, drivers, outcomes)
     if not control_only:
         report["networks_precision"] = {name: precision for name in sorted(IN_BF16)}
     if not finished:
@@ -187,7 +188,9 @@ def _set_up(options: Options, chosen: tuple[System, ...], items: list[Item], pre
 def _control(options: Options, chosen: tuple[System, ...]) -> tuple[list[Shot], Any]:
     if not any(system.method for system in chosen):
         raise ReenactError("baselines have nothing to control: give `methods` a method's name or a weights folder")
-    shots = [shot for shot in control.control_shots(options.data) if options.only is None or shot.path.match(options.only)]
+    shots = [
+        shot for shot in control.control_shots(options.data) if options.only is None or shot.path.match(options.only)
+    ]
     if not shots:
         raise ReenactError(f"`only` {options.only} leaves nothing: change the pattern")
     return shots, partial(_set_up_control, options, chosen, shots)
@@ -209,7 +212,12 @@ def _set_up_control(options: Options, chosen: tuple[System, ...], shots: list[Sh
 
 
 def _report(
-    options: Options, chosen: tuple[System, ...], command: list[str], names: list[str], outcomes: list[Outcome]
+    options: Options,
+    chosen: tuple[System, ...],
+    command: list[str],
+    names: list[str],
+    drivers: list[str],
+    outcomes: list[Outcome],
 ) -> dict[str, Any]:
     networks = ["face_landmarker.task", *(IDENTITY_ASSET[net] for net in options.identities)]
     if options.protocol != "control":
@@ -234,7 +242,7 @@ def _report(
     if options.protocol == "path":
         report["steps"] = {name: step.means for name, step in path.STEPS.items()}
         report["more_than_direct"] = path.losses(mean)
-    draws = resampled([outcome.tallies for outcome in outcomes])
+    draws = resampled(by_driver([outcome.tallies for outcome in outcomes], drivers))
     report["intervals"] = intervals(draws)
     report["ties"] = tied(draws, mean, [name for name in mean if name not in BASELINES])
     report["metrics"] = {key: f"{one.label}: {one.text}" for key, one in METRICS.items()}

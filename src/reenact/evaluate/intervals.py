@@ -1,8 +1,10 @@
-"""How sure a mean is: bootstrap over clips. Frames of one clip are near copies of each other; clips are the random sample.
+"""How sure a mean is: bootstrap over driving clips. Frames of one clip are near copies of each other, and so are pairs that one
+clip drives; driving clips are the random sample (rendered ones of one motion count as one).
 
-Clips are drawn with replacement (Efron 1979), every figure's mean over frames is made anew, `RESAMPLES` times with one seed; an
-interval lies between the 2.5th and the 97.5th percentile. All systems are resampled alike, so their differences are paired:
-two methods differ where the interval of their difference leaves 0 out. FID and KID are no sums over frames and have none.
+They are drawn with replacement (Efron 1979), each with all the pairs that it drives, every figure's mean over frames is made
+anew, `RESAMPLES` times with one seed; an interval lies between the 2.5th and the 97.5th percentile. All systems are resampled
+alike, so their differences are paired: two methods differ where the interval of their difference leaves 0 out. FID and KID are
+no sums over frames and have none.
 """
 
 from __future__ import annotations
@@ -19,14 +21,23 @@ RESAMPLES = 2000
 SEED = 0
 PERCENTILES = (2.5, 97.5)
 CLIPS_MIN = 3
-"""ours: fewer clips say nothing about others"""
+"""ours: fewer drivers say nothing about others"""
 
 Draws = dict[str, dict[str, Float[np.ndarray, " resamples"]]]
-"""system -> figure -> its mean in each resample; NaN where no drawn clip has it"""
+"""system -> figure -> its mean in each resample; NaN where no drawn driver has it"""
+
+
+def by_driver(clips: Sequence[Mapping[str, Tally]], drivers: Sequence[str]) -> list[dict[str, Tally]]:
+    """For each driver system -> tally of all that it drives. clips: the same of each pair; drivers: whose motion each has."""
+    out: dict[str, dict[str, Tally]] = {}
+    for clip, driver in zip(clips, drivers, strict=True):
+        for name, tally in clip.items():
+            out.setdefault(driver, {}).setdefault(name, Tally()).merge(tally)
+    return list(out.values())
 
 
 def resampled(clips: Sequence[Mapping[str, Tally]], resamples: int = RESAMPLES, seed: int = SEED) -> Draws:
-    """clips: system -> tally, a clip each. Empty below `CLIPS_MIN` clips."""
+    """clips: system -> tally, a driver each (`by_driver`). Empty below `CLIPS_MIN` clips."""
     if len(clips) < CLIPS_MIN:
         return {}
     drawn = np.random.default_rng(seed).multinomial(len(clips), np.full(len(clips), 1 / len(clips)), resamples).astype(float)

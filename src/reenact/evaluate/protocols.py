@@ -47,6 +47,12 @@ class Item:
     first: bool = True
     """whether frame 0 is scored: not where it is the source itself"""
 
+    @property
+    def driver(self) -> str:
+        """Whose motion it is: the driving clip, of rendered ones their motion."""
+        rendered = RENDERED.match(self.driving.stem)
+        return rendered["motion"] if rendered else str(self.driving)
+
 
 def self_items(data: Path, only: str | None) -> list[Item]:
     """Every clip of a folder by its own frame 0."""
@@ -56,7 +62,7 @@ def self_items(data: Path, only: str | None) -> list[Item]:
 def cross_items(data: Path, only: str | None, pairs: Path | None) -> list[Item]:
     """By a list; without one, by our fixed list over DATA/clips (or clips/val) and DATA/portraits (or portraits/val)."""
     chosen = read_pairs(pairs, data) if pairs is not None else fixed_list(*_folders(data))
-    return [_cross(pair) for pair in chosen if only is None or _matches(pair.name, only)]
+    return [_cross(pair) for pair in chosen if only is None or matches(pair.name, only)]
 
 
 def _cross(pair: Pair) -> Item:
@@ -123,11 +129,12 @@ def _yaws(clip: Path, size: int, landmarker: Landmarker) -> dict[int, float]:
 
 
 def find_clips(data: Path, only: str | None = None) -> list[Path]:
-    clips = [clip for clip in find(data, VIDEOS, "video") if only is None or _matches(clip.stem, only)]
+    clips = [clip for clip in find(data, VIDEOS, "video") if only is None or matches(clip.stem, only)]
     if not clips:
         raise ReenactError(f"{data}: no clip matches `only` {only}; change the pattern")
     return clips
 
 
-def _matches(name: str, patterns: str) -> bool:
+def matches(name: str, patterns: str) -> bool:
+    """Whether a clip's or photo's name, without its ending, is of one of these patterns (m2*,*_i05?)."""
     return any(fnmatch(name, pattern) for pattern in patterns.split(","))

@@ -25,7 +25,7 @@ def tables(report: Mapping[str, Any]) -> str:
             parts.append(f"<h3>{title}</h3>")
             parts += [_group(report, group, number == 0) for number, group in enumerate(groups) if group]
     meaning = "".join(f"<li><b>{escape(METRICS[key].label)}</b>: {escape(_meaning(key))}</li>" for key in keys)
-    note = '<p class="note">Small: 95 % intervals, bootstrap over clips.</p>' if report.get("intervals") else ""
+    note = '<p class="note">Small: 95 % intervals, bootstrap over driving clips.</p>' if report.get("intervals") else ""
     return "\n".join([*parts, f"{note}<details><summary>what the columns mean</summary><ul>{meaning}</ul></details>"])
 
 
