@@ -186,6 +186,15 @@ def test_the_report_draws_drivers():
         assert bool(report["intervals"]) == known
 
 
+def test_a_run_goes_on_with_its_own_code_only(monkeypatch: pytest.MonkeyPatch):
+    options = Options(("still",), Path("."), "self", Path("x.json"))
+    found = []
+    for text in ("abc", "abc+changes", "abc"):
+        monkeypatch.setattr(command, "commit", lambda text=text: text)
+        found.append(command._fingerprint(options, (), [], "f32"))
+    assert found[0] == found[2] != found[1]
+
+
 def test_weights_as_bytes():
     entries = [
         {"name": "a", "shape": [2], "dtype": "float32"},

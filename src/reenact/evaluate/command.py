@@ -13,7 +13,7 @@ import numpy as np
 
 from reenact.core.errors import ReenactError
 from reenact.core.files import make_folder_of
-from reenact.core.provenance import provenance
+from reenact.core.provenance import commit, provenance
 from reenact.evaluate import control, distribution, dists, face_api, landmarks106, path, results
 from reenact.evaluate.contact import WorstFrame, write_pictures
 from reenact.evaluate.control_table import control_table
@@ -99,7 +99,7 @@ def evaluate(options: Options, command: list[str], progress: Progress | None = N
     items: list[Item] | list[Shot]
     control_only = options.protocol == "control"
     items, work = _control(options, chosen) if control_only else _protocol(options, chosen, precision)
-    parts = Parts(options.out, [precision, *(asdict(entry) for entry in (replace(options, workers=1), *chosen, *items))])
+    parts = Parts(options.out, _fingerprint(options, chosen, items, precision))
     began = time.perf_counter()
     finished = sum(parts.done(index) for index in range(len(items)))
     outcomes = [outcome for _, outcome in run_all(parts, [_cost(item) for item in items], work, options.workers, progress)]
@@ -120,6 +120,11 @@ def evaluate(options: Options, command: list[str], progress: Progress | None = N
     tables = results.table(report["mean"], report["intervals"])
     lost = results.markdown(list(path.loss_table(report["more_than_direct"]))) if options.protocol == "path" else ""
     return f"{tables}\n\n{lost}" if lost else tables
+
+
+def _fingerprint(options: Options, chosen: tuple[System, ...], items: list[Item] | list[Shot], precision: Precision) -> list[Any]:
+    """What the outcomes depend on: the code, too."""
+    return [commit(), precision, *(asdict(entry) for entry in (replace(options, workers=1), *chosen, *items))]
 
 
 def _precision(options: Options) -> Precision:

@@ -1,7 +1,8 @@
 """A long run in small parts: several processes, and what is done stays done.
 
 Each item's outcome lies in a side folder (`OUT.parts`) as soon as it is whole. The same command goes on where it stopped;
-another command (other clips, methods, weights or options) starts anew. The folder goes when the results are written.
+another one (other clips, methods, weights or options), or another commit, starts anew. The folder goes when the results are
+written.
 """
 
 from __future__ import annotations
