@@ -21,7 +21,7 @@ from reenact.evaluate.report.tables import tables
 from reenact.evaluate.results import HEADLINES, TAUGHT, table
 from reenact.evaluate.runner import Outcome
 from reenact.evaluate.shots import Shot
-from reenact.evaluate.systems import systems
+from reenact.evaluate.systems import System, systems
 from reenact.evaluate.tally import Tally
 from reenact.faces.pose import HeadFit
 from reenact.geometry.rotation import rotation_matrix
@@ -193,6 +193,15 @@ def test_a_run_goes_on_with_its_own_code_only(monkeypatch: pytest.MonkeyPatch):
         monkeypatch.setattr(command, "commit", lambda text=text: text)
         found.append(command._fingerprint(options, (), [], "f32"))
     assert found[0] == found[2] != found[1]
+
+
+@pytest.mark.parametrize(("only", "left"), [("a,c*", ["a", "cat"]), ("b", ["b"]), ("?", ["a", "b"])])
+def test_controls_patterns_are_of_names_without_an_ending(tmp_path: Path, only: str, left: list[str]):
+    for name in ("a", "b", "cat"):
+        (tmp_path / f"{name}.png").write_bytes(b"")
+    options = Options(("mmfa",), tmp_path, "control", tmp_path / "x.json", only=only)
+    shots, _ = command._control(options, (System("mmfa", "mmfa", None),))
+    assert [shot.path.stem for shot in shots] == left
 
 
 def test_weights_as_bytes():

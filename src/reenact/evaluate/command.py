@@ -24,7 +24,7 @@ from reenact.evaluate.identity import LABEL as IDENTITY_LABEL
 from reenact.evaluate.identity import IdentityNet
 from reenact.evaluate.intervals import by_driver, intervals, resampled, tied
 from reenact.evaluate.networks import EMOTION_ASSET, IN_BF16, INCEPTION_ASSET, LPIPS_ASSET, Net, Precision
-from reenact.evaluate.protocols import PROTOCOLS, Item, cross_items, large_pose_items, self_items, synth_items
+from reenact.evaluate.protocols import PROTOCOLS, Item, cross_items, large_pose_items, matches, self_items, synth_items
 from reenact.evaluate.readings import FaceReader
 from reenact.evaluate.registry import TRUTH
 from reenact.evaluate.runner import Outcome, Scorer, run_item
@@ -194,7 +194,7 @@ def _control(options: Options, chosen: tuple[System, ...]) -> tuple[list[Shot], 
     if not any(system.method for system in chosen):
         raise ReenactError("baselines have nothing to control: give `methods` a method's name or a weights folder")
     shots = [
-        shot for shot in control.control_shots(options.data) if options.only is None or shot.path.match(options.only)
+        shot for shot in control.control_shots(options.data) if options.only is None or matches(shot.path.stem, options.only)
     ]
     if not shots:
         raise ReenactError(f"`only` {options.only} leaves nothing: change the pattern")
