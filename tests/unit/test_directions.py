@@ -19,9 +19,10 @@ from reenact.methods.sfd.model import Sfd
 from reenact.methods.sfd.parts import IDENTITY
 from reenact.methods.sfd.space import off_orthonormal
 from reenact.methods.sfd.turn import directions, turn
-from reenact.motion.directions import FILE, Directions, check_sliders, is_slider
+from reenact.motion.directions import FILE, POSE_STEPS, Directions, check_sliders, is_slider
+from reenact.motion.edit import SCALE_MAX, YAW_MAX
 from reenact.motion.expression import ExpressionMap
-from reenact.pipeline.editing import Edit, Sweep
+from reenact.pipeline.editing import Edit, Editor, Sweep
 
 CODE = 3
 """length of the fake method's expression code"""
@@ -137,6 +138,13 @@ def test_what_moves_is_measured_and_kept(fake: Fake, motion: Motion):
         Directions.load(fake.folder, CODE, fake.fingerprint)
 
 
+@pytest.mark.parametrize(("wanted", "turn"), [({}, 10), ({"y1": 5}, 85), ({"y2": -6}, 60), ({"y3": 6, "y7": 6}, 10)])
+def test_a_turn_by_a_direction_counts_as_one(wanted: dict[str, float], turn: float):
+    editor = Editor(SimpleNamespace())  # type: ignore[arg-type]
+    editor.directions = Directions(("",) * 9, np.concatenate([POSE_STEPS, np.ones(CODE, np.float32)]))
+    assert np.degrees(editor.turn(Edit(yaw=np.radians(10.0), directions=wanted))) == pytest.approx(turn)
+
+
 def test_sliders_move_what_they_say(motion: Motion):
     steps = np.float32([0.1, 0.1, 0.1, 0.2, 0.3, 0.3, 2, 2, 2])
     sliders = Directions(("yaw", "pitch", "roll", "scale", "shift-x", "shift-y", "y7", "blink", "y9"), steps)
@@ -147,6 +155,8 @@ def test_sliders_move_what_they_say(motion: Motion):
     assert np.allclose(moved.translation, motion.translation)
     with pytest.raises(ReenactError, match="y1 to y9"):
         sliders.moved(motion, {"y10": 1})
+    far = sliders.moved(motion, {"y1": 20, "y4": 20})
+    assert far.head_pose[0] == np.float32(YAW_MAX) and far.scale[0] == SCALE_MAX
     named = Directions(("",) * 6 + ("jaw-open", "blink", "y9"), sliders.steps)
     assert np.allclose(named.moved(motion, {"y7-jaw-open": 1}).expression, named.moved(motion, {"y7": 1}).expression)
     with pytest.raises(ReenactError, match="y7-jaw-open; write that, or y7"):

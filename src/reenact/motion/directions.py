@@ -14,6 +14,7 @@ from reenact.core.download import cache_dir
 from reenact.core.errors import ReenactError, WeightsError
 from reenact.core.shapes import Float32
 from reenact.core.types import Motion
+from reenact.motion.edit import SCALE_MAX, SCALE_MIN, YAW_MAX
 from reenact.motion.measured import read_measured, require
 
 FILE = "directions.json"
@@ -37,7 +38,17 @@ class Directions:
     """what a slider of 1 is: of the code, one standard deviation within a person"""
 
     def moved(self, motion: Motion, values: Mapping[str, float], strength: float = 1.0) -> Motion:
-        """The motion with these sliders added. Raises ReenactError for a number that is none, or has another name."""
+        """The motion with these sliders added; yaw and scale stay within what `edit` allows. Raises ReenactError as `change`."""
+        change = self.change(values, strength)
+        pose = motion.head_pose + change[:3]
+        pose[0] = np.clip(pose[0], -YAW_MAX, YAW_MAX)
+        scale = (motion.scale * np.exp(change[3:4])).clip(SCALE_MIN, SCALE_MAX)
+        parts = (pose, scale, motion.translation + change[4:6], motion.expression + change[6:])
+        return Motion(*(np.asarray(part, np.float32) for part in parts), gaze=motion.gaze)
+
+    def change(self, values: Mapping[str, float], strength: float = 1.0) -> Float32[np.ndarray, " n"]:
+        """What these sliders add: yaw, pitch, roll, the scale's logarithm, place, code. Raises ReenactError for a number that is
+        none, or has another name."""
         change = np.zeros(len(self.steps), np.float32)
         for name, value in values.items():
             number = slider(name)
@@ -45,9 +56,7 @@ class Directions:
                 raise ReenactError(f"{name}: the method has directions y1 to y{len(self.steps)}")
             self._check_name(name, number)
             change[number - 1] += np.float32(strength * value) * self.steps[number - 1]
-        pose = motion.head_pose + change[:3], motion.scale * np.exp(change[3:4]), motion.translation + change[4:6]
-        parts = (np.asarray(part, np.float32) for part in (*pose, motion.expression + change[6:]))
-        return Motion(*parts, gaze=motion.gaze)
+        return change
 
     def _check_name(self, name: str, number: int) -> None:
         given, known = name.partition("-")[2], self.names[number - 1]

@@ -142,6 +142,13 @@ class Editor:
             moved = self.directions.moved(moved, wanted.directions, wanted.strength)
         return moved
 
+    def turn(self, wanted: Edit) -> float:
+        """The larger of the turn and the nod that are asked for, radians."""
+        asked = np.array([wanted.yaw or 0.0, wanted.pitch or 0.0])
+        if wanted.directions:
+            asked = asked + self.directions.change(wanted.directions, wanted.strength)[:2]
+        return float(np.abs(asked).max())
+
     def _code(self, path: str) -> np.ndarray:
         if path not in self._codes:
             self._codes[path] = face_motion(self._method, Path(path)).expression
@@ -198,10 +205,10 @@ def edit_file(portrait: StrPath, output: StrPath, wanted: Edit, *, engine: Engin
     marked = MarkedOutput(output, drawn.marks, [("portrait", portrait)])
     photo = read_portrait(portrait)
     method = engine.load()
-    source = method.encode_source(photo, face=drawn.face)
+    source, editor = method.encode_source(photo, face=drawn.face), Editor(method)
     with ImageSink(marked.drawn_by(method), placer(source, drawn.mode)) as sink:
-        sink.write(next(Editor(method).pictures(source, [wanted])))
-    if (turn := max(abs(wanted.yaw or 0.0), abs(wanted.pitch or 0.0))) > FAR:
+        sink.write(next(editor.pictures(source, [wanted])))
+    if (turn := editor.turn(wanted)) > FAR:
         far = f"a turn of {np.degrees(turn):.0f} degrees: beyond {np.degrees(FAR):.0f} the picture breaks"
         warnings.warn(far, ReenactWarning, stacklevel=1)
 
