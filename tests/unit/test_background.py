@@ -8,6 +8,7 @@ import torch
 
 import reenact
 from places import EXAMPLES
+from reenact.calibrate.matting import steps
 from reenact.cli import run as command
 from reenact.geometry.grid import identity_grid
 from reenact.motion.edit import edit
@@ -89,3 +90,8 @@ def test_an_unknown_background_is_one_line(name: str, capsys: pytest.CaptureFixt
     said = capsys.readouterr().err
     assert "choose still or moved" in said and said.count("\n") == 1
     assert not out.exists()
+
+
+def test_every_row_may_be_taught_from():
+    assert steps(1) == {"train": 1, "strain": 1, "ptrain": 1}
+    assert steps(18) == {"train": 18, "strain": 9, "ptrain": 1}

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from motions import small_map
-from reenact.calibrate.expression_map import drop_old_sliders, fit
+from reenact.calibrate.expression_map import RIDGES, drop_old_sliders, fit
 from reenact.core.errors import ReenactError
 from reenact.faces.blendshapes import BLENDSHAPE_NAMES
 from reenact.motion.arkit import coefficient_motion, is_coefficients, read_coefficients
@@ -29,6 +29,15 @@ def test_the_fit_finds_a_linear_map_again_whatever_the_person():
     np.testing.assert_allclose(found.map.code({"jawOpen": 0.5}), 0.5 * true[BLENDSHAPE_NAMES.index("jawOpen")], atol=0.02)
     with pytest.raises(ReenactError, match="pool with both"):
         fit(codes, shapes, person, person >= 0)
+
+
+def test_a_number_of_the_code_that_never_moves_leaves_the_choice_of_the_ridge_as_it_is():
+    random = np.random.default_rng(0)
+    shapes, clip = random.random((200, 52)) * 0.1, np.arange(200) // 20
+    codes = shapes @ random.normal(size=(52, 3)) + random.normal(size=(200, 3)) * 0.2
+    plain, still = (fit(np.hstack([codes, rest]), shapes, clip, clip >= 7) for rest in (codes[:, :0], np.ones((200, 1))))
+    assert still.ridge == plain.ridge != RIDGES[0]
+    np.testing.assert_allclose(still.map.to_code[:, :3], plain.map.to_code, atol=1e-5)
 
 
 def test_a_map_comes_back_from_its_file(tmp_path: Path):

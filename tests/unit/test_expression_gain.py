@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reenact.calibrate.expression_gain import least
+from reenact.calibrate.expression_gain import _error, add, least
 from reenact.core.errors import ReenactError
 from reenact.core.types import Motion
 from reenact.faces.blendshapes import BLENDSHAPE_NAMES
@@ -84,6 +84,17 @@ def test_a_bad_file_is_one_line(text: str, says: str, tmp_path: Path):
     with pytest.raises(ReenactError, match=says) as raised:
         Gains.load(tmp_path, "x")
     assert "\n" not in str(raised.value)
+
+
+def test_a_clip_whose_face_a_factor_loses_is_left_out():
+    """It has no error, and none is not the least."""
+    face = (np.zeros(3), np.zeros((478, 3)), np.arange(52.0))
+    wanted = np.zeros((3, 52))
+    assert _error([face, None, None], wanted, "eyes") is None
+    assert _error([face, face, None], wanted, "eyes") == 0.0
+    total = {("eyes", 1.0): 0.5, ("eyes", 1.4): 0.4}
+    assert not add(total, {("eyes", 1.0): 0.1, ("eyes", 1.4): None}) and total == {("eyes", 1.0): 0.5, ("eyes", 1.4): 0.4}
+    assert add(total, {("eyes", 1.0): 0.1, ("eyes", 1.4): 0.2}) and total[("eyes", 1.0)] == pytest.approx(0.6)
 
 
 def test_the_least_of_a_parabola():

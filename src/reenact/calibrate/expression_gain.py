@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import get_args
 
@@ -44,22 +44,35 @@ def measure(weights: Path, pool_folder: Path, people: int, split: str) -> dict[s
         (part, factor): ExpressionGain(Gains(**{part: factor}).matrix(map_)) for part in PARTS for factor in FACTORS
     }
     total: dict[Asked, float] = {}
-    count = 0
+    count, seen = 0, False
     for portrait, drivers, wanted in _clips(Pool.load(pool_folder), method, people, split):
-        count += 1
+        seen = True
+        errors: dict[Asked, float | None] = {}
         plain = _read(method, reader, portrait, drivers)
         for asked, gain in matrices.items():
             moved = [gain.reached(portrait.motion, driving) for driving in drivers]
             found = plain if asked[1] == 1.0 else _read(method, reader, portrait, moved)
-            total[asked] = total.get(asked, 0.0) + _error(found, wanted, asked[0])
+            errors[asked] = _error(found, wanted, asked[0])
+        count += add(total, errors)
     if not count:
-        raise ReenactError("the pool has no clip of a person with ten frames: make one with reenact data prepare")
+        why = "no face was found in what is drawn" if seen else "the pool has no clip of a person with ten frames"
+        raise ReenactError(f"{why}: make a pool of others with reenact data prepare")
     said: dict[str, object] = {"weights": method.fingerprint, "people": count}
     for part in PARTS:
         errors = [total[part, factor] for factor in FACTORS]
         said[part] = round(float(np.clip(least(FACTORS, errors), LEAST, MOST)), 2)
         said[f"{part}_errors"] = {str(factor): round(error / errors[0], 4) for factor, error in zip(FACTORS, errors, strict=True)}
     return said
+
+
+def add(total: dict[Asked, float], errors: Mapping[Asked, float | None]) -> bool:
+    """Adds a clip's errors, and says whether it did: one whose face some factor loses says nothing of the others' order."""
+    known = {asked: error for asked, error in errors.items() if error is not None}
+    if len(known) < len(errors):
+        return False
+    for asked, error in known.items():
+        total[asked] = total.get(asked, 0.0) + error
+    return True
 
 
 def least(factors: tuple[float, ...], errors: list[float]) -> float:
@@ -94,12 +107,13 @@ def _read(method: OnnxMethod, reader: Reader, portrait: Portrait, moved: list[Mo
     return [reader.read(method.render(portrait, motion)) for motion in moved]
 
 
-def _error(found: list[Reading | None], wanted: Float[np.ndarray, "frame 52"], part: Region) -> float:
-    """Mean square of the part's blendshapes' difference, the clip's mean taken out; frames without a face are left out."""
+def _error(found: list[Reading | None], wanted: Float[np.ndarray, "frame 52"], part: Region) -> float | None:
+    """Mean square of the part's blendshapes' difference, the clip's mean taken out; frames without a face are left out. None
+    where fewer than two have one: their difference from their mean would be nothing."""
     chosen = region_blendshapes(part)
     rows = [one[2][chosen] - true[chosen] for one, true in zip(found, wanted, strict=True) if one is not None]
     if len(rows) < 2:
-        return 0.0
+        return None
     difference = np.array(rows)
     return float(np.square(difference - difference.mean(0)).mean())
 

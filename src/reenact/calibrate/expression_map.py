@@ -34,7 +34,7 @@ CHUNK = 512
 
 @dataclass(frozen=True)
 class Fit:
-    """The map, and what it explains on held-out people (their means taken out)."""
+    """The map, and what it explains on held-out people (each clip's mean taken out)."""
 
     map: ExpressionMap
     ridge: float
@@ -55,17 +55,17 @@ def read_codes(method: OnnxMethod, pool: Pool, rows: np.ndarray) -> Float32[np.n
 def fit(
     codes: Float[np.ndarray, "n code"],
     blendshapes: Float[np.ndarray, "n 52"],
-    person: np.ndarray,
+    clip: np.ndarray,
     held_out: np.ndarray,
     method: str = "",
     weights: str = "",
 ) -> Fit:
-    """Ridge regression both ways, each person's mean taken out. person: [n] labels; held_out: [n] whether only to score on."""
+    """Ridge regression both ways, each clip's mean taken out. clip: [n] labels; held_out: [n] whether only to score on."""
     if held_out.all() or not held_out.any():
         raise ReenactError("frames of people to fit on and of others to score on are both wanted: give a pool with both")
-    code, shape = off_the_mean(codes, person), off_the_mean(blendshapes, person)
+    code, shape = off_the_mean(codes, clip), off_the_mean(blendshapes, clip)
     seen, unseen = ~held_out, held_out
-    scored = [(_explained(code[unseen], shape[unseen] @ _ridge(shape[seen], code[seen], r)).mean(), r) for r in RIDGES]
+    scored = [(np.nanmean(_explained(code[unseen], shape[unseen] @ _ridge(shape[seen], code[seen], r))), r) for r in RIDGES]
     ridge = max(scored)[1]
     to_code, from_code = _ridge(shape[seen], code[seen], ridge), _ridge(code[seen], shape[seen], ridge * code[seen].var())
     offset = blendshapes[seen].mean(0) - codes[seen].mean(0) @ from_code
@@ -92,7 +92,7 @@ def _explained(truth: np.ndarray, guess: np.ndarray) -> np.ndarray:
 def direct(
     codes: Float[np.ndarray, "n code"],
     blendshapes: Float[np.ndarray, "n 52"],
-    person: np.ndarray,
+    clip: np.ndarray,
     held_out: np.ndarray,
     method: str = "",
     weights: str = "",
@@ -102,7 +102,7 @@ def direct(
     arrives."""
     count, length = blendshapes.shape[1], codes.shape[1]
     to_code, from_code = np.eye(count, length, dtype=np.float32), np.eye(length, count, dtype=np.float32)
-    code, shape = off_the_mean(codes, person), off_the_mean(blendshapes, person)
+    code, shape = off_the_mean(codes, clip), off_the_mean(blendshapes, clip)
     seen, unseen, rest = ~held_out, held_out, code[:, count:]
     if length > count:
         tried = [_ridge(shape[seen], rest[seen], ridge) for ridge in RIDGES]

@@ -1,4 +1,5 @@
-"""Teaches a small network what of a picture is the person, and writes the two graphs that hold a backdrop still.
+"""Teaches a small network what of a picture is the person, and writes its graph and two in which nothing is
+learned: still.onnx holds a backdrop still, enlarge.onnx draws large heads.
 
 python -m reenact.calibrate.matting POOL src/reenact/weights/person [--images 120000] [--every 18] [--json FILE]
 
@@ -156,17 +157,21 @@ def write_steps(folder: Path) -> None:
     write_graph(enlarge, (image, grid, share, share, torch.rand(1, 3, 2 * SIDE, 2 * SIDE)), folder / enlarge.file, free)
 
 
+def steps(every: int) -> dict[str, int]:
+    """Split -> one row in so many is taken."""
+    return {"train": every, "strain": max(1, every // 2), "ptrain": max(1, every // 18)}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("pool", type=Path)
-    parser.add_argument("out", type=Path, help="folder of the two graphs")
+    parser.add_argument("out", type=Path, help="folder of the three graphs")
     parser.add_argument("--images", type=int, default=120_000, help="views seen (120,000)")
     parser.add_argument("--every", type=int, default=18, help="which rows of a split are taken: one in so many (18)")
     parser.add_argument("--json", type=Path, help="where the figures go")
     given = parser.parse_args()
     pool = Pool.load(given.pool)
-    shares = {"train": given.every, "strain": given.every // 2, "ptrain": max(1, given.every // 18)}
-    trained = np.concatenate([np.flatnonzero(pool.split == name)[::every] for name, every in shares.items()])
+    trained = np.concatenate([np.flatnonzero(pool.split == name)[::every] for name, every in steps(given.every).items()])
     held = np.concatenate([np.flatnonzero(pool.split == name)[::every] for name, every in (("val", 25), ("pval", 1))])
     pictures, mattes = taught(pool, trained)
     _say(f"{len(trained)} pictures from the teacher")

@@ -3,7 +3,7 @@
 python -m reenact.calibrate.pose_gain src/reenact/weights/mmfa POOL [--people 24]
 
 Measured on people that the weights were trained on (experiments/control.py measures what then arrives on others); written beside
-the weights. Gains are the least squares of the asked on the arrived angles, through 0.
+the weights. A gain is 1 / the slope of the arrived on the asked angles (least squares, through 0).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Between blendshapes and a method's expression code: sliders, named expressions, eyes apart from mouth.
 
-The map is linear and measured (calibrate/expression_map.py): over frames of real people both sides are estimated, each person's
+The map is linear and measured (calibrate/expression_map.py): over frames of real people both sides are estimated, each clip's
 mean is taken out of both, and each side is regressed on the other. It lies beside the weights that it was measured for.
 """
 
@@ -81,9 +81,9 @@ class ExpressionMap:
     neutral: Float32[np.ndarray, "code"]
     """the code of the data's mean person at rest: where all blendshapes are 0"""
     code_spread: Float32[np.ndarray, "code"]
-    """standard deviation of the code within a person"""
+    """standard deviation of the code within a clip"""
     spread: Float32[np.ndarray, "52"]
-    """standard deviation of each blendshape within a person; what never moved could not be learned"""
+    """standard deviation of each blendshape within a clip; what never moved could not be learned"""
     method: str = ""
     weights: str = ""
     """fingerprint of the weights that it was measured on"""
