@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from PIL import Image as PILImage
 
 from reenact.core.types import Placement
 from reenact.faces import crop as crops
 from reenact.faces.crop import CropTracker, cut, head_crop, paste, soft_mask
-from reenact.faces.landmarker import Face, Landmarker, _tilings
+from reenact.faces.landmarker import Face, Landmarker, _tilings, around, extract
 
 
 def picture(height: int, width: int) -> np.ndarray:
@@ -191,6 +192,19 @@ def test_somebody_in_the_background_is_not_followed_at_once(cut_to: int) -> None
     first = next(i for i, pair in enumerate(found[1:], 1) if pair is not None)
     assert first == (2 if cut_to else 1 + crops.SEARCH_EVERY)
     assert found[-1] == (head_crop(small), small)
+
+
+def test_a_square_is_the_same_from_the_part_around_it() -> None:
+    random = np.random.default_rng(0)
+    image = random.integers(0, 256, (120, 160, 3), np.uint8)
+    for side in (6, 30, 80, 150, 300):
+        for x, y, angle in random.uniform((-40, -40, -3), (200, 160, 3), (20, 3)):
+            place = Placement(x, y, side * random.uniform(0.9, 1.1), angle)
+            part, left, top = around(image, place)
+            shown = Placement(x - left, y - top, place.side, angle)
+            whole = np.asarray(extract(PILImage.fromarray(image), place, 32))
+            assert np.array_equal(np.asarray(extract(part, shown, 32)), whole)
+    assert around(image, Placement(60, 60, 20))[0].size == (35, 35)
 
 
 def test_face_index_beyond_the_faces_is_none() -> None:
