@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from copy import copy
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,10 @@ import pytest
 from fake_method import write_fake_method
 from reenact.core.errors import WeightsError
 from reenact.core.types import Image, Motion, Portrait
+from reenact.runtime.background import GRID
+from reenact.runtime.detail import Enlarger, Enlargers
+from reenact.runtime.drawer import Drawer
+from reenact.runtime.graph import Chain, Graph, Shapes, Speed, opener
 from reenact.runtime.onnx_method import OnnxMethod, load, weights_folder
 from reenact.runtime.onnx_text import input_names
 
@@ -130,3 +135,50 @@ def test_what_a_graph_takes_is_read_from_its_file(weights: str) -> None:
     assert input_names((shared / "source.onnx").read_bytes()) == ["image"]
     with pytest.raises(ValueError, match="cut off"):
         input_names((Path(weights) / "render.onnx").read_bytes()[:-9])
+
+
+def test_lanes_share_the_graph_of_large_heads() -> None:
+    """Compiled once for a side, not once a lane; each holds its own portrait."""
+    opened: list[tuple[int, ...]] = []
+    open_graph = opener("cpu", 1, lanes=2)
+
+    def counted(path: Path, speed: Speed, shapes: Shapes | None = None) -> Graph:
+        opened.append(tuple(shapes["detail"]) if shapes else ())
+        return open_graph(path, speed, shapes)
+
+    enlargers = Enlargers(lambda side: Enlarger(weights_folder() / "person", side, counted))
+    first, second = enlargers(300), enlargers(300)
+    assert opened == [(1, 3, 300, 300)] and first is not second
+    image, random = np.full((1, 3, 256, 256), 0.5, np.float32), np.random.default_rng(0)
+    large = [random.integers(90, 160, (300, 300, 3), np.uint8) for _ in range(2)]
+    for enlarger, picture in zip((first, second), large, strict=True):
+        enlarger.hold(image, picture, None)
+    kept = {"keep": np.ones((1, 1, 256, 256), np.float32), GRID: identity_grid()}
+    found = [enlarger.put(image, kept, None) for enlarger in (first, second)]
+    for picture, wanted in zip(found, large, strict=True):
+        assert np.abs(picture[20:-20, 20:-20].astype(int) - wanted[20:-20, 20:-20]).mean() < 3
+    assert enlargers(320).side == 320 and len(opened) == 2
+
+
+def identity_grid() -> np.ndarray:
+    steps = (np.arange(256, dtype=np.float32) + 0.5) / 128 - 1
+    return np.stack(np.meshgrid(steps, steps), -1)[None]
+
+
+@pytest.mark.parametrize("lanes", [1, 3])
+def test_a_drawers_twins_ask_one_maker(tmp_path: Path, lanes: int) -> None:
+    asked: list[int] = []
+
+    class Plain(Enlarger):
+        def __init__(self, side: int) -> None:
+            asked.append(side)
+            self.side = side
+
+        def twin(self) -> Enlarger:
+            return copy(self)
+
+    large = np.zeros((300, 300, 3), np.uint8)
+    drawer = Drawer(Chain([]), None, Plain, tmp_path)
+    for one in (drawer, *(drawer.twin() for _ in range(lanes - 1))):
+        assert one._enlarging(large).side == 300
+    assert asked == [300]

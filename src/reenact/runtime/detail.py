@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from copy import copy
 from pathlib import Path
+from threading import Lock
 from typing import Literal
 
 import numpy as np
@@ -53,6 +55,12 @@ class Enlarger:
         self._graph = open_graph(folder / ENLARGE, "exact", {"detail": (1, 3, side, side)})
         self._same: Share | None = None
 
+    def twin(self) -> Enlarger:
+        """The same for another thread, with no portrait yet: it shares the compiled graph."""
+        made = copy(self)
+        made._graph, made._same = self._graph.twin(), None
+        return made
+
     def hold(self, image: Float32[np.ndarray, "1 3 size size"], large: Image, plate: np.ndarray | None) -> None:
         """The portrait of the frames to come: as the network sees it, RGB in [0, 1]; as large as the output, side x side; the
         inpainted background, [1,3,size,size] in [0, 1], where the method has one."""
@@ -80,6 +88,22 @@ class Enlarger:
         if self._same is not None:
             stayed = stayed + moves * uncovered * self._same
         return np.array(self._graph.run({"frame": frame, "grid": grid, "moved": moved, "stayed": stayed})[LARGE][0])
+
+
+class Enlargers:
+    """Opens an enlarger once for each side and gives others twins of it, from any thread."""
+
+    def __init__(self, make: Callable[[int], Enlarger]) -> None:
+        self._make, self._lock = make, Lock()
+        self._first: Enlarger | None = None
+
+    def __call__(self, side: int) -> Enlarger:
+        """One of this side, whose own user is who asks."""
+        with self._lock:
+            if self._first is not None and self._first.side == side:
+                return self._first.twin()
+            self._first = self._make(side)
+            return self._first
 
 
 def carried(keep: np.ndarray) -> np.ndarray:

@@ -13,7 +13,7 @@ import numpy as np
 from reenact.core.types import Image, Motion, Portrait
 from reenact.runtime.around import brought_in
 from reenact.runtime.background import GRID, HELD, PLATE, BackgroundKeeper
-from reenact.runtime.detail import UNCOVERED, Enlarger
+from reenact.runtime.detail import UNCOVERED, Enlarger, Enlargers
 from reenact.runtime.gaze import GazeMover
 from reenact.runtime.graph import Graph
 from reenact.runtime.trust import fitting
@@ -28,7 +28,7 @@ class Drawer:
         """render: a method's render graphs; backdrop: what holds it still, None where it moves; enlarge: what makes frames of a
         side; folder: the method's, for errors."""
         self._render, self._backdrop = render, backdrop
-        self._enlarge, self._folder = enlarge, folder
+        self._enlarge, self._folder = enlarge if isinstance(enlarge, Enlargers) else Enlargers(enlarge), folder
         self._enlarger: Enlarger | None = None
         self._held: Portrait | None = None
         self._gaze: GazeMover | None = None
@@ -74,7 +74,7 @@ class Drawer:
         self._held = portrait
 
     def _enlarging(self, large: Image) -> Enlarger:
-        """What makes frames as large as this, compiled once for each side."""
+        """What makes frames as large as this, compiled once for each side, whichever twin asks."""
         if self._enlarger is None or self._enlarger.side != large.shape[0]:
             self._enlarger = self._enlarge(large.shape[0])
         return self._enlarger
