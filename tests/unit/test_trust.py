@@ -6,6 +6,7 @@ import json
 import random
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from onnx import TensorProto, helper, numpy_helper
 from clips import face
 from fake_method import IMAGE, write_fake_method
 from reenact.core.errors import ReenactError
+from reenact.runtime import graph
 from reenact.runtime.onnx_method import OnnxMethod, weights_folder
 from reenact.runtime.onnx_text import check_onnx
 from reenact.runtime.trust import HASHES, check_hashes, write_hashes
@@ -141,3 +143,29 @@ def test_what_ships_passes_the_first_look() -> None:
     assert graphs
     for path in graphs:
         check_onnx(path.read_bytes())
+
+
+def test_onnx_runtime_gets_no_graph_that_was_not_looked_at(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[str] = []
+
+    class Session:
+        def __init__(self, path: str, options: object, providers: list[str]) -> None:
+            opened.append(path)
+
+        def get_providers(self) -> list[str]:
+            return ["CUDAExecutionProvider"]
+
+        def get_inputs(self) -> list[object]:
+            return []
+
+        get_outputs = get_inputs
+
+    value = SimpleNamespace(ortvalue_from_numpy=None)
+    runtime = SimpleNamespace(SessionOptions=SimpleNamespace, InferenceSession=Session, OrtValue=value)
+    monkeypatch.setattr(graph, "_onnxruntime_with_cuda", lambda: runtime)
+    graph.OrtGraph(folder / "motion.onnx")
+    data = (folder / "source.onnx").read_bytes()
+    (folder / "source.onnx").write_bytes(data.replace(b"features", b"featur\x93s"))
+    with pytest.raises(ReenactError, match="source.onnx: not run"):
+        graph.OrtGraph(folder / "source.onnx")
+    assert opened == [str(folder / "motion.onnx")]

@@ -18,7 +18,7 @@ from reenact.core.download import sha256
 from reenact.core.errors import ReenactError
 from reenact.core.inference import core, cpu_options, load_openvino
 from reenact.runtime.int8 import pays, quantised, read_ranges
-from reenact.runtime.trust import fitting, read_graph
+from reenact.runtime.trust import check_graph, fitting, read_graph
 
 BF16_GAIN = 1.2
 """ours: bf16 must be this much faster to be worth its rounding"""
@@ -157,8 +157,9 @@ class OrtGraph:
     """A graph with ONNX Runtime on a CUDA device, in fp32."""
 
     def __init__(self, path: Path, threads: int = 0) -> None:
-        """Raises ReenactError where ONNX Runtime or its CUDA provider is absent."""
+        """Raises ReenactError where ONNX Runtime or its CUDA provider is absent, and as `trust.check_graph`."""
         runtime = _onnxruntime_with_cuda()
+        check_graph(path)
         options = runtime.SessionOptions()
         options.intra_op_num_threads = threads
         self._session = runtime.InferenceSession(str(path), options, providers=["CUDAExecutionProvider", "CPUExecutionProvider"])

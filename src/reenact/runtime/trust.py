@@ -83,11 +83,8 @@ def _stated(folder: Path) -> dict[str, str]:
         raise WeightsError(f"{path}: damaged: install reenact again") from None
 
 
-def read_graph(core: Any, path: Path, shapes: Mapping[str, Sequence[int]] | None = None) -> Any:
-    """The graph of an .onnx, as OpenVINO has it. shapes: of inputs that are to have others than the file says.
-
-    Raises WeightsError for what is damaged, too large, or more than arithmetic.
-    """
+def check_graph(path: Path) -> None:
+    """Raises WeightsError for a graph that is too large, damaged, or more than arithmetic: before anything runs it."""
     size = path.stat().st_size
     if size > GRAPH_BYTES_MAX:
         raise WeightsError(f"{path}: {size / 1e6:.0f} MB is too large for a graph of ours")
@@ -95,6 +92,14 @@ def read_graph(core: Any, path: Path, shapes: Mapping[str, Sequence[int]] | None
         check_onnx(path.read_bytes())
     except ValueError as error:
         raise WeightsError(f"{path}: not run, for {error}: install reenact or export again") from None
+
+
+def read_graph(core: Any, path: Path, shapes: Mapping[str, Sequence[int]] | None = None) -> Any:
+    """The graph of an .onnx, as OpenVINO has it. shapes: of inputs that are to have others than the file says.
+
+    Raises WeightsError as `check_graph`, and for tensors that are too large.
+    """
+    check_graph(path)
     with fitting(path):
         model = core.read_model(str(path))
         if shapes:
