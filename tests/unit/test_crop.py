@@ -160,11 +160,13 @@ def test_a_head_that_comes_to_the_camera_fast_is_followed_without_jumps(times: f
 def test_while_no_face_is_seen_small_ones_are_sought_now_and_then() -> None:
     """Each search at every scale takes the time of several frames."""
     face = face_at(100, 100, 80)
-    places, landmarker = follow([None, None, face] + [None] * (2 * crops.SEARCH_EVERY + 1))
-    side = head_crop(face).side
+    landmarker = ScriptedLandmarker([None, None, face] + [None] * (2 * crops.SEARCH_EVERY + 1))
+    tracker = CropTracker(landmarker)
+    for i in range(len(landmarker.faces)):
+        tracker.update(np.full((600, 900, 3), i, np.uint8))
     beginning, lost = landmarker.sought[:3], landmarker.sought[3:]
-    assert beginning == [0, 2, 2], "the first frame at every scale, then by tiles of the picture's shorter side"
-    assert [least for least in lost if least != side] == [0, 0, 0]
+    assert beginning == [0, 600, 600], "the first frame at every scale, then by tiles of the picture's shorter side"
+    assert [least for least in lost if least != crops.TILE * head_crop(face).side] == [0, 0, 0]
     assert lost[0] == lost[crops.SEARCH_EVERY] == lost[-1] == 0
 
 

@@ -83,7 +83,10 @@ def _best(path: Path, reader: VideoReader) -> Image:
     best = first = None
     for number, frame in enumerate(reader):
         first = frame.image if first is None else first
-        if number % step or (found := tracker.update(frame.image)) is None:
+        if number % step:
+            continue
+        if (found := tracker.update(frame.image)) is None:
+            tracker.forget()  # the next one looked at is a second away: sought at every scale
             continue
         score = _score(cut(frame.image, found[0]), found[1], landmarker)
         if best is None or score > best.score:
