@@ -47,13 +47,13 @@ def measure(weights: Path, pool_folder: Path, people: int, split: str) -> dict[s
     count, seen = 0, False
     for portrait, drivers, wanted in _clips(Pool.load(pool_folder), method, people, split):
         seen = True
-        errors: dict[Asked, float | None] = {}
+        of_clip: dict[Asked, float | None] = {}
         plain = _read(method, reader, portrait, drivers)
         for asked, gain in matrices.items():
             moved = [gain.reached(portrait.motion, driving) for driving in drivers]
             found = plain if asked[1] == 1.0 else _read(method, reader, portrait, moved)
-            errors[asked] = _error(found, wanted, asked[0])
-        count += add(total, errors)
+            of_clip[asked] = _error(found, wanted, asked[0])
+        count += add(total, of_clip)
     if not count:
         why = "no face was found in what is drawn" if seen else "the pool has no clip of a person with ten frames"
         raise ReenactError(f"{why}: make a pool of others with reenact data prepare")
