@@ -19,10 +19,12 @@ from PIL import Image as PILImage
 import reenact
 from clips import PORTRAIT, face, moving_face, read_clip, scenery, tight_photo, write_clip
 from fake_method import write_fake_method
+from media_clips import make_sound, sound_of, sound_shift
 from reenact.core.prefetch import DEPTH, ahead
-from reenact.media.video import VideoReader
+from reenact.media.video import VideoReader, VideoWriter
 from reenact.pipeline.animate import animate_file
 from reenact.pipeline.animator import Animator, Control, alignment
+from reenact.pipeline.batch import BatchOptions, batch_folder
 from reenact.pipeline.options import Clip
 from reenact.pipeline.portrait import Output
 from reenact.runtime.engine import Engine
@@ -200,6 +202,22 @@ def test_control_may_be_exchanged_between_frames(method, portrait):
 def test_no_face_at_all_is_an_error(method, portrait):
     with pytest.raises(reenact.ReenactError, match="no face"):
         list(reenact.animate(portrait, [scenery()] * 2, method=method))
+
+
+def test_sound_begins_with_the_first_picture_that_is_shown(weights, tmp_path):
+    """Of two frames a second none is due at --start .1: the film begins with the one at half a second, and so does its sound."""
+    make_sound(tmp_path / "sound.mp4", Fraction(2))
+    with VideoWriter(tmp_path / "driving.mp4", Fraction(2), tmp_path / "sound.mp4") as writer:
+        for image in moving_face(4):
+            writer.write(image)
+    clip = Clip(Fraction(1, 10))
+    animate_file(PORTRAIT, tmp_path / "driving.mp4", tmp_path / "out.mp4", engine=on(weights), clip=clip)
+    (tmp_path / "folder").mkdir()
+    shutil.copy(PORTRAIT, tmp_path / "folder/anna.jpg")
+    shutil.copy(tmp_path / "driving.mp4", tmp_path / "folder/nod.mp4")
+    batch_folder(tmp_path / "folder", tmp_path / "films", BatchOptions(clip=clip), engine=on(weights))
+    for made in (tmp_path / "out.mp4", tmp_path / "films/anna--nod.mp4"):
+        assert abs(sound_shift(sound_of(tmp_path / "driving.mp4"), sound_of(made), Fraction(1, 2))) < 0.03
 
 
 def test_animate_file_keeps_frames_rate_and_sound(weights, tmp_path):

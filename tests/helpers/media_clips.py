@@ -32,8 +32,10 @@ def make_clip(
     turn: int = 0,
     options: dict[str, str] | None = None,
     codec: str = "libx264",
+    gop: int | None = None,
 ) -> Path:
-    """A clip with one `frame_image` at each time, seconds; `sound` an audio codec; `turn` the display rotation."""
+    """A clip with one `frame_image` at each time, seconds; `sound` an audio codec; `turn` the display rotation; `gop` frames from
+    one key frame to the next."""
     times = list(times)
     unit = Fraction(1, 90000)
     with av.open(str(path), "w", options=options or {}) as output:
@@ -41,6 +43,8 @@ def make_clip(
         video = output.add_stream(codec, rate=rate, options=quality)
         video.width, video.height, video.pix_fmt = 128, 96, "yuv420p"
         video.codec_context.time_base = unit if codec == "libx264" else 1 / rate
+        if gop:
+            video.gop_size = gop
         if turn:
             video.set_display_rotation(turn)
         audio = output.add_stream(sound, rate=48000, layout="mono") if sound else None
@@ -84,6 +88,13 @@ def sound_of(path: Path) -> np.ndarray:
         pieces = [part.to_ndarray()[0] for frame in source.decode(audio=0) for part in resampler.resample(frame)]
         pieces += [part.to_ndarray()[0] for part in resampler.resample(None)]
     return np.concatenate(pieces)
+
+
+def sound_shift(whole: np.ndarray, part: np.ndarray, begin: Fraction) -> float:
+    """By how many seconds `part` is late, which is to be of `whole` from `begin` on; 0.25 s at most either way."""
+    at = round(begin * 48000)
+    piece = whole[at + 12000 : at + 24000]
+    return (int(np.argmax(np.correlate(part[:36000], piece, "valid"))) - 12000) / 48000
 
 
 def sound_span(path: Path) -> tuple[Fraction, Fraction]:

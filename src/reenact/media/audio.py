@@ -48,7 +48,8 @@ Timed = Iterator[tuple[Fraction, Any]]
 
 @dataclass(frozen=True)
 class Sound:
-    """The sound of the file at `path` from `start` on. Time 0 is the clip's first picture plus `start`, as in VideoReader."""
+    """The sound of the file at `path` from `start` on. Time 0 is where the file's pictures begin plus `start`, as in VideoReader;
+    the first picture that is shown may come later (VideoReader.begin)."""
 
     path: Path
     start: Fraction

@@ -1,6 +1,6 @@
 """Videos in and out, one frame at a time: memory does not grow with the clip.
 
-Times are Fractions of a second from the first picture of the file. Rates are Fractions too: 30000/1001 stays that.
+Times are Fractions of a second from where the pictures of the file begin. Rates are Fractions too: 30000/1001 stays that.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class VideoFrame:
 
     image: Image
     time: Fraction
-    """seconds from the first picture of the file"""
+    """seconds from where the pictures of the file begin"""
 
 
 Pixels = Literal["shown", "stored"]
@@ -71,6 +71,9 @@ class VideoReader:
     duration: Fraction | None
     """seconds, of the whole file; None if the file does not say"""
     has_audio: bool
+    begin: Fraction
+    """when the first frame of the part is shown, seconds: at `start`, or after it where no picture is due there or the pictures
+    before it cannot be decoded (a transport stream cut between key frames). What is made of the part begins here, sound too"""
 
     def __init__(
         self,
@@ -96,6 +99,7 @@ class VideoReader:
             self._container.close()
             raise
         self.height, self.width = self._first.image.shape[:2]
+        self.begin = self._first.time
 
     def __enter__(self) -> VideoReader:
         return self

@@ -109,7 +109,7 @@ def animate_file(
         chosen = _toward(portrait, driving, follows(drawn)) if file.still else follows(drawn)
         method.let_go_of_encoders()
         animator = Animator.of(method, shown, chosen, source)
-        with VideoSink(marked.drawn_by(method), source.rate, placer(shown, drawn.mode), file.sound, clip) as sink:
+        with VideoSink(marked.drawn_by(method), source.rate, placer(shown, drawn.mode), file.sound, file.shown) as sink:
             report = follow(animator, source, sink, progress)
             method.let_go()  # signing takes 40 MB, the networks' are not needed beside them
     return report

@@ -95,6 +95,8 @@ class Driven:
     rate: Fraction
     reference: Motion | None = None
     sound: Path | None = None
+    shown: Clip = WHOLE
+    """the part of it that the pictures show, which the sound is cut to (sources.py: DrivingFile.shown)"""
     placed: bool = True
     """whether the motions say where the head is and how large (sources.py)"""
 
@@ -210,7 +212,7 @@ class Maker:
         inputs = [("portrait", job.portrait), *(("driving", path) for path in chosen)]
         marks = replace(self._options.drawn.marks, watermark=False)  # each head has it already
         marked = MarkedOutput(self._output / job.output, marks, inputs).drawn_by(self._method)
-        with VideoSink(marked, first.rate, lambda frame: frame, first.sound, self._options.clip) as sink:
+        with VideoSink(marked, first.rate, lambda frame: frame, first.sound, first.shown) as sink:
             job.frames = pump(map(place, _pictures(animators, steady)), sink)
         job.faces = len(portraits)
         job.frames_without_face = sum(motion is None for motion in first.motions)
@@ -240,7 +242,7 @@ def read_driving(method: OnnxMethod, path: Path, clip: Clip = WHOLE) -> Driven:
     with DrivingFile(path, clip) as file:
         source = file.source(method, method.landmarker)
         motions = [motion for _, motion in source]
-        return Driven(motions, source.rate, source.reference, file.sound, source.placed)
+        return Driven(motions, source.rate, source.reference, file.sound, file.shown, source.placed)
 
 
 def _key(job: Job, options: BatchOptions, engine: Engine, weights: str) -> str:

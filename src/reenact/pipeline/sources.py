@@ -162,6 +162,11 @@ class DrivingFile:
         """The file whose sound goes with it; None where there is none."""
         return None if self._reader is None else self.path
 
+    @property
+    def shown(self) -> Clip:
+        """The clip from its first picture on, which need not be due just at the clip's start: what the sound is cut to."""
+        return self._clip if self._reader is None else replace(self._clip, start=self._reader.begin)
+
     def source(self, method: Method, landmarker: Landmarker, resampled: bool = True) -> MotionSource:
         """resampled: a video's frames evenly, at the clip's rate or its own; else each as it comes."""
         if self.still:
