@@ -86,6 +86,43 @@ def test_leftovers_go_and_what_another_run_writes_stays(tmp_path: Path) -> None:
     assert names(tmp_path) == [".theirs.part", "note.part", "out.txt"]
 
 
+def test_what_is_written_anew_stays_locked(tmp_path: Path) -> None:
+    """The sound is laid under a whole film: another run's sweep just before the film has its name must not take it."""
+    target = tmp_path / "out.txt"
+    unfinished = Unfinished(target)
+    unfinished.part.write_text("pictures")
+    with unfinished.anew() as other:
+        other.write_text("pictures and sound")
+        files._sweep.cache_clear()
+        check_writable(tmp_path / "another.txt")
+        assert other.exists() and unfinished.part.read_text() == "pictures"
+    files._sweep.cache_clear()
+    check_writable(tmp_path / "another.txt")
+    unfinished.finish()
+    assert target.read_text() == "pictures and sound" and names(tmp_path) == ["out.txt"]
+
+
+def test_what_fails_anew_leaves_the_first(tmp_path: Path) -> None:
+    unfinished = Unfinished(tmp_path / "out.txt")
+    unfinished.part.write_text("pictures")
+    with pytest.raises(RuntimeError), unfinished.anew() as other:
+        other.write_text("half")
+        raise RuntimeError
+    unfinished.finish()
+    assert (tmp_path / "out.txt").read_text() == "pictures" and names(tmp_path) == ["out.txt"]
+
+
+def test_a_link_stays_one(tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+    for name in ("there/old.txt", "there/none.txt"):
+        (tmp_path / "link.txt").symlink_to(name)
+        with replaced(tmp_path / "link.txt") as part:
+            part.write_text("new")
+            assert part.parent == tmp_path / "there"
+        assert (tmp_path / "link.txt").is_symlink() and (tmp_path / name).read_text() == "new"
+        (tmp_path / "link.txt").unlink()
+
+
 @pytest.mark.parametrize("make", ["folder", "missing/out.txt", "file/out.txt", "x" * 300, "loop", "/dev/null", "", "."])
 def test_what_cannot_be_a_file_is_one_line_at_once(make: str, tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()

@@ -13,6 +13,7 @@ import pytest
 from PIL import Image as PILImage
 
 from media_clips import RATE, frame_image, index_of, make_clip, make_sound, sound_of, sound_shift, sound_span
+from reenact.core import files
 from reenact.core.errors import ReenactError, ReenactWarning
 from reenact.media.image import read_image, write_image
 from reenact.media.video import VideoFrame, VideoReader, VideoWriter, resample
@@ -255,6 +256,21 @@ def test_the_last_touch_comes_before_the_name(name: str, tmp_path: Path) -> None
     assert [path.name for path in tmp_path.iterdir()] == [name] and (tmp_path / name).read_text() == "older"
     write(seen)
     assert [path.name for path in tmp_path.iterdir()] == [name] and (tmp_path / name).read_bytes().endswith(b"touched")
+
+
+@pytest.mark.skipif(files.fcntl is None, reason="another system's way")
+def test_another_run_beside_leaves_a_film_with_sound_alone(clip: Path, tmp_path: Path) -> None:
+    """Its sound is laid, and it has no name yet: the sweep of a run that begins now."""
+
+    def sweep(part: Path) -> None:
+        files._sweep.cache_clear()
+        files.check_writable(tmp_path / "other.mp4")
+        assert part.exists()
+
+    with VideoWriter(tmp_path / "out.mp4", RATE, clip, finish=sweep) as writer:
+        for k in range(15):
+            writer.write(frame_image(k))
+    assert [path.name for path in tmp_path.iterdir()] == ["out.mp4"]
 
 
 def test_tags_of_a_container(tmp_path: Path) -> None:

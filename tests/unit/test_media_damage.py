@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import shutil
 import warnings
 from collections.abc import Iterator
 from fractions import Fraction
@@ -14,6 +15,7 @@ import pytest
 
 from media_clips import frame_image, index_of, make_clip, sound_of, sound_span
 from reenact.core.errors import ReenactError, ReenactWarning
+from reenact.core.files import Unfinished
 from reenact.media.audio import Sound
 from reenact.media.clock import LONGEST_GAP, Clock, exact_rate, finest_rate
 from reenact.media.video import VideoFrame, VideoReader, VideoWriter, resample
@@ -276,6 +278,14 @@ def leaping(source: Path, target: Path, kinds: tuple[str, ...], by: int = 100) -
     return target
 
 
+def lay_under(film: Path, sound: Sound) -> None:
+    """Two seconds of it, under a film that has a name already."""
+    anew = Unfinished(film)
+    shutil.copyfile(film, anew.part)
+    sound.lay_under(anew, "mp4", Fraction(2), {})
+    anew.finish()
+
+
 @pytest.mark.parametrize("sound", ["aac", "flac"])
 def test_where_the_clock_leaps_the_sound_stays_with_the_pictures(sound: str, tmp_path: Path) -> None:
     times = [Fraction(k, 25) for k in range(50)]
@@ -284,7 +294,7 @@ def test_where_the_clock_leaps_the_sound_stays_with_the_pictures(sound: str, tmp
     film = make_clip(tmp_path / "film.mp4", times, Fraction(25))
     laid = Sound.of(leapt, Fraction(0))
     assert laid is not None
-    laid.lay_under(film, "mp4", Fraction(2), {})
+    lay_under(film, laid)
     heard, meant = sound_of(film), sound_of(whole)
     at = slice(60_000, 90_000)  # after the leap
     lags = range(-3000, 3001, 20)
@@ -299,7 +309,7 @@ def test_a_pause_of_the_sound_alone_stays_one(tmp_path: Path) -> None:
     film = make_clip(tmp_path / "film.mp4", times, Fraction(25))
     laid = Sound.of(paused, Fraction(0))
     assert laid is not None
-    laid.lay_under(film, "mp4", Fraction(2), {})
+    lay_under(film, laid)
     assert 0.9 < float(sound_span(film)[1]) < 1.1
 
 

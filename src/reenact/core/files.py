@@ -33,7 +33,8 @@ _PART = re.compile(r"\..*\.[0-9a-f]{8}\.part")
 
 
 class Unfinished:
-    """A hidden file beside `path`, made and locked at once; a context manager that renames it when its block ends well.
+    """A hidden file beside `path`, made and locked at once; a context manager that renames it when its block ends well. Where
+    `path` is a symbolic link all of this is about the file that it leads to.
 
     Any exception, KeyboardInterrupt and SystemExit too, removes it and leaves an older file at `path` untouched. Raises OSError
     where it cannot be made; ReenactError where `path` is a folder, a device, or in a folder that is none.
@@ -44,7 +45,8 @@ class Unfinished:
 
     def __init__(self, path: str | os.PathLike[str], sync: bool = False) -> None:
         """sync: the disk has the content before the name is given."""
-        self.path, self._sync = Path(path), sync
+        _check_target(Path(path))
+        self.path, self._sync = _behind_link(path), sync
         _check_target(self.path)
         _sweep(os.path.abspath(self.path.parent))
         self.part, self._handle = _claim(self.path)
@@ -57,6 +59,21 @@ class Unfinished:
             self.finish()
         else:
             self.discard()
+
+    @contextmanager
+    def anew(self) -> Iterator[Path]:
+        """Yields another hidden path to write the content to once more; after a block that ends well it is what `part` holds.
+
+        The new file is locked before it takes the old one's place, and stays so: no other run takes it for a leftover."""
+        other, handle = _claim(self.path)
+        try:
+            yield other
+            os.replace(other, self.part)
+            self._handle, handle = handle, self._handle
+        finally:
+            other.unlink(missing_ok=True)
+            if handle is not None:
+                os.close(handle)
 
     def finish(self) -> None:
         """Give it its name."""
@@ -151,6 +168,11 @@ def check_readable(path: str | os.PathLike[str], kind: str) -> Path:
     return path
 
 
+def _behind_link(path: str | os.PathLike[str]) -> Path:
+    """The file that a symbolic link leads to, so that the link stays one."""
+    return Path(os.path.realpath(path) if os.path.islink(path) else path)
+
+
 def _check_target(path: Path) -> None:
     if not path.name:
         raise ReenactError(f"{str(path)!r}: no name of a file; give the name of a file to write")
@@ -216,7 +238,8 @@ def _remove_unlocked(path: str) -> None:
         return
     handle = os.open(path, os.O_RDWR | os.O_NOFOLLOW)
     try:
-        if _lock(handle, wait=False):
+        # another file may have taken the place of the one that is locked now (Unfinished.anew)
+        if _lock(handle, wait=False) and os.path.samestat(os.fstat(handle), os.stat(path)):
             os.unlink(path)
     finally:
         os.close(handle)

@@ -66,8 +66,8 @@ class Sound:
                 return None
         return Sound(path, start)
 
-    def lay_under(self, film: Path, kind: str, length: Fraction, tags: Mapping[str, str]) -> None:
-        """Add the sound to a finished film (mp4), or warn why not.
+    def lay_under(self, film: Unfinished, kind: str, length: Fraction, tags: Mapping[str, str]) -> None:
+        """Add the sound to a film (mp4) that is whole but for it, or warn why not.
 
         kind: the container that it is to have. length: seconds at most. Raises OSError when the disk is full or the like.
         """
@@ -83,9 +83,9 @@ class Sound:
             f"{self.path}: its sound cannot be carried over ({failure}); the film is silent", ReenactWarning, stacklevel=1
         )
 
-    def _lay(self, film: Path, kind: str, length: Fraction, tags: Mapping[str, str], way: Callable[..., Timed]) -> None:
+    def _lay(self, film: Unfinished, kind: str, length: Fraction, tags: Mapping[str, str], way: Callable[..., Timed]) -> None:
         """Raises one of DAMAGE where this way does not do."""
-        with Unfinished(film) as part, open_media(self.path) as source, open_media(film) as pictures:
+        with film.anew() as part, open_media(self.path) as source, open_media(film.part) as pictures:
             stream = _known(source)
             output = open_output(part, kind, tags)
             try:

@@ -114,7 +114,7 @@ class VideoWriter:
         if self._sound is not None:
             length = self.frames / self.rate
             part = length if self._end is None else min(length, self._end - self._start)
-            self._sound.lay_under(self.part, self._kind, part, self._tags)
+            self._sound.lay_under(self._file, self._kind, part, self._tags)
 
     def _put(self, encoder: Encoder, image: Image | None) -> None:
         try:
