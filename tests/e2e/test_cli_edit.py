@@ -18,6 +18,7 @@ from motions import small_map
 from reenact.cli import app
 from reenact.motion.takes import Take
 from reenact.pipeline.animate import animate_file
+from reenact.pipeline.editing import Edit
 from reenact.pipeline.options import Clip
 from reenact.runtime.engine import Engine
 
@@ -88,6 +89,12 @@ def test_an_expression_from_a_photo(here: Path):
     assert picture(here).mean() < 0.75 * face().mean()
 
 
+def test_a_signature_names_the_file_that_an_expression_comes_from(tmp_path: Path):
+    (tmp_path / "smile").touch()
+    assert Edit(expression=str(tmp_path / "smile")).inputs() == [("expression", str(tmp_path / "smile"))]
+    assert Edit(expression="smile").inputs() == Edit(yaw=0.1).inputs() == []
+
+
 def test_a_sweep_goes_there_and_back(here: Path):
     made = run(here, "edit", "{here}/face.png", "--sweep", "jawOpen", "-0.4", "0", "--seconds", "0.4", "--fps", "20", out="s.mp4")
     assert made.exit_code == 0, made.stderr
@@ -143,6 +150,8 @@ def test_a_take_and_blendshapes_become_videos(here: Path):
         (["edit", "{here}/face.png", "--expression", "joyless"], "o.png", "joyless"),
         (["edit", "{here}/face.png"], "o.gif", ".png"),
         (["edit", "{here}/face.png"], "face.png", "input"),
+        (["edit", "{here}/face.png", "--expression", "{here}/dark.png"], "dark.png", "input"),
+        (["edit", "{here}/face.png", "--expression", "{here}/clip.mp4", "--sweep", "yaw", "0", "9"], "clip.mp4", "input"),
         (["edit", "{here}/face.png", "--sweep", "nose", "0", "1"], "o.mp4", "nose"),
         (["edit", "{here}/face.png", "--sweep", "yaw", "0", "1", "--seconds", "0"], "o.mp4", "--seconds"),
         (["edit", "{here}/face.png", "--sweep", "yaw", "0", "1"], "o.png", ".mp4"),

@@ -90,6 +90,11 @@ class Edit:
         if self.expression is not None and not Path(self.expression).exists():
             preset(self.expression)
 
+    def inputs(self) -> list[tuple[str, StrPath]]:
+        """The file that the expression comes from, with its role (provenance/output.py); none where it has a name."""
+        named = self.expression is None or self.expression in PRESETS
+        return [] if named else [("expression", str(self.expression))]
+
 
 class Editor:
     """Applies edits with one method; reads its expression map, and files that expressions come from, once."""
@@ -201,8 +206,9 @@ def edit_file(portrait: StrPath, output: StrPath, wanted: Edit, *, engine: Engin
     """Writes the edited portrait as .png, .jpg or .webp. Raises ReenactError, in one line, for what the user can mend."""
     for options in (wanted, engine, drawn):
         options.check()
-    check_image_name(check_output(output, [portrait]))
-    marked = MarkedOutput(output, drawn.marks, [("portrait", portrait)])
+    inputs = [("portrait", portrait), *wanted.inputs()]
+    check_image_name(check_output(output, [path for _, path in inputs]))
+    marked = MarkedOutput(output, drawn.marks, inputs)
     photo = read_portrait(portrait)
     method = engine.load()
     source, editor = method.encode_source(photo, face=drawn.face), Editor(method)
@@ -303,8 +309,9 @@ def sweep_file(
     """Writes a video in which one slider runs from start to end and back; gives the number of frames. Raises ReenactError."""
     for options in (sweep, base, film, engine, drawn):
         options.check()
-    container_format(check_output(output, [portrait]))
-    marked = MarkedOutput(output, drawn.marks, [("portrait", portrait)])
+    inputs = [("portrait", portrait), *base.inputs()]
+    container_format(check_output(output, [path for _, path in inputs]))
+    marked = MarkedOutput(output, drawn.marks, inputs)
     photo = read_portrait(portrait)
     method = engine.load(series=True)
     source = method.encode_source(photo, face=drawn.face)
