@@ -16,6 +16,7 @@ from clips import face, moving_face, read_clip, scenery, write_clip
 from fake_method import write_fake_method
 from motions import small_map
 from reenact.cli import app
+from reenact.motion.compose import DRIVER, SOURCE
 from reenact.motion.takes import Take
 from reenact.pipeline.animate import animate_file
 from reenact.pipeline.editing import Edit
@@ -110,6 +111,17 @@ def test_an_interpolation_between_two_photos_and_from_takes(here: Path):
     assert run(here, "record", "{here}/clip.mp4", out="t.npz").exit_code == 0
     assert run(here, "interpolate", "{here}/t.npz", "{here}/dark.png", *common, out="i2.mp4").exit_code == 0
     assert "--portrait" in run(here, "interpolate", "{here}/t.npz", "{here}/dark.png", out="i3.mp4").stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "pose", "scale"), [("", DRIVER, SOURCE), ("pose=source", SOURCE, SOURCE), ("scale=driver", DRIVER, DRIVER)]
+)
+def test_a_head_on_its_way_stays_where_it_is_unless_told(text, pose, scale, monkeypatch: pytest.MonkeyPatch):
+    """Naming one part frees no other."""
+    asked = []
+    monkeypatch.setattr("reenact.cli.edit.interpolate_file", lambda between, *_, **__: asked.append(between.parts) or 1)
+    done = CliRunner().invoke(app, ["interpolate", "a.png", "b.png", *(["--parts", text] if text else [])])
+    assert done.exit_code == 0 and (asked[0].pose, asked[0].scale, asked[0].translation) == (pose, scale, SOURCE)
 
 
 @pytest.mark.parametrize("suffix", ["npz", "json"])

@@ -29,7 +29,7 @@ from reenact.cli.shared import (
     say,
 )
 from reenact.core.errors import ReenactError
-from reenact.motion.compose import parse_parts
+from reenact.motion.compose import KEEP_PLACE, parse_parts
 from reenact.motion.directions import is_slider
 from reenact.motion.expression import PRESETS
 from reenact.pipeline.editing import Between, Edit, Film, Sweep, edit_file, interpolate_file, sweep_file
@@ -51,8 +51,6 @@ Face = Annotated[int, typer.Option(help="which face of the photo: 1 is the large
 Fps = Annotated[str, typer.Option(help="frames a second, as 25 or 30000/1001")]
 EaseName = Annotated[str, typer.Option(help="smooth (slow at both ends) or linear")]
 ReturnName = Annotated[str, typer.Option("--return", help="back (there and back) or once (there only)")]
-DEFAULT_PARTS = "scale=source,translation=source"
-
 UNCHANGED = ", the portrait as it is; nothing to change was asked for: give --yaw 15, --expression smile, --set jawOpen=0.6, ..."
 
 
@@ -137,8 +135,12 @@ def interpolate(
     portrait: Annotated[Path | None, typer.Option(help="photo to animate; default: A")] = None,
     path: Annotated[str, typer.Option(help="of the expression code: lerp (a line) or slerp (an arc about neutral)")] = "lerp",
     parts: Annotated[
-        str, typer.Option(help="what is taken from A and B (driver) and what stays (source); see animate")
-    ] = DEFAULT_PARTS,
+        str,
+        typer.Option(
+            help="what is taken from A and B (driver) and what stays (source), see animate; the head's size and place stay unless"
+            " named"
+        ),
+    ] = "",
     length: Annotated[float, typer.Option("--seconds", help="length of the video")] = 4.0,
     fps: Fps = "25",
     ease: EaseName = "smooth",
@@ -161,7 +163,7 @@ def interpolate(
     film = _film(length, fps, ease, return_)
     with progress_bar("interpolating") as progress:
         frames = interpolate_file(
-            Between(start, end, path, parse_parts(parts)),  # type: ignore[arg-type]  # checked inside, in one line
+            Between(start, end, path, parse_parts(parts, KEEP_PLACE)),  # type: ignore[arg-type]  # checked inside, in one line
             out,
             portrait=portrait,
             film=film,
