@@ -19,7 +19,7 @@ from reenact.cli import app
 from reenact.motion.compose import DRIVER, SOURCE
 from reenact.motion.takes import Take
 from reenact.pipeline.animate import animate_file
-from reenact.pipeline.editing import Edit
+from reenact.pipeline.editing import Edit, Sweep
 from reenact.pipeline.options import Clip
 from reenact.runtime.engine import Engine
 
@@ -58,6 +58,22 @@ def test_an_edited_picture_in_each_format(here: Path, suffix: str):
 def test_nothing_to_change_is_said(here: Path):
     assert "nothing to change" in run(here, "edit", "{here}/face.png").stderr
     assert "nothing to change" not in run(here, "edit", "{here}/face.png", "--yaw", "0").stderr
+    assert "nothing to change" in run(here, "edit", "{here}/face.png", "--absolute", "--strength", "0.5").stderr
+
+
+def test_what_runs_beside_a_sweep_is_kept():
+    """shift and gaze are two numbers each: one is swept, the other stays."""
+    base = Edit(shift=(0.0, 0.3), gaze=(0.2, 0.0), yaw=0.1, blendshapes={"jawOpen": 0.2})
+    for name in ("shift-x", "gaze-pitch", "pitch", "smile"):
+        Sweep(name, 0, 1).check_beside(base)
+    assert Sweep("shift-x", 0, 1).at(1, base).shift == (1, 0.3)
+
+
+def test_a_gaze_that_is_not_known_is_warned_of(here: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("reenact.faces.eyes.gaze", lambda landmarks: None)
+    for more, out in (((), "o.png"), (("--sweep", "gaze-yaw", "-5", "5", "--seconds", ".1"), "gaze.mp4")):
+        done = run(here, "edit", "{here}/face.png", *(more or ("--gaze", "9", "0")), out=out)
+        assert done.exit_code == 0 and "warning: --gaze does nothing" in done.stderr
 
 
 def test_blendshapes_after_one_set_reach_the_code(here: Path):
@@ -159,6 +175,23 @@ def test_a_take_and_blendshapes_become_videos(here: Path):
         (["edit", "{here}/none.png", "--pitch", "nan"], "o.png", "--pitch must be made of finite numbers"),
         (["edit", "{here}/none.png", "--shift", "inf", "0"], "o.png", "--shift must be made of finite numbers"),
         (["edit", "{here}/none.png", "--scale", "0"], "o.png", "--scale 0 must be more than 0"),
+        (["edit", "{here}/none.png", "--scale", "99"], "o.png", "--scale 99: the head's scale must stay within 0.2..5"),
+        (["edit", "{here}/none.png", "--shift", "100", "0"], "o.png", "--shift 100 0 is in halves of the crop's side"),
+        (["edit", "{here}/none.png", "--shift", "0", "1e30"], "o.png", "--shift 0 1e+30 is in halves"),
+        (["edit", "{here}/none.png", "--pitch", "1e300"], "o.png", "--pitch 1e+300 must lie within -89..89 degrees"),
+        (["edit", "{here}/none.png", "--roll", "-200"], "o.png", "--roll -200 must lie within -180..180 degrees"),
+        (["edit", "{here}/none.png", "--sweep", "gaze-yaw", "-300", "300"], "o.mp4", "--gaze must be"),
+        (["edit", "{here}/none.png", "--sweep", "pitch", "0", "500"], "o.mp4", "--pitch 500 must lie"),
+        (["edit", "{here}/none.png", "--sweep", "smile", "0", "9"], "o.mp4", "must lie between -2 and 2"),
+        (["edit", "{here}/none.png", "--absolute", "--sweep", "yaw", "0", "120"], "o.mp4", "--yaw 120"),
+        (["edit", "{here}/none.png", "--sweep", "yaw", "0", "9", "--yaw", "1"], "o.mp4", "--sweep runs over yaw, which"),
+        (["edit", "{here}/none.png", "--sweep", "shift-y", "0", "1", "--shift", "0", "1"], "o.mp4", "runs over shift-y, which"),
+        (["edit", "{here}/none.png", "--sweep", "gaze-yaw", "0", "1", "--gaze", "9", "0"], "o.mp4", "runs over gaze-yaw, which"),
+        (
+            ["edit", "{here}/none.png", "--sweep", "jaw_open", "0", "1", "--set", "jawOpen=.1"],
+            "o.mp4",
+            "runs over jaw_open, which",
+        ),
         (["edit", "{here}/face.png", "--expression", "joyless"], "o.png", "joyless"),
         (["edit", "{here}/face.png"], "o.gif", ".png"),
         (["edit", "{here}/face.png"], "face.png", "input"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Annotated
@@ -117,7 +118,7 @@ def edit(
     if sweep is None:
         _sweep_only({"--seconds": length, "--fps": fps, "--ease": ease, "--return": return_})
         edit_file(photo, target := out or Path("out.png"), wanted, engine=engine, drawn=drawn)
-        say(f"{target}: written{UNCHANGED if wanted == Edit() else ''}")
+        say(f"{target}: written{UNCHANGED if replace(wanted, strength=1.0, mode='relative') == Edit() else ''}")
         return
     target = out or Path("out.mp4")
     film = _film(4.0 if length is None else length, fps or "25", ease or "smooth", return_ or "back")

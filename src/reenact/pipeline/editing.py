@@ -23,7 +23,19 @@ from reenact.media.writer import container_format
 from reenact.motion import gaze as looks
 from reenact.motion.compose import KEEP_PLACE, Parts, check_strength, compose
 from reenact.motion.directions import Directions, check_sliders, is_slider
-from reenact.motion.edit import YAW_MAX, Ease, Way, check_ease, check_path, eased, edit, interpolate, there_and_back
+from reenact.motion.edit import (
+    SCALE_MAX,
+    SCALE_MIN,
+    YAW_MAX,
+    Ease,
+    Way,
+    check_ease,
+    check_path,
+    eased,
+    edit,
+    interpolate,
+    there_and_back,
+)
 from reenact.motion.expression import PRESETS, VALUE_MAX, VALUE_MIN, ExpressionMap, check_blendshapes, expression_map, preset
 from reenact.motion.pose_gain import PoseGain
 from reenact.motion.sides import Side, joined, sided, unlike
@@ -43,6 +55,9 @@ FAR = np.radians(35.0)
 """ours: of a turn or a nod; beyond, warned of"""
 GAZE_MAX = np.radians(45.0)
 """about as far as eyes go"""
+PITCH_MAX, ROLL_MAX = np.radians(89.0), np.pi
+SHIFT_MAX = 2.0
+"""halves of the crop's side: a head in its middle is out of the picture before"""
 SWEPT = ("yaw", "pitch", "roll", "scale", "shift-x", "shift-y", "gaze-yaw", "gaze-pitch")
 """what can be swept besides the blendshapes and the named expressions"""
 Return = Literal["back", "once"]
@@ -80,8 +95,20 @@ class Edit:
                 raise ReenactError(f"`{name}` must be made of finite numbers")
         if self.yaw is not None and abs(self.yaw) > (2 if self.mode == "relative" else 1) * YAW_MAX:
             raise ReenactError(f"`yaw` {np.degrees(self.yaw):g}: the head's yaw must stay within -89..89 degrees")
+        for name, most in (("pitch", PITCH_MAX), ("roll", ROLL_MAX)):
+            if abs(angle := getattr(self, name) or 0.0) > most:
+                limit = np.degrees(most)
+                raise ReenactError(f"`{name}` {np.degrees(angle):g} must lie within -{limit:g}..{limit:g} degrees")
         if self.scale is not None and self.scale <= 0:
             raise ReenactError(f"`scale` {self.scale:g} must be more than 0: 1.1 is a tenth larger")
+        least, most = (SCALE_MIN, SCALE_MAX) if self.mode == "absolute" else (SCALE_MIN / SCALE_MAX, SCALE_MAX / SCALE_MIN)
+        if self.scale is not None and not least <= self.scale <= most:
+            raise ReenactError(f"`scale` {self.scale:g}: the head's scale must stay within {SCALE_MIN:g}..{SCALE_MAX:g}")
+        if self.shift is not None and np.abs(self.shift).max() > SHIFT_MAX:
+            shift = " ".join(f"{value:g}" for value in self.shift)
+            raise ReenactError(
+                f"`shift` {shift} is in halves of the crop's side, no pixels: keep both within -{SHIFT_MAX:g}..{SHIFT_MAX:g}"
+            )
         check_blendshapes(self.blendshapes)
         check_sliders(self.directions)
         check_strength(self.strength)
@@ -212,11 +239,18 @@ def edit_file(portrait: StrPath, output: StrPath, wanted: Edit, *, engine: Engin
     photo = read_portrait(portrait)
     method = engine.load()
     source, editor = method.encode_source(photo, face=drawn.face), Editor(method)
+    _warn_of_gaze(source, wanted)
     with ImageSink(marked.drawn_by(method), placer(source, drawn.mode)) as sink:
         sink.write(next(editor.pictures(source, [wanted])))
     if (turn := editor.turn(wanted)) > FAR:
         far = f"a turn of {np.degrees(turn):.0f} degrees: beyond {np.degrees(FAR):.0f} the picture breaks"
         warnings.warn(far, ReenactWarning, stacklevel=1)
+
+
+def _warn_of_gaze(portrait: Portrait, wanted: Edit) -> None:
+    if wanted.gaze is not None and portrait.motion.gaze is None:
+        told = "`gaze` does nothing: the photo's eyes are shut or hidden, and where they look is not known"
+        warnings.warn(told, ReenactWarning, stacklevel=1)
 
 
 @dataclass(frozen=True)
@@ -228,7 +262,7 @@ class Sweep:
     end: float
 
     def check(self) -> None:
-        """Raises ReenactError for a slider that is none, or no finite range."""
+        """Raises ReenactError for a slider that is none, no finite range, or an end that no portrait can be given."""
         if is_slider(self.name):
             for value in (self.start, self.end):
                 check_sliders({self.name: value})
@@ -240,6 +274,26 @@ class Sweep:
                 raise ReenactError(f"`sweep` {self.name!r}: choose {names}, or a blendshape such as jawOpen") from None
         if not np.isfinite([self.start, self.end]).all():
             raise ReenactError("`sweep` wants two finite numbers, as in yaw -30 30")
+        self._check_ends(Edit())
+
+    def check_beside(self, base: Edit) -> None:
+        """Raises ReenactError where `base` asks for what the sweep runs over, or with it an end is beyond bounds."""
+        if self._is_asked_for(base):
+            raise ReenactError(f"`sweep` runs over {self.name}, which is asked for besides: leave one of the two out")
+        self._check_ends(base)
+
+    def _check_ends(self, base: Edit) -> None:
+        for share in (0.0, 1.0):
+            self.at(share, base).check()
+
+    def _is_asked_for(self, base: Edit) -> bool:
+        if self.name.startswith(("gaze-", "shift-")):
+            field_, _, axis = self.name.partition("-")
+            return bool((getattr(base, field_) or (0.0, 0.0))[axis in ("pitch", "y")])
+        if self.name in SWEPT:
+            return getattr(base, self.name) is not None
+        swept = preset(self.name) if self.name in PRESETS else [self.name]
+        return not {*base.blendshapes, *base.directions}.isdisjoint(swept)
 
     def at(self, share: float, base: Edit) -> Edit:
         """The edit with the slider `share` of the way along; the others as in `base`."""
@@ -309,6 +363,7 @@ def sweep_file(
     """Writes a video in which one slider runs from start to end and back; gives the number of frames. Raises ReenactError."""
     for options in (sweep, base, film, engine, drawn):
         options.check()
+    sweep.check_beside(base)
     inputs = [("portrait", portrait), *base.inputs()]
     container_format(check_output(output, [path for _, path in inputs]))
     marked = MarkedOutput(output, drawn.marks, inputs)
@@ -316,6 +371,7 @@ def sweep_file(
     method = engine.load(series=True)
     source = method.encode_source(photo, face=drawn.face)
     edits = [sweep.at(share, base) for share in film.shares()]
+    _warn_of_gaze(source, edits[0])
     pictures = Editor(method).pictures(source, edits)
     with VideoSink(marked.drawn_by(method), film.fps, placer(source, drawn.mode)) as sink:
         return pump(pictures, sink, len(edits), progress)
