@@ -7,6 +7,7 @@ import json
 import shutil
 import threading
 import time
+import warnings
 from fractions import Fraction
 from pathlib import Path
 from types import ModuleType
@@ -22,11 +23,12 @@ from fake_method import write_fake_method
 from media_clips import make_sound, sound_of, sound_shift
 from reenact.core.prefetch import DEPTH, ahead
 from reenact.media.video import VideoReader, VideoWriter
-from reenact.pipeline.animate import animate_file
+from reenact.pipeline.animate import animate_file, in_clip
 from reenact.pipeline.animator import Animator, Control, alignment
 from reenact.pipeline.batch import BatchOptions, batch_folder
 from reenact.pipeline.options import Clip
 from reenact.pipeline.portrait import Output
+from reenact.pipeline.sources import DrivingFile
 from reenact.runtime.engine import Engine
 from reenact.runtime.onnx_method import OnnxMethod, known_methods, load
 
@@ -202,6 +204,33 @@ def test_control_may_be_exchanged_between_frames(method, portrait):
 def test_no_face_at_all_is_an_error(method, portrait):
     with pytest.raises(reenact.ReenactError, match="no face"):
         list(reenact.animate(portrait, [scenery()] * 2, method=method))
+
+
+def test_a_reference_is_a_second_of_the_video(method, portrait, tmp_path):
+    """As --start and --end are; one that is not in the part is said before anything is loaded."""
+    driving = write_clip(tmp_path / "driving.mp4", moving_face(20))
+    with DrivingFile(driving, Clip(Fraction(1, 5), Fraction(3, 5))) as file:
+        for asked, counted in ((0.2, 0.0), (0.3, 0.1), ("calm", "calm")):
+            assert in_clip(lambda _, at=asked: Control(reference=at), file)(Output()).reference == pytest.approx(counted)
+        for asked in (0.1, 0.6, 1000.0):
+            with pytest.raises(reenact.ReenactError, match=f"`reference` {asked:g} is not in the part of .* 0.2 to 0.6 s"):
+                file.second(asked)
+    with pytest.raises(reenact.ReenactError, match="`reference` 1000 is not in the part"):
+        animate_file(PORTRAIT, driving, tmp_path / "o.mp4", control=Control(reference=1000.0), engine=Engine("prior", "cpu"))
+    with pytest.raises(reenact.ReenactError, match="beyond the driver's end"):
+        list(reenact.animate(portrait, driving, method=method, control=Control(reference=1.0)))
+
+
+def test_what_an_alignment_does_not_look_at_is_warned_of(method, portrait):
+    with pytest.warns(UserWarning) as told:
+        Control("absolute", settle=3.0, reference=1.0).warn_of_unused(method)
+    said = [str(one.message) for one in told]
+    assert [line.split(" does nothing")[0] for line in said] == ["`settle`", "`reference`"] and "not absolute" in said[0]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        Control("absolute").warn_of_unused(method)
+        Control("decaying", settle=3.0).warn_of_unused(method)
+        Control(reference="calm").warn_of_unused(method)
 
 
 def test_sound_begins_with_the_first_picture_that_is_shown(weights, tmp_path):

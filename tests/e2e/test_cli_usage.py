@@ -41,6 +41,26 @@ def test_one_line_for_a_wrong_command_line(arguments, words, capsys):
     assert words in said.err and "--help" in said.err
 
 
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["animate", "a", "b", "--lock", "scale", "--parts", "pose=source,scale=1.2"], "--lock scale holds what --parts scale="),
+        (["animate", "a", "b", "--lock", "scale", "--parts", "scale=source"], "a: no such file"),
+        (["animate", "a", "b", "--lock", "scale", "--parts", "pose=driver"], "a: no such file"),
+        (["animate", "a", "b", "--start", ".5", "--end", "0:.75"], "a: no such file"),
+        (["batch", "a", "--face", "all", "--output", "crop"], "--face all moves the faces in the whole photo"),
+        (["record", "a", "--start", "5", "--end", "2"], "error: the start must be 0 or later and the end after it"),
+        (["keys", "show", "-o", "a"], "--out is of `reenact keys export`"),
+        (["keys", "new", "-o", "a"], "--out is of `reenact keys export`"),
+    ],
+)
+def test_one_line_for_what_cannot_be_meant(arguments, words, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert run(arguments) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1 and words in said and not list(tmp_path.iterdir())
+
+
 def test_the_version_is_the_package_s(capsys):
     assert run(["--version"]) == 0
     assert capsys.readouterr().out == f"reenact {version('reenact')}\n"

@@ -65,6 +65,8 @@ def batch(
     """Animate every photo of a folder with every driving. Run it again and it goes on where it was stopped."""
     if face not in ("1", "all"):
         raise ReenactError(f"--face {face!r}: write 1 (the largest face) or all")
+    if face == "all" and output == "crop":
+        raise ReenactError("--face all moves the faces in the whole photo: leave out --output crop")
     drawn = Output(output, marks=marks(badge, unsigned, sign_cert, sign_key))  # type: ignore[arg-type]
     control = control_of(motion, settle, reference, parts, lock, strength, smooth)
     options = BatchOptions(control, drawn, face == "all", drivers, clip_of(start, end, fps))  # type: ignore[arg-type]  # checked inside

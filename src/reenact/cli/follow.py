@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from reenact.cli.shared import rate, reference_of, seconds
-from reenact.motion.compose import NAMES, locked, parse_parts
+from reenact.core.errors import ReenactError
+from reenact.motion.compose import NAMES, SOURCE, locked, parse_parts
 from reenact.motion.smooth import delay_ms
 from reenact.pipeline.options import Clip
 
@@ -42,13 +44,18 @@ FilmOutput = Annotated[
 def control_of(
     motion: str | None, settle: float, reference: str, parts: str, lock: Sequence[str] | None, strength: float, smooth: float
 ) -> Callable[[Output], Control]:
-    """What says of an output how the portrait follows. Raises ReenactError for a bad reference; what it gives, for bad parts."""
+    """What says of an output how the portrait follows. Raises ReenactError for a bad reference; what it gives, for bad parts, and
+    for one that is locked and named with something else."""
     counted_from = reference_of(reference)
 
     def control(drawn: Output) -> Control:
         from reenact.pipeline.animator import Control  # FFmpeg behind it: commands begin to load networks before it is imported
 
-        chosen = locked(parse_parts(parts, drawn.parts()), lock or ())
+        named = parse_parts(parts, drawn.parts())
+        for name in lock or ():
+            if re.search(rf"(^|,)\s*{re.escape(name)}\s*=", parts) and getattr(named, name) != SOURCE:
+                raise ReenactError(f"--lock {name} holds what --parts {name}=... says otherwise: leave one of the two out")
+        chosen = locked(named, lock or ())
         return Control(motion, chosen, strength, smooth, settle, counted_from)  # type: ignore[arg-type]  # checked inside, in one line
 
     return control

@@ -79,7 +79,8 @@ ReferenceName = Annotated[
     str,
     typer.Option(
         help="relative motion's neutral: rest (the faces that driver and portrait have at rest, estimated), calm (the driver's "
-        "calmest of the first 3 seconds; the portrait's expression stays beneath it), first, or at which second"
+        "calmest of the first 3 seconds; the portrait's expression stays beneath it), first, or at which second of the driver,"
+        " counted as --start is"
     ),
 ]
 Device = Annotated[str, typer.Option(help="auto (OpenVINO), cpu (OpenVINO in fp32), openvino (=auto) or cuda")]

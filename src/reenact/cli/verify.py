@@ -41,6 +41,8 @@ def keys(
     """The key that signs what is made on this computer."""
     if action not in ("show", "new", "export"):
         raise ReenactError(f"unknown action {action!r}: choose show, new or export")
+    if out is not None and action != "export":
+        raise ReenactError(f"--out is of `reenact keys export`: keys {action} writes no file of yours; leave it out")
     if action == "export":
         certificate = own.root_certificate()
         if out is None:

@@ -18,7 +18,7 @@ from typing import Any
 import av
 import numpy as np
 
-from reenact.core.errors import ReenactWarning
+from reenact.core.errors import InputError, ReenactWarning
 from reenact.core.files import Unfinished, check_readable
 from reenact.media.clock import BesideClock, leaps, stated_rate
 from reenact.media.opening import DAMAGE, Packets, open_media, reason
@@ -122,6 +122,14 @@ class Sound:
             video = source.streams.video[0]
             times = (packet.pts * video.time_base for packet in Packets(source, video) if packet.pts is not None)
             return leaps(times, 1 / stated_rate(video.average_rate, video.guessed_rate))
+
+
+def check_sound(path: str | os.PathLike[str]) -> None:
+    """Raises ReenactError for a file that cannot be read, or has no sound."""
+    path = check_readable(path, "video or sound")
+    with open_media(path) as source:
+        if not source.streams.audio:
+            raise InputError(f"{path}: has no sound: give a file that has, or leave it out")
 
 
 def open_output(path: Path, kind: str, tags: Mapping[str, str]) -> Any:

@@ -21,7 +21,7 @@ BURST_MAX = Fraction(60)
 """ours: frames a second at most that a variable rate is read as"""
 TICK = Fraction(1, 90_000)
 
-_NUMBER = re.compile(r"[-+]?([0-9]{1,18}(\.[0-9]{0,18})?|[0-9]{1,18}/[0-9]{1,18})")
+_NUMBER = re.compile(r"[-+]?([0-9]{1,18}(\.[0-9]{0,18})?|\.[0-9]{1,18}|[0-9]{1,18}/[0-9]{1,18})")
 
 
 def exact_rate(value: object) -> Fraction:

@@ -18,6 +18,7 @@ from reenact.core.types import Image, Method, Portrait
 from reenact.faces.landmarker import Landmarker
 from reenact.media.encoders import FORMATS, SILENT
 from reenact.media.writer import container_format
+from reenact.motion.reference import CHOICES
 from reenact.pipeline.animator import Alignment, Animator, Control
 from reenact.pipeline.inputs import read_portrait
 from reenact.pipeline.options import WHOLE, Clip, Progress, StrPath
@@ -100,6 +101,8 @@ def animate_file(
     marked = MarkedOutput(output, drawn.marks, [("portrait", portrait), ("driving", driving)])
     photo = read_portrait(portrait)
     with DrivingFile(driving, clip) as file:
+        follows = in_clip(follows, file)
+        follows(drawn)  # a second that the clip does not have is said before anything is loaded
         method = engine.load(series=True)
         source = file.source(method, method.landmarker)
         if follows(drawn).searches(method):
@@ -107,6 +110,7 @@ def animate_file(
         shown = method.encode_source(photo, face=drawn.face)
         drawn = drawn.decided(shown)
         chosen = _toward(portrait, driving, follows(drawn)) if file.still else follows(drawn)
+        chosen.warn_of_unused(method)
         method.let_go_of_encoders()
         animator = Animator.of(method, shown, chosen, source)
         with VideoSink(marked.drawn_by(method), source.rate, placer(shown, drawn.mode), file.sound, file.shown) as sink:
@@ -118,6 +122,16 @@ def animate_file(
 def following(control: Following) -> Callable[[Output], Control]:
     """What says of an output, crop or photo, how the portrait follows in it."""
     return control if callable(control) else lambda drawn: control or Control(parts=drawn.parts())
+
+
+def in_clip(follows: Callable[[Output], Control], file: DrivingFile) -> Callable[[Output], Control]:
+    """The same for this part of a driver: a reference that is a second is counted from the part's first picture."""
+
+    def control(drawn: Output) -> Control:
+        chosen = follows(drawn)
+        return chosen if chosen.reference in CHOICES else replace(chosen, reference=file.second(float(chosen.reference)))
+
+    return control
 
 
 def _toward(portrait: StrPath, picture: StrPath, control: Control) -> Control:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -11,7 +12,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from reenact.core.errors import NoFaceError, ReenactError
+from reenact.core.errors import NoFaceError, ReenactError, ReenactWarning
 from reenact.core.shapes import Float32
 from reenact.core.types import Image, Method, Motion, Portrait
 from reenact.motion.compose import DRIVER, SOURCE, Parts, check_strength, compose
@@ -49,7 +50,8 @@ class Control:
     settle: float = 2.0
     """seconds until a decaying alignment is absolute"""
     reference: Reference = "rest"
-    """the driver's neutral, which relative motion counts from (motion/reference.py)"""
+    """the driver's neutral, which relative motion counts from (motion/reference.py); a second is one of the driver's file, as
+    `start` and `end` of a clip are"""
 
     def check(self) -> None:
         """Raises ReenactError for a mode, a strength or a filter out of bounds."""
@@ -64,6 +66,13 @@ class Control:
     def searches(self, method: Method) -> bool:
         """Whether the driver's calmest face is looked for."""
         return (self.mode or alignment(method)) == "relative" and self.reference in SEARCHED
+
+    def warn_of_unused(self, method: Method) -> None:
+        """Warns of what was chosen and means nothing with this alignment."""
+        mode = self.mode or alignment(method)
+        for name, wanted in (("settle", "decaying"), ("reference", "relative")):
+            if mode != wanted and getattr(self, name) != getattr(Control, name):
+                warnings.warn(f"`{name}` does nothing: it is of `motion` {wanted}, not {mode}", ReenactWarning, stacklevel=1)
 
     def in_place(self) -> Control:
         """The same for a driver that says nothing of where the head is and how large: the portrait keeps its own."""
@@ -152,10 +161,14 @@ class Animator:
         self._reference = self._settles_from = self._search = None
 
     def prepare(self, motions: Iterable[Motion | None]) -> None:
-        """Finds the reference in a clip's motions, if it is to be searched; asks for no more of them than it takes."""
+        """Finds the reference in a clip's motions, if it is to be searched; asks for no more of them than it takes. Raises
+        ReenactError where it is a second that the clip does not have."""
         if self._searches:
             until = SEARCH if self._control.reference in SEARCHED else float(self._control.reference) + float(1 / self._rate)
-            held = list(itertools.islice(motions, max(1, round(until * self._rate))))
+            count = max(1, round(until * self._rate))
+            held = list(itertools.islice(motions, count))
+            if self._control.reference not in SEARCHED and len(held) < count - 1:
+                raise ReenactError("`reference` is a second that lies beyond the driver's end: name one within it")
             every = sampled_every(self._rate) if self._control.reference in SEARCHED else 1
             seen = [motion for motion in held[::every] if motion is not None]
             self._choose(seen or [motion for motion in held if motion is not None])

@@ -15,7 +15,7 @@ from reenact.core.errors import NoFaceError, ReenactError
 from reenact.core.files import Unfinished, check_output
 from reenact.core.types import Image, Motion, Portrait
 from reenact.media.image import read_image
-from reenact.pipeline.animate import Following, following
+from reenact.pipeline.animate import Following, following, in_clip
 from reenact.pipeline.animator import Animator
 from reenact.pipeline.group import Group, encode_faces
 from reenact.pipeline.options import WHOLE, Clip
@@ -93,12 +93,11 @@ class Driven:
 
     motions: list[Motion | None]
     rate: Fraction
-    reference: Motion | None = None
-    sound: Path | None = None
-    shown: Clip = WHOLE
-    """the part of it that the pictures show, which the sound is cut to (sources.py: DrivingFile.shown)"""
-    placed: bool = True
+    reference: Motion | None
+    placed: bool
     """whether the motions say where the head is and how large (sources.py)"""
+    file: DrivingFile
+    """closed; it says which part was read, and what sound goes with it"""
 
 
 def batch_folder(
@@ -123,6 +122,7 @@ def batch_folder(
     check_output(output / REPORT)
     jobs = plan(portraits, drivings, options)
     method = engine.load(series=True)
+    following(options.control)(options.drawn).warn_of_unused(method)
     known = _known(output / REPORT)
     maker = Maker(method, options, output)
     for job in jobs:
@@ -200,11 +200,8 @@ class Maker:
         if all(motion is None for one in driven for motion in one.motions):
             raise NoFaceError(NO_FACE)
         drawn = PHOTO if self._options.all_faces else self._options.drawn.decided(portraits[0])
-        place, control = self._placer(portraits, drawn), following(self._options.control)(drawn)
-        animators = [
-            Animator(self._method, portrait, control if one.placed else control.in_place(), first.rate, one.reference)
-            for portrait, one in zip(portraits, driven, strict=False)
-        ]
+        place = self._placer(portraits, drawn)
+        animators = [self._animator(portrait, one, first.rate, drawn) for portrait, one in zip(portraits, driven, strict=False)]
         steady = []
         for animator, one in zip(animators, driven, strict=False):
             animator.prepare(one.motions)
@@ -212,10 +209,14 @@ class Maker:
         inputs = [("portrait", job.portrait), *(("driving", path) for path in chosen)]
         marks = replace(self._options.drawn.marks, watermark=False)  # each head has it already
         marked = MarkedOutput(self._output / job.output, marks, inputs).drawn_by(self._method)
-        with VideoSink(marked, first.rate, lambda frame: frame, first.sound, first.shown) as sink:
+        with VideoSink(marked, first.rate, lambda frame: frame, first.file.sound, first.file.shown) as sink:
             job.frames = pump(map(place, _pictures(animators, steady)), sink)
         job.faces = len(portraits)
         job.frames_without_face = sum(motion is None for motion in first.motions)
+
+    def _animator(self, portrait: Portrait, one: Driven, rate: Fraction, drawn: Output) -> Animator:
+        control = in_clip(following(self._options.control), one.file)(drawn)
+        return Animator(self._method, portrait, control if one.placed else control.in_place(), rate, one.reference)
 
     def _placer(self, portraits: list[Portrait], drawn: Output) -> Callable[[list[Image]], Image]:
         one = placer(portraits[0], drawn.mode)
@@ -242,7 +243,7 @@ def read_driving(method: OnnxMethod, path: Path, clip: Clip = WHOLE) -> Driven:
     with DrivingFile(path, clip) as file:
         source = file.source(method, method.landmarker)
         motions = [motion for _, motion in source]
-        return Driven(motions, source.rate, source.reference, file.sound, file.shown, source.placed)
+        return Driven(motions, source.rate, source.reference, source.placed, file)
 
 
 def _key(job: Job, options: BatchOptions, engine: Engine, weights: str) -> str:

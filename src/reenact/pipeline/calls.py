@@ -8,7 +8,8 @@ from fractions import Fraction
 from reenact.codec.call import QUALITY, SUFFIX, Call, CallOptions, profile_for, profile_of
 from reenact.codec.container import pack_portrait
 from reenact.core.errors import ReenactError
-from reenact.core.files import check_output, check_readable
+from reenact.core.files import check_output
+from reenact.media.audio import check_sound
 from reenact.media.writer import container_format
 from reenact.pipeline.animate import Following, Report, follow, following
 from reenact.pipeline.animator import Animator
@@ -98,7 +99,7 @@ def decode_file(
     container_format(check_output(output, _given(portrait, call, sound)))
     photo = opened.portrait() if portrait is None else read_portrait(portrait)
     if sound is not None:
-        check_readable(sound, "video or sound")
+        check_sound(sound)
     marked = MarkedOutput(output, drawn.marks, [("portrait", portrait), ("call", call), ("sound", sound)])
     method = engine.named(opened.header.method).load(series=True)
     if method.name != opened.header.method:
@@ -108,6 +109,7 @@ def decode_file(
     source = of_call(opened, profile)
     shown = method.encode_source(photo, face=drawn.face)
     drawn = drawn.decided(shown)
+    follows(drawn).warn_of_unused(method)
     animator = Animator.of(method, shown, follows(drawn), source)
     with VideoSink(marked.drawn_by(method), source.rate, placer(shown, drawn.mode), sound) as sink:
         return follow(animator, source, sink, progress)

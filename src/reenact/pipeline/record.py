@@ -19,7 +19,8 @@ def record_file(
     Raises ReenactError, also where no frame has a face.
     """
     check_suffix(check_output(output, [driving]))
-    engine.check()
+    for each in (engine, clip):
+        each.check()
     with DrivingFile(driving, clip) as file:
         if file.still:
             warn_of_still(driving, "take")

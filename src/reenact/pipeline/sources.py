@@ -22,7 +22,7 @@ from reenact.faces.crop import cut, head_crop
 from reenact.faces.landmarker import Landmarker
 from reenact.faces.portrait import find_face
 from reenact.media.image import read_image
-from reenact.media.video import VideoReader, resample
+from reenact.media.video import SLACK, VideoReader, resample
 from reenact.motion.arkit import is_coefficients, read_coefficients
 from reenact.motion.expression import expression_map
 from reenact.motion.reference import sampled_every
@@ -166,6 +166,17 @@ class DrivingFile:
     def shown(self) -> Clip:
         """The clip from its first picture on, which need not be due just at the clip's start: what the sound is cut to."""
         return self._clip if self._reader is None else replace(self._clip, start=self._reader.begin)
+
+    def second(self, asked: float) -> float:
+        """A second of the file, counted from the first picture of the clip. Raises ReenactError where the clip lacks it."""
+        start, end = self._clip.start or Fraction(0), self._clip.end
+        if self._reader is not None and self._reader.duration is not None:
+            last = self._reader.duration + SLACK
+            end = last if end is None else min(end, last)
+        if asked < float(start) or (end is not None and asked >= float(end)):
+            part = f"from {float(start):g} s on" if end is None else f"from {float(start):g} to {float(end):g} s"
+            raise ReenactError(f"`reference` {asked:g} is not in the part of {self.path} that is followed, {part}")
+        return max(0.0, asked - float(self.shown.start or 0))
 
     def source(self, method: Method, landmarker: Landmarker, resampled: bool = True) -> MotionSource:
         """resampled: a video's frames evenly, at the clip's rate or its own; else each as it comes."""
