@@ -9,10 +9,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from PIL import Image as PILImage
-from PIL import ImageFilter
+from PIL import ImageFilter, features
 
 from clips import face, moving_face, read_clip, scenery, write_clip
 from fake_method import write_fake_method
+from media_clips import make_clip
 from reenact.codec.call import CallOptions
 from reenact.core.errors import ReenactError
 from reenact.core.types import Method
@@ -68,7 +69,20 @@ def test_pictures_and_films_are_told_apart(tmp_path: Path) -> None:
         assert is_still(tmp_path / name)
     frames[0].save(tmp_path / "film.gif", save_all=True, append_images=frames[1:])
     write_clip(tmp_path / "clip.mp4", moving_face(2, 64))
+    for codec, name in (("mpeg1video", "raw.m1v"), ("mpeg2video", "raw.m2v")):
+        make_clip(tmp_path / name, [Fraction(k, 25) for k in range(3)], Fraction(25), codec=codec)
+        assert not is_still(tmp_path / name), "Pillow knows their beginning, and decodes no picture of them"
     assert not is_still(tmp_path / "film.gif") and not is_still(tmp_path / "clip.mp4")
+
+
+@pytest.mark.skipif(not features.check("avif"), reason="Pillow without AVIF")
+def test_an_animated_avif_is_a_film(tmp_path: Path) -> None:
+    """It holds a still beside the film, for those who show one picture."""
+    frames = [PILImage.fromarray(image) for image in moving_face(3, 64)]
+    frames[0].save(tmp_path / "film.avif", save_all=True, append_images=frames[1:], duration=40)
+    assert not is_still(tmp_path / "film.avif")
+    with VideoReader(tmp_path / "film.avif") as reader:
+        assert (reader.rate, len(list(reader))) == (25, 3)
 
 
 def test_a_picture_drives_toward_its_face(fake: str, tmp_path: Path) -> None:

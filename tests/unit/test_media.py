@@ -36,6 +36,15 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_clip(tmp_path_factory.mktemp("clip") / "clip.mp4", [k / RATE for k in range(60)], sound="aac")
 
 
+def test_more_pixels_than_a_format_holds_is_one_line(tmp_path: Path) -> None:
+    for name, side in (("wide.webp", 16_384), ("wide.jpg", 65_501)):
+        with pytest.raises(ReenactError, match=r"choose a name that ends in \.png"):
+            write_image(tmp_path / name, np.zeros((4, side, 3), np.uint8))
+    write_image(tmp_path / "wide.png", np.zeros((4, 16_384, 3), np.uint8))
+    write_image(tmp_path / "wide.webp", np.zeros((16_383, 4, 3), np.uint8))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["wide.png", "wide.webp"]
+
+
 # Videos -------------------------------------------------------------------------------------------------------------
 
 

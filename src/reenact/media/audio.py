@@ -21,7 +21,7 @@ import numpy as np
 from reenact.core.errors import InputError, ReenactWarning
 from reenact.core.files import Unfinished, check_readable
 from reenact.media.clock import BesideClock, leaps, stated_rate
-from reenact.media.opening import DAMAGE, Packets, open_media, reason
+from reenact.media.opening import DAMAGE, Packets, film_of, open_media, reason
 
 COPIED = {
     "mp4": {"aac", "mp3", "ac3", "eac3", "alac", "opus"},
@@ -107,7 +107,7 @@ class Sound:
 
     def _zero(self, source: Any) -> Fraction:
         """The timestamp of time 0, seconds; the source is wound there."""
-        video = source.streams.video[0] if source.streams.video else None
+        video = film_of(source) if source.streams.video else None
         zero = ((video.start_time or 0) * video.time_base if video else Fraction(0)) + self.start
         if self.start:
             stream = _known(source)
@@ -119,7 +119,7 @@ class Sound:
         with open_media(self.path) as source:
             if not source.streams.video:
                 return []
-            video = source.streams.video[0]
+            video = film_of(source)
             times = (packet.pts * video.time_base for packet in Packets(source, video) if packet.pts is not None)
             return leaps(times, 1 / stated_rate(video.average_rate, video.guessed_rate))
 

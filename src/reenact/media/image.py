@@ -31,6 +31,8 @@ FORMATS: dict[str, tuple[str, dict[str, int]]] = {
     ".webp": ("WEBP", {"quality": 95}),
 }
 """ours: at quality 95 the loss is not seen"""
+LONGEST = {"WEBP": 16_383, "JPEG": 65_500}
+"""pixels of a side, that the format holds"""
 LARGEST = 160_000_000
 """ours, pixels: 12,000 x 12,000 and a little; a file that claims more is refused before it is decoded"""
 PIXELS_MAX = 40_000_000
@@ -58,11 +60,15 @@ def decode_image(data: bytes, name: str = "the photo", pixels: int = PIXELS_MAX)
     return _decoded(io.BytesIO(data), name, pixels, tuple(kind for kind in UPLOADED if kind in PILImage.OPEN))
 
 
-def _decoded(source: Path | io.BytesIO, name: str, pixels: int = LARGEST, formats: tuple[str, ...] | None = None) -> Image:
+def openable() -> tuple[str, ...]:
+    """Pillow's names of the formats that it decodes itself."""
     PILImage.init()
-    chosen = formats or tuple(kind for kind in PILImage.OPEN if kind not in PROGRAMS)
+    return tuple(kind for kind in PILImage.OPEN if kind not in PROGRAMS)
+
+
+def _decoded(source: Path | io.BytesIO, name: str, pixels: int = LARGEST, formats: tuple[str, ...] | None = None) -> Image:
     try:
-        with PILImage.open(source, formats=chosen) as picture:
+        with PILImage.open(source, formats=formats or openable()) as picture:
             _check_size(picture.width * picture.height, name, pixels)
             return _upright(picture, name)
     except UnidentifiedImageError:
@@ -123,11 +129,14 @@ def write_image(path: str | os.PathLike[str], image: Image, *, finish: Callable[
     """Write `image` as its name's ending says (.png, .jpg, .jpeg, .webp), whole or not at all.
 
     finish: called with the unfinished file when all is written and before it has its name. Raises ReenactError for another
-    ending or when the folder cannot be written.
+    ending, more pixels a side than that format holds, or when the folder cannot be written.
     """
     path = Path(path)
     check_image_name(path)
     kind, options = FORMATS[path.suffix.lower()]
+    if max(image.shape[:2]) > LONGEST.get(kind, max(image.shape[:2])):
+        size = f"{image.shape[1]} x {image.shape[0]} pixels"
+        raise ReenactError(f"{path}: {size} are more than {kind} holds ({LONGEST[kind]} a side): choose a name that ends in .png")
     with replaced(path) as part:
         PILImage.fromarray(image).save(part, format=kind, **options)
         if finish is not None:

@@ -48,6 +48,15 @@ def open_media(path: Path) -> Any:
         raise InputError(f"{path}: {_instead(path)}") from None
 
 
+def film_of(container: Any) -> Any:
+    """The stream that plays: the first of pictures, save where that is one still beside a film (animated AVIF). Raises ValueError
+    where there is none."""
+    first, *others = container.streams.video
+    if first.frames != 1:
+        return first
+    return next((other for other in others if other.frames > 1), first)
+
+
 def _instead(path: Path) -> str:
     if path.suffix.lower() == ".rnct":
         return f"a call, not a video; play it with: reenact decode PORTRAIT {path} -o OUT.mp4"

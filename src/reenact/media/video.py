@@ -20,7 +20,7 @@ from reenact.core.errors import InputError, ReenactError, ReenactWarning
 from reenact.core.files import check_readable
 from reenact.core.types import Image
 from reenact.media.clock import Clock, check_range, finest_rate, stated_rate
-from reenact.media.opening import DAMAGE, Packets, open_media
+from reenact.media.opening import DAMAGE, Packets, film_of, open_media
 from reenact.media.writer import VideoWriter
 
 __all__ = ["VideoFrame", "VideoReader", "VideoWriter", "resample"]
@@ -142,7 +142,7 @@ class VideoReader:
         streams = self._container.streams
         if not streams.video:
             raise InputError(f"{self.path}: has no pictures, only sound; give a video")
-        self._stream = stream = streams.video[0]
+        self._stream = stream = film_of(self._container)
         if stream.codec_context is None:
             raise InputError(f"{self.path}: its pictures are of a kind that is not known here; convert it to an H.264 mp4")
         stream.thread_type = "AUTO"
@@ -168,7 +168,7 @@ class VideoReader:
             return finest_rate([entries[i].timestamp * stream.time_base for i in range(count)], mean)
         other = open_media(self.path)
         try:
-            found = zip(range(SCANNED), Packets(other, other.streams.video[0]), strict=False)
+            found = zip(range(SCANNED), Packets(other, film_of(other)), strict=False)
             return finest_rate([packet.pts * packet.time_base for _, packet in found if packet.pts is not None], mean)
         finally:
             other.close()
@@ -211,7 +211,7 @@ class VideoReader:
         if self._start:
             self._container.close()
             self._container = open_media(self.path)
-            self._stream = self._container.streams.video[0]
+            self._stream = film_of(self._container)
             self._stream.thread_type = "AUTO"
         yield from self._from_place(None)
 

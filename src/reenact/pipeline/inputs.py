@@ -21,7 +21,7 @@ from reenact.faces.doubt import SURE, sureness
 from reenact.faces.landmarker import Face, Landmarker
 from reenact.faces.pose import fit_head
 from reenact.media.heif import is_heif
-from reenact.media.image import read_image
+from reenact.media.image import openable, read_image
 from reenact.media.video import VideoReader
 
 LOOKED_AT = 48
@@ -117,7 +117,7 @@ def is_still(path: str | Path) -> bool:
     if is_heif(path):
         return True
     try:
-        with PILImage.open(path) as picture:
+        with PILImage.open(path, formats=openable()) as picture:
             return picture.format in SEVERAL_PICTURES or getattr(picture, "n_frames", 1) == 1
     except Exception:  # no picture, or none that Pillow can open
         return False
