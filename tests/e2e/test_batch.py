@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import inspect
 import json
 import shutil
@@ -16,6 +17,7 @@ from clips import PORTRAIT, moving_face, read_clip, scenery, tight_photo, write_
 from fake_method import write_fake_method
 from heic import write_tiled_heic
 from reenact.cli import app, register, run
+from reenact.core.errors import ReenactError
 from reenact.core.types import Placement
 from reenact.media.image import read_image, write_image
 from reenact.media.video import VideoReader
@@ -205,6 +207,39 @@ def test_folders_without_photos_or_drivings(weights, tmp_path, capsys):
     shutil.copy(PORTRAIT, tmp_path)
     assert call(weights, tmp_path) == 2 and "holds no driving" in capsys.readouterr().err
     assert not (tmp_path / "animated").exists()
+
+
+def test_every_film_has_a_name_of_its_own():
+    """a with b--c, and a--b with c: whoever came last overwrote the other's film."""
+    portraits, drivings = [Path("a.jpg"), Path("a--b.jpg")], [Path("b--c.mp4"), Path("c.mp4"), Path("b--c--2.mp4")]
+    jobs = batch.plan(portraits, drivings, batch.BatchOptions())
+    assert len({job.output for job in jobs}) == 6
+    assert [job.output for job in jobs if job.portrait == "a--b.jpg"][1] == "a--b--c--3.mp4", "--2 is another's"
+    own = batch.plan(
+        [Path("a.jpg"), Path("a.png"), Path("a.jpg.png")], drivings, batch.BatchOptions(all_faces=True, drivers="own")
+    )
+    assert [job.output for job in own] == ["a.jpg.mp4", "a.png.mp4", "a.jpg--2.mp4"]
+    assert batch.Job("a.mp4", "a.jpg", [], state="done", frames=1).line() == "a.mp4: 1 frame, 0.0 s"
+
+
+def test_films_of_every_ending_are_drivings_and_what_is_none_is_named(tmp_path):
+    films = sorted(f"{index:02d}{ending}" for index, ending in enumerate(batch.DRIVINGS))
+    for name in (*films, "a.jpg", "notes.txt", "b.txt", "c.txt", "d.txt", ".hidden"):
+        (tmp_path / name).touch()
+    assert {".mts", ".ts", ".mpg", ".wmv", ".3gp", ".gif", ".ogv"} < set(batch.DRIVINGS)
+    with pytest.warns(UserWarning, match=r"passed over, by the ending of their names: b.txt, c.txt, d.txt and 1 more$"):
+        portraits, drivings = batch.find(tmp_path, tmp_path / "out")
+    assert [path.name for path in portraits] == ["a.jpg"] and [path.name for path in drivings] == films
+
+
+def test_a_full_disk_is_one_line(tmp_path, monkeypatch):
+    def full(*_, **__) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(ReenactError, match=r"report.json: cannot be written \(No space left on device\); free some space"):
+        batch._save(tmp_path / "report.json", [])
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_what_animate_takes_batch_takes_too(weights, folder):

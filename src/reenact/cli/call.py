@@ -137,7 +137,7 @@ def _stats(call: Call, method: str | None) -> Stats:
 def _table(stats: Stats) -> str:
     rows = [
         ("method", stats.method),
-        ("clip", f"{stats.frames} frames at {stats.rate:g} frames/s, {stats.sent_frames} of them sent"),
+        ("clip", f"{counted(stats.frames, 'frame')} at {stats.rate:g} frames/s, {stats.sent_frames} of them sent"),
         ("packets", f"{stats.packets}, {stats.key_packets} of them key packets"),
         ("sent once", f"{stats.once_bytes} bytes, {stats.portrait_bytes} of them the portrait"),
         *((name, f"{kbps:.3f} kbit/s") for name, kbps in stats.kbps.items()),

@@ -5,14 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
+from itertools import count
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from reenact.core.errors import NoFaceError, ReenactError
-from reenact.core.files import Unfinished, check_output
+from reenact.core.errors import NoFaceError, ReenactError, ReenactWarning
+from reenact.core.files import check_output, write_text
 from reenact.core.types import Image, Motion, Portrait
 from reenact.media.image import read_image
 from reenact.pipeline.animate import Following, following, in_clip
@@ -30,7 +32,12 @@ from reenact.runtime.onnx_method import OnnxMethod
 SCHEMA = "reenact.batch/1"
 REPORT = "report.json"
 PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".avif", ".heic", ".heif")
-DRIVINGS = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v", ".npz", ".json", ".csv")
+DRIVINGS = (
+    ".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v", ".mts", ".m2ts", ".ts", ".mpg", ".mpeg", ".m1v", ".m2v", ".wmv", ".3gp",
+    ".flv", ".ogv", ".gif", ".npz", ".json", ".csv",
+)  # fmt: skip
+NAMED = 3
+"""ours: of the files that are passed over"""
 Drivers = Literal["one", "own"]
 """of several faces: one drives all of them, or each has its own, the largest face the first by name"""
 
@@ -84,7 +91,8 @@ class Job:
         if self.before:
             return f"{self.output}: there already"
         held = f", {self.frames_without_face} of them without a face" if self.frames_without_face else ""
-        return f"{self.output}: {self.frames} frames{held}, {self.seconds:.1f} s"
+        frames = "1 frame" if self.frames == 1 else f"{self.frames} frames"
+        return f"{self.output}: {frames}{held}, {self.seconds:.1f} s"
 
 
 @dataclass(frozen=True)
@@ -137,7 +145,7 @@ def batch_folder(
 
 
 def find(folder: Path, output: Path) -> tuple[list[Path], list[Path]]:
-    """Portraits and drivings of a folder, by name. Raises ReenactError where there are none."""
+    """Portraits and drivings of a folder, by name; warns of files that are neither. Raises ReenactError where there are none."""
     if not folder.is_dir():
         raise ReenactError(f"{folder}: no such folder; give one with photos and drivings")
     if output.resolve() in {folder.resolve(), (folder / "portraits").resolve(), (folder / "drivings").resolve()}:
@@ -147,25 +155,38 @@ def find(folder: Path, output: Path) -> tuple[list[Path], list[Path]]:
     for what, files, home, endings in zip(("photo", "driving"), found, homes, (PICTURES, DRIVINGS), strict=True):
         if not files:
             raise ReenactError(f"{home}: holds no {what} ({', '.join(endings)})")
+    over = [path for home in dict.fromkeys(homes) for path in _files(home, ()) if path not in (*found[0], *found[1])]
+    if over:
+        names = ", ".join(path.name for path in over[:NAMED]) + (f" and {len(over) - NAMED} more" if over[NAMED:] else "")
+        warnings.warn(f"{folder}: passed over, by the ending of their names: {names}", ReenactWarning, stacklevel=1)
     return found[0], found[1]
 
 
 def _files(home: Path, endings: Sequence[str]) -> list[Path]:
+    """Those with one of the endings; without endings all."""
     if not home.is_dir():
         return []
-    return sorted(p for p in home.iterdir() if p.suffix.lower() in endings and p.is_file() and not p.name.startswith("."))
+    shown = (path for path in home.iterdir() if path.is_file() and not path.name.startswith("."))
+    return sorted(path for path in shown if not endings or path.suffix.lower() in endings)
 
 
 def plan(portraits: Sequence[Path], drivings: Sequence[Path], options: BatchOptions) -> list[Job]:
-    """One job a film, driving by driving."""
+    """One job a film, driving by driving. Films that would have one name are numbered."""
     named = _names(portraits), _names(drivings)
     if options.drivers == "own":
-        return [Job(f"{named[0][portrait]}.mp4", str(portrait), [str(path) for path in drivings]) for portrait in portraits]
-    return [
-        Job(f"{named[0][portrait]}--{named[1][driving]}.mp4", str(portrait), [str(driving)])
-        for driving in drivings
-        for portrait in portraits
-    ]
+        jobs = [Job(named[0][portrait], str(portrait), [str(path) for path in drivings]) for portrait in portraits]
+    else:
+        pairs = [(portrait, driving) for driving in drivings for portrait in portraits]
+        jobs = [Job(f"{named[0][one]}--{named[1][other]}", str(one), [str(other)]) for one, other in pairs]
+    taken = {job.output for job in jobs}
+    seen: set[str] = set()
+    for job in jobs:
+        if job.output in seen:
+            job.output = next(name for n in count(2) if (name := f"{job.output}--{n}") not in taken)
+            taken.add(job.output)
+        seen.add(job.output)
+        job.output += ".mp4"
+    return jobs
 
 
 def _names(paths: Sequence[Path]) -> dict[Path, str]:
@@ -270,5 +291,4 @@ def _known(report: Path) -> dict[str, Job]:
 def _save(report: Path, jobs: Sequence[Job]) -> None:
     counts = {state: sum(job.state == state for job in jobs) for state in ("done", "failed", "waiting")}
     held: dict[str, Any] = {"schema": SCHEMA, **counts, "jobs": [asdict(job) for job in jobs]}
-    with Unfinished(report) as part:
-        part.write_text(json.dumps(held, indent=1) + "\n", encoding="utf-8")
+    write_text(report, json.dumps(held, indent=1) + "\n")
