@@ -48,9 +48,11 @@ def _method_of(folder: Path) -> str:
 
 
 def commit() -> str | None:
-    """The commit of the source tree, with "+changes" where the package differs from it; None outside a repository."""
+    """The commit of the source tree, with "+changes" where the package differs from it; None outside a repository, and where the
+    package is installed in somebody else's, as in a virtual environment there."""
     here = Path(__file__).resolve().parent.parent
     try:
+        _git(here, "ls-files", "--error-unmatch", "--", str(Path(__file__).resolve()))
         head = _git(here, "rev-parse", "HEAD")
         return head + ("+changes" if _git(here, "status", "--porcelain", "--untracked-files=no", "--", ".") else "")
     except (OSError, subprocess.SubprocessError):
