@@ -15,6 +15,7 @@ import pytest
 from places import EXAMPLES, ROOT
 from reenact.core import assets, download
 from reenact.core.assets import ASSETS, Asset, fetch
+from reenact.core.compiled import compiled_folder
 from reenact.core.download import Archive, sha256
 from reenact.core.errors import ReenactError
 from reenact.faces.landmarker import Landmarker
@@ -39,6 +40,22 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(socket, "create_connection", refuse)
     monkeypatch.setattr(subprocess, "run", no_client)
     return tmp_path / "cache"
+
+
+def test_who_has_no_home_is_told_what_to_set(monkeypatch: pytest.MonkeyPatch):
+    """A container's user that passwd does not know: networks are compiled anew, and what is to be fetched is one line."""
+
+    def unknown() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    for name in ("REENACT_CACHE", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(Path, "home", unknown)
+    compiled_folder.cache_clear()
+    assert compiled_folder() is None
+    compiled_folder.cache_clear()
+    with pytest.raises(ReenactError, match="set REENACT_CACHE"):
+        fetch("modnet.onnx")
 
 
 def published(folder: Path, kind: str) -> Archive:

@@ -105,13 +105,13 @@ def _version() -> str:
 @lru_cache(maxsize=1)
 def compiled_folder() -> Path | None:
     """Where compiled networks of ours are kept between runs: compiled/VERSION in the cache folder, what other versions left there
-    being removed; about 40 MB a method. None where REENACT_KEEP_COMPILED is 0, and where the folder cannot be made, is another
-    user's or open to others. What is damaged there is noticed, and compiled anew.
+    being removed; about 40 MB a method. None where REENACT_KEEP_COMPILED is 0, and where the folder is not known, cannot be
+    made, is another user's or open to others. What is damaged there is noticed, and compiled anew.
     """
     if os.environ.get("REENACT_KEEP_COMPILED") == "0":
         return None
-    folder = cache_dir() / "compiled" / f"{_version()}-{LAYOUT}"
     try:
+        folder = cache_dir() / "compiled" / f"{_version()}-{LAYOUT}"
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         about = folder.stat()
         if hasattr(os, "getuid") and (about.st_uid != os.getuid() or about.st_mode & 0o022):
@@ -120,5 +120,5 @@ def compiled_folder() -> Path | None:
             if other != folder:
                 shutil.rmtree(other, ignore_errors=True)
         return folder if os.access(folder, os.W_OK) else None
-    except OSError:
+    except (OSError, ReenactError):
         return None

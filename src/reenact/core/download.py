@@ -39,10 +39,15 @@ class Archive:
 
 
 def cache_dir() -> Path:
-    """The folder that fetched files lie in: $REENACT_CACHE, else $XDG_CACHE_HOME/reenact, else ~/.cache/reenact."""
+    """The folder that fetched files lie in: $REENACT_CACHE, else $XDG_CACHE_HOME/reenact, else ~/.cache/reenact.
+
+    Raises ReenactError where none of them is known: a user without a home, as in some containers."""
     if chosen := os.environ.get("REENACT_CACHE"):
         return Path(chosen)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "reenact"
+    try:
+        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "reenact"
+    except RuntimeError:
+        raise ReenactError("no home folder is known here: set REENACT_CACHE to a folder of your own") from None
 
 
 def sha256(path: Path) -> str:
