@@ -20,8 +20,10 @@ from reenact.core.types import Method
 from reenact.faces.landmarker import Landmarker
 from reenact.media.image import read_image
 from reenact.media.video import VideoReader
+from reenact.pipeline import inputs
 from reenact.pipeline.animate import animate, animate_file
 from reenact.pipeline.calls import encode_file
+from reenact.pipeline.editing import Edit, edit_file
 from reenact.pipeline.heads import crops
 from reenact.pipeline.inputs import is_still, read_portrait
 from reenact.pipeline.options import Clip
@@ -43,6 +45,16 @@ def test_of_a_video_the_sharpest_frame_is_the_portrait(tmp_path: Path) -> None:
         chosen = read_portrait(tmp_path / "clip.mp4")
     with VideoReader(tmp_path / "clip.mp4") as reader:
         assert np.array_equal(chosen, [frame.image for frame in reader][3])
+
+
+def test_a_portrait_is_looked_for_with_as_many_threads_as_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    monkeypatch.setattr(inputs, "Landmarker", lambda threads: asked.append(threads) or Landmarker(threads))
+    write_clip(tmp_path / "clip.mp4", [face()])
+    engine = Engine("nonesuch", "cpu", 3)
+    with pytest.warns(UserWarning, match="its frame at"), pytest.raises(ReenactError, match="nonesuch"):
+        edit_file(tmp_path / "clip.mp4", tmp_path / "o.png", Edit(yaw=0.1), engine=engine)
+    assert asked == [3]
 
 
 def test_a_video_without_a_face_is_no_portrait(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import typer
 
 from reenact.cli.shared import Device, MethodName, PrecisionName, RendererName, Threads, app, example, one_line_errors
 from reenact.core.files import check_output, write_text
-from reenact.pipeline.bench import BenchResult
+from reenact.pipeline.bench import BenchResult, check_runs
 from reenact.pipeline.bench import bench as measure
 from reenact.runtime.engine import Engine
 
@@ -29,6 +29,7 @@ def bench(
     runs: Annotated[int, typer.Option(help="timed runs behind each median")] = 100,
 ) -> None:
     """Measure how fast it runs on this machine."""
+    check_runs(runs)
     portrait = portrait or example("portrait.jpg", "--portrait PHOTO")
     driving = driving or example("driving.mp4", "--driving VIDEO")
     if json_path is not None:

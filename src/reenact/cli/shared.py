@@ -155,7 +155,8 @@ def head_size(text: str) -> HeadSize:
 
 def say(text: str) -> None:
     """One line on stderr. What a line of the library calls by its parameter's name is called by its option's here."""
-    typer.echo(" ".join(as_options(text, OPTION_NAMES).split()), err=True)
+    lines = as_options(text, OPTION_NAMES).splitlines()
+    typer.echo(" ".join(line.strip() for line in lines if line.strip()), err=True)
 
 
 @app.callback(invoke_without_command=True)

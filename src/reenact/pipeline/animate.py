@@ -99,7 +99,7 @@ def animate_file(
         options.check()
     container_format(check_output(output, [portrait, driving]))
     marked = MarkedOutput(output, drawn.marks, [("portrait", portrait), ("driving", driving)])
-    photo = read_portrait(portrait)
+    photo = read_portrait(portrait, engine.threads)
     with DrivingFile(driving, clip) as file:
         follows = in_clip(follows, file)
         follows(drawn)  # a second that the clip does not have is said before anything is loaded

@@ -76,8 +76,7 @@ class BenchResult:
 
 def bench(portrait: StrPath, driving: StrPath, *, engine: Engine = ENGINE, runs: int = 100) -> BenchResult:
     """Measure on a photo and a video. Raises ReenactError as `animate_file` does."""
-    if runs < 1:
-        raise ReenactError(f"`runs` must be at least 1, not {runs}")
+    check_runs(runs)
     with tempfile.TemporaryDirectory() as folder:
         written: list[float] = []
         began = time.perf_counter()
@@ -121,6 +120,12 @@ def _crops(driving: StrPath, method: OnnxMethod) -> list[Image]:
     if not found:
         raise NoFaceError(NO_FACE)
     return found
+
+
+def check_runs(runs: int) -> None:
+    """Raises ReenactError for none."""
+    if runs < 1:
+        raise ReenactError(f"`runs` must be at least 1, not {runs}")
 
 
 def _verbs(method: OnnxMethod, photo: Image, frames: list[Image], runs: int) -> tuple[float, float, float]:

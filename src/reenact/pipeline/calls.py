@@ -64,7 +64,7 @@ def encode_file(
         each.check()
     if check_output(output, _given(driving, portrait)).suffix.lower() != SUFFIX:
         raise ReenactError(f"{output}: a call's name must end in {SUFFIX}")
-    photo = read_portrait(portrait) if portrait else None
+    photo = read_portrait(portrait, engine.threads) if portrait else None
     with DrivingFile(driving, clip) as file:
         if file.still:
             warn_of_still(driving, "call")
@@ -97,7 +97,7 @@ def decode_file(
         options.check()
     opened = Call.open(call)
     container_format(check_output(output, _given(portrait, call, sound)))
-    photo = opened.portrait() if portrait is None else read_portrait(portrait)
+    photo = opened.portrait() if portrait is None else read_portrait(portrait, engine.threads)
     if sound is not None:
         check_sound(sound)
     marked = MarkedOutput(output, drawn.marks, [("portrait", portrait), ("call", call), ("sound", sound)])

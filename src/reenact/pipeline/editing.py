@@ -236,7 +236,7 @@ def edit_file(portrait: StrPath, output: StrPath, wanted: Edit, *, engine: Engin
     inputs = [("portrait", portrait), *wanted.inputs()]
     check_image_name(check_output(output, [path for _, path in inputs]))
     marked = MarkedOutput(output, drawn.marks, inputs)
-    photo = read_portrait(portrait)
+    photo = read_portrait(portrait, engine.threads)
     method = engine.load()
     source, editor = method.encode_source(photo, face=drawn.face), Editor(method)
     _warn_of_gaze(source, wanted)
@@ -367,7 +367,7 @@ def sweep_file(
     inputs = [("portrait", portrait), *base.inputs()]
     container_format(check_output(output, [path for _, path in inputs]))
     marked = MarkedOutput(output, drawn.marks, inputs)
-    photo = read_portrait(portrait)
+    photo = read_portrait(portrait, engine.threads)
     method = engine.load(series=True)
     source = method.encode_source(photo, face=drawn.face)
     edits = [sweep.at(share, base) for share in film.shares()]
@@ -415,7 +415,7 @@ def interpolate_file(
     shown, ends = portrait or between.start, (between.start, between.end)
     container_format(check_output(output, [*ends, shown]))
     marked = MarkedOutput(output, drawn.marks, [("portrait", shown), ("from", between.start), ("to", between.end)])
-    photo = read_portrait(shown)
+    photo = read_portrait(shown, engine.threads)
     method = engine.load(series=True)
     source = method.encode_source(photo, face=drawn.face)
     first, last = (source.motion if given == shown else face_motion(method, given) for given in ends)

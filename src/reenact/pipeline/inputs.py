@@ -42,8 +42,10 @@ SEVERAL_PICTURES = ("MPO",)
 """formats whose further pictures are no film: phones keep a second view there"""
 
 
-def read_portrait(path: str | os.PathLike[str]) -> Image:
-    """The photo at `path`; of a video, its sharpest frame from the front. Raises ReenactError as `read_image` does."""
+def read_portrait(path: str | os.PathLike[str], threads: int = 0) -> Image:
+    """The photo at `path`; of a video, its sharpest frame from the front. threads: for the search for it; 0 is automatic.
+
+    Raises ReenactError as `read_image` does."""
     try:
         return read_image(path)
     except ReenactError:
@@ -58,7 +60,7 @@ def read_portrait(path: str | os.PathLike[str]) -> Image:
         if reader is None:
             raise
     with reader:
-        return _best(Path(path), reader)
+        return _best(Path(path), reader, threads)
 
 
 def _start(path: str | os.PathLike[str]) -> bytes:
@@ -76,8 +78,8 @@ class _Choice:
     score: float
 
 
-def _best(path: Path, reader: VideoReader) -> Image:
-    landmarker = Landmarker()
+def _best(path: Path, reader: VideoReader, threads: int) -> Image:
+    landmarker = Landmarker(threads)
     tracker = CropTracker(landmarker)
     step = max(1, (reader.frames or LOOKED_AT) // LOOKED_AT)
     best = first = None
