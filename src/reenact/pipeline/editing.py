@@ -77,6 +77,7 @@ class Edit:
     roll: float | None = None
     scale: float | None = None
     shift: tuple[float, float] | None = None
+    """right and down, in halves of the crop's side"""
     expression: str | None = None
     """a named expression, or the path of a photo or a take (its first frame with a face)"""
     blendshapes: Mapping[str, float] = field(default_factory=dict)
