@@ -16,10 +16,11 @@ from clips import face, moving_face, read_clip, scenery, write_clip
 from fake_method import write_fake_method
 from motions import small_map
 from reenact.cli import app
+from reenact.faces.blendshapes import BLENDSHAPE_NAMES
 from reenact.motion.compose import DRIVER, SOURCE
 from reenact.motion.takes import Take
 from reenact.pipeline.animate import animate_file
-from reenact.pipeline.editing import Edit, Sweep
+from reenact.pipeline.editing import Edit, Editor, Sweep
 from reenact.pipeline.options import Clip
 from reenact.runtime.engine import Engine
 
@@ -229,3 +230,14 @@ def test_a_take_of_other_weights_is_refused(here: Path):
     Take("sfd", "", take.rate, take.times, take.vectors, take.faces).save(here / "other.npz")
     done = run(here, "animate", "{here}/face.png", "{here}/other.npz", out="o.mp4")
     assert done.exit_code == 2 and "sfd" in done.stderr and not (here / "o.mp4").exists()
+
+
+def test_neutral_takes_the_portraits_own_expression_off():
+    """Added to a smile, nothing would change."""
+    method = reenact.load("mmfa", "cpu", 1)
+    own = method.encode_source(reenact.read_image("examples/portrait.jpg")).motion
+    editor = Editor(method)
+    moved = editor.apply(own, Edit(expression="neutral"))
+    smile = BLENDSHAPE_NAMES.index("mouthSmileLeft")
+    assert editor.map.read(own.expression)[smile] > 0.5 > 0.2 > editor.map.read(moved.expression)[smile]
+    np.testing.assert_array_equal(moved.head_pose, own.head_pose)

@@ -12,7 +12,7 @@ from reenact.cli.shared import reference_of
 from reenact.core.errors import ReenactError
 from reenact.core.types import Motion, Portrait
 from reenact.faces.blendshapes import BLENDSHAPE_NAMES
-from reenact.motion.compose import DRIVER, compose, parse_parts
+from reenact.motion.compose import DRIVER, SOURCE, Share, compose, parse_parts
 from reenact.motion.expression import ExpressionMap
 from reenact.motion.reference import SEARCH, calmest, check_reference, unrest
 from reenact.motion.rest import UNREAD, WITHIN, Rest
@@ -98,7 +98,8 @@ def test_frames_without_a_face_are_no_reference(follow):
 
 def test_a_second_is_said(follow):
     assert jaws(clip(follow(2 / 25), TALKING))[:4] == [0.4, 0.3, OWN, -0.2]
-    assert jaws(clip(follow(99.0), TALKING))[-1] == OWN, "beyond the end it is the last face"
+    with pytest.raises(ReenactError, match="beyond the driver's end"):
+        jaws(clip(follow(99.0), TALKING))
 
 
 def test_a_reference_that_is_given_stays(follow):
@@ -238,3 +239,17 @@ def test_faces_at_rest_of_weights(tmp_path, map_):
         (tmp_path / "rest.json").write_text(json.dumps(damaged))
         with pytest.raises(ReenactError, match="reenact.calibrate.rest"):
             Rest.of(method)
+
+
+def test_only_some_parts_are_the_drivers():
+    """Everything else stays the portrait's own, in the whole photo and in the square alike."""
+    for mode in ("crop", "photo"):
+        parts = parse_parts("only=mouth", Output(mode).parts())
+        assert (parts.mouth, parts.eyes, parts.gaze) == (DRIVER, None, None)
+        assert parts.pose == parts.scale == parts.translation == parts.expression == SOURCE
+    both = parse_parts("only=pose+eyes,pose=driver*0.5")
+    assert (both.pose, both.eyes, both.mouth, both.expression) == (Share(0.5), DRIVER, None, SOURCE)
+    with pytest.raises(ReenactError, match="only=mouht: choose among"):
+        parse_parts("only=mouht")
+    with pytest.raises(ReenactError, match="did you mean mouth"):
+        parse_parts("mouht=driver")

@@ -22,7 +22,8 @@ Settle = Annotated[float, typer.Option(help="seconds until --motion decaying is 
 PartsText = Annotated[
     str,
     typer.Option(
-        help="part by part from driver, source, driver*FACTOR or a constant, as pose=source,mouth=driver*1.3,scale=1.0;"
+        help="part by part from driver, source, driver*FACTOR or a constant, as pose=source,mouth=driver*1.3,scale=1.0,"
+        " or only=mouth, only=pose+eyes: the rest as in the portrait;"
         f" parts: {', '.join(NAMES)}"
     ),
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -35,18 +36,29 @@ def find_face(photo: Image, landmarker: Landmarker, face: int = 1) -> Face:
     if not sure and (faces or face > 1):
         every, sure = _sought(photo, landmarker)
         faces = every or faces
-    if not faces:
-        raise NoFaceError("no face found in the portrait: choose a photo where one face is seen from the front")
-    if face > len(faces):
+    if faces and face > len(faces):
         found = "only one face" if len(faces) == 1 else f"{len(faces)} faces"
         raise NoFaceError(f"the portrait has {found}: `face` {face} must be at most {len(faces)} (reenact faces PHOTO)")
-    found = faces[face - 1]
+    _check(faces[face - 1 :], sure)
+    return faces[face - 1]
+
+
+def find_faces(photo: Image, landmarker: Landmarker) -> list[Face]:
+    """All of them, as `reenact faces` counts them. Raises ReenactError when there is none, or only doubtful ones."""
+    faces, sure = _sought(photo, landmarker)
+    _check(faces, sure)
+    return faces
+
+
+def _check(faces: Sequence[Face], sure: bool) -> None:
+    """Raises ReenactError where there is none, or the first is none for sure."""
+    if not faces:
+        raise NoFaceError("no face found in the portrait: choose a photo where one face is seen from the front")
     if not sure:
-        left, top, right, bottom = found.box
+        left, top, right, bottom = faces[0].box
         place = f"{(left + right) / 2:.0f}, {(top + bottom) / 2:.0f}"
         remedy = "choose another photo, or insist with `faces.doubt.accepting`"
         raise NoFaceError(f"what was found around {place} looks like no face: {remedy}")
-    return found
 
 
 def _sought(photo: Image, landmarker: Landmarker) -> tuple[list[Face], bool]:

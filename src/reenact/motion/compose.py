@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields, replace
+from difflib import get_close_matches
 
 import numpy as np
 
@@ -68,6 +69,7 @@ ALL_DRIVEN = Parts()
 KEEP_PLACE = replace(ALL_DRIVEN, scale=SOURCE, translation=SOURCE)
 """the head stays where the portrait has it"""
 NAMES = tuple(field.name for field in fields(Parts))
+ONLY = "only"
 _LENGTHS = {"pose": 3, "scale": 1, "translation": 2, "gaze": 2}
 
 
@@ -76,17 +78,32 @@ def parse_parts(text: str, base: Parts = ALL_DRIVEN) -> Parts:
 
     A value is driver, source, driver*FACTOR, or a constant: pose=YAW/PITCH/ROLL in degrees, scale=1.0, translation=X/Y in
     [-1, 1] of the crop, gaze=YAW/PITCH in degrees of the eyes in the head; a named expression for expression, eyes
-    and mouth. Raises ReenactError for anything else.
+    and mouth. only=mouth, only=pose+eyes: these are the driver's, all others the source's, in place of `base`. Raises
+    ReenactError for anything else.
     """
     found: dict[str, Part] = {}
     for item in filter(None, (item.strip() for item in text.split(","))):
         name, _, value = (piece.strip() for piece in item.partition("="))
+        if name == ONLY and value:
+            base = _only([one.strip() for one in value.split("+")])
+            continue
         if name not in NAMES or not value:
-            raise ReenactError(f"`parts` {item!r}: write PART=driver, source or a constant, PART being {', '.join(NAMES)}")
+            near = get_close_matches(name, NAMES, 1)
+            meant = f"did you mean {near[0]}? W" if near and name not in NAMES else "w"
+            raise ReenactError(f"`parts` {item!r}: {meant}rite PART=driver, source or a constant, PART being {', '.join(NAMES)}")
         if name in found:
             raise ReenactError(f"`parts` names {name} twice: leave one out")
         found[name] = _parse(name, value)
     return replace(base, **found)
+
+
+def _only(names: list[str]) -> Parts:
+    """The driver's in these parts, the source's in all others."""
+    for name in names:
+        if name not in NAMES:
+            raise ReenactError(f"`parts` {ONLY}={name}: choose among {', '.join(NAMES)}, several with +, as {ONLY}=pose+mouth")
+    alone: dict[str, Part] = dict.fromkeys(("pose", "scale", "translation", "expression"), SOURCE)
+    return replace(ALL_DRIVEN, **alone | dict.fromkeys(names, DRIVER))
 
 
 def locked(parts: Parts, names: Iterable[str]) -> Parts:

@@ -22,7 +22,7 @@ from reenact.motion.reference import CHOICES
 from reenact.pipeline.animator import Alignment, Animator, Control
 from reenact.pipeline.inputs import read_portrait
 from reenact.pipeline.options import WHOLE, Clip, Progress, StrPath
-from reenact.pipeline.portrait import CROP, Output, placer
+from reenact.pipeline.portrait import AUTO, Output, placer
 from reenact.pipeline.sinks import Sink, VideoSink, pump
 from reenact.pipeline.sources import Driving, DrivingFile, MotionSource, open_source
 from reenact.provenance.output import MarkedOutput
@@ -85,7 +85,7 @@ def animate_file(
     control: Following = None,
     engine: Engine = ENGINE,
     clip: Clip = WHOLE,
-    drawn: Output = CROP,
+    drawn: Output = AUTO,
     progress: Progress | None = None,
 ) -> Report:
     """Animate a photo with a video file and write a video file with the driver's sound. Memory stays flat.

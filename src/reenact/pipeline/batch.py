@@ -21,7 +21,7 @@ from reenact.pipeline.animate import Following, following, in_clip
 from reenact.pipeline.animator import Animator
 from reenact.pipeline.group import Group, encode_faces
 from reenact.pipeline.options import WHOLE, Clip
-from reenact.pipeline.portrait import CROP, PHOTO, Output, placer
+from reenact.pipeline.portrait import AUTO, CROP, PHOTO, Output, placer
 from reenact.pipeline.sinks import VideoSink, pump
 from reenact.pipeline.sources import NO_FACE, DrivingFile
 from reenact.provenance.output import MarkedOutput
@@ -47,7 +47,7 @@ class BatchOptions:
     """What is done with every portrait and driving."""
 
     control: Following = None
-    drawn: Output = CROP
+    drawn: Output = AUTO
     """crop, photo or auto, and how the films are marked; its face is not looked at"""
     all_faces: bool = False
     """every face of a photo moves (then the output is the whole photo); else the largest"""

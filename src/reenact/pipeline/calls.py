@@ -15,7 +15,7 @@ from reenact.pipeline.animate import Following, Report, follow, following
 from reenact.pipeline.animator import Animator
 from reenact.pipeline.inputs import read_portrait, warn_of_still
 from reenact.pipeline.options import WHOLE, Clip, Progress, StrPath
-from reenact.pipeline.portrait import CROP, Output, head_and_shoulders, placer
+from reenact.pipeline.portrait import AUTO, Output, head_and_shoulders, placer
 from reenact.pipeline.sinks import CallSink, VideoSink, pump
 from reenact.pipeline.sources import DrivingFile, of_call
 from reenact.provenance.output import MarkedOutput
@@ -83,7 +83,7 @@ def decode_file(
     *,
     control: Following = None,
     engine: Engine = AS_NAMED,
-    drawn: Output = CROP,
+    drawn: Output = AUTO,
     sound: StrPath | None = None,
     progress: Progress | None = None,
 ) -> Report:

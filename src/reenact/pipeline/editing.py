@@ -124,6 +124,10 @@ class Edit:
         return [] if named else [("expression", str(self.expression))]
 
 
+NEUTRAL = "neutral"
+"""the named expression that is none: the portrait's own is taken off"""
+
+
 class Editor:
     """Applies edits with one method; reads its expression map, and files that expressions come from, once."""
 
@@ -151,8 +155,8 @@ class Editor:
 
         relative: angles, shift, named expressions and blendshapes are added to the portrait's own, a scale multiplies it.
         absolute: they replace it; a blendshape's own value is then the map's of the code (approximate). Either way a
-        turn is asked for with the weights' gain (pose_gain.py). A photo's or a take's expression is a whole face either way: the
-        code goes `strength` of the way to it. Raises ReenactError.
+        turn is asked for with the weights' gain (pose_gain.py). A photo's or a take's expression and `neutral` are a whole face
+        either way: the code goes `strength` of the way to it. Raises ReenactError.
         """
         sliders = {"yaw": wanted.yaw, "pitch": wanted.pitch, "roll": wanted.roll, "scale": wanted.scale, "shift": wanted.shift}
         moved = self.gain.reached(own, edit(own, **sliders, mode=wanted.mode))  # type: ignore[arg-type]
@@ -163,8 +167,9 @@ class Editor:
         if name in PRESETS:
             values = shut_at_most(sided(preset(name), side), wanted.strength)
             moved = looks.turned(moved, wanted.strength * looks.of_names(values))
-            code = self.map.code(values) if wanted.mode == "relative" else self.map.with_expression(moved.expression, values)
-            moved = edit(moved, expression=code, strength=wanted.strength, mode=wanted.mode)
+            mode: Mode = "absolute" if name == NEUTRAL else wanted.mode
+            code = self.map.code(values) if mode == "relative" else self.map.with_expression(moved.expression, values)
+            moved = edit(moved, expression=code, strength=wanted.strength, mode=mode)
         elif name is not None:
             moved = edit(moved, expression=self._code(name), strength=wanted.strength, mode="absolute")
         if wanted.blendshapes:

@@ -9,7 +9,7 @@ import numpy as np
 from reenact.core.shapes import Float32
 from reenact.core.types import Image, Placement, Portrait
 from reenact.faces.crop import paste, soft_mask
-from reenact.faces.portrait import faces_of, find_face
+from reenact.faces.portrait import find_faces
 from reenact.pipeline.portrait import limited
 from reenact.runtime.onnx_method import OnnxMethod
 
@@ -18,9 +18,8 @@ SEAM = 0.1
 
 
 def encode_faces(method: OnnxMethod, photo: Image) -> list[Portrait]:
-    """Every face of the photo, largest first. Raises ReenactError where there is none, or the largest looks like none."""
-    find_face(photo, method.landmarker)
-    return [method.encode_face(photo, face) for face in faces_of(photo, method.landmarker)]
+    """Every face of the photo, largest first. Raises ReenactError where there is none, or what was found looks like none."""
+    return [method.encode_face(photo, face) for face in find_faces(photo, method.landmarker)]
 
 
 class Group:

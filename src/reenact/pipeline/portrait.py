@@ -62,7 +62,7 @@ class Output:
         return KEEP_PLACE if self.mode == "photo" else ALL_DRIVEN
 
 
-CROP, PHOTO = Output("crop"), Output("photo")
+CROP, PHOTO, AUTO = Output("crop"), Output("photo"), Output("auto")
 
 
 def placer(portrait: Portrait, output_mode: OutputMode) -> Callable[[Image], Image]:
