@@ -439,11 +439,19 @@ def test_a_video_that_is_too_long_is_refused_by_its_job(tmp_path, weights, clip)
         ({"tls_cert": Path("a.pem")}, "go together"),
         ({"token": "a b"}, "`token`"),
         ({"sessions": 0}, "`sessions`"),
+        ({"size": 100}, "`size`"),
+        ({"size": 511}, "`size`"),
     ],
 )
 def test_what_cannot_be_or_must_be_asked_for_is_one_line(tmp_path, changed, line):
     with pytest.raises(ReenactError, match=line):
         Settings(tmp_path, **changed).check()
+
+
+def test_live_pictures_are_of_one_size_whatever_the_photos(tmp_path):
+    """A recording goes on when the portrait changes; films that are asked for are as large as ever."""
+    server = Server.make(Settings(tmp_path, size=384))
+    assert {engine.head_size for engine in server.seats._engines} == {384}
 
 
 def test_who_asks_for_it_may_serve_others_and_tokens_are_long(tmp_path):

@@ -54,6 +54,7 @@ def serve(
     precision: PrecisionName = "auto",
     renderer: RendererName = "auto",
     background: BackgroundName = "still",
+    size: Annotated[int, typer.Option(help="side of live pictures, 256 to 1024 px; 256 is the fastest")] = 512,
 ) -> None:
     """Serve a live page: camera, video or sliders move a portrait."""
     run, Settings = _served()  # noqa: N806  # a class
@@ -62,7 +63,7 @@ def serve(
 
     with _folder(folder) as place:
         how = {"method": method, "device": device, "threads": threads, "background": background}
-        engine = {**how, "precision": precision, "renderer": renderer}
+        engine = {**how, "precision": precision, "renderer": renderer, "size": size}
         secret = {"token": None} if no_token else {"token": token} if token is not None else {}
         run(
             Settings(

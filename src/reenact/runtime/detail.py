@@ -43,7 +43,7 @@ def head_side(wanted: HeadSize, found: float, least: int) -> int:
     if wanted == "photo":
         return max(least, min(LARGEST, 2 * round(found / 2)))
     if not isinstance(wanted, int) or not least <= wanted <= LARGEST or wanted % 2:
-        raise ReenactError(f"size {wanted!r}: give photo, or an even number from {least} to {LARGEST}")
+        raise ReenactError(f"`size` {wanted!r}: give photo, or an even number from {least} to {LARGEST}")
     return wanted
 
 

@@ -252,6 +252,7 @@ class Seats:
             "device": engine.device,
             "threads": engine.threads,
             "background": engine.background,
+            "head_size": engine.head_size,
             "precision": engine.precision,
             "renderer": engine.renderer,
         }

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from starlette.applications import Starlette
 
@@ -43,7 +43,7 @@ class Server:
             settings.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             how = settings.device, settings.threads, settings.background, LEAST, settings.precision, settings.renderer
             engine = Engine(settings.method, *how)
-            seats = Seats(engine, settings.sessions, settings.smooth)
+            seats = Seats(replace(engine, head_size=settings.size), settings.sessions, settings.smooth)
             jobs = Jobs(settings.folder, engine, settings.jobs, settings.max_minutes, lambda: seats.drawing)
             files = Files(settings.folder, settings.max_video_mb)
         except OSError as error:

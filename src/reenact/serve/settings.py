@@ -12,6 +12,7 @@ from typing import Literal, get_args
 
 from reenact.core.errors import ReenactError
 from reenact.runtime.background import Background
+from reenact.runtime.detail import LEAST, head_side
 from reenact.runtime.graph import Precision
 from reenact.runtime.renderer import Renderer, check_renderer
 
@@ -56,6 +57,8 @@ class Settings:
     renderer: Renderer = "auto"
     """of live pictures; jobs, which have time, are rendered by the full one unless fast is asked for"""
     background: Background = "still"
+    size: int = 512
+    """side of live pictures, px, whatever the photo's: above 256 with the photo's own detail"""
     smooth: float = 0.5
     transport: Transport = "auto"
     ice_servers: tuple[str, ...] = ()
@@ -90,6 +93,7 @@ class Settings:
             if not ICE_SERVER.fullmatch(address):
                 raise ReenactError(f"`ice_server` {address!r}: write stun:HOST:PORT or turn:USER:PASSWORD@HOST:PORT")
         check_renderer(self.renderer, self.device)
+        head_side(self.size, LEAST, LEAST)
         self._check_exposure()
 
     def _check_exposure(self) -> None:
