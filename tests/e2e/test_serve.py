@@ -285,6 +285,7 @@ def test_a_text_that_names_another_file_plays_nothing(client, tmp_path, clip):
         ({"kind": "sweep", "options": {"rate": "1e3000000"}}, "number or a fraction"),
         ({"kind": "edit", "options": {"yaw": 10**400}}, "number"),
         ({"kind": "sweep", "options": {"slider": "nose"}}, "sweep"),
+        ({"kind": "sweep", "options": {"slider": "yaw", "yaw": 10}}, "asked for besides"),
         ({"kind": "sweep", "options": {"seconds": 1e12}}, "film"),
         ({"kind": "encode", "options": {"quality": 99}}, "quality"),
         ({"kind": "animate", "options": [1]}, "object"),

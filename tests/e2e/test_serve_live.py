@@ -53,7 +53,7 @@ def test_frames_are_asked_for_answered_and_timed(client, portrait):
             there.frame(image, number, 1000.0 + 40 * number)
             kind, _, captured, data = there.picture(number)
             assert captured == pytest.approx(1000.0 + 40 * number)
-            assert kind == SAME or decode_jpeg(data).shape == (256, 256, 3)
+            assert kind == SAME or decode_jpeg(data).shape == (512, 512, 3)
         state = there.text("state", frames=4)
         assert state["face"] == "seen" and state["dropped"] == 0 and set(state["stages"]) >= {"wait", "track", "read", "draw"}
 
@@ -228,7 +228,7 @@ def test_a_page_that_comes_back_finds_its_session_and_its_picture(client, portra
         there.picture(1)
     with page(client, session="comes-back", portrait=portrait) as there:
         kind, number, _, data = there.picture()
-        assert kind == JPEG and number == 0xFFFFFFFF and decode_jpeg(data).shape == (256, 256, 3)
+        assert kind == JPEG and number == 0xFFFFFFFF and decode_jpeg(data).shape == (512, 512, 3)
         there.text("next")
         there.frame(face(), 2, 40.0)
         there.picture(2)

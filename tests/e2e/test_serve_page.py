@@ -70,7 +70,7 @@ def test_the_picture_follows_the_camera_and_is_recorded(chromium, address, tmp_p
         time.sleep(1.5)
         there.page.keyboard.press("r")
         there.until("document.querySelector('#films video')?.readyState >= 2")
-        assert there.page.evaluate("document.querySelector('#films video').videoWidth") == 256
+        assert there.page.evaluate("document.querySelector('#films video').videoWidth") == 512
         with there.page.expect_download() as download:
             there.page.click("#films button")
         download.value.save_as(tmp_path / "film.mp4")

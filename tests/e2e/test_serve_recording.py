@@ -52,7 +52,7 @@ def test_a_recording_is_a_film_that_keeps_time(client, portrait, tmp_path):
     assert film.status_code == 200
     (tmp_path / "film.mp4").write_bytes(film.content)
     frames, rate, size = read_clip(tmp_path / "film.mp4")
-    assert (rate, size) == (25, (256, 256)) and frames == round(told["seconds"] * 25)
+    assert (rate, size) == (25, (512, 512)) and frames == round(told["seconds"] * 25)
 
 
 def test_a_recording_gets_its_sound_and_begins_later(client, portrait, tmp_path):

@@ -117,7 +117,7 @@ def test_the_camera_drives_the_same_session(client) -> None:
             return answer.text
 
         state = asyncio.run(connected(Camera(moving_face(8)), exchange, lambda: len(seen) > 20, seen.append))
-        assert state == "connected" and len(seen) > 10 and seen[0].shape == (256, 256, 3)
+        assert state == "connected" and len(seen) > 10 and seen[0].shape == (512, 512, 3)
         assert max(np.abs(image.astype(int) - seen[0]).mean() for image in seen) > 1, "it moves"
         until("state", frames=10)  # the socket's session has drawn them
         gone = [client.delete(exchange.place).status_code for _ in range(2)]  # type: ignore[attr-defined]

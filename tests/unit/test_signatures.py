@@ -246,3 +246,14 @@ def _own_certificate(kind: str, folder: Path) -> tuple[Path, Path]:
     form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     private.write_bytes(key.private_bytes(*form))
     return certificate, private
+
+
+def test_who_has_no_home_is_told_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    for name in (keys.FOLDER, "XDG_CONFIG_HOME", "APPDATA"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(Path, "home", none)
+    with pytest.raises(ReenactError, match=keys.FOLDER):
+        keys.config_folder()

@@ -52,14 +52,18 @@ class KeyInfo:
 
 
 def config_folder() -> Path:
-    """Where the user's settings lie: $REENACT_CONFIG, or the system's place for them."""
+    """Where the user's settings lie: $REENACT_CONFIG, or the system's place for them. Raises ReenactError for a user without a
+    home, as in some containers."""
     if given := os.environ.get(FOLDER):
         return Path(given)
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Application Support" / "reenact"
-    if os.name == "nt" and (roaming := os.environ.get("APPDATA")):
-        return Path(roaming) / "reenact"
-    return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "reenact"
+    try:
+        if sys.platform == "darwin":
+            return Path.home() / "Library" / "Application Support" / "reenact"
+        if os.name == "nt" and (roaming := os.environ.get("APPDATA")):
+            return Path(roaming) / "reenact"
+        return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "reenact"
+    except RuntimeError:
+        raise ReenactError(f"no home folder is known here: set {FOLDER} to a folder of your own") from None
 
 
 def installed() -> bool:

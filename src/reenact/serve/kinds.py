@@ -209,6 +209,7 @@ def _check_sweep(options: Options) -> None:
     sweep.check()
     film.shares()
     _check_edit(options)
+    sweep.check_beside(_edit(options))
 
 
 def _call(options: Options) -> CallOptions:
