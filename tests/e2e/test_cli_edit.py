@@ -194,6 +194,8 @@ def test_a_take_and_blendshapes_become_videos(here: Path):
             "runs over jaw_open, which",
         ),
         (["edit", "{here}/face.png", "--expression", "joyless"], "o.png", "joyless"),
+        (["edit", "{here}/face.png", "--expression", "smile", "wink_left"], "o.png", "give one --expression"),
+        (["edit", "{here}/face.png", "--set", "jawOpen=1", "0.5"], "o.png", "write a blendshape as NAME=VALUE"),
         (["edit", "{here}/face.png"], "o.gif", ".png"),
         (["edit", "{here}/face.png"], "face.png", "input"),
         (["edit", "{here}/face.png", "--expression", "{here}/dark.png"], "dark.png", "input"),

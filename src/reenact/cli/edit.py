@@ -204,6 +204,11 @@ def _sweep_only(options: Mapping[str, object]) -> None:
 def _photo(given: Iterable[str]) -> tuple[Path, list[str]]:
     """The photo among the arguments, and the NAME=VALUE ones that followed a --set."""
     photos = [item for item in given if "=" not in item or Path(item).exists()]
+    strays = [item for item in photos if not Path(item).exists()]
+    if len(photos) > 1 and strays:
+        shape = "write a blendshape as NAME=VALUE: jawOpen=0.5"
+        meant = "give one --expression, and more by --set" if strays[0] in PRESETS else shape
+        raise ReenactError(f"{strays[0]!r} is no file and no option: {meant}")
     if len(photos) != 1:
         raise ReenactError(f"give one photo, not {len(photos)}, and blendshapes as NAME=VALUE")
     return Path(photos[0]), [item for item in given if item != photos[0]]
