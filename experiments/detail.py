@@ -48,19 +48,22 @@ def pairs(people: int, side: int) -> Iterator[tuple[Image, Image]]:
     with Studio.open(side) as studio:
         for number in range(people):
             recipe = Recipe(SEED, FIRST + number, 0, 0, side)
-            stage, scene = studio.stage(SEED, FIRST + number), studio.scene(recipe, _motion(*ASKED[number % len(ASKED)]))
+            stage, scene = studio.stage(SEED, FIRST + number), studio.scene(recipe, calm_and_moved(*ASKED[number % len(ASKED)]))
             wall = studio.renderer.backdrop(scene.wall)
             yield scene.picture(studio.renderer, stage, wall, 0), scene.picture(studio.renderer, stage, wall, 1)
             wall.release()
 
 
-def _motion(angles: tuple[int, int, int], values: dict[str, float]) -> Motion:
+def calm_and_moved(
+    angles: tuple[int, int, int], values: dict[str, float], offset: tuple[float, float, float] = (0.0, 0.0, 0.0)
+) -> Motion:
+    """Two frames: a calm frontal one, and one in this pose, expression and place. degrees; blendshapes; dm."""
     shapes = np.zeros((2, len(BLENDSHAPE_NAMES)), np.float32)
     for name, value in values.items():
         shapes[1, BLENDSHAPE_NAMES.index(name)] = value
-    pose = np.zeros((2, 3), np.float32)
-    pose[1] = np.radians(angles)
-    return Motion(head_pose=pose, blendshapes=shapes, gaze=np.zeros((2, 2), np.float32), offset=np.zeros((2, 3), np.float32))
+    pose, place = np.zeros((2, 3), np.float32), np.zeros((2, 3), np.float32)
+    pose[1], place[1] = np.radians(angles), offset
+    return Motion(head_pose=pose, blendshapes=shapes, gaze=np.zeros((2, 2), np.float32), offset=place)
 
 
 def drawn(method: OnnxMethod, photo: Image, truth: Image) -> tuple[Image, Image]:
@@ -123,17 +126,29 @@ def main() -> None:
     given = parser.parse_args()
     method = load(given.method)
     rows, sheet = compare(method, given.people, given.side)
-    options = f"--method {given.method} --people {given.people} --side {given.side}"
+    say("detail", given, {"better_detailed": better(rows)}, method, rows, sheet)
+
+
+def say(
+    name: str,
+    given: argparse.Namespace,
+    better: dict[str, Any],
+    method: OnnxMethod,
+    rows: list[dict[str, float]],
+    sheet: list[Image],
+) -> None:
+    """Writes an experiment's results, and the sheet where one is wanted. given: the command line's, with --json and --sheet."""
+    options = " ".join(f"--{option} {value}" for option, value in vars(given).items() if option not in ("json", "sheet"))
     said: dict[str, Any] = {
-        "command": f"python -m experiments.detail {options} --json results/detail.json",
+        "command": f"python -m experiments.{name} {options} --json results/{name}.json",
         **measured_with(method.folder),
         "pairs": len(rows),
-        "better_detailed": better(rows),
-        "mean": {name: round(float(np.mean([row[name] for row in rows])), 4) for name in rows[0]},
+        **better,
+        "mean": {column: round(float(np.mean([row[column] for row in rows])), 4) for column in rows[0]},
         "rows": rows,
     }
     write_json(given.json, said)
-    sys.stdout.write(f"{said['better_detailed']} {said['mean']}\n")
+    sys.stdout.write(f"{better} {said['mean']}\n")
     if given.sheet:
         PILImage.fromarray(np.vstack(sheet)).save(given.sheet)
 

@@ -11,7 +11,6 @@ smaller in the wider square. Needs the extras `synth` and `eval`.
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -20,16 +19,12 @@ from typing import Any
 import numpy as np
 from PIL import Image as PILImage
 
-from experiments.detail import FIRST, SEED
-from reenact.core.provenance import measured_with
+from experiments.detail import FIRST, SEED, calm_and_moved, say
 from reenact.core.types import AS_USUAL, Image, Placement, Portrait
 from reenact.evaluate.networks import Perceptual
-from reenact.evaluate.results import write_json
-from reenact.faces.blendshapes import BLENDSHAPE_NAMES
 from reenact.faces.crop import cut, paste, soft_mask
 from reenact.runtime.onnx_method import OnnxMethod, load
 from reenact.synth.clip import Studio
-from reenact.synth.motion import Motion
 from reenact.synth.scene import Recipe
 
 SIDE, FARTHER = 640, 1.9
@@ -37,13 +32,13 @@ SIDE, FARTHER = 640, 1.9
 AROUND = 1.5
 """the compared square, in sides of the usual one"""
 ASKED = (
-    ((0, 0, 14), (0.0, 0.0, 0.0), {"jawOpen": 0.4}),
-    ((15, 0, 0), (0.25, 0.0, 0.0), {"mouthSmileLeft": 0.8, "mouthSmileRight": 0.8}),
-    ((0, -10, 0), (0.0, -0.2, 0.0), {"eyeBlinkLeft": 1.0, "eyeBlinkRight": 1.0}),
-    ((-12, 8, -8), (-0.2, 0.1, 0.0), {"jawOpen": 0.6}),
-    ((0, 0, 0), (0.0, 0.0, -4.0), {"browInnerUp": 0.8}),
+    ((0, 0, 14), {"jawOpen": 0.4}, (0.0, 0.0, 0.0)),
+    ((15, 0, 0), {"mouthSmileLeft": 0.8, "mouthSmileRight": 0.8}, (0.25, 0.0, 0.0)),
+    ((0, -10, 0), {"eyeBlinkLeft": 1.0, "eyeBlinkRight": 1.0}, (0.0, -0.2, 0.0)),
+    ((-12, 8, -8), {"jawOpen": 0.6}, (-0.2, 0.1, 0.0)),
+    ((0, 0, 0), {"browInnerUp": 0.8}, (0.0, 0.0, -4.0)),
 )
-"""degrees of yaw, pitch, roll; dm to the right, up and to the camera; blendshapes. The people take turns"""
+"""degrees of yaw, pitch, roll; blendshapes; dm to the right, up and to the camera. The people take turns"""
 PARTS = {"whole": (0.0, 0.0, 1.0, 1.0), "above": (0.15, 0.0, 0.85, 0.42), "face": (0.28, 0.3, 0.72, 0.74)}
 """left, top, right, bottom in the compared square"""
 
@@ -53,23 +48,11 @@ def pairs(people: int) -> Iterator[tuple[Image, Image]]:
     with Studio.open(SIDE) as studio:
         for number in range(people):
             who = Recipe(SEED, FIRST + number, 0, 0, SIDE)
-            stage, scene = studio.stage(SEED, FIRST + number), studio.scene(who, _motion(*ASKED[number % len(ASKED)]))
+            stage, scene = studio.stage(SEED, FIRST + number), studio.scene(who, calm_and_moved(*ASKED[number % len(ASKED)]))
             scene.camera = replace(scene.camera, zoom=scene.camera.zoom / FARTHER)
             wall = studio.renderer.backdrop(scene.wall)
             yield scene.picture(studio.renderer, stage, wall, 0), scene.picture(studio.renderer, stage, wall, 1)
             wall.release()
-
-
-def _motion(angles: tuple[int, int, int], offset: tuple[float, float, float], values: dict[str, float]) -> Motion:
-    shapes, pose, place = (
-        np.zeros((2, len(BLENDSHAPE_NAMES)), np.float32),
-        np.zeros((2, 3), np.float32),
-        np.zeros((2, 3), np.float32),
-    )
-    for name, value in values.items():
-        shapes[1, BLENDSHAPE_NAMES.index(name)] = value
-    pose[1], place[1] = np.radians(angles), offset
-    return Motion(head_pose=pose, blendshapes=shapes, gaze=np.zeros((2, 2), np.float32), offset=place)
 
 
 def drawn(method: OnnxMethod, portrait: Portrait, truth: Image, usual: Placement) -> Image:
@@ -117,18 +100,8 @@ def main() -> None:
     given = parser.parse_args()
     method = load(given.method, head_size="photo")
     rows, sheet = compare(method, _Usual(method.folder, background="still", head_size="photo"), given.people)
-    said: dict[str, Any] = {
-        "command": f"python -m experiments.framing --method {given.method} --people {given.people} --json results/framing.json",
-        **measured_with(method.folder),
-        "pairs": len(rows),
-        "better_wider": {part: sum(row[f"lpips_{part}_wider"] < row[f"lpips_{part}_usual"] for row in rows) for part in PARTS},
-        "mean": {name: round(float(np.mean([row[name] for row in rows])), 4) for name in rows[0]},
-        "rows": rows,
-    }
-    write_json(given.json, said)
-    sys.stdout.write(f"{said['better_wider']} {said['mean']}\n")
-    if given.sheet:
-        PILImage.fromarray(np.vstack(sheet)).save(given.sheet)
+    better = {part: sum(row[f"lpips_{part}_wider"] < row[f"lpips_{part}_usual"] for row in rows) for part in PARTS}
+    say("framing", given, {"better_wider": better}, method, rows, sheet)
 
 
 if __name__ == "__main__":

@@ -178,7 +178,7 @@ def test_a_drawers_twins_ask_one_maker(tmp_path: Path, lanes: int) -> None:
             return copy(self)
 
     large = np.zeros((300, 300, 3), np.uint8)
-    drawer = Drawer(Chain([]), None, Plain, tmp_path)
+    drawer = Drawer(Chain([]), None, Enlargers(Plain), tmp_path)
     for one in (drawer, *(drawer.twin() for _ in range(lanes - 1))):
         assert one._enlarging(large).side == 300
     assert asked == [300]

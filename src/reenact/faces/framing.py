@@ -12,6 +12,7 @@ import numpy as np
 
 from reenact.core.shapes import Bool, Float32
 from reenact.core.types import Framing, Image, Placement
+from reenact.faces.crop import points_in
 from reenact.faces.landmarker import Face
 
 LOOKED = 1.6
@@ -72,7 +73,7 @@ def _extent(face: Face, seen: Placement, person: Float32[np.ndarray, "side side"
     """The crown's y, and the x of the head's left and right, px of the photo: as far as the person goes on from the face."""
     unit = seen.side / person.shape[0]
     start_x, start_y = seen.centre_x - seen.side / 2, seen.centre_y - seen.side / 2
-    left, top, right, bottom = ((value - start) / unit for value, start in zip(face.box, (start_x, start_y) * 2, strict=True))
+    (left, top), (right, bottom) = points_in(np.array(face.box, np.float32).reshape(2, 2), seen, person.shape[0])
     middle, somebody = (left + right) / 2, np.asarray(person > SOMEBODY)
     columns = slice(max(0, int(middle - MIDDLE * (right - left))), int(np.ceil(middle + MIDDLE * (right - left))) + 1)
     crown = _goes_on(np.asarray(somebody[:, columns].any(axis=1)), int(top), -1)
@@ -82,8 +83,8 @@ def _extent(face: Face, seen: Placement, person: Float32[np.ndarray, "side side"
     widest = np.array(sides)
     return (
         start_y + crown * unit,
-        start_x + min(widest[:, 0].min(), left) * unit,
-        start_x + (max(widest[:, 1].max(), right) + 1) * unit,
+        start_x + float(min(widest[:, 0].min(), left)) * unit,
+        start_x + (float(max(widest[:, 1].max(), right)) + 1) * unit,
     )
 
 

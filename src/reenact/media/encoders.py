@@ -60,7 +60,7 @@ class H264:
         """As `Encoder`."""
         frame = None
         if image is not None:
-            frame = _frame(image, number, rate)
+            frame = _frame(image)
             frame = frame.reformat(format="yuv420p", dst_colorspace=BT709, dst_color_range=LIMITED_RANGE)
             frame.pts, frame.time_base = number, 1 / rate
         yield from self.stream.encode(frame)
@@ -79,7 +79,7 @@ class WebP:
         """As `Encoder`."""
         frame = None
         if image is not None:
-            frame = _frame(image, number, rate).reformat(format="yuv420p")
+            frame = _frame(image).reformat(format="yuv420p")
             frame.pts, frame.time_base = round(1000 * number / rate), Fraction(1, 1000)
         yield from self.stream.encode(frame)
 
@@ -107,7 +107,7 @@ class Gif:
         if image is None:
             self._graph.push(None)
         else:
-            frame = _frame(image, number, rate)
+            frame = _frame(image)
             frame.pts, frame.time_base = round(100 * number / rate), Fraction(1, 100)
             self._graph.push(frame)
         while True:
@@ -125,7 +125,5 @@ ENCODERS: dict[str, type[WebP] | type[Gif]] = {"webp": WebP, "gif": Gif}
 """by FFmpeg's name of the format; of the others `H264`"""
 
 
-def _frame(image: Image, number: int, rate: Fraction) -> Any:
-    frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
-    frame.pts, frame.time_base = number, 1 / rate
-    return frame
+def _frame(image: Image) -> Any:
+    return av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")

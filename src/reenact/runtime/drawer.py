@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
@@ -22,13 +22,11 @@ from reenact.runtime.trust import fitting
 class Drawer:
     """Renders; the portrait is bound once, a frame brings only its motion. Not thread-safe: `twin` makes another."""
 
-    def __init__(
-        self, render: Graph, backdrop: BackgroundKeeper | None, enlarge: Callable[[int], Enlarger], folder: Path
-    ) -> None:
+    def __init__(self, render: Graph, backdrop: BackgroundKeeper | None, enlarge: Enlargers, folder: Path) -> None:
         """render: a method's render graphs; backdrop: what holds it still, None where it moves; enlarge: what makes frames of a
         side; folder: the method's, for errors."""
         self._render, self._backdrop = render, backdrop
-        self._enlarge, self._folder = enlarge if isinstance(enlarge, Enlargers) else Enlargers(enlarge), folder
+        self._enlarge, self._folder = enlarge, folder
         self._enlarger: Enlarger | None = None
         self._held: Portrait | None = None
         self._gaze: GazeMover | None = None

@@ -36,7 +36,7 @@ from reenact.faces.landmarker import Face, Landmarker
 from reenact.faces.portrait import find_face, warn_if_small, warn_if_turned
 from reenact.runtime.around import surroundings
 from reenact.runtime.background import FIND, FOUND, HELD, POSE, STILL, Background, BackgroundKeeper, check_background
-from reenact.runtime.detail import Enlarger, HeadSize, head_side
+from reenact.runtime.detail import Enlarger, Enlargers, HeadSize, head_side
 from reenact.runtime.drawer import Drawer, Drawers
 from reenact.runtime.graph import (
     WEIGHTS,
@@ -137,7 +137,8 @@ class OnnxMethod:
     def _drawers(self) -> Drawers:
         """Compiled when it is first asked for a frame at the latest."""
         kept, person, draws = self._backdrop if self._still else None, self._person, self._draws
-        made = Drawers(Drawer(self._render, kept, lambda side: Enlarger(person, side, draws), self.folder), self._lanes)
+        enlarge = Enlargers(lambda side: Enlarger(person, side, draws))
+        made = Drawers(Drawer(self._render, kept, enlarge, self.folder), self._lanes)
         end_loading()
         return made
 
