@@ -118,6 +118,8 @@ def test_folders_without_rights(photo: str, tmp_path: Path):
         target = str(Path(tempfile.gettempdir()) / "x.png")
         told = as_somebody_else(f"print(run(['edit', {str(closed / 'photo.png')!r}, '-o', {target!r}]))", tmp_path)
         assert "Permission denied" in told and "give the path of a photo" in told
+        look = f"print(run(['edit', {photo!r}, '--expression', {str(closed / 'photo.png')!r}, '-o', {target!r}]))"
+        assert "Permission denied" in as_somebody_else(look, tmp_path)
         told = as_somebody_else(f"print(run(['edit', {photo!r}, '-o', {str(closed / 'x.png')!r}]))", tmp_path)
         assert "cannot be written" in told
         kept = f"import os; os.environ['REENACT_CACHE'] = {str(closed)!r}\nfrom reenact.core.assets import fetch\n"

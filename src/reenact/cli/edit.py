@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from fractions import Fraction
@@ -203,8 +204,8 @@ def _sweep_only(options: Mapping[str, object]) -> None:
 
 def _photo(given: Iterable[str]) -> tuple[Path, list[str]]:
     """The photo among the arguments, and the NAME=VALUE ones that followed a --set."""
-    photos = [item for item in given if "=" not in item or Path(item).exists()]
-    strays = [item for item in photos if not Path(item).exists()]
+    photos = [item for item in given if "=" not in item or os.path.exists(item)]
+    strays = [item for item in photos if not os.path.exists(item)]
     if len(photos) > 1 and strays:
         shape = "write a blendshape as NAME=VALUE: jawOpen=0.5"
         meant = "give one --expression, and more by --set" if strays[0] in PRESETS else shape
