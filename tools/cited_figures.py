@@ -18,11 +18,13 @@ ROOT = Path(__file__).parent.parent
 PAGES = (
     "README.md",
     "docs/editing.md",
+    "docs/evaluation.md",
     "docs/live.md",
     "docs/methods/claims.md",
     "docs/prior.md",
     "docs/provenance.md",
     "docs/queue.md",
+    "docs/serve.md",
     "docs/sfd.md",
     "docs/weights.md",
     *(f"src/reenact/weights/{name}/README.md" for name in ("mmfa", "prior", "sfd")),

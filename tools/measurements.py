@@ -167,7 +167,7 @@ MEASUREMENTS = (
     Measurement("robustness", "scripts/fuzz --seed 0 --files 210 --seconds 3300 --json {out}", 55),
     _evaluate(
         "evaluation_speed",
-        "--data {data}/clips/val --protocol self --method mmfa --every 1 --only 'v00*' --lpips alex,vgg --identity sface,arcface"
+        "--data {data}/clips/val --protocol self --method mmfa --every 1 --only 'v00[12]*' --lpips alex,vgg --identity sface,arcface"
         " --workers 2",
         3,
         ("mmfa",),
@@ -189,7 +189,9 @@ KEPT = (
     Kept("person", "written by the training of the backdrop network (docs/weights.md)"),
     Kept("false_faces", "its pictures without people were gathered by hand (src/reenact/calibrate/false_faces.py)"),
     Kept("int8", "two evaluations, --device cpu and auto, and the graphs' times put together by hand; the commands stand in it"),
-    Kept("history/bench_2026-11-28_2ghz", "of a slower machine"),
+    Kept("history/bench_2026-11-28", "of a quicker machine"),
+    Kept("history/live_loop_2026-11-27", "of a quicker machine"),
+    Kept("history/serve_2026-11-27", "of a quicker machine"),
     Kept("history/bench_2026-11-26", "of weights that no longer ship"),
     Kept("history/first_weights_self_val", "of weights that no longer ship"),
     Kept("history/mmfa_drawing_7200_self_val", "of weights that no longer ship"),
