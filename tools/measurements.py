@@ -152,6 +152,7 @@ MEASUREMENTS = (
     _of("interpolation", "mmfa", "pool", 1, "--people 3"),
     _of("gaze", "mmfa", "data", 15, name="gaze"),
     _of("neutral", "mmfa", "data", 20, name="neutral"),
+    _experiment("mirror", "mirror", "{pool} --method mmfa --every 6", 3, ("mmfa",)),
     _experiment("framing", "framing", "--method mmfa --people 20", 2, ("mmfa",)),
     _experiment("detail", "detail", "--method mmfa --people 10 --side 512", 1, ("mmfa",)),
     _experiment("sfd_descriptors", "descriptor_figures", "{pool} --method sfd --method mmfa --every 6", 10, ("sfd", "mmfa")),
@@ -167,8 +168,8 @@ MEASUREMENTS = (
     Measurement("robustness", "scripts/fuzz --seed 0 --files 210 --seconds 3300 --json {out}", 55),
     _evaluate(
         "evaluation_speed",
-        "--data {data}/clips/val --protocol self --method mmfa --every 1 --only 'v00[12]*' --lpips alex,vgg --identity sface,arcface"
-        " --workers 2",
+        "--data {data}/clips/val --protocol self --method mmfa --every 1 --only 'v00[12]*' --lpips alex,vgg"
+        " --identity sface,arcface --workers 2",
         3,
         ("mmfa",),
         quiet=True,

@@ -68,6 +68,13 @@ def test_the_head_turns_as_asked(method, portrait, axis: int, asked: float):
     assert 0.5 < arrived < 1.5, arrived
 
 
+def test_a_turn_to_the_right_is_one_to_the_left_in_the_mirror(method, portrait):
+    """Both are rendered alike, though the generator renders the left better."""
+    here, there = (method.encode_crop(np.ascontiguousarray(crop)) for crop in (portrait.image, portrait.image[:, ::-1]))
+    right, left = method.render(here, turned(here, yaw=22)), method.render(there, turned(there, yaw=-22))
+    assert np.abs(right - left[:, ::-1].astype(np.float32)).mean() < 1
+
+
 def test_a_part_of_the_frames_gives_a_part_of_the_whole(method, portrait, frames):
     """Streaming: what comes later cannot change what went before, and cutting a clip short changes nothing else."""
     whole = list(reenact.animate(portrait, frames[:12], method=method))

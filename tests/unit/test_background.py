@@ -63,7 +63,7 @@ def test_a_turned_head_leaves_the_corners_alone(photo: np.ndarray):
     person, shown = one.tensors["person"][0, 0], one.tensors["free"][0, 0]
     assert person[128, 128] > 0.9, "the middle of a portrait is a person"
     assert shown.mean() > 0.1, "some of it is not"
-    motion = edit(one.motion, yaw=0.4)
+    motion = edit(one.motion, yaw=0.4, roll=0.3)
     held, drawn = still.render(one, motion).astype(int), moved.render(other, motion).astype(int)
     clear = shown > 0.999
     wanted = one.image.astype(int)

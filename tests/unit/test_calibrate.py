@@ -65,8 +65,12 @@ def test_what_is_done_is_passed_over(folders, tmp_path: Path):
     order = Order(weights, pool)
     machine = Machine(weights, tmp_path)
     ran = run(order, lambda _: None, machine)
-    assert ran == machine.ran == ["expression-map", "rest", "pose-gain", "expression-gain", "sliders", "control", "interpolation"]
-    assert run(order, lambda _: None, machine) == [] and len(machine.ran) == 7
+    assert (
+        ran
+        == machine.ran
+        == ["expression-map", "rest", "mirror", "pose-gain", "expression-gain", "sliders", "control", "interpolation"]
+    )
+    assert run(order, lambda _: None, machine) == [] and len(machine.ran) == 8
     put_down = record(weights)
     assert list(put_down) == ran
     assert put_down["control"]["command"].startswith(
@@ -79,7 +83,15 @@ def test_what_is_done_is_passed_over(folders, tmp_path: Path):
 def test_a_map_that_says_its_weights_is_done(folders):
     weights, pool = folders
     (weights / "expression_map.json").write_text(json.dumps({"weights": digest(weights, "reading")}))
-    assert names(Order(weights, pool)) == ["rest", "pose-gain", "expression-gain", "sliders", "control", "interpolation"]
+    assert names(Order(weights, pool)) == [
+        "rest",
+        "mirror",
+        "pose-gain",
+        "expression-gain",
+        "sliders",
+        "control",
+        "interpolation",
+    ]
     (weights / "motion.onnx").write_bytes(b"another")
     assert names(Order(weights, pool))[0] == "expression-map"
 
@@ -92,7 +104,16 @@ def test_other_weights_are_measured_anew(folders, tmp_path: Path):
     (weights / "draw.onnx").write_bytes(b"another")
     assert names(order) == ["pose-gain", "expression-gain", "sliders", "control", "interpolation"]
     (weights / "motion.onnx").write_bytes(b"another")
-    assert names(order) == ["expression-map", "rest", "pose-gain", "expression-gain", "sliders", "control", "interpolation"]
+    assert names(order) == [
+        "expression-map",
+        "rest",
+        "mirror",
+        "pose-gain",
+        "expression-gain",
+        "sliders",
+        "control",
+        "interpolation",
+    ]
 
 
 def test_a_failed_step_is_where_it_goes_on(folders, tmp_path: Path):
@@ -100,7 +121,7 @@ def test_a_failed_step_is_where_it_goes_on(folders, tmp_path: Path):
     order = Order(weights, pool)
     with pytest.raises(ReenactError, match=r"pose-gain failed \(exit code 3\)"):
         run(order, lambda _: None, Machine(weights, tmp_path, fails="pose-gain"))
-    assert list(record(weights)) == ["expression-map", "rest"]
+    assert list(record(weights)) == ["expression-map", "rest", "mirror"]
     with pytest.raises(ReenactError, match="left no pose_gain.json"):
         run(order, lambda _: None, Machine(weights, tmp_path, lazy="pose-gain"))
     rest = ["pose-gain", "expression-gain", "sliders", "control", "interpolation"]
@@ -113,7 +134,7 @@ def test_what_is_missing_is_said(folders, monkeypatch: pytest.MonkeyPatch, tmp_p
     assert "`clips`" in passed["codec-profile"] and "ship" in passed["golden"] and "none" in passed["directions"]
     assert "codec-profile" in names(Order(weights, pool, clips=tmp_path))
     monkeypatch.setattr(command, "clone", lambda: None)
-    assert names(Order(weights, pool)) == ["expression-map", "rest", "pose-gain", "expression-gain", "sliders"]
+    assert names(Order(weights, pool)) == ["expression-map", "rest", "mirror", "pose-gain", "expression-gain", "sliders"]
 
 
 def test_steps_are_named():
@@ -128,7 +149,8 @@ def test_shipped_weights_have_a_plan(name: str, tmp_path: Path, capsys: pytest.C
     assert command_line(["calibrate", name, str(tmp_path), "--dry-run"]) == 0
     said = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in said] == [step.name for step in STEPS]
-    assert ("has none" in said[6]) == (name != "sfd"), "directions"
+    directions = next(line for line in said if line.startswith("directions"))
+    assert ("has none" in directions) == (name != "sfd")
     assert len(digest(weights_folder() / name, "drawing")) == 16
 
 

@@ -74,6 +74,13 @@ STEPS = (
         suits=edited,
     ),
     Step(
+        "mirror",
+        "how a change of the code looks in a mirror, where far turns to the right are rendered",
+        ("-m", "reenact.calibrate.mirror", "{weights}", "{pool}"),
+        ("{weights}/mirror.json",),
+        of="reading",
+    ),
+    Step(
         "codec-profile",
         "the codec's steps and start tables",
         ("-m", "reenact.calibrate.codec_profile", "{clips}", "{weights}", "--people", "80"),

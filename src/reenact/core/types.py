@@ -117,6 +117,8 @@ class Portrait:
     """outlines of the eyes in the crop (faces/eyes.py), by which the gaze is moved; None: shut, or not known"""
     framing: Framing = AS_USUAL
     """how the crop lies to the usual square of its face; a wider one holds hair and hats whole (faces/framing.py)"""
+    mirrored: Portrait | None = None
+    """the crop's mirror image, encoded too: turns to the right are rendered of it (motion/mirror.py); None: of the crop itself"""
 
 
 @runtime_checkable

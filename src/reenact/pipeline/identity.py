@@ -117,7 +117,7 @@ def mixed(portrait: Portrait, first: Identity, second: Identity, share: float) -
     if (first.method, first.weights) != (second.method, second.weights) or len(first.coefficients) != len(second.coefficients):
         raise ReenactError("the two identities were made with different weights: describe both photos again")
     values = (1 - share) * first.coefficients + share * second.coefficients
-    return replace(portrait, tensors={**portrait.tensors, DRAWN: values[None].astype(np.float32)})
+    return replace(portrait, tensors={**portrait.tensors, DRAWN: values[None].astype(np.float32)}, mirrored=None)
 
 
 def mix_file(

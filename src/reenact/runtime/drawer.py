@@ -11,30 +11,43 @@ from pathlib import Path
 import numpy as np
 
 from reenact.core.types import Image, Motion, Portrait
+from reenact.motion.mirror import Mirror, share_of_mirrored
 from reenact.runtime.around import brought_in
 from reenact.runtime.background import GRID, HELD, PLATE, BackgroundKeeper
-from reenact.runtime.detail import UNCOVERED, Enlarger, Enlargers
+from reenact.runtime.detail import KEEP, UNCOVERED, Enlarger, Enlargers
 from reenact.runtime.gaze import GazeMover
 from reenact.runtime.graph import Graph
 from reenact.runtime.trust import fitting
+
+FRAME = "frame"
+_TO_THE_LEFT = np.array([-1, 1], np.float32)
 
 
 class Drawer:
     """Renders; the portrait is bound once, a frame brings only its motion. Not thread-safe: `twin` makes another."""
 
-    def __init__(self, render: Graph, backdrop: BackgroundKeeper | None, enlarge: Enlargers, folder: Path) -> None:
+    def __init__(
+        self,
+        render: Graph,
+        backdrop: BackgroundKeeper | None,
+        enlarge: Enlargers,
+        folder: Path,
+        mirror: Mirror | None = None,
+    ) -> None:
         """render: a method's render graphs; backdrop: what holds it still, None where it moves; enlarge: what makes frames of a
-        side; folder: the method's, for errors."""
+        side; folder: the method's, for errors; mirror: for portraits that have a mirrored one."""
         self._render, self._backdrop = render, backdrop
-        self._enlarge, self._folder = enlarge, folder
+        self._enlarge, self._folder, self._mirror = enlarge, folder, mirror
         self._enlarger: Enlarger | None = None
         self._held: Portrait | None = None
+        self._bound: Portrait | None = None
+        """whose tensors the render graphs hold: the portrait's or its mirrored one's"""
         self._gaze: GazeMover | None = None
 
     def twin(self) -> Drawer:
         """The same for another thread; weights are shared."""
         backdrop = None if self._backdrop is None else self._backdrop.twin()
-        return Drawer(self._render.twin(), backdrop, self._enlarge, self._folder)
+        return Drawer(self._render.twin(), backdrop, self._enlarge, self._folder, self._mirror)
 
     def draw(self, portrait: Portrait, motion: Motion) -> Image:
         """size x size, or as large as the portrait. Raises WeightsError where graphs and portrait do not fit."""
@@ -44,8 +57,8 @@ class Drawer:
     def _drawn(self, portrait: Portrait, motion: Motion) -> Image:
         if self._held is not portrait:
             self._hold(portrait)
-        drawn = self._render.run(portrait.framing.seen(motion).tensors("driving"))
-        frame, still = drawn["frame"], None
+        drawn = self._rendered(portrait, motion)
+        frame, still = drawn[FRAME], None
         if (backdrop := self._behind(portrait)) is not None and GRID in drawn:
             frame, still = backdrop.put(frame, drawn[GRID])
         if portrait.around is not None and GRID in drawn:
@@ -61,8 +74,25 @@ class Drawer:
             return picture
         return self._gaze.put(picture, drawn[GRID], wanted - own, float(motion.scale[0] / portrait.motion.scale[0]))
 
+    def _rendered(self, portrait: Portrait, motion: Motion) -> dict[str, np.ndarray]:
+        """What the render graphs give: of the portrait, of its mirrored one for turns to the right, or between the two."""
+        mirrored = portrait.mirrored
+        share = 0.0 if mirrored is None or self._mirror is None else share_of_mirrored(motion, portrait.motion)
+        if mirrored is None or self._mirror is None or share == 0:
+            return self._run(portrait, motion)
+        plain = {name: np.array(value) for name, value in self._run(portrait, motion).items()} if share < 1 else {}
+        back = _back(self._run(mirrored, self._mirror.seen(motion, portrait.motion, mirrored.motion)))
+        weight = np.float32(share)
+        return {name: value if share == 1 else plain[name] + weight * (value - plain[name]) for name, value in back.items()}
+
+    def _run(self, portrait: Portrait, motion: Motion) -> dict[str, np.ndarray]:
+        if self._bound is not portrait:
+            self._render.hold({**portrait.tensors, **portrait.framing.seen(portrait.motion).tensors("source")})
+            self._bound = portrait
+        drawn = self._render.run(portrait.framing.seen(motion).tensors("driving"))
+        return {name: drawn[name] for name in (FRAME, GRID, KEEP, UNCOVERED) if name in drawn}
+
     def _hold(self, portrait: Portrait) -> None:
-        self._render.hold({**portrait.tensors, **portrait.framing.seen(portrait.motion).tensors("source")})
         if (backdrop := self._behind(portrait)) is not None:
             backdrop.hold(portrait.tensors)
         if portrait.large is not None:
@@ -80,6 +110,14 @@ class Drawer:
     def _behind(self, portrait: Portrait) -> BackgroundKeeper | None:
         """What holds this portrait's backdrop; None where it moves, or the portrait was encoded without."""
         return self._backdrop if all(name in portrait.tensors for name in HELD) else None
+
+
+def _back(drawn: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Maps of a mirrored portrait -> of the portrait itself."""
+    back = {name: np.ascontiguousarray(value[..., ::-1]) for name, value in drawn.items() if name != GRID}
+    if GRID in drawn:
+        back[GRID] = np.ascontiguousarray(drawn[GRID][:, :, ::-1]) * _TO_THE_LEFT
+    return back
 
 
 class Drawers:

@@ -34,6 +34,7 @@ from reenact.faces.crown import closed_beside, closed_cut, crowned, cut_off_abov
 from reenact.faces.framing import framing, looked_at, roomy
 from reenact.faces.landmarker import Face, Landmarker
 from reenact.faces.portrait import find_face, warn_if_small, warn_if_turned
+from reenact.motion.mirror import Mirror
 from reenact.runtime.around import surroundings
 from reenact.runtime.background import FIND, FOUND, HELD, POSE, STILL, Background, BackgroundKeeper, check_background
 from reenact.runtime.detail import Enlarger, Enlargers, HeadSize, head_side
@@ -126,6 +127,11 @@ class OnnxMethod:
         return BackgroundKeeper(self._person, self._encoders, self._draws) if self._found else None
 
     @cached_property
+    def _mirror(self) -> Mirror | None:
+        """Raises ReenactError where it is damaged or other weights'."""
+        return Mirror.load(self.folder, self.fingerprint)
+
+    @cached_property
     def _motion(self) -> Graph:
         return self._open_motion()
 
@@ -138,7 +144,7 @@ class OnnxMethod:
         """Compiled when it is first asked for a frame at the latest."""
         kept, person, draws = self._backdrop if self._still else None, self._person, self._draws
         enlarge = Enlargers(lambda side: Enlarger(person, side, draws))
-        made = Drawers(Drawer(self._render, kept, enlarge, self.folder), self._lanes)
+        made = Drawers(Drawer(self._render, kept, enlarge, self.folder, self._mirror), self._lanes)
         end_loading()
         return made
 
@@ -271,14 +277,21 @@ class OnnxMethod:
 
     def _encoded(self, crop: Image, read: Image, framing: Framing) -> Portrait:
         """read: the usual square of the face, of which the motion is known; crop: the one to render, which lies to it so."""
-        tensor = self._tensor(crop)
-        person = self._read(self._tensor(read))
-        drawn = {name: np.array(value) for name, value in self._source.run({"image": seen(tensor, self.renderer)}).items()}
-        motion = _motion(person)
+        made = self._alone(crop, read, framing, {})
         if self._backdrop is not None:
-            found = self._backdrop.find(tensor, _placed(framing.seen(motion)))
-            drawn |= {name: found[name] for name in self._found}
-        return Portrait(self.name, {**person, **drawn, "image": tensor}, motion, crop, framing=framing)
+            found = self._backdrop.find(made.tensors["image"], _placed(framing.seen(made.motion)))
+            made = replace(made, tensors={**made.tensors, **{name: found[name] for name in self._found}})
+        if self._mirror is None:
+            return made
+        behind = {name: np.ascontiguousarray(made.tensors[name][..., ::-1]) for name in self._found}
+        crop, read = (np.ascontiguousarray(picture[:, ::-1]) for picture in (crop, read))
+        return replace(made, mirrored=self._alone(crop, read, replace(framing, right=-framing.right), behind))
+
+    def _alone(self, crop: Image, read: Image, framing: Framing, behind: Mapping[str, np.ndarray]) -> Portrait:
+        """behind: what is known of the backdrop."""
+        tensor, person = self._tensor(crop), self._read(self._tensor(read))
+        drawn = {name: np.array(value) for name, value in self._source.run({"image": seen(tensor, self.renderer)}).items()}
+        return Portrait(self.name, {**person, **drawn, **behind, "image": tensor}, _motion(person), crop, framing=framing)
 
     def _read(self, tensor: np.ndarray) -> dict[str, np.ndarray]:
         """All outputs of the motion encoder for one picture [1, 3, size, size], RGB in [0, 1]."""
