@@ -4,6 +4,8 @@ import tempfile
 import pytest
 from hypothesis import settings
 
+from made_once import commands_built_once, networks_compiled_once
+
 # A shared machine's hiccup is no failure.
 settings.register_profile("house", deadline=None)
 settings.load_profile("house")
@@ -20,3 +22,9 @@ def _keys_of_their_own():
             del os.environ["REENACT_CONFIG"]
         else:
             os.environ["REENACT_CONFIG"] = before
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _made_once():
+    with commands_built_once(), networks_compiled_once():
+        yield
