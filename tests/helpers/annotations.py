@@ -6,6 +6,7 @@ An int is a float where one is wanted (PEP 484), `Self` is not looked at (bearty
 from typing import Any, Self, TypeVar
 
 from beartype import BeartypeConf, beartype
+from hypothesis import settings
 from jaxtyping import install_import_hook
 
 _beartype = beartype(conf=BeartypeConf(is_pep484_tower=True))
@@ -23,3 +24,9 @@ def checked(function: F) -> F:
 ROOMS = ("core", "geometry", "codec", "motion", "losses", "nn", "objectives", "faces", "media", "runtime", "methods")
 """whose functions and dataclasses are held to their types and shapes, at each call (jaxtyping's import hook)"""
 install_import_hook([f"reenact.{room}" for room in ROOMS], "annotations.checked")
+
+
+def pytest_sessionstart() -> None:
+    """A property's examples differ in their numbers; their types and shapes a few show as well as a hundred."""
+    settings.register_profile("annotated", max_examples=8, deadline=None)
+    settings.load_profile("annotated")
