@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from clips import PORTRAIT, moving_face, write_clip
+from clips import PORTRAIT, moving_face, play_again, write_clip
 from fake_method import write_fake_method
 from places import SOURCE
 
@@ -21,7 +21,7 @@ from places import SOURCE
 def inputs(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """The arguments of a run of some seconds."""
     folder = tmp_path_factory.mktemp("inputs")
-    clip = write_clip(folder / "clip.mp4", moving_face(4) * 500, audio=True)
+    clip = play_again(write_clip(folder / "short.mp4", moving_face(4) * 25, audio=True), folder / "clip.mp4", 20)
     return ["animate", str(PORTRAIT), str(clip), "--method", str(write_fake_method(folder / "fake")), "--device", "cpu"]
 
 

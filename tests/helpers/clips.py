@@ -90,6 +90,26 @@ def _tone(container, seconds: Fraction) -> list:
     return packets + stream.encode()
 
 
+def play_again(clip: Path, path: Path, times: int) -> Path:
+    """A longer mp4 in `path` at the cost of a short one: the packets of `clip` (mp4), pictures and sound, `times` times."""
+    with av.open(str(clip)) as given, av.open(str(path), "w") as out:
+        streams = {stream.index: out.add_stream_from_template(stream) for stream in given.streams}
+        packets = [packet for packet in given.demux() if packet.dts is not None]
+        length = {
+            index: max(p.pts + p.duration for p in packets if p.stream_index == index)
+            - min(p.pts for p in packets if p.stream_index == index)
+            for index in streams
+        }
+        for turn in range(times):
+            for held in packets:
+                packet = av.Packet(bytes(held))
+                packet.stream, packet.time_base, packet.is_keyframe = streams[held.stream_index], held.time_base, held.is_keyframe
+                packet.pts, packet.dts = (at + turn * length[held.stream_index] for at in (held.pts, held.dts))
+                packet.duration = held.duration
+                out.mux(packet)
+    return path
+
+
 def turn_by_header(path: Path) -> Path:
     """Make the mp4 ask for a quarter turn clockwise, as a phone held upright does."""
     data = bytearray(path.read_bytes())
