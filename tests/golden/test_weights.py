@@ -32,9 +32,20 @@ def portrait(method):
 
 
 @pytest.fixture(scope="module")
+def at_rest(method, portrait):
+    """The head pose of the frame that is the portrait, radians."""
+    return posed(method.render(portrait, portrait.motion))
+
+
+@pytest.fixture(scope="module")
 def frames():
     with VideoReader(EXAMPLES / "driving.mp4") as reader:
-        return [frame.image for _, frame in zip(range(40), reader, strict=False)]
+        return [frame.image for _, frame in zip(range(8), reader, strict=False)]
+
+
+def posed(frame: np.ndarray) -> np.ndarray:
+    """The head pose that the landmarker finds."""
+    return fit_head(Landmarker(1).detect(frame)[0].landmarks).head_pose
 
 
 def turned(portrait, yaw: float = 0.0, pitch: float = 0.0, roll: float = 0.0):
@@ -57,14 +68,12 @@ def test_golden_frame(method, portrait, monkeypatch):
 
 
 @pytest.mark.parametrize(("axis", "asked"), [(0, 15), (0, -15), (1, 8), (1, -8), (2, 15), (2, -15)])
-def test_the_head_turns_as_asked(method, portrait, axis: int, asked: float):
+def test_the_head_turns_as_asked(method, portrait, at_rest, axis: int, asked: float):
     """Re-read by the landmarker: at least half of the turn arrives, none of it the other way round."""
-    landmarker = Landmarker(1)
     angles = [0.0, 0.0, 0.0]
     angles[axis] = asked
-    pictures = (method.render(portrait, portrait.motion), method.render(portrait, turned(portrait, *angles)))
-    before, after = (fit_head(landmarker.detect(picture)[0].landmarks).head_pose for picture in pictures)
-    arrived = np.degrees(after - before)[axis] / asked
+    after = posed(method.render(portrait, turned(portrait, *angles)))
+    arrived = np.degrees(after - at_rest)[axis] / asked
     assert 0.5 < arrived < 1.5, arrived
 
 
@@ -77,9 +86,9 @@ def test_a_turn_to_the_right_is_one_to_the_left_in_the_mirror(method, portrait):
 
 def test_a_part_of_the_frames_gives_a_part_of_the_whole(method, portrait, frames):
     """Streaming: what comes later cannot change what went before, and cutting a clip short changes nothing else."""
-    whole = list(reenact.animate(portrait, frames[:12], method=method))
-    part = list(reenact.animate(portrait, iter(frames[:7]), method=method))
-    assert len(whole) == 12 and len(part) == 7
+    whole = list(reenact.animate(portrait, frames, method=method))
+    part = list(reenact.animate(portrait, iter(frames[:5]), method=method))
+    assert len(whole) == 8 and len(part) == 5
     assert all(np.array_equal(a, b) for a, b in zip(whole, part, strict=False))
 
 
