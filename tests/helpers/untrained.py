@@ -1,12 +1,17 @@
 """The four methods before any training, their fresh heads shaken, so that every path counts; and a picture of nobody."""
 
+import atexit
+import shutil
+import tempfile
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import torch
 
 from reenact.faces.points import MESH_POINTS
 from reenact.faces.pose import canonical_face
+from reenact.methods.export import export
 from reenact.methods.facevid2vid import recipe as facevid2vid
 from reenact.methods.mmfa import recipe as mmfa
 from reenact.methods.mmfa.config import Config as Plain
@@ -78,6 +83,15 @@ def shaken(name: str) -> KeypointMethod:
     else:
         shake(made, HEADS[name])
     return made.eval()
+
+
+@cache
+def exported(name: str) -> Path:
+    """The graphs of `shaken(name)`; shared by all files' tests, so that none may change the folder."""
+    folder = Path(tempfile.mkdtemp(prefix=f"reenact-{name}-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    export(shaken(name), folder, {"images_seen": {"motion": 0, "render": 0}})
+    return folder
 
 
 def smooth_pictures(count: int = 1) -> torch.Tensor:

@@ -1,5 +1,6 @@
 """The semantic prior: its face model, its equation, its budget, its export; that it starts where mmfa is; another prior."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,6 @@ from reenact.faces.landmarker import Landmarker
 from reenact.faces.points import MESH_POINTS
 from reenact.faces.pose import canonical_face
 from reenact.media.image import read_image
-from reenact.methods.export import export
 from reenact.methods.mmfa import recipe as mmfa
 from reenact.methods.prior import recipe as prior
 from reenact.methods.prior.config import Config
@@ -36,7 +36,7 @@ from reenact.pipeline.sources import open_take
 from reenact.runtime.onnx_method import OnnxMethod
 from reenact.train.recipe import RENDER_PARTS
 from training_pool import make_pool
-from untrained import random_face, shaken, smooth_pictures
+from untrained import exported, random_face, shaken, smooth_pictures
 
 
 @pytest.fixture(scope="module")
@@ -153,20 +153,18 @@ def test_it_starts_where_mmfa_is(image: torch.Tensor):
 
 
 @pytest.fixture(scope="module")
-def exported(model: Prior, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("weights")
-    export(model, folder, {"images_seen": {"motion": 0}})
-    return folder
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return shutil.copytree(exported("prior"), tmp_path_factory.mktemp("weights") / "prior")
 
 
-def test_blendshapes_are_the_code(exported: Path):
+def test_blendshapes_are_the_code(weights: Path):
     """The map is direct: what is set arrives as it is; what follows the 52 moves with them as in the frames that were seen."""
     numbers = np.random.default_rng(0)
     codes, shapes = (numbers.uniform(size=(800, size)).astype(np.float32) for size in (60, 52))
     codes[:, 52] = shapes[:, BLENDSHAPE_NAMES.index("jawOpen")] / 2
     found = direct(codes, shapes, np.repeat(np.arange(4), 200), np.repeat([False, True], 400), "prior", "")
-    found.map.save(exported)
-    held = ExpressionMap.load(exported, 60)
+    found.map.save(weights)
+    held = ExpressionMap.load(weights, 60)
     change = held.code({"jawOpen": 0.6, "mouthSmileLeft": 0.8})
     assert {BLENDSHAPE_NAMES[i]: round(float(change[i]), 5) for i in np.flatnonzero(change[:52])} == {
         "jawOpen": 0.6,
@@ -180,13 +178,13 @@ def test_blendshapes_are_the_code(exported: Path):
         held.code({"tongueOut": 1.0})
 
 
-def test_coefficients_over_time_drive_as_they_are(exported: Path, tmp_path: Path):
+def test_coefficients_over_time_drive_as_they_are(weights: Path, tmp_path: Path):
     """A CSV of coefficients: aligned absolutely, each arrives as written, and the portrait keeps its own place and size."""
     numbers = np.random.default_rng(0)
-    direct(numbers.uniform(size=(4, 60)), numbers.uniform(size=(4, 52)), np.arange(4) // 2, np.arange(4) > 1).map.save(exported)
+    direct(numbers.uniform(size=(4, 60)), numbers.uniform(size=(4, 52)), np.arange(4) // 2, np.arange(4) > 1).map.save(weights)
     table = tmp_path / "take.csv"
     table.write_text("time,jawOpen,eyeBlinkLeft,yaw\n0,0.25,0,0\n0.04,0.5,1,10\n")
-    method = OnnxMethod(exported, "cpu")
+    method = OnnxMethod(weights, "cpu")
     take = open_take(table, method)
     shown = take.motion(1).expression
     assert shown[BLENDSHAPE_NAMES.index("jawOpen")] == 0.5
