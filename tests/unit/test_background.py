@@ -10,6 +10,7 @@ import reenact
 from places import EXAMPLES
 from reenact.calibrate.matting import steps
 from reenact.cli import run as command
+from reenact.core.types import Method
 from reenact.geometry.grid import identity_grid
 from reenact.motion.edit import edit
 from reenact.nn.background import PersonNet, StillBackground, free
@@ -57,8 +58,14 @@ def photo() -> np.ndarray:
     return reenact.read_image(PORTRAIT)
 
 
-def test_a_turned_head_leaves_the_corners_alone(photo: np.ndarray):
-    still, moved = reenact.load(background="still"), reenact.load(background="moved")
+@pytest.fixture(scope="module")
+def methods() -> tuple[Method, Method]:
+    """still, moved"""
+    return reenact.load(background="still"), reenact.load(background="moved")
+
+
+def test_a_turned_head_leaves_the_corners_alone(photo: np.ndarray, methods: tuple[Method, Method]):
+    still, moved = methods
     one, other = still.encode_source(photo), moved.encode_source(photo)
     person, shown = one.tensors["person"][0, 0], one.tensors["free"][0, 0]
     assert person[128, 128] > 0.9, "the middle of a portrait is a person"
@@ -71,8 +78,8 @@ def test_a_turned_head_leaves_the_corners_alone(photo: np.ndarray):
     assert np.abs(held - drawn)[person > 0.9].max() <= 1, "the person is drawn as without it, rounding apart"
 
 
-def test_a_portrait_without_it_is_drawn_all_the_same(photo: np.ndarray):
-    still, moved = reenact.load(background="still"), reenact.load(background="moved")
+def test_a_portrait_without_it_is_drawn_all_the_same(photo: np.ndarray, methods: tuple[Method, Method]):
+    still, moved = methods
     portrait = moved.encode_source(photo)
     assert np.array_equal(still.render(portrait, portrait.motion), moved.render(portrait, portrait.motion))
 

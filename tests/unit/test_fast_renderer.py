@@ -33,6 +33,7 @@ from reenact.runtime.onnx_method import load, weights_folder
 from reenact.runtime.packed import held
 from reenact.runtime.renderer import expected_rate, seen
 from reenact.runtime.trust import read_graph
+from untrained import smooth_pictures
 
 SIDE = 256
 SHARED = weights_folder() / "shared"
@@ -43,7 +44,7 @@ PORTRAIT = Path(__file__).resolve().parents[2] / "examples/portrait.jpg"
 @pytest.fixture(scope="module")
 def model() -> KeypointMethod:
     made = trained("mmfa").METHOD.build()
-    made.load_state_dict(import_onnx.read(weights_folder() / "mmfa"))
+    made.load_state_dict(import_onnx.read(weights_folder() / "mmfa", smooth_pictures(2)))
     return made.eval()
 
 
