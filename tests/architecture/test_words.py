@@ -26,6 +26,7 @@ PRIVATE = {
     r"\btaught (to read|by|through|with)\b": "trained, supervised, distilled",
 }
 """each with the words to write instead; ours"""
+ANY = re.compile("|".join(f"(?:{pattern})" for pattern in PRIVATE), re.IGNORECASE)
 PAGES_LEFT_OUT = {"log.md", "glossary.md"}
 """findings as they were written on their day; the glossary says what things were once called"""
 
@@ -59,6 +60,7 @@ def private(lines: list[tuple[int, str]]) -> list[str]:
     return [
         f"{number}: {match.group()!r} -> {better}"
         for number, line in lines
+        if ANY.search(line)
         for pattern, better in PRIVATE.items()
         for match in re.finditer(pattern, line, re.IGNORECASE)
     ]
