@@ -92,10 +92,14 @@ def test_an_input_that_cannot_be(kind: str, photo: str, tmp_path: Path, capsys: 
         assert "cannot be opened" in one_line(capsys, [*arguments, "-o", str(tmp_path / f"x{suffix}")])
 
 
-def as_somebody_else(code: str, folder: Path) -> str:
-    """What the code says on stderr, run without the rights of root."""
+NEXT = "--- next ---"
+
+
+def as_somebody_else(codes: list[str], folder: Path) -> list[str]:
+    """What each code says on stderr, run in turn without the rights of root."""
     drop = "import os; os.setgroups([]); os.setgid(65534); os.setuid(65534)" if os.geteuid() == 0 else ""
-    text = f"from reenact.cli import app, run\nimport numpy, PIL.PngImagePlugin\n{drop}\n{code}"
+    begin = f"import sys\nfrom reenact.cli import app, run\nimport numpy, PIL.PngImagePlugin\n{drop}\n"
+    text = begin + f"\nprint({NEXT!r}, file=sys.stderr)\n".join(codes)
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "PYTHONDONTWRITEBYTECODE": "1"}
     for parent in (folder, *folder.parents):
         if parent.owner() != "root" or parent.stat().st_mode & 0o001 == 0:
@@ -103,9 +107,11 @@ def as_somebody_else(code: str, folder: Path) -> str:
         if parent.name.startswith("pytest-of"):
             break
     done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, env=environment, timeout=60)
-    assert done.stdout == "2\n", done.stderr
-    assert done.stderr.startswith("error: ") and done.stderr.count("\n") == 1, done.stderr
-    return done.stderr
+    assert done.stdout == "2\n" * len(codes), done.stderr
+    told = done.stderr.split(f"{NEXT}\n")
+    assert len(told) == len(codes)
+    assert all(one.startswith("error: ") and one.count("\n") == 1 for one in told), done.stderr
+    return told
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid"), reason="rights of this kind are Unix's")
@@ -116,15 +122,18 @@ def test_folders_without_rights(photo: str, tmp_path: Path):
     closed.chmod(0o600)
     try:
         target = str(Path(tempfile.gettempdir()) / "x.png")
-        told = as_somebody_else(f"print(run(['edit', {str(closed / 'photo.png')!r}, '-o', {target!r}]))", tmp_path)
-        assert "Permission denied" in told and "give the path of a photo" in told
-        look = f"print(run(['edit', {photo!r}, '--expression', {str(closed / 'photo.png')!r}, '-o', {target!r}]))"
-        assert "Permission denied" in as_somebody_else(look, tmp_path)
-        told = as_somebody_else(f"print(run(['edit', {photo!r}, '-o', {str(closed / 'x.png')!r}]))", tmp_path)
-        assert "cannot be written" in told
         kept = f"import os; os.environ['REENACT_CACHE'] = {str(closed)!r}\nfrom reenact.core.assets import fetch\n"
-        told = as_somebody_else(kept + f"{TRY_FETCH}", tmp_path)
-        assert "set REENACT_CACHE to a folder of your own" in told
+        codes = [
+            f"print(run(['edit', {str(closed / 'photo.png')!r}, '-o', {target!r}]))",
+            f"print(run(['edit', {photo!r}, '--expression', {str(closed / 'photo.png')!r}, '-o', {target!r}]))",
+            f"print(run(['edit', {photo!r}, '-o', {str(closed / 'x.png')!r}]))",
+            f"{kept}{TRY_FETCH}",
+        ]
+        given, look, written, fetched = as_somebody_else(codes, tmp_path)
+        assert "Permission denied" in given and "give the path of a photo" in given
+        assert "Permission denied" in look
+        assert "cannot be written" in written
+        assert "set REENACT_CACHE to a folder of your own" in fetched
     finally:
         closed.chmod(0o700)
 

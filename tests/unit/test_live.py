@@ -132,7 +132,7 @@ def test_newest_between_two_threads_never_goes_back():
 
 
 def test_delay_does_not_grow(engine, monkeypatch):
-    """100 frames a second into 20 ms of drawing: for five seconds, only what comes while one is drawn is behind."""
+    """100 frames a second into 20 ms of drawing: for three seconds, only what comes while one is drawn is behind."""
     render = engine.held.render
     monkeypatch.setattr(engine.held, "render", lambda *given: (time.sleep(0.02), render(*given))[1])
     monkeypatch.setattr(engine.held.landmarker, "track", lambda image, face: face)  # the stage is the sleep alone
@@ -140,14 +140,14 @@ def test_delay_does_not_grow(engine, monkeypatch):
     with Running(engine, rules=replace(CALM, still=None)) as run:
         run.until(lambda shown: shown.drawn)
         pictures, first = moving_face(4), time.monotonic()
-        for number in range(500):
+        for number in range(300):
             run.session.offer(Frame(pictures[number % 4], time.monotonic(), number))
             lags.append(number - run.shown[-1].number)
             time.sleep(max(0.0, first + (number + 1) / 100 - time.monotonic()))
         summary = run.session.summary()
     waits = [shown.stages.wait for shown in run.shown if shown.number >= 0]
     assert np.median(waits) < 0.03, "the frame that is taken is the newest"
-    assert np.median(lags[-100:]) <= np.median(lags[50:150]) + 20, "a queue would be 200 frames behind by now"
+    assert np.median(lags[-100:]) <= np.median(lags[50:150]) + 20, "a queue would be 100 frames further behind by now"
     assert summary.replaced > 100 and summary.frames > 20
 
 
