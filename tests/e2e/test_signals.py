@@ -39,10 +39,12 @@ def _heard() -> None:
 
 
 def begun(folder: Path, run: subprocess.Popen[str]) -> None:
-    """Waits until the run writes."""
+    """Waits until the run writes; one that does not is ended, so that it does not work on for nobody."""
     deadline = time.monotonic() + 60
     while not list(folder.glob(".*.part")):
-        assert time.monotonic() < deadline and run.poll() is None
+        if time.monotonic() > deadline or run.poll() is not None:
+            run.kill()
+            pytest.fail(f"it writes nothing: {run.communicate()[1]}")
         time.sleep(0.02)
 
 
