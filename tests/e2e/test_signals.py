@@ -34,8 +34,9 @@ def start(inputs: list[str], out: Path) -> subprocess.Popen[str]:
 
 
 def _heard() -> None:
-    """Under nohup SIGHUP is ignored, and so it is by what is started from there."""
-    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    """Under nohup SIGHUP is ignored, in the background of a script SIGINT, and so they are by what is started from there."""
+    for number in (signal.SIGHUP, signal.SIGINT):
+        signal.signal(number, signal.SIG_DFL)
 
 
 def begun(folder: Path, run: subprocess.Popen[str]) -> None:
@@ -81,7 +82,7 @@ def test_ctrl_c_while_it_is_still_importing_is_one_line(arguments: list[str], tm
     (tmp_path / "sitecustomize.py").write_text(SLOW_IMPORT)
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), SOURCE])}
     command = [sys.executable, "-m", "reenact", *arguments]
-    run = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+    run = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, preexec_fn=_heard)
     assert run.stdout is not None and run.stdout.readline() == "importing\n"
     run.send_signal(signal.SIGINT)
     _, said = run.communicate(timeout=30)
