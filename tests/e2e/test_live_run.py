@@ -9,6 +9,7 @@ import os
 import sys
 import threading
 import time
+from concurrent.futures import Future
 from fractions import Fraction
 from pathlib import Path
 from types import SimpleNamespace
@@ -286,6 +287,33 @@ def test_sliders_keep_what_is_not_named():
             slider.steer(wrong)
     assert slider.steer("").blendshapes == {"jawOpen": 0.4, "browInnerUp": 1.0}
     assert slider.steer("reset").blendshapes == {} and slider.steer("").yaw == 0
+
+
+class Steered:
+    """A session that carries out what it is asked for, or has ended."""
+
+    def __init__(self, ended: bool = False) -> None:
+        self.ended, self.closed = ended, 0
+
+    def steer(self, steer: object) -> Future[None]:
+        future: Future[None] = Future()
+        future.cancel() if self.ended else future.set_result(None)
+        return future
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+def test_lines_that_are_no_text_end_the_session_and_are_said():
+    slider, session = SliderSource(io.TextIOWrapper(io.BytesIO(b"yaw=1\n" * 5000 + b"\xff\xfe\n"), "utf-8")), Steered()
+    slider._run(session)
+    assert session.closed == 1 and "no text" in slider.trouble()
+
+
+def test_lines_that_come_after_the_sessions_end_are_no_failure():
+    slider, session = SliderSource(["yaw=1"]), Steered(ended=True)
+    slider._run(session)
+    assert session.closed == 0 and slider.trouble() is None
 
 
 def test_a_device_gets_a_constant_rate_of_i420(tmp_path):

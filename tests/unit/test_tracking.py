@@ -293,6 +293,43 @@ def test_the_receiver_stays_with_its_sender_and_counts_what_it_cannot_read(monke
         assert receiving._take(live_link({17: 1.0}), "192.0.2.1") is not None, "the first has been silent"
 
 
+def test_what_was_ignored_long_ago_is_no_reason_that_nothing_comes_now(monkeypatch):
+    heard = Heard()
+    with (
+        Receiver(Tracker("livelink", 0), heard, "127.0.0.1") as receiving,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as phone,
+    ):
+        phone.sendto(b"MetaHuman mode", ("127.0.0.1", receiving.port))
+        phone.sendto(live_link({17: 0.5}), ("127.0.0.1", receiving.port))
+        heard.until(lambda reading: True)
+        monkeypatch.setattr(receiver.time, "monotonic", lambda now=time.monotonic: now() + 60)
+        assert "nothing comes" in receiving.trouble(), "the phone has gone; its mode was right"
+
+
+def test_more_packets_than_can_be_parsed_in_time_do_not_hold_the_estimates_back(monkeypatch):
+    heard, over = Heard(), threading.Event()
+
+    def flood(port: int) -> None:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as phone:
+            while not over.is_set():
+                phone.sendto(live_link({17: 0.5}), ("127.0.0.1", port))
+
+    def slow(packet: bytes) -> Reading | None:
+        time.sleep(0.001)  # as a packet of VMC takes on a slow computer
+        return livelink.parse(packet)
+
+    with Receiver(Tracker("livelink", 0), heard, "127.0.0.1") as receiving:
+        receiving._parse = slow
+        sending = threading.Thread(target=flood, args=(receiving.port,))
+        sending.start()
+        try:
+            time.sleep(2)
+            assert len(heard.readings) > 10
+        finally:
+            over.set()
+            sending.join()
+
+
 def test_a_phone_is_asked_until_it_answers():
     heard = Heard()
     with udp() as phone:

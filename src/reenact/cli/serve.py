@@ -15,6 +15,8 @@ import typer
 from reenact.cli.shared import BackgroundName, Device, MethodName, PrecisionName, RendererName, Threads, app, one_line_errors, say
 from reenact.core.errors import ReenactError
 
+PREFIX = "reenact-serve-"
+"""of folders in the system's temporary one"""
 Name = Annotated[list[str] | None, typer.Option("--allow-host", help="another name that this server is reached by; repeatable")]
 
 
@@ -101,7 +103,10 @@ def _folder(chosen: Path | None) -> Iterator[Path]:
     if chosen is not None:
         yield chosen
         return
-    made = Path(tempfile.mkdtemp(prefix="reenact-serve-"))
+    from reenact.serve.place import sweep
+
+    sweep(Path(tempfile.gettempdir()), PREFIX)
+    made = Path(tempfile.mkdtemp(prefix=PREFIX))
     try:
         yield made
     finally:

@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterable
+from concurrent.futures import CancelledError
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -194,14 +195,19 @@ class SliderSource(_Threaded):
         self._stop.set()
 
     def _run(self, session: Session) -> None:
-        for line in self._lines:
-            if self._stop.is_set():
-                return
-            try:
-                session.steer(self.steer(line)).result()
-                self._trouble = None
-            except ReenactError as error:
-                self._trouble = str(error)
+        try:
+            for line in self._lines:
+                if self._stop.is_set():
+                    return
+                try:
+                    session.steer(self.steer(line)).result()
+                    self._trouble = None
+                except ReenactError as error:
+                    self._trouble = str(error)
+        except CancelledError:
+            return  # the session has ended meanwhile
+        except (OSError, ValueError):
+            self._trouble = "the sliders' lines are no text (UTF-8): the session ends"
         session.close()
 
     def steer(self, line: str) -> Steer:

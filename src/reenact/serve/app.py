@@ -170,7 +170,8 @@ class Routes:
         return JSONResponse(sent.shown(), 201, headers={"location": f"/api/portraits/{sent.id}"})
 
     async def portrait_picture(self, request: Request) -> Response:
-        return Response(self._portrait(request.path_params["id"], 404).picture(), media_type="image/jpeg")
+        sent = self._portrait(request.path_params["id"], 404)
+        return Response(await asyncio.to_thread(sent.picture), media_type="image/jpeg")
 
     async def add_file(self, request: Request) -> Response:
         return JSONResponse(await self._server.files.save(request), 201)

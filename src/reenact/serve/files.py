@@ -20,6 +20,7 @@ TYPES = (
     "video/ogg", "audio/webm", "audio/ogg", "audio/mp4", "image/gif", "image/png",
     "image/jpeg", "image/webp", "text/csv", "application/json",
 )  # fmt: skip
+FULL = "the folder is full: remove finished jobs"
 QUOTA = 4_000 * MB
 """ours: bytes of all that lies in the folder"""
 
@@ -39,9 +40,14 @@ class Files:
         require_type(request, *TYPES)
         room = self._quota - folder_size(self._root)
         if room < 1:
-            raise HTTPException(507, "the folder is full: remove finished jobs")
+            raise HTTPException(507, FULL)
         id = secrets.token_urlsafe(9)
-        size = await save_stream(request, self._folder / f"{id}{SUFFIXES[kind]}", min(self._limit, room), f"the {kind}")
+        try:
+            size = await save_stream(request, self._folder / f"{id}{SUFFIXES[kind]}", min(self._limit, room), f"the {kind}")
+        except HTTPException as error:
+            if error.status_code == 413 and room < self._limit:
+                raise HTTPException(507, FULL) from None
+            raise
         return {"id": id, "kind": kind, "bytes": size}
 
     def path(self, id: str) -> Path:

@@ -52,6 +52,8 @@ class Job:
     result: str | None = None
     """name of the file in the job's folder"""
     options: Mapping[str, Any] = field(default_factory=dict)
+    ended: float | None = None
+    """seconds since 1970; None before its last state"""
 
     def shown(self) -> dict[str, Any]:
         """Its public state."""
@@ -106,9 +108,9 @@ class Jobs:
         return job
 
     def finished(self, kind: str, suffix: str) -> tuple[Job, Path]:
-        """A job whose file somebody else is writing (a recording): its place; `close` says when it is whole."""
+        """A job whose file somebody else is writing (a recording): its place; `close` says when it is whole. Raises OSError."""
         job = Job(secrets.token_urlsafe(9), kind, "running", time.time(), result=f"result{suffix}")
-        self.folder(job.id).mkdir(mode=0o700)
+        self.folder(job.id).mkdir(mode=0o700, parents=True)
         self._put(job)
         return job, self.folder(job.id) / f"result{suffix}"
 
@@ -180,9 +182,9 @@ class Jobs:
         await self._stop()
 
     async def tidy(self, keep_seconds: float) -> None:
-        """Removes what is older."""
+        """Removes what ended longer ago: one that waited and ran for hours is not removed as soon as it is done."""
         for job in self.all():
-            if job.state in FINAL and time.time() - job.created > keep_seconds:
+            if job.state in FINAL and time.time() - (job.ended or job.created) > keep_seconds:
                 await self.remove(job.id)
 
     async def _work(self, job: Job) -> None:
@@ -248,6 +250,8 @@ class Jobs:
     def _put(self, job: Job) -> None:
         """Kept in memory; on disk when its state changes."""
         before = self._jobs.get(job.id)
+        if job.state in FINAL and job.ended is None:
+            job = replace(job, ended=time.time())
         self._jobs[job.id] = job
         if before is None or before.state != job.state:
             with contextlib.suppress(OSError):
@@ -275,7 +279,7 @@ class Jobs:
 
 def _fill(folder: Path, held: Mapping[str, Any], portrait: Image | None, driving: Path | None, film: Path | None) -> None:
     """A new job's folder, whole or not there. On a thread: a large portrait takes seconds to pack."""
-    folder.mkdir(mode=0o700)
+    folder.mkdir(mode=0o700, parents=True)
     try:
         named: dict[str, str] = {}
         if portrait is not None:

@@ -227,7 +227,11 @@ class LiveSocket:
     async def _record(self, live: Live, on: bool) -> None:
         if on and live.recorder is None:
             jobs = self._rooms.jobs
-            job, path = jobs.finished("record", ".mp4")
+            try:
+                job, path = jobs.finished("record", ".mp4")
+            except OSError as error:
+                reason = f"the recording cannot be written ({error.strerror})"
+                raise ReenactError(f"{reason}: free some space in the server's folder") from None
 
             def recorded(film: Recorder) -> dict[str, Any]:
                 jobs.close(job.id, film.error, film.frames)

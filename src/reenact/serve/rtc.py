@@ -118,7 +118,12 @@ class Peer:
         except (ValueError, LookupError, AttributeError, TypeError, AssertionError, InvalidStateError) as error:
             await self.close()
             raise ReenactError(f"this is no offer that can be answered ({str(error)[:80] or type(error).__name__})") from None
-        self._live.peer = self
+        if self._live.outbox is None:  # the page has gone meanwhile
+            await self.close()
+            raise ReenactError("the live socket has gone: open it again, then offer again")
+        before, self._live.peer = self._live.peer, self
+        if before is not None:  # of an offer made at the same time
+            await before.close()
         return self._connection.localDescription.sdp
 
     def show(self, image: Image) -> None:

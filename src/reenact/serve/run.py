@@ -13,6 +13,7 @@ from reenact.core.errors import ReenactError
 from reenact.media.image import check_readable
 from reenact.serve.app import build
 from reenact.serve.limits import MESSAGE_MAX
+from reenact.serve.place import held
 from reenact.serve.server import Server
 from reenact.serve.settings import Settings
 
@@ -27,6 +28,11 @@ def serve(settings: Settings, portrait: Path | None, announce: Callable[[str], N
     Raises ReenactError, before anything is served, for a bad setting or portrait and for an address that cannot be had.
     """
     settings.check()
+    with held(settings.folder):
+        _serve(settings, portrait, announce)
+
+
+def _serve(settings: Settings, portrait: Path | None, announce: Callable[[str], None]) -> None:
     server = Server.make(settings)
     if portrait is not None:
         data = check_readable(portrait, "photo").read_bytes()

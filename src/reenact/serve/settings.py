@@ -89,6 +89,9 @@ class Settings:
             raise ReenactError(f"`transport` {self.transport!r}: choose one of {', '.join(get_args(Transport))}")
         if self.transport == "webrtc" and not webrtc_installed():
             raise ReenactError("`transport` webrtc needs: pip install 'reenact[webrtc]'")
+        for name in self.allow_hosts:
+            if not _is_name(name):
+                raise ReenactError(f"`allow_host` {name!r}: write the name alone, as example.org, without http:// and port")
         for address in self.ice_servers:
             if not ICE_SERVER.fullmatch(address):
                 raise ReenactError(f"`ice_server` {address!r}: write stun:HOST:PORT or turn:USER:PASSWORD@HOST:PORT")
@@ -132,6 +135,15 @@ class Settings:
         host = f"[{host}]" if ":" in host else host
         token = "" if self.token is None else f"#token={self.token}"
         return f"{'https' if self.tls_cert else 'http'}://{host}:{port or self.port}/{token}"
+
+
+def _is_name(host: str) -> bool:
+    """Whether this is a host's name or address alone."""
+    try:
+        ipaddress.ip_address(host.strip("[]"))
+    except ValueError:
+        return re.fullmatch(r"[^\s:/\[\]@?#]+", host) is not None
+    return True
 
 
 def webrtc_installed() -> bool:

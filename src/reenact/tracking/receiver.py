@@ -18,6 +18,8 @@ POLL = 0.2
 """ours: seconds between checks of whether to stop or to ask again"""
 SILENT = 5.0
 """ours: seconds after which another sender may take over"""
+DRAIN = 0.02
+"""ours: seconds that packets are looked at before the newest estimate of them is given: more may come than are parsed in time"""
 BYTES = 65_535
 KINDS = ("livelink", "ifacialmocap", "facemotion3d", "vts", "vmc")
 
@@ -83,7 +85,7 @@ class Receiver:
         self.seen = ""
         """how the last packet that could not be parsed begins"""
         self._sender: str | None = None
-        self._heard = self._asked = float("-inf")
+        self._heard = self._asked = self._strange = float("-inf")
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="reenact-tracker", daemon=True)
 
@@ -103,9 +105,10 @@ class Receiver:
 
     def trouble(self) -> str | None:
         """A hint for a user who sees nothing; None while packets come."""
-        if time.monotonic() - self._heard < SILENT:
+        now = time.monotonic()
+        if now - self._heard < SILENT:
             return None
-        if self.ignored:
+        if now - self._strange < SILENT:  # of what came long ago nothing can be mended any more
             return f"{self.ignored} packets are none of {self._tracker.kind} (the last begins {self.seen}): choose its ARKit mode"
         where = f"port {self.port}" if self._tracker.phone is None else f"{self._tracker.phone[0]}"
         return f"nothing comes from {self._tracker.kind} at {where}: same network, firewall, the app in front?"
@@ -123,11 +126,12 @@ class Receiver:
                 self._got(newest)
 
     def _drain(self, packet: bytes, sender: tuple) -> Reading | None:
-        """The latest estimate of all packets that have arrived."""
+        """The latest estimate of the packets that have arrived, as far as `DRAIN` seconds suffice to look at them."""
+        end = time.monotonic() + DRAIN
         newest = self._take(packet, sender[0])
         self._socket.setblocking(False)
         try:
-            while not self._stop.is_set():
+            while not self._stop.is_set() and time.monotonic() < end:
                 packet, sender = self._socket.recvfrom(BYTES)
                 newest = self._take(packet, sender[0]) or newest
         except (BlockingIOError, ConnectionError):
@@ -139,11 +143,11 @@ class Receiver:
     def _take(self, packet: bytes, sender: str) -> Reading | None:
         now = time.monotonic()
         if self._sender is not None and sender != self._sender and now - self._heard < SILENT:
-            self.ignored += 1
+            self.ignored, self._strange = self.ignored + 1, now
             return None
         reading = self._parse(packet)
         if reading is None and self._tracker.kind != "vmc":  # of VMC, many packets end no frame
-            self.ignored += 1
+            self.ignored, self._strange = self.ignored + 1, now
             self.seen = packet[:12].hex(" ")
         if reading is not None:
             self.parsed += 1

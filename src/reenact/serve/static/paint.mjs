@@ -5,6 +5,19 @@ const HEADER = 21;
 const NONE = 0xffffffff;
 const SPAN = 2000; // ms that the meter looks back
 
+/** The picture, to be closed: by a decoder in half the time, where the browser has one. @param {Uint8Array} jpeg
+ * @returns {Promise<ImageBitmap | VideoFrame>} */
+async function decoded(jpeg) {
+  if (!("ImageDecoder" in globalThis)) return createImageBitmap(new Blob([jpeg], { type: "image/jpeg" }));
+  // @ts-ignore: not in every browser
+  const decoder = new ImageDecoder({ data: jpeg, type: "image/jpeg" });
+  try {
+    return (await decoder.decode()).image;
+  } finally {
+    decoder.close();
+  }
+}
+
 /** @typedef {{at: number, delay: number, stages: number}} Sample */
 
 export class Painter {
@@ -13,7 +26,7 @@ export class Painter {
     this.canvas = canvas;
     this.context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d", { alpha: false }));
     this.painted = painted;
-    /** @type {{blob: Blob | null, number: number, captured: number, stages: number[]} | null} */
+    /** @type {{jpeg: Uint8Array | null, number: number, captured: number, stages: number[]} | null} */
     this.waiting = null;
     this.busy = false;
     this.count = 0;
@@ -26,23 +39,24 @@ export class Painter {
   take(message) {
     const view = new DataView(message);
     const stages = [13, 15, 17, 19].map((at) => view.getUint16(at, true) / 10);
-    const blob = view.getUint8(0) === 1 ? new Blob([message.slice(HEADER)], { type: "image/jpeg" }) : null;
-    const held = this.waiting?.blob ?? null;
-    this.waiting = { blob: blob ?? held, number: view.getUint32(1, true), captured: view.getFloat64(5, true), stages };
+    const jpeg = view.getUint8(0) === 1 ? new Uint8Array(message, HEADER) : null;
+    const held = this.waiting?.jpeg ?? null;
+    this.waiting = { jpeg: jpeg ?? held, number: view.getUint32(1, true), captured: view.getFloat64(5, true), stages };
     if (!this.busy) this.work();
   }
 
   async work() {
     this.busy = true;
     while (this.waiting) {
-      const { blob, number, captured, stages } = this.waiting;
+      const { jpeg, number, captured, stages } = this.waiting;
       this.waiting = null;
-      if (blob) {
+      if (jpeg) {
         try {
-          const bitmap = await createImageBitmap(blob);
-          if (bitmap.width !== this.canvas.width) this.canvas.width = this.canvas.height = bitmap.width;
-          this.context.drawImage(bitmap, 0, 0);
-          bitmap.close();
+          const picture = await decoded(jpeg);
+          const side = "displayWidth" in picture ? picture.displayWidth : picture.width;
+          if (side !== this.canvas.width) this.canvas.width = this.canvas.height = side;
+          this.context.drawImage(picture, 0, 0);
+          picture.close();
         } catch { continue; }
         this.painted(this.count === 0);
         this.count += 1;
