@@ -243,7 +243,7 @@ def test_a_slow_computer_is_told_which_stage_it_is(chromium, address):
         assert there.page.evaluate("document.getElementById('notice').hidden"), "one slow moment is not worth a word"
         there.page.evaluate("const now = performance.now.bind(performance); performance.now = () => now() + 6000; 0")
         there.until("!document.getElementById('notice').hidden", 15)
-        assert "drawing (300 ms)" in there.notice and "--threads" in there.notice
+        assert "drawing (300 ms)" in there.notice and "--size 256" in there.notice
         assert there.page.evaluate("reenact.source.side") == 192
 
 

@@ -3,7 +3,7 @@
 
 import { ApiError, json, ready, token } from "./api.mjs";
 import { Source, reason, whyNoCamera } from "./camera.mjs";
-import { $, ask, make, mark, save } from "./dom.mjs";
+import { $, ask, isolated, make, mark, save } from "./dom.mjs";
 import { Tasks } from "./films.mjs";
 import { Follow } from "./follow.mjs";
 import { Painter } from "./paint.mjs";
@@ -145,7 +145,7 @@ function slow(state, counts) {
     const names = /** @type {(keyof STAGES)[]} */ (Object.keys(STAGES));
     const worst = names.reduce((a, b) => (state.stages[a] > state.stages[b] ? a : b));
     notice(`This computer draws ${state.rate.toFixed(0)} pictures a second; most of the time goes into ${STAGES[worst]} (${Math.round(state.stages[worst])} ms).`
-      + " The camera's frames are smaller now. Start reenact serve with --threads or --background moved to try for more.");
+      + " The camera's frames are smaller now. Start reenact serve with --size 256, or with --renderer fast, for more.");
   }
 }
 
@@ -278,7 +278,8 @@ $("video-choose").onclick = () => $("video-file").click();
   quiet();
   try {
     await source.file(file);
-    $("video-note").textContent = `${file.name}: played here, in the page.`;
+    if (!source.address) return; // something else was chosen meanwhile
+    $("video-note").textContent = `${isolated(file.name)}: played here, in the page.`;
     /** @type {HTMLButtonElement} */ ($("video-play")).disabled = false;
     socket.say({ type: "calibrate" });
   } catch (error) {
@@ -289,8 +290,11 @@ $("video-play").onclick = () => {
   const video = /** @type {HTMLVideoElement} */ ($("driver"));
   if (video.paused) video.play();
   else video.pause();
-  $("video-play").textContent = video.paused ? "Play" : "Pause";
 };
+$("driver").onplay = $("driver").onpause = () => {
+  $("video-play").textContent = /** @type {HTMLVideoElement} */ ($("driver")).paused ? "Play" : "Pause";
+};
+navigator.mediaDevices?.addEventListener("devicechange", () => { if (source.stream) cameras(); });
 
 async function begin() {
   const said = /** @type {HTMLElement} */ ($("link").querySelector("b"));

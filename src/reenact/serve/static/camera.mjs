@@ -1,7 +1,7 @@
 // @ts-check
 // What drives: a camera or a video file, played in the page. The newest frame goes out when the server asks for one.
 
-import { make } from "./dom.mjs";
+import { isolated, make } from "./dom.mjs";
 
 const SIDE = 384; // px of the square that is sent, at most
 const QUALITY = 0.85;
@@ -69,7 +69,7 @@ export class Source {
     try {
       stream = await navigator.mediaDevices.getUserMedia({
         audio: false,
-        video: { deviceId: device ? { exact: device } : undefined, width: { ideal: 640 }, height: { ideal: 480 }, frameRate: { ideal: 30 } },
+        video: { ...(device ? { deviceId: { exact: device } } : { facingMode: "user" }), width: { ideal: 640 }, height: { ideal: 480 }, frameRate: { ideal: 30 } },
       });
     } catch (error) {
       throw new Error(reason(error));
@@ -95,14 +95,19 @@ export class Source {
       await this.begin();
     } catch {
       this.stop();
-      throw new Error(`${file.name}: this browser cannot play it; convert it to an H.264 mp4, or use Animate a whole video`);
+      throw new Error(`${isolated(file.name)}: this browser cannot play it; convert it to an H.264 mp4, or use Animate a whole video`);
     }
   }
 
   async begin() {
     const run = this.run;
     this.video.hidden = false;
-    await this.video.play();
+    try {
+      await this.video.play();
+    } catch (error) {
+      if (run === this.run) throw error;
+      return; // something else was chosen meanwhile, and runs
+    }
     if (run === this.run) this.next(run);
   }
 

@@ -75,6 +75,11 @@ export function ask(dialog) {
   return new Promise((done) => dialog.addEventListener("close", () => done(dialog.returnValue), { once: true }));
 }
 
+/** A name of the user's within a line of ours: one that is written from right to left leaves the rest as it is. @param {string} name */
+export function isolated(name) {
+  return `\u2068${name}\u2069`;
+}
+
 /** Saves a blob under a name. @param {Blob} blob @param {string} name */
 export function save(blob, name) {
   const link = make("a", { href: URL.createObjectURL(blob), download: name });

@@ -1,7 +1,7 @@
 // @ts-check
 // Recordings and rendered files: seen, saved, removed. And whole videos as jobs.
 
-import { follow, json, post, request } from "./api.mjs";
+import { ApiError, fits, follow, json, post, request } from "./api.mjs";
 import { $, clock, make, save } from "./dom.mjs";
 
 /** Jobs that a page makes, and what they are called. */
@@ -24,8 +24,8 @@ export async function showFilm(id, label) {
   const blob = await (await request(`/api/jobs/${id}/result`)).blob();
   const address = URL.createObjectURL(blob);
   const item = make("li", { "data-job": id },
-    make("video", { src: address, controls: true, loop: true, muted: true, autoplay: true, playsinline: "" }),
-    make("div", {}, make("strong", {}, label), make("span", { class: "hint" }, `${(blob.size / 1e6).toFixed(1)} MB`),
+    make("video", { src: address, controls: true, loop: true, muted: true, autoplay: !matchMedia("(prefers-reduced-motion: reduce)").matches, playsinline: "" }),
+    make("div", {}, make("strong", { dir: "auto" }, label), make("span", { class: "hint" }, `${(blob.size / 1e6).toFixed(1)} MB`),
       make("div", { class: "row" },
         make("button", { type: "button", onclick: () => save(blob, `reenact-${new Date().toISOString().slice(0, 19).replaceAll(":", "")}.mp4`) }, "Download"),
         make("button", { type: "button", class: "quiet", onclick: () => remove() }, "Delete"))));
@@ -135,11 +135,13 @@ export class Tasks {
     const gone = new AbortController();
     row.stop.onclick = () => { gone.abort(); row.item.remove(); };
     try {
+      fits(file, "video");
       row.note.textContent = "sending ...";
       const sent = await json(`/api/files?kind=${kindOf(file.name)}`, { method: "POST", body: file, signal: gone.signal, headers: { "content-type": "application/octet-stream" } });
       const output = /** @type {HTMLInputElement} */ ($("film-photo")).checked ? "photo" : "crop";
       const job = await post("/api/jobs", { kind: "animate", portrait: this.on.portrait()?.id, driving: sent.id, options: { ...this.on.options(), output } });
       request(`/api/files/${sent.id}`, { method: "DELETE" }).catch(() => {});
+      if (gone.signal.aborted) return void request(`/api/jobs/${job.id}`, { method: "DELETE" }).catch(() => {});
       await this.until(job.id, row);
     } catch (error) {
       if (!gone.signal.aborted) this.failed(error, row);
@@ -177,7 +179,7 @@ export class Tasks {
     const bar = make("progress", { max: "1" });
     const note = make("span", { class: "hint" });
     const stop = make("button", { type: "button", class: "quiet" }, "Cancel");
-    const item = make("li", {}, make("strong", {}, name), bar, make("div", { class: "row" }, note, stop));
+    const item = make("li", {}, make("strong", { dir: "auto" }, name), bar, make("div", { class: "row" }, note, stop));
     $("tasks").prepend(item);
     return { item, bar, note, stop };
   }
@@ -186,7 +188,12 @@ export class Tasks {
   async until(id, row) {
     known.add(id);
     row.stop.onclick = () => { request(`/api/jobs/${id}`, { method: "DELETE" }).catch(() => {}); row.item.remove(); };
-    await follow(id, (now) => this.show(now, row));
+    try {
+      await follow(id, (now) => this.show(now, row));
+    } catch (error) {
+      if (!(error instanceof ApiError) || error.status !== 404) throw error;
+      row.item.remove(); // another page has cancelled or deleted it
+    }
   }
 
   /** @param {unknown} error @param {Row} row */

@@ -1,6 +1,7 @@
 // @ts-check
 // How the portrait follows: alignment, strength, smoothness, and part by part.
 
+import { keep, kept } from "./api.mjs";
 import { $, calmly, make, slider } from "./dom.mjs";
 
 const HINTS = { pose: "how the head turns", scale: "how large it is", translation: "where it is", expression: "the whole face", eyes: "apart from the face", mouth: "apart from the face" };
@@ -17,7 +18,7 @@ export class Follow {
     this.smooth = slider({ name: "smooth", label: "Smoothness", min: 0, max: 2, step: 0.05, value: 0.5, title: "against jitter; 1 delays slow movements by 80 ms at most", changed: this.send });
     this.mode = make("select", { id: "mode", onchange: () => this.chosen() });
     this.usual = 0.5; // smoothness, of the server's live pictures
-    this.named = Boolean(sessionStorage.getItem(NAMED)); // whether the server may hold a mode that was chosen here
+    this.named = Boolean(kept(NAMED)); // whether the server may hold a mode that was chosen here
     /** @type {Record<string, {select: HTMLSelectElement, factor: ReturnType<typeof slider>}>} */
     this.parts = {};
     $("follow").append(this.strength.row, this.smooth.row, make("label", { class: "field" }, "Motion ", this.mode));
@@ -48,7 +49,7 @@ export class Follow {
   chosen() {
     if (this.mode.value) {
       this.named = true;
-      sessionStorage.setItem(NAMED, "yes");
+      keep(NAMED, "yes");
     }
     this.unnamed();
     this.send();

@@ -1,7 +1,7 @@
 // @ts-check
 // The portrait: dropped, chosen or taken with the camera; who is in it is asked before it is sent.
 
-import { ApiError, json, post, ready, request } from "./api.mjs";
+import { ApiError, fits, json, post, ready, request } from "./api.mjs";
 import { reason, whyNoCamera } from "./camera.mjs";
 import { $, ask, make } from "./dom.mjs";
 
@@ -61,6 +61,9 @@ export class PortraitBox {
 
   /** @param {Blob} blob */
   async offer(blob) {
+    if (/^(video|audio)\//.test(blob.type)) {
+      return this.note("this is a film, not a photo: choose Video under Driven by, or Animate a whole video", true);
+    }
     const consent = await ask(/** @type {HTMLDialogElement} */ ($("consent")));
     if (!consent) return;
     const before = this.own;
@@ -77,6 +80,7 @@ export class PortraitBox {
     form.append("photo", this.own.blob, "photo");
     this.note("reading ...");
     try {
+      fits(this.own.blob, "image");
       this.use(await json("/api/portraits", { method: "POST", body: form }));
       return true;
     } catch (error) {

@@ -5,6 +5,7 @@ import { client, socketTo } from "./api.mjs";
 
 const LONGEST = 15000;
 const ALIVE = 10000;
+const SILENT = 10000; // ms without a word of the server, which says how it goes twice a second: the network has gone
 const STEADY = 10000; // ms that a session holds before the next failure is the first one again
 
 /** @typedef {{start: () => object, text: (message: any) => void, picture: (data: ArrayBuffer) => void,
@@ -21,7 +22,9 @@ export class LiveSocket {
     this.stopped = true; // until connect is called
     this.timer = 0;
     this.steady = 0;
+    this.heard = 0;
     setInterval(() => this.say({ type: "alive" }), ALIVE);
+    setInterval(() => this.watch(), SILENT / 5);
     document.addEventListener("visibilitychange", () => { if (!document.hidden) this.soon(); });
     addEventListener("online", () => this.soon());
     addEventListener("pagehide", () => this.socket?.close());
@@ -39,6 +42,7 @@ export class LiveSocket {
     this.stopped = false;
     this.takeOver = takeOver;
     this.socket?.close();
+    this.heard = performance.now();
     const socket = (this.socket = new WebSocket(...socketTo("/api/live")));
     socket.binaryType = "arraybuffer";
     socket.onopen = () => {
@@ -46,6 +50,7 @@ export class LiveSocket {
     };
     socket.onmessage = ({ data }) => {
       if (socket !== this.socket) return;
+      this.heard = performance.now();
       if (typeof data !== "string") return this.on.picture(data);
       const message = JSON.parse(data);
       if (message.type === "started") {
@@ -57,7 +62,7 @@ export class LiveSocket {
     socket.onclose = (event) => { if (socket === this.socket) this.closed(event); };
   }
 
-  /** @param {CloseEvent} event */
+  /** @param {{code: number, reason: string}} event */
   closed(event) {
     this.socket = null;
     clearTimeout(this.steady);
@@ -70,6 +75,15 @@ export class LiveSocket {
     const wait = Math.min(LONGEST, 1000 * 2 ** this.tries);
     this.tries += 1;
     this.timer = setTimeout(() => this.connect(), wait);
+  }
+
+  /** A network that has gone (another Wi-Fi, a cable) closes no socket: without this the page would stand "connected" for minutes. */
+  watch() {
+    const { socket } = this;
+    if (!socket || performance.now() - this.heard < SILENT) return;
+    this.socket = null;
+    socket.close();
+    this.closed({ code: 1006, reason: "" });
   }
 
   /** Tries again now, unless it is open or another tab has the session. */
