@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import shutil
+import socket
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +21,7 @@ from reenact.runtime.engine import Engine
 from reenact.serve import place
 from reenact.serve.jobs import Jobs
 from reenact.serve.portraits import Sent
+from reenact.serve.run import _listen
 from reenact.serve.settings import Settings
 from serve_client import send_portrait, serving
 
@@ -101,6 +103,16 @@ def test_a_folder_has_one_server_and_a_killed_ones_goes(tmp_path):
 def test_a_host_that_is_no_name_alone_is_one_line(tmp_path, name):
     with pytest.raises(ReenactError, match="write the name alone"):
         Settings(tmp_path, allow_hosts=(name,)).check()
+
+
+def test_all_addresses_are_those_of_ipv4_too(tmp_path):
+    if not socket.has_dualstack_ipv6():
+        pytest.skip("no IPv6 here")
+    with _listen(Settings(tmp_path, host="::", port=0)) as listening:
+        for address in ("127.0.0.1", "::1"):
+            socket.create_connection((address, listening.getsockname()[1]), 5).close()
+    with pytest.raises(ReenactError, match="0.0.0.0 for all"):
+        Settings(tmp_path, host="", insecure=True).check()
 
 
 def test_addresses_are_hosts_too(tmp_path):

@@ -148,7 +148,9 @@ def test_a_frame_is_sent_as_soon_as_it_is_wanted(chromium, address):
         there.until(DRAWN)
         there.page.keyboard.press("1")
         there.until("reenact.source.sent > 2")
-        now = "(() => { const s = reenact.source, sent = s.sent; s.fresh = performance.now(); s.want(); return s.sent - sent; })()"
+        now = (
+            "(() => { const s = reenact.source, sent = s.sent; s.fresh = performance.now(); s.want(); return s.sent - sent; })()"
+        )
         assert there.page.evaluate(now) == 1, "encoding does not wait until the browser has nothing else to do"
 
 

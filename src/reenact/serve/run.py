@@ -67,7 +67,8 @@ def _serve(settings: Settings, portrait: Path | None, announce: Callable[[str], 
 def _listen(settings: Settings) -> socket.socket:
     try:
         family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-        return socket.create_server((settings.host, settings.port), family=family, backlog=64)
+        both = settings.host == "::" and socket.has_dualstack_ipv6()  # all addresses: those of IPv4, too
+        return socket.create_server((settings.host, settings.port), family=family, backlog=64, dualstack_ipv6=both)
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise ReenactError(f"{settings.host}:{settings.port} cannot be listened on ({reason}): choose another `port`") from None

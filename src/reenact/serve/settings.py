@@ -89,6 +89,8 @@ class Settings:
             raise ReenactError(f"`transport` {self.transport!r}: choose one of {', '.join(get_args(Transport))}")
         if self.transport == "webrtc" and not webrtc_installed():
             raise ReenactError("`transport` webrtc needs: pip install 'reenact[webrtc]'")
+        if not self.host.strip():
+            raise ReenactError("`host` is empty: write 0.0.0.0 for all addresses of this computer")
         for name in self.allow_hosts:
             if not _is_name(name):
                 raise ReenactError(f"`allow_host` {name!r}: write the name alone, as example.org, without http:// and port")
@@ -126,7 +128,7 @@ class Settings:
     @property
     def hosts(self) -> frozenset[str]:
         """Host names that a request may carry, lower case, IPv6 without brackets."""
-        bound = () if self.host in ("0.0.0.0", "::", "") else (self.host,)
+        bound = () if self.host in ("0.0.0.0", "::") else (self.host,)
         return frozenset(name.lower().strip("[]").rstrip(".") for name in (*LOOPBACK, *bound, *self.allow_hosts))
 
     def address(self, port: int | None = None) -> str:
