@@ -154,6 +154,25 @@ def test_a_frame_is_sent_as_soon_as_it_is_wanted(chromium, address):
         assert there.page.evaluate(now) == 1, "encoding does not wait until the browser has nothing else to do"
 
 
+def test_a_connection_that_is_no_longer_wanted_is_not_asked_for(chromium, address):
+    with tab(chromium, address) as there:
+        there.until(DRAWN)
+        track = "document.createElement('canvas').captureStream().getVideoTracks()[0]"
+        end = "reenact.rtc.close(); return first.then(() => 'quiet', (error) => String(error));"
+        assert there.page.evaluate(f"(() => {{ const first = reenact.rtc.open({track}); {end} }})()") == "quiet"
+        assert not [asked for asked in there.asked if "/api/rtc" in asked]
+
+
+def test_the_picture_stays_in_sight_while_a_phones_sliders_are_moved(chromium, address):
+    with tab(chromium, address, viewport={"width": 360, "height": 740}) as there:
+        there.until(DRAWN)
+        for at in ("#pose input[name=y]", "#film-choose"):
+            there.page.evaluate(f"document.querySelector('{at}').scrollIntoView({{ block: 'end' }}); 0")
+            top, bottom = there.page.evaluate("(({ top, bottom }) => [top, bottom])(document.getElementById('picture').getBoundingClientRect())")
+            control = there.page.evaluate(f"document.querySelector('{at}').getBoundingClientRect().top")
+            assert 0 <= top and bottom <= control <= 740
+
+
 def test_a_view_without_its_token_says_so(chromium, address):
     with tab(chromium, address.replace("/#", "/view#").replace("=", "=old-")) as there:
         there.until("!document.getElementById('why').hidden")

@@ -28,7 +28,7 @@ const rtc = new Rtc(/** @type {HTMLCanvasElement} */ ($("canvas")), {
   painted: (held) => painter.shown(held + stages),
   lost: () => { if (driven === "camera" && source.stream) notice("The camera goes by the plain connection: no other way to the server was found."); source.want(); },
 });
-const source = new Source($("driver"), { send: (data) => socket.send(data), lost: (line) => { notice(line); drive("sliders"); } });
+const source = new Source($("driver"), /** @type {HTMLCanvasElement} */ ($("seen")), { send: (data) => socket.send(data), lost: (line) => { notice(line); drive("sliders"); } });
 const sliders = new Sliders((state) => socket.say({ type: "steer", ...state }));
 const phone = new Phone((message) => socket.say(message));
 const recording = new Recording({ say: (message) => socket.say(message), notice, delay: () => delay });

@@ -1,10 +1,11 @@
 // @ts-check
 // What drives: a camera or a video file, played in the page. The newest frame goes out when the server asks for one.
 
-import { isolated, make } from "./dom.mjs";
+import { isolated } from "./dom.mjs";
 
 const SIDE = 384; // px of the square that is sent, at most
 const QUALITY = 0.85;
+const LOOK = 100; // ms from one picture of what drives to the next where none is sent: composing 30 a second costs as much as sending 10
 
 /** Why a camera did not open, in words. @param {any} error */
 export function reason(error) {
@@ -33,10 +34,14 @@ function bytes(address) {
 }
 
 export class Source {
-  /** @param {HTMLVideoElement} video @param {{send: (data: ArrayBuffer) => void, lost: (line: string) => void}} on */
-  constructor(video, on) {
+  /** @param {HTMLVideoElement} video plays what drives @param {HTMLCanvasElement} canvas shows the square that is read
+   * @param {{send: (data: ArrayBuffer) => void, lost: (line: string) => void}} on */
+  constructor(video, canvas, on) {
     this.video = video;
+    this.canvas = canvas;
     this.on = on;
+    this.context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d", { alpha: false, willReadFrequently: true }));
+    this.drawn = 0;
     /** @type {MediaStream | null} */
     this.stream = null;
     this.address = "";
@@ -46,8 +51,6 @@ export class Source {
     this.number = 0;
     this.sent = 0;
     this.run = 0;
-    this.canvas = make("canvas", { width: SIDE, height: SIDE });
-    this.context = /** @type {CanvasRenderingContext2D} */ (this.canvas.getContext("2d", { alpha: false, willReadFrequently: true }));
     /** @type {Worker | null} */
     this.behind = null;
     /** @type {MediaStreamTrack | null} */
@@ -81,7 +84,7 @@ export class Source {
       this.on.lost("the camera is gone: plug it in and choose Camera again, or drive with a video or the sliders");
     };
     this.video.srcObject = stream;
-    this.video.dataset.mirrored = "true";
+    this.canvas.dataset.mirrored = "true";
     await this.begin();
   }
 
@@ -101,14 +104,15 @@ export class Source {
 
   async begin() {
     const run = this.run;
-    this.video.hidden = false;
     try {
       await this.video.play();
     } catch (error) {
       if (run === this.run) throw error;
       return; // something else was chosen meanwhile, and runs
     }
-    if (run === this.run) this.next(run);
+    if (run !== this.run) return;
+    this.canvas.hidden = !this.draw();
+    this.next(run);
   }
 
   stop() {
@@ -122,8 +126,8 @@ export class Source {
     this.video.pause();
     this.video.srcObject = null;
     this.video.removeAttribute("src");
-    this.video.hidden = true;
-    delete this.video.dataset.mirrored;
+    this.canvas.hidden = true;
+    delete this.canvas.dataset.mirrored;
   }
 
   /** @param {number} run */
@@ -133,6 +137,7 @@ export class Source {
       if (run !== this.run) return;
       this.fresh = now;
       this.work();
+      if (performance.now() - this.drawn > LOOK) this.canvas.hidden = !this.draw();
       this.next(run);
     });
   }
@@ -144,18 +149,25 @@ export class Source {
     this.work();
   }
 
+  /** The square in the middle of what plays, onto the canvas. @returns {boolean} false where nothing plays yet */
+  draw() {
+    const { videoWidth: width, videoHeight: height } = this.video;
+    const from = Math.min(width, height);
+    const side = Math.min(this.side, from);
+    if (!side) return false;
+    if (this.canvas.width !== side || this.canvas.height !== side) this.canvas.width = this.canvas.height = side;
+    this.context.drawImage(this.video, (width - from) / 2, (height - from) / 2, from, from, 0, 0, side, side);
+    this.drawn = performance.now();
+    return true;
+  }
+
   /** Encodes at once, in 5 ms: toBlob and convertToBlob wait until the browser has nothing else to do, 30 ms and more. */
   work() {
     if (!this.wanted || !this.fresh || this.behind) return;
-    const { videoWidth: width, videoHeight: height } = this.video;
-    const from = Math.min(width, height);
-    if (!from) return;
     const captured = this.fresh;
+    if (!this.draw()) return;
     this.wanted = false;
     this.fresh = 0;
-    const side = Math.min(this.side, from);
-    if (this.canvas.width !== side) this.canvas.width = this.canvas.height = side;
-    this.context.drawImage(this.video, (width - from) / 2, (height - from) / 2, from, from, 0, 0, side, side);
     this.post(captured, bytes(this.canvas.toDataURL("image/jpeg", QUALITY)));
   }
 

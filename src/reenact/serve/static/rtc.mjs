@@ -48,17 +48,30 @@ export class Rtc {
     };
     setTimeout(() => { if (peer === this.peer && peer.connectionState !== "connected") this.end(); }, CONNECT);
     const { sender } = peer.addTransceiver(track, { direction: "sendrecv" });
-    await peer.setLocalDescription();
-    await gathered(peer);
-    const answer = await request("/api/rtc", {
-      method: "POST", headers: { "content-type": "application/sdp", "reenact-session": client() }, body: peer.localDescription?.sdp,
-    });
-    this.place = answer.headers.get("location") ?? "";
-    await peer.setRemoteDescription({ type: "answer", sdp: await answer.text() });
+    try {
+      await this.offer(peer);
+    } catch (error) {
+      if (peer === this.peer) throw error; // else another camera was chosen meanwhile, and has a connection of its own
+    }
+    if (peer !== this.peer) return;
     const settings = sender.getParameters();
     settings.degradationPreference = "maintain-framerate";
     await sender.setParameters(settings).catch(() => {});
     this.measure(peer);
+  }
+
+  /** @param {RTCPeerConnection} peer */
+  async offer(peer) {
+    await peer.setLocalDescription();
+    await gathered(peer);
+    if (peer !== this.peer) return;
+    const answer = await request("/api/rtc", {
+      method: "POST", headers: { "content-type": "application/sdp", "reenact-session": client() }, body: peer.localDescription?.sdp,
+    });
+    const place = answer.headers.get("location") ?? "";
+    if (peer !== this.peer) return void request(place, { method: "DELETE" }).catch(() => {});
+    this.place = place;
+    await peer.setRemoteDescription({ type: "answer", sdp: await answer.text() });
   }
 
   /** @param {RTCPeerConnection} peer */
