@@ -30,7 +30,7 @@ from reenact.live.camera import Camera, device
 from reenact.live.follower import Frame, Shown
 from reenact.live.keys import Keys
 from reenact.live.recording import Recording
-from reenact.live.sinks import DeviceOutput, FileOutput, PipeOutput, ReaderGone, Sink
+from reenact.live.sinks import DeviceOutput, FileOutput, PipeOutput, ReaderGone, Sink, open_output
 from reenact.live.sources import CameraSource, FileSource, SliderSource, TrackerSource, open_source
 from reenact.live.stages import Times
 from reenact.live.steer import Steer
@@ -409,6 +409,11 @@ def test_sources_by_name(clip):
     assert isinstance(open_source("sliders"), SliderSource)
     with pytest.raises(ReenactError, match="camera"):
         open_source("webcam")
+    for nothing in ("", " "):
+        with pytest.raises(ReenactError, match="camera\\[:NUMBER"):
+            open_source(nothing)
+    with pytest.raises(ReenactError, match="v4l2:/dev/videoN"):
+        open_output("v4l2:", Fraction(25))
 
 
 def test_keys_in_the_terminal(tmp_path):

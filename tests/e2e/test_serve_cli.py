@@ -34,7 +34,10 @@ def line_of(capsys: pytest.CaptureFixture, *arguments: str) -> str:
         (["--port", "70000"], "--port"),
         (["--jobs", "-1"], "--jobs"),
         (["no.jpg"], "no such file"),
-        (["--host", "not-a-name.invalid", "--insecure"], "cannot be listened on"),
+        (["--host", "not-a-name.invalid", "--insecure"], "choose another --host"),
+        (["--host", "192.0.2.1", "--insecure", "--port", "0"], "choose another --host"),
+        (["--host", ""], "write 0.0.0.0 for all"),
+        (["--allow-host", "https://example.org/"], "--allow-host 'https://example.org/': write the name alone"),
     ],
 )
 def test_what_cannot_be_is_one_line(capsys, tmp_path, arguments, line):

@@ -168,7 +168,9 @@ def test_the_picture_stays_in_sight_while_a_phones_sliders_are_moved(chromium, a
         there.until(DRAWN)
         for at in ("#pose input[name=y]", "#film-choose"):
             there.page.evaluate(f"document.querySelector('{at}').scrollIntoView({{ block: 'end' }}); 0")
-            top, bottom = there.page.evaluate("(({ top, bottom }) => [top, bottom])(document.getElementById('picture').getBoundingClientRect())")
+            top, bottom = there.page.evaluate(
+                "(({ top, bottom }) => [top, bottom])(document.getElementById('picture').getBoundingClientRect())"
+            )
             control = there.page.evaluate(f"document.querySelector('{at}').getBoundingClientRect().top")
             assert 0 <= top and bottom <= control <= 740
 

@@ -347,6 +347,8 @@ def test_trackers_by_name():
     assert Tracker.of("vts", "192.168.1.7") == Tracker("vts", 0, ("192.168.1.7", 21412))
     assert Tracker.of("ifacialmocap", "phone.local:5000") == Tracker("ifacialmocap", 49983, ("phone.local", 5000))
     assert Tracker.of("facemotion3d", "10.0.0.2").phone == ("10.0.0.2", 49993)
+    with pytest.raises(ReenactError, match="IPv4"):
+        Tracker.of("ifacialmocap", "[fe80::1]")
     for kind, where in (("kinect", ""), ("vts", ""), ("livelink", "eleven"), ("vmc", "70000"), ("ifacialmocap", "phone:0")):
         with pytest.raises(ReenactError):
             Tracker.of(kind, where)

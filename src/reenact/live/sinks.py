@@ -224,12 +224,12 @@ def open_output(text: str, rate: Fraction) -> Output:
     """The output that LiveOptions.output names. Raises ReenactError for what cannot be written."""
     if text == "-":
         return PipeOutput(sys.stdout.buffer)
-    kind, found, path = text.partition(":")
-    if kind == "v4l2" and found:
+    kind, _, path = text.partition(":")
+    if kind == "v4l2" and path:
         if not sys.platform.startswith("linux"):
             remedy = "elsewhere let OBS take the page of `reenact serve` (docs/live.md)"
             raise ReenactError(f"`LiveOptions.output` v4l2 is for Linux; {remedy}")
         return DeviceOutput(path, rate)
-    if not Path(text).suffix:
+    if not Path(text).suffix or kind == "v4l2":
         raise ReenactError(f"`LiveOptions.output` {text!r}: write {FORMS}")
     return FileOutput(text, rate)

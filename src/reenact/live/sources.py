@@ -55,7 +55,7 @@ def open_source(text: str, axes: Axes | None = None) -> Source:
         return TrackerSource(Tracker.of(kind, where), axes or Axes())
     if text == "sliders":
         return SliderSource(sys.stdin)
-    if not Path(text).exists() and not Path(text).suffix:
+    if not text.strip() or (not Path(text).exists() and not Path(text).suffix):
         raise ReenactError(f"`LiveOptions.source` {text!r}: write {FORMS}")
     return FileSource(text)
 

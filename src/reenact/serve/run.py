@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 import sys
 from collections.abc import Callable
@@ -70,5 +71,8 @@ def _listen(settings: Settings) -> socket.socket:
         both = settings.host == "::" and socket.has_dualstack_ipv6()  # all addresses: those of IPv4, too
         return socket.create_server((settings.host, settings.port), family=family, backlog=64, dualstack_ipv6=both)
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise ReenactError(f"{settings.host}:{settings.port} cannot be listened on ({reason}): choose another `port`") from None
+        reason = (error.strerror or str(error)).lower().partition(" (while")[0]
+        other = (
+            "`port`" if error.errno in (errno.EADDRINUSE, errno.EACCES) else "`host`"
+        )  # else it is no address of this computer
+        raise ReenactError(f"{settings.host}:{settings.port} cannot be listened on ({reason}): choose another {other}") from None

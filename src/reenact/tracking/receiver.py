@@ -48,6 +48,8 @@ class Tracker:
         if not where:
             raise ReenactError(f"{kind} has to be asked: write {kind}:ADDRESS with the phone's address, which its app shows")
         host, _, port = where.partition(":")
+        if ":" in port:
+            raise ReenactError(f"{kind}:{where}: an address of IPv6; these apps speak IPv4: write the phone's, as 192.168.1.20")
         ports = {"ifacialmocap": ifacialmocap.PORT, "facemotion3d": ifacialmocap.FACEMOTION_PORT, "vts": vts.PORT}
         answers = 0 if kind == "vts" else ifacialmocap.PORT
         return Tracker(kind, answers, (host, _port(kind, port) if port else ports[kind]))
