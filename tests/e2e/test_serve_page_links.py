@@ -166,13 +166,12 @@ def test_a_connection_that_is_no_longer_wanted_is_not_asked_for(chromium, addres
 def test_the_picture_stays_in_sight_while_a_phones_sliders_are_moved(chromium, address):
     with tab(chromium, address, viewport={"width": 360, "height": 740}) as there:
         there.until(DRAWN)
+        measure = "const { top, bottom } = document.querySelector(at).getBoundingClientRect(); return [top, bottom];"
+        there.page.evaluate(f"window.box = (at) => {{ {measure} }}; 0")
         for at in ("#pose input[name=y]", "#film-choose"):
             there.page.evaluate(f"document.querySelector('{at}').scrollIntoView({{ block: 'end' }}); 0")
-            top, bottom = there.page.evaluate(
-                "(({ top, bottom }) => [top, bottom])(document.getElementById('picture').getBoundingClientRect())"
-            )
-            control = there.page.evaluate(f"document.querySelector('{at}').getBoundingClientRect().top")
-            assert 0 <= top and bottom <= control <= 740
+            top, bottom, control = there.page.evaluate(f"[...box('#picture'), box('{at}')[0]]")
+            assert top >= 0 and bottom <= control <= 740
 
 
 def test_a_view_without_its_token_says_so(chromium, address):

@@ -72,7 +72,5 @@ def _listen(settings: Settings) -> socket.socket:
         return socket.create_server((settings.host, settings.port), family=family, backlog=64, dualstack_ipv6=both)
     except OSError as error:
         reason = (error.strerror or str(error)).lower().partition(" (while")[0]
-        other = (
-            "`port`" if error.errno in (errno.EADDRINUSE, errno.EACCES) else "`host`"
-        )  # else it is no address of this computer
+        other = "`port`" if error.errno in (errno.EADDRINUSE, errno.EACCES) else "`host`"
         raise ReenactError(f"{settings.host}:{settings.port} cannot be listened on ({reason}): choose another {other}") from None
