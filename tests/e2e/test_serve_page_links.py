@@ -152,6 +152,11 @@ def test_a_frame_is_sent_as_soon_as_it_is_wanted(chromium, address):
             "(() => { const s = reenact.source, sent = s.sent; s.fresh = performance.now(); s.want(); return s.sent - sent; })()"
         )
         assert there.page.evaluate(now) == 1, "encoding does not wait until the browser has nothing else to do"
+        seen = "(({ width, height }) => [width, height])(document.getElementById('seen').getBoundingClientRect())"
+        picture = there.page.evaluate("document.getElementById('picture').offsetWidth")
+        assert all(40 < side < picture / 3 for side in there.page.evaluate(seen)), "what is sent is seen in the corner"
+        there.page.keyboard.press("3")
+        assert there.page.evaluate(seen) == [0, 0]
 
 
 def test_a_connection_that_is_no_longer_wanted_is_not_asked_for(chromium, address):
