@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import inspect
 import json
+import re
 import shutil
 from fractions import Fraction
 from pathlib import Path
@@ -230,6 +231,23 @@ def test_films_of_every_ending_are_drivings_and_what_is_none_is_named(tmp_path):
     with pytest.warns(UserWarning, match=r"passed over, by the ending of their names: b.txt, c.txt, d.txt and 1 more$"):
         portraits, drivings = batch.find(tmp_path, tmp_path / "out")
     assert [path.name for path in portraits] == ["a.jpg"] and [path.name for path in drivings] == films
+
+
+@pytest.mark.parametrize(
+    ("states", "words"),
+    [
+        ("d", "^the film is in "),
+        ("f", "^error: the film is not made; .*report.json says what it lacks"),
+        ("df", "^error: 1 of 2 films is in .* what the other lacks"),
+        ("ddff", "^error: 2 of 4 films are in .* what the other 2 lack"),
+        ("dd", "^2 of 2 films are in .* tells of each"),
+    ],
+)
+def test_one_film_is_and_several_are(states, words, monkeypatch, capsys):
+    made = [batch.Job("a.mp4", "a.jpg", [], state={"d": "done", "f": "failed"}[state]) for state in states]
+    monkeypatch.setattr("reenact.cli.batch.batch_folder", lambda *_, **__: made)
+    assert run(["batch", "folder"]) == (2 if "f" in states else 0)
+    assert re.search(words, capsys.readouterr().err)
 
 
 def test_a_full_disk_is_one_line(tmp_path, monkeypatch):

@@ -20,7 +20,7 @@ from reenact.faces.blendshapes import BLENDSHAPE_NAMES
 from reenact.motion.compose import DRIVER, SOURCE
 from reenact.motion.takes import Take
 from reenact.pipeline.animate import animate_file
-from reenact.pipeline.editing import Edit, Editor, Sweep
+from reenact.pipeline.editing import Edit, Editor, Sweep, several
 from reenact.pipeline.options import Clip
 from reenact.runtime.engine import Engine
 
@@ -47,6 +47,10 @@ def run(here: Path, *arguments: str, out: str = "out.png") -> Result:
 
 def picture(here: Path, name: str = "out.png") -> np.ndarray:
     return reenact.read_image(here / name).astype(int)
+
+
+def expressions(*names: str) -> list[str]:
+    return [word for name in names for word in ("--expression", name)]
 
 
 @pytest.mark.parametrize("suffix", ["png", "jpg", "webp"])
@@ -111,6 +115,21 @@ def test_a_signature_names_the_file_that_an_expression_comes_from(tmp_path: Path
     (tmp_path / "smile").touch()
     assert Edit(expression=str(tmp_path / "smile")).inputs() == [("expression", str(tmp_path / "smile"))]
     assert Edit(expression="smile").inputs() == Edit(yaw=0.1).inputs() == []
+
+
+def test_several_expressions_are_one_face(here: Path):
+    """smile and blink: the second used to be all. The fake draws jaw_open as red and blinks as green."""
+    made = {}
+    for names in (("jaw_open", "blink"), ("blink", "jaw_open"), ("jaw_open",), ("blink",), ()):
+        asked = [*expressions(*names), "--strength", "0.3", "--output", "crop"]
+        assert run(here, "edit", "{here}/dark.png", *asked).exit_code == 0
+        made[names] = np.median(picture(here), axis=(0, 1))
+    both, other, jaw, lids, none = made.values()
+    np.testing.assert_allclose(both, other, atol=1)
+    np.testing.assert_allclose(both - none, (jaw - none) + (lids - none), atol=1.5)
+    assert (jaw - none)[0] > 10 and (lids - none)[1] > 10
+    asked = several(["blink", str(here / "dark.png")], {"eyeBlinkLeft": 0.2})
+    assert asked == (str(here / "dark.png"), {"eyeBlinkLeft": 1.2, "eyeBlinkRight": 1.0}), "a whole face comes first"
 
 
 def test_a_sweep_goes_there_and_back(here: Path):
@@ -194,7 +213,15 @@ def test_a_take_and_blendshapes_become_videos(here: Path):
             "runs over jaw_open, which",
         ),
         (["edit", "{here}/face.png", "--expression", "joyless"], "o.png", "joyless"),
-        (["edit", "{here}/face.png", "--expression", "smile", "wink_left"], "o.png", "give one --expression"),
+        (
+            ["edit", "{here}/face.png", "--expression", "smile", "wink_left"],
+            "o.png",
+            "give each by its own option: --expression wink_left",
+        ),
+        (["edit", "{here}/none.png", *expressions("smile", "smile")], "o.png", "smile and smile both move mouthSmileLeft"),
+        (["edit", "{here}/none.png", *expressions("frown", "anger")], "o.png", "frown and anger both move browDownLeft"),
+        (["edit", "{here}/none.png", *expressions("smile", "joy")], "o.png", "unknown expression 'joy'"),
+        (["edit", "{here}/none.png", *expressions("neutral", "{here}/dark.png")], "o.png", "are a whole face each: give one"),
         (["edit", "{here}/face.png", "--set", "jawOpen=1", "0.5"], "o.png", "write a blendshape as NAME=VALUE"),
         (["edit", "{here}/face.png"], "o.gif", ".png"),
         (["edit", "{here}/face.png"], "face.png", "input"),

@@ -9,7 +9,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from reenact.cli.follow import End, FilmOutput, Lock, PartsText, Rate, Settle, Smooth, Start, Strength, clip_of, control_of
+from reenact.cli.follow import (
+    End,
+    FilmOutput,
+    FilmQuality,
+    Lock,
+    PartsText,
+    Rate,
+    Settle,
+    Smooth,
+    Start,
+    Strength,
+    clip_of,
+    control_of,
+)
 from reenact.cli.marks import Badge, SignCert, SignKey, Unsigned, marks
 from reenact.cli.shared import (
     BackgroundName,
@@ -28,6 +41,7 @@ from reenact.cli.shared import (
     progress_bar,
     say,
 )
+from reenact.media.quality import FILM_QUALITY
 from reenact.runtime.engine import Engine
 
 if TYPE_CHECKING:
@@ -52,6 +66,7 @@ def animate(
     strength: Strength = 1.0,
     smooth: Smooth = 1.0,
     output: FilmOutput = "auto",
+    film_quality: FilmQuality = FILM_QUALITY,
     face: Annotated[int, typer.Option(help="which face of the photo: 1 is the largest")] = 1,
     start: Start = None,
     end: End = None,
@@ -79,7 +94,7 @@ def animate(
         from reenact.pipeline.animate import animate_file  # while networks load
         from reenact.pipeline.portrait import Output
 
-        drawn = Output(output, face, marks(badge, unsigned, sign_cert, sign_key))  # type: ignore[arg-type]
+        drawn = Output(output, face, marks(badge, unsigned, sign_cert, sign_key), film_quality)  # type: ignore[arg-type]
         report = animate_file(portrait, driving, out, control=control, engine=begun, clip=clip, drawn=drawn, progress=progress)
     _report(report, out)
 

@@ -7,7 +7,20 @@ from typing import Annotated
 
 import typer
 
-from reenact.cli.follow import End, FilmOutput, Lock, PartsText, Rate, Settle, Smooth, Start, Strength, clip_of, control_of
+from reenact.cli.follow import (
+    End,
+    FilmOutput,
+    FilmQuality,
+    Lock,
+    PartsText,
+    Rate,
+    Settle,
+    Smooth,
+    Start,
+    Strength,
+    clip_of,
+    control_of,
+)
 from reenact.cli.marks import Badge, SignCert, SignKey, Unsigned, marks
 from reenact.cli.shared import (
     BackgroundName,
@@ -25,7 +38,8 @@ from reenact.cli.shared import (
     say,
 )
 from reenact.core.errors import ReenactError
-from reenact.pipeline.batch import REPORT, BatchOptions, batch_folder
+from reenact.media.quality import FILM_QUALITY
+from reenact.pipeline.batch import REPORT, BatchOptions, Job, batch_folder
 from reenact.pipeline.portrait import Output
 from reenact.runtime.engine import Engine
 
@@ -40,6 +54,7 @@ def batch(
         str, typer.Option(help="with --face all: one (each driving moves all faces) or own (one driving a face, by name)")
     ] = "one",
     output: FilmOutput = "auto",
+    film_quality: FilmQuality = FILM_QUALITY,
     motion: MotionName = None,
     settle: Settle = 2.0,
     reference: ReferenceName = "rest",
@@ -67,14 +82,25 @@ def batch(
         raise ReenactError(f"--face {face!r}: write 1 (the largest face) or all")
     if face == "all" and output == "crop":
         raise ReenactError("--face all moves the faces in the whole photo: leave out --output crop")
-    drawn = Output(output, marks=marks(badge, unsigned, sign_cert, sign_key))  # type: ignore[arg-type]
+    drawn = Output(output, 1, marks(badge, unsigned, sign_cert, sign_key), film_quality)  # type: ignore[arg-type]
     control = control_of(motion, settle, reference, parts, lock, strength, smooth)
     options = BatchOptions(control, drawn, face == "all", drivers, clip_of(start, end, fps))  # type: ignore[arg-type]  # checked inside
     target = out or folder / "animated"
     engine = Engine(method, device, threads, background, head_size(size), precision, renderer)  # type: ignore[arg-type]
     jobs = batch_folder(folder, target, options, engine=engine, tell=lambda job: say(job.line()))
-    failed = [job for job in jobs if job.state == "failed"]
-    told = f"{len(jobs) - len(failed)} of {len(jobs)} films are in {target}"
+    _report(jobs, target)
+
+
+def _report(jobs: list[Job], target: Path) -> None:
+    """Raises ReenactError where films are missing."""
+    failed, report = sum(job.state == "failed" for job in jobs), target / REPORT
+    if len(jobs) == 1:
+        if failed:
+            raise ReenactError(f"the film is not made; {report} says what it lacks")
+        say(f"the film is in {target}; {report} tells of it")
+        return
+    are = "is" if len(jobs) - failed == 1 else "are"
+    told = f"{len(jobs) - failed} of {len(jobs)} films {are} in {target}"
     if failed:
-        raise ReenactError(f"{told}; {target / REPORT} says what the other {len(failed)} lack")
-    say(f"{told}; {target / REPORT} tells of each")
+        raise ReenactError(f"{told}; {report} says what the other {'lacks' if failed == 1 else f'{failed} lack'}")
+    say(f"{told}; {report} tells of each")

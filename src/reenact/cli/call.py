@@ -8,7 +8,20 @@ from typing import Annotated
 
 import typer
 
-from reenact.cli.follow import End, FilmOutput, Lock, PartsText, Rate, Settle, Smooth, Start, Strength, clip_of, control_of
+from reenact.cli.follow import (
+    End,
+    FilmOutput,
+    FilmQuality,
+    Lock,
+    PartsText,
+    Rate,
+    Settle,
+    Smooth,
+    Start,
+    Strength,
+    clip_of,
+    control_of,
+)
 from reenact.cli.marks import Badge, SignCert, SignKey, Unsigned, marks
 from reenact.cli.shared import (
     BackgroundName,
@@ -29,6 +42,7 @@ from reenact.cli.shared import (
 )
 from reenact.codec.call import QUALITY, Call, CallOptions, profile_for
 from reenact.codec.stats import Stats, measure
+from reenact.media.quality import FILM_QUALITY
 from reenact.pipeline.calls import decode_file, encode_file
 from reenact.pipeline.portrait import Output
 from reenact.runtime.engine import Engine
@@ -83,6 +97,7 @@ def decode(
     strength: Strength = 1.0,
     smooth: Smooth = 1.0,
     output: FilmOutput = "auto",
+    film_quality: FilmQuality = FILM_QUALITY,
     face: Annotated[int, typer.Option(help="which face of the photo: 1 is the largest")] = 1,
     sound: Annotated[Path | None, typer.Option(help="file whose sound is laid under the pictures")] = None,
     method: Annotated[str | None, typer.Option(help="method or weights folder; default: the one the call names")] = None,
@@ -99,7 +114,7 @@ def decode(
 ) -> None:
     """Animate a portrait with a call."""
     portrait, file = (None, first) if call is None else (first, call)
-    drawn = Output(output, face, marks(badge, unsigned, sign_cert, sign_key))  # type: ignore[arg-type]
+    drawn = Output(output, face, marks(badge, unsigned, sign_cert, sign_key), film_quality)  # type: ignore[arg-type]
     with progress_bar() as progress:
         report = decode_file(
             portrait,

@@ -12,7 +12,7 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from reenact.cli.follow import AUTO, HEAD, End, Start, clip_of
+from reenact.cli.follow import AUTO, HEAD, QUALITY_HELP, End, FilmQuality, Start, clip_of
 from reenact.cli.marks import Badge, SignCert, SignKey, Unsigned, marks
 from reenact.cli.shared import (
     BackgroundName,
@@ -31,15 +31,28 @@ from reenact.cli.shared import (
     say,
 )
 from reenact.core.errors import ReenactError
+from reenact.media.quality import FILM_QUALITY
 from reenact.motion.compose import KEEP_PLACE, parse_parts
 from reenact.motion.directions import is_slider
 from reenact.motion.expression import PRESETS
-from reenact.pipeline.editing import Between, Edit, Film, Sweep, edit_file, interpolate_file, sweep_file
+from reenact.pipeline.editing import Between, Edit, Film, Sweep, edit_file, interpolate_file, several, sweep_file
 from reenact.pipeline.portrait import Output
 from reenact.pipeline.record import record_file
 from reenact.runtime.engine import Engine
 
-Degrees = float | None
+Yaw = Annotated[float | None, typer.Option(help="degrees, more: the nose to the picture's right")]
+Pitch = Annotated[float | None, typer.Option(help="degrees, more: the nose up")]
+Roll = Annotated[float | None, typer.Option(help="degrees, more: clockwise as seen")]
+Expressions = Annotated[
+    list[str] | None, typer.Option(help=f"{', '.join(PRESETS)}; or a photo or a take to copy it from; may be repeated")
+]
+Settings = Annotated[
+    list[str] | None, typer.Option("--set", metavar="NAME=VALUE ...", help="blendshapes, as jawOpen=0.6; directions, as y7=2")
+]
+Swept = Annotated[
+    tuple[str, float, float] | None,
+    typer.Option(metavar="NAME FROM TO", help="a video: yaw, scale, jawOpen, smile, ... from one value to another and back"),
+]
 Shift = Annotated[tuple[float, float] | None, typer.Option(metavar="X Y", help="right and down, in halves of the crop's side")]
 Gaze = Annotated[
     tuple[float, float] | None,
@@ -53,6 +66,7 @@ Face = Annotated[int, typer.Option(help="which face of the photo: 1 is the large
 Fps = Annotated[str, typer.Option(help="frames a second, as 25 or 30000/1001")]
 EaseName = Annotated[str, typer.Option(help="smooth (slow at both ends) or linear")]
 ReturnName = Annotated[str, typer.Option("--return", help="back (there and back) or once (there only)")]
+SweepQuality = Annotated[int | None, typer.Option(help=f"of the sweep: {QUALITY_HELP}; default: {FILM_QUALITY}")]
 UNCHANGED = ", the portrait as it is; nothing to change was asked for: give --yaw 15, --expression smile, --set jawOpen=0.6, ..."
 
 
@@ -63,28 +77,24 @@ def edit(
         list[str], typer.Argument(metavar="PORTRAIT [NAME=VALUE]...", help="the photo; more blendshapes after --set NAME=VALUE")
     ],
     out: EditOut = None,
-    yaw: Annotated[Degrees, typer.Option(help="degrees, more: the nose to the picture's right")] = None,
-    pitch: Annotated[Degrees, typer.Option(help="degrees, more: the nose up")] = None,
-    roll: Annotated[Degrees, typer.Option(help="degrees, more: clockwise as seen")] = None,
+    yaw: Yaw = None,
+    pitch: Pitch = None,
+    roll: Roll = None,
     scale: Annotated[float | None, typer.Option(help="size of the head: 1.1 is a tenth larger")] = None,
     shift: Shift = None,
     gaze: Gaze = None,
-    expression: Annotated[str | None, typer.Option(help=f"{', '.join(PRESETS)}; or a photo or a take to copy it from")] = None,
+    expression: Expressions = None,
     strength: Annotated[float, typer.Option(help="of the expression and the blendshapes: 1 is all, 0 none")] = 1.0,
-    settings: Annotated[
-        list[str] | None, typer.Option("--set", metavar="NAME=VALUE ...", help="blendshapes, as jawOpen=0.6; directions, as y7=2")
-    ] = None,
+    settings: Settings = None,
     absolute: Annotated[bool, typer.Option("--absolute", help="replace the portrait's own instead of adding to it")] = False,
-    sweep: Annotated[
-        tuple[str, float, float] | None,
-        typer.Option(metavar="NAME FROM TO", help="a video: yaw, scale, jawOpen, smile, ... from one value to another and back"),
-    ] = None,
+    sweep: Swept = None,
     length: Annotated[float | None, typer.Option("--seconds", help="length of the sweep; default: 4")] = None,
     fps: Annotated[str | None, typer.Option(help="of the sweep, as 25 or 30000/1001; default: 25")] = None,
     ease: Annotated[str | None, typer.Option(help="of the sweep: smooth (slow at both ends, the default) or linear")] = None,
     return_: Annotated[
         str | None, typer.Option("--return", help="of the sweep: back (there and back, the default) or once (there only)")
     ] = None,
+    film_quality: SweepQuality = None,
     output: OutputName = "photo",
     face: Face = 1,
     method: MethodName = "mmfa",
@@ -102,22 +112,25 @@ def edit(
     """Edit a portrait: turn the head, size, place, expression. Relative to the portrait's own unless --absolute."""
     photo, more = _photo(given)
     values = _values([*(settings or []), *more])
+    shown, shapes = several(expression or (), {name: value for name, value in values.items() if not is_slider(name)})
     turn = _radians(yaw), _radians(pitch), _radians(roll)
     wanted = Edit(
         *turn,
         scale,
         shift,
-        expression,
-        {name: value for name, value in values.items() if not is_slider(name)},
+        shown,
+        shapes,
         strength,
         "absolute" if absolute else "relative",
         {name: value for name, value in values.items() if is_slider(name)},
         None if gaze is None else (np.radians(gaze[0]), np.radians(gaze[1])),
     )
     engine = Engine(method, device, threads, background, head_size(size), precision, renderer)  # type: ignore[arg-type]  # checked inside, in one line
-    drawn = Output(output, face, marks(badge, unsigned, sign_cert, sign_key))  # type: ignore[arg-type]
+    chosen = FILM_QUALITY if film_quality is None else film_quality
+    drawn = Output(output, face, marks(badge, unsigned, sign_cert, sign_key), chosen)  # type: ignore[arg-type]
     if sweep is None:
-        _sweep_only({"--seconds": length, "--fps": fps, "--ease": ease, "--return": return_})
+        given_ = {"--seconds": length, "--fps": fps, "--ease": ease, "--return": return_, "--film-quality": film_quality}
+        _sweep_only(given_)
         edit_file(photo, target := out or Path("out.png"), wanted, engine=engine, drawn=drawn)
         say(f"{target}: written{UNCHANGED if replace(wanted, strength=1.0, mode='relative') == Edit() else ''}")
         return
@@ -147,6 +160,7 @@ def interpolate(
     fps: Fps = "25",
     ease: EaseName = "smooth",
     return_: ReturnName = "back",
+    film_quality: FilmQuality = FILM_QUALITY,
     output: OutputName = "crop",
     face: Face = 1,
     method: MethodName = "mmfa",
@@ -170,7 +184,7 @@ def interpolate(
             portrait=portrait,
             film=film,
             engine=Engine(method, device, threads, background, head_size(size), precision, renderer),  # type: ignore[arg-type]
-            drawn=Output(output, face, marks(badge, unsigned, sign_cert, sign_key)),  # type: ignore[arg-type]
+            drawn=Output(output, face, marks(badge, unsigned, sign_cert, sign_key), film_quality),  # type: ignore[arg-type]
             progress=progress,
         )
     say(f"{out}: {counted(frames, 'frame')} at {float(film.fps):g} frames/s")
@@ -208,7 +222,7 @@ def _photo(given: Iterable[str]) -> tuple[Path, list[str]]:
     strays = [item for item in photos if not os.path.exists(item)]
     if len(photos) > 1 and strays:
         shape = "write a blendshape as NAME=VALUE: jawOpen=0.5"
-        meant = "give one --expression, and more by --set" if strays[0] in PRESETS else shape
+        meant = f"give each by its own option: --expression {strays[0]}" if strays[0] in PRESETS else shape
         raise ReenactError(f"{strays[0]!r} is no file and no option: {meant}")
     if len(photos) != 1:
         raise ReenactError(f"give one photo, not {len(photos)}, and blendshapes as NAME=VALUE")

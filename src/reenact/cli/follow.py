@@ -36,6 +36,8 @@ Smooth = Annotated[
 Start = Annotated[str | None, typer.Option(help="where in the video to start: seconds or h:mm:ss")]
 End = Annotated[str | None, typer.Option(help="where in the video to end: seconds or h:mm:ss")]
 Rate = Annotated[str | None, typer.Option(help="frames a second, as 25 or 30000/1001; default: the video's own")]
+QUALITY_HELP = "1 to 100, as of JPEG: 90 is hardly told from the frames themselves, 60 a fifth of its size; not of .gif"
+FilmQuality = Annotated[int, typer.Option(help=f"of the film, {QUALITY_HELP}")]
 HEAD, AUTO = "crop (the head, square)", "or auto: a tight photo that cuts the head off, else crop"
 FilmOutput = Annotated[
     str, typer.Option(help=f"{HEAD}, photo (the whole; the head's size and place stay unless --parts says) {AUTO}")

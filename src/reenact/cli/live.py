@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from reenact.cli.follow import Lock, PartsText, Settle, Strength
+from reenact.cli.follow import FilmQuality, Lock, PartsText, Settle, Strength
 from reenact.cli.shared import (
     BackgroundName,
     Device,
@@ -25,6 +25,7 @@ from reenact.core.errors import ReenactError
 from reenact.live import sinks, sources
 from reenact.live.run import LiveOptions, run_live
 from reenact.live.session import Summary
+from reenact.media.quality import FILM_QUALITY
 from reenact.motion.compose import locked, parse_parts
 from reenact.motion.reference import CHOICES
 from reenact.motion.smooth import delay_ms
@@ -62,6 +63,7 @@ def live(
             "driver's calmest of the first 3 seconds) or first; key c sets it anew"
         ),
     ] = "rest",
+    film_quality: FilmQuality = FILM_QUALITY,
     axes: Annotated[
         str, typer.Option(help="of a tracker that turns the head the wrong way, as -yaw,pitch,roll")
     ] = "yaw,pitch,roll",
@@ -80,7 +82,7 @@ def live(
     assert slots is not None
     summary = run_live(
         portrait,
-        LiveOptions(source, to, record, size, slots, face, length, Axes.parse(axes)),
+        LiveOptions(source, to, record, size, slots, face, length, Axes.parse(axes), film_quality),
         engine=Engine(method, device, threads, background, live_side(size), precision, renderer),  # type: ignore[arg-type]  # checked inside, in one line
         control=Control(motion, locked(parse_parts(parts), lock or ()), strength, smooth, settle, reference),  # type: ignore[arg-type]
         say=say,

@@ -8,7 +8,7 @@ from typing import Any
 
 LENGTH = ("--end", "--seconds")
 """how long: where in the video to end, or for how many seconds; no command that makes films has both"""
-MEANT = dict.fromkeys(("--duration", "--length", "--until", *LENGTH), LENGTH)
+MEANT = {**dict.fromkeys(("--duration", "--length", "--until", *LENGTH), LENGTH), "--crf": ("--film-quality",)}
 """option that other programs have -> ours, of which the first that the command has is named"""
 
 ALIKE = 0.75

@@ -17,6 +17,7 @@ from reenact.live.session import LIVE, RULES, Rules, Session, Summary
 from reenact.live.sinks import ReaderGone, Sink, check_pace, hidden_from_browsers, open_output
 from reenact.live.sources import Source, open_source
 from reenact.media.image import read_image
+from reenact.media.quality import FILM_QUALITY, check_film_quality
 from reenact.motion.takes import check_suffix
 from reenact.pipeline.animator import Control
 from reenact.runtime.engine import ENGINE, Engine
@@ -41,6 +42,8 @@ class LiveOptions:
     seconds: float | None = None
     """after which it ends by itself"""
     axes: Axes = Axes()
+    film_quality: int = FILM_QUALITY
+    """of an output that is a film, 1..100"""
 
     @property
     def folder(self) -> Path:
@@ -53,6 +56,7 @@ class LiveOptions:
         if self.output is None and self.take is None:
             raise ReenactError("nothing would be kept or shown: name a `LiveOptions.output` or a `LiveOptions.take`")
         check_pace(self.fps, self.size)
+        check_film_quality(self.film_quality)
         if self.take is not None:
             check_suffix(self.take)
             if not self.take.parent.is_dir():
@@ -170,4 +174,4 @@ class _Watch:
 def _sink(options: LiveOptions, stack: ExitStack) -> Sink | None:
     if options.output is None:
         return None
-    return stack.enter_context(Sink(open_output(options.output, options.fps), options.fps, options.size))
+    return stack.enter_context(Sink(open_output(options.output, options.fps, options.film_quality), options.fps, options.size))

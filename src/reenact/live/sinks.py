@@ -20,6 +20,7 @@ from PIL import Image as PILImage
 
 from reenact.core.errors import ReenactError
 from reenact.core.types import Image
+from reenact.media.quality import FILM_QUALITY
 from reenact.provenance.output import MarkedOutput
 
 FORMS = "v4l2:/dev/videoN, a file (.mp4, .mov, .mkv) or - (raw RGB in a pipe)"
@@ -124,9 +125,9 @@ class FileOutput:
 
     realtime = False
 
-    def __init__(self, path: str | Path, rate: Fraction) -> None:
-        """Raises ReenactError when it cannot be written."""
-        self._writer = MarkedOutput(path).film(rate)
+    def __init__(self, path: str | Path, rate: Fraction, film_quality: int = FILM_QUALITY) -> None:
+        """film_quality: 1..100. Raises ReenactError when it cannot be written."""
+        self._writer = MarkedOutput(path).film(rate, film_quality=film_quality)
 
     def write(self, image: Image) -> None:
         """One more frame."""
@@ -220,8 +221,10 @@ class PipeOutput:
         """The stream is left to whoever opened it."""
 
 
-def open_output(text: str, rate: Fraction) -> Output:
-    """The output that LiveOptions.output names. Raises ReenactError for what cannot be written."""
+def open_output(text: str, rate: Fraction, film_quality: int = FILM_QUALITY) -> Output:
+    """The output that LiveOptions.output names; film_quality: 1..100, where it is a film.
+
+    Raises ReenactError for what cannot be written."""
     if text == "-":
         return PipeOutput(sys.stdout.buffer)
     kind, _, path = text.partition(":")
@@ -232,4 +235,4 @@ def open_output(text: str, rate: Fraction) -> Output:
         return DeviceOutput(path, rate)
     if not Path(text).suffix or kind == "v4l2":
         raise ReenactError(f"`LiveOptions.output` {text!r}: write {FORMS}")
-    return FileOutput(text, rate)
+    return FileOutput(text, rate, film_quality)

@@ -12,17 +12,18 @@ import av.filter
 import numpy as np
 
 from reenact.core.types import Image
+from reenact.media.quality import FILM_QUALITY, crf_of
 
 FORMATS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webp": "webp", ".gif": "gif"}
 """FFmpeg's name of it, by the name's ending"""
 SILENT = ("webp", "gif")
 """those without sound"""
-ENCODER = {"preset": "veryfast", "crf": "16", "threads": "2"}
-"""ours: hardly visible loss at crf 16; veryfast takes a tenth of the time that a 256x256 frame is rendered in"""
+ENCODER = {"preset": "veryfast", "threads": "2"}
+"""ours: veryfast takes a tenth of the time that a 256x256 frame is rendered in"""
 BT709 = 1
 LIMITED_RANGE = 1
 """codes of ITU-T H.273"""
-STILLNESS = {"quality": "90", "compression_level": "2"}
+STILLNESS = {"compression_level": "2"}
 """ours: of WebP; level 4, FFmpeg's own, takes twice the time for a twentieth less"""
 PALETTE = {"stats_mode": "single"}
 USE = {"new": "1", "dither": "sierra2_4a"}
@@ -47,9 +48,9 @@ class Encoder(Protocol):
 class H264:
     """Of mp4, mov and mkv."""
 
-    def __init__(self, container: Any, rate: Fraction, height: int, width: int) -> None:
-        """container: open for writing; height, width: of the frames, even."""
-        self.stream = container.add_stream("libx264", rate=rate, options=dict(ENCODER))
+    def __init__(self, container: Any, rate: Fraction, height: int, width: int, quality: int = FILM_QUALITY) -> None:
+        """container: open for writing; height, width: of the frames, even; quality: 1..100."""
+        self.stream = container.add_stream("libx264", rate=rate, options={**ENCODER, "crf": f"{crf_of(quality):g}"})
         self.stream.width, self.stream.height, self.stream.pix_fmt = width, height, "yuv420p"
         context = self.stream.codec_context
         context.time_base = 1 / rate
@@ -69,9 +70,9 @@ class H264:
 class WebP:
     """A picture that moves, again and again. Its encoder holds all of it, packed, until the end."""
 
-    def __init__(self, container: Any, rate: Fraction, height: int, width: int) -> None:
+    def __init__(self, container: Any, rate: Fraction, height: int, width: int, quality: int = FILM_QUALITY) -> None:
         """As of `H264`."""
-        self.stream = container.add_stream("libwebp_anim", rate=rate, options=dict(STILLNESS))
+        self.stream = container.add_stream("libwebp_anim", rate=rate, options={**STILLNESS, "quality": str(quality)})
         self.stream.width, self.stream.height, self.stream.pix_fmt = width, height, "yuv420p"
         self.stream.codec_context.time_base = Fraction(1, 1000)
 
@@ -87,8 +88,8 @@ class WebP:
 class Gif:
     """256 colours in each frame, again and again."""
 
-    def __init__(self, container: Any, rate: Fraction, height: int, width: int) -> None:
-        """As of `H264`."""
+    def __init__(self, container: Any, rate: Fraction, height: int, width: int, quality: int = FILM_QUALITY) -> None:
+        """As of `H264`, save that there is but one quality."""
         self.stream = container.add_stream("gif", rate=rate)
         self.stream.width, self.stream.height, self.stream.pix_fmt = width, height, "pal8"
         self.stream.codec_context.time_base = Fraction(1, 100)

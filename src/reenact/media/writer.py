@@ -19,6 +19,7 @@ from reenact.core.files import Unfinished, explained, unwritable
 from reenact.core.types import Image
 from reenact.media.audio import Sound, open_output
 from reenact.media.encoders import ENCODERS, FORMATS, H264, SILENT, Encoder
+from reenact.media.quality import FILM_QUALITY, check_film_quality
 
 
 class VideoWriter:
@@ -37,17 +38,23 @@ class VideoWriter:
         *,
         finish: Callable[[Path], None] | None = None,
         tags: Mapping[str, str] | None = None,
+        film_quality: int = FILM_QUALITY,
     ) -> None:
         """rate: frames a second. start, end: the part of `audio_from` that is carried over, seconds; it never outlasts
         the pictures. finish: called with the unfinished file when all is written and before it has its name. tags: what the
         container says of itself; .mkv keeps any, .mp4 and .mov those that FFmpeg knows, .webp and .gif none.
-        Raises ReenactError at once when the target cannot be written."""
+        film_quality: 1..100, as of JPEG; .gif has but one.
+        Raises ReenactError at once when the target cannot be written, or the quality is none."""
+        check_film_quality(film_quality)
         self.path, self.rate = Path(path), Fraction(rate)
         self._finish = finish
         kind = container_format(self.path)
         with explained(self.path):
             self._file = Unfinished(self.path)
-        self._kind, self._tags = kind, dict(tags or {})
+        self._kind, self._tags, self._quality = kind, dict(tags or {}), film_quality
+        if kind == "gif" and film_quality != FILM_QUALITY:
+            told = f"{self.path}: `film_quality` does nothing for .gif, which has 256 colours a frame; .webp, .mp4, .mov and .mkv"
+            warnings.warn(f"{told} have a quality", ReenactWarning, stacklevel=3)
         self._start, self._end = Fraction(start or 0), None if end is None else Fraction(end)
         self._container: Any = None
         self._sound: Sound | None = None
@@ -77,7 +84,7 @@ class VideoWriter:
         if height % 2 or width % 2:
             image = np.pad(image, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
         if self._encoder is None:
-            self._encoder = ENCODERS.get(self._kind, H264)(self._container, self.rate, *image.shape[:2])
+            self._encoder = ENCODERS.get(self._kind, H264)(self._container, self.rate, *image.shape[:2], self._quality)
         stream = self._encoder.stream
         if image.shape[:2] != (stream.height, stream.width):
             raise ValueError(f"frame is {width}x{height}, the first was {stream.width}x{stream.height}")

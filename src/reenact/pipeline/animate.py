@@ -113,7 +113,8 @@ def animate_file(
         chosen.warn_of_unused(method)
         method.let_go_of_encoders()
         animator = Animator.of(method, shown, chosen, source)
-        with VideoSink(marked.drawn_by(method), source.rate, placer(shown, drawn.mode), file.sound, file.shown) as sink:
+        place, heard = placer(shown, drawn.mode), (file.sound, file.shown)
+        with VideoSink(marked.drawn_by(method), source.rate, place, *heard, drawn.film_quality) as sink:
             report = follow(animator, source, sink, progress)
             method.let_go()  # signing takes 40 MB, the networks' are not needed beside them
     return report

@@ -230,7 +230,8 @@ class Maker:
         inputs = [("portrait", job.portrait), *(("driving", path) for path in chosen)]
         marks = replace(self._options.drawn.marks, watermark=False)  # each head has it already
         marked = MarkedOutput(self._output / job.output, marks, inputs).drawn_by(self._method)
-        with VideoSink(marked, first.rate, lambda frame: frame, first.file.sound, first.file.shown) as sink:
+        heard, quality = (first.file.sound, first.file.shown), self._options.drawn.film_quality
+        with VideoSink(marked, first.rate, lambda frame: frame, *heard, quality) as sink:
             job.frames = pump(map(place, _pictures(animators, steady)), sink)
         job.faces = len(portraits)
         job.frames_without_face = sum(motion is None for motion in first.motions)

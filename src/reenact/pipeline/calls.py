@@ -111,7 +111,9 @@ def decode_file(
     drawn = drawn.decided(shown)
     follows(drawn).warn_of_unused(method)
     animator = Animator.of(method, shown, follows(drawn), source)
-    with VideoSink(marked.drawn_by(method), source.rate, placer(shown, drawn.mode), sound) as sink:
+    with VideoSink(
+        marked.drawn_by(method), source.rate, placer(shown, drawn.mode), sound, film_quality=drawn.film_quality
+    ) as sink:
         return follow(animator, source, sink, progress)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -126,6 +127,28 @@ class Edit:
 
 NEUTRAL = "neutral"
 """the named expression that is none: the portrait's own is taken off"""
+
+
+def several(expressions: Sequence[str], blendshapes: Mapping[str, float]) -> tuple[str | None, dict[str, float]]:
+    """What an `Edit` is given for several expressions at once: one of them, and the blendshapes of the others added to those
+    asked for.
+
+    A whole face (a photo, a take, `neutral`) comes first, whatever the order. Raises ReenactError where two of them are whole
+    faces, or move the same blendshape.
+    """
+    whole = [name for name in expressions if name == NEUTRAL or (name not in PRESETS and os.path.exists(name))]
+    if len(whole) > 1:
+        raise ReenactError(f"`expression` {whole[0]} and {whole[1]} are a whole face each: give one of the two")
+    order, total = sorted(expressions, key=lambda name: name not in whole), dict(blendshapes)
+    moved: dict[str, str] = {}
+    for place, name in enumerate(order):
+        for shape, value in preset(name).items() if name not in whole else ():
+            if shape in moved:
+                raise ReenactError(f"`expression` {moved[shape]} and {name} both move {shape}: give one of the two")
+            moved[shape] = name
+            if place:
+                total[shape] = total.get(shape, 0.0) + value
+    return (order[0] if order else None), total
 
 
 class Editor:
@@ -379,8 +402,12 @@ def sweep_file(
     edits = [sweep.at(share, base) for share in film.shares()]
     _warn_of_gaze(source, edits[0])
     pictures = Editor(method).pictures(source, edits)
-    with VideoSink(marked.drawn_by(method), film.fps, placer(source, drawn.mode)) as sink:
+    with _film_sink(marked.drawn_by(method), film, source, drawn) as sink:
         return pump(pictures, sink, len(edits), progress)
+
+
+def _film_sink(marked: MarkedOutput, film: Film, source: Portrait, drawn: Output) -> VideoSink:
+    return VideoSink(marked, film.fps, placer(source, drawn.mode), film_quality=drawn.film_quality)
 
 
 @dataclass(frozen=True)
@@ -428,5 +455,5 @@ def interpolate_file(
     map_ = expression_map(method) if between.parts.wants_map else None
     ways = [interpolate(first, last, share, between.path) for share in film.shares()]
     motions = [compose(source.motion, way, between.parts, 1.0, map_) for way in ways]
-    with VideoSink(marked.drawn_by(method), film.fps, placer(source, drawn.mode)) as sink:
+    with _film_sink(marked.drawn_by(method), film, source, drawn) as sink:
         return pump(method.render_all(source, motions), sink, len(motions), progress)

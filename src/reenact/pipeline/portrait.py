@@ -15,6 +15,7 @@ from reenact.core.types import Image, Portrait
 from reenact.faces.crop import head_crop, paste, soft_mask
 from reenact.faces.crown import is_cut_off
 from reenact.faces.landmarker import Landmarker
+from reenact.media.quality import FILM_QUALITY, check_film_quality
 from reenact.motion.compose import ALL_DRIVEN, KEEP_PLACE, Parts
 from reenact.provenance.output import MARKS, Marks
 
@@ -38,9 +39,12 @@ class Output:
     """which face of the photo: 1 is the largest"""
     marks: Marks = MARKS
     """what a file carries of being synthetic (provenance/output.py)"""
+    film_quality: int = FILM_QUALITY
+    """of a film, 1..100, as of JPEG: hardly visible loss at 90; .gif has but one"""
 
     def check(self) -> None:
-        """Raises ReenactError for a mode that is none, or a face."""
+        """Raises ReenactError for a mode, a face or a quality that is none."""
+        check_film_quality(self.film_quality)
         if self.face < 1:
             raise ReenactError(f"`face` counts from 1 (the largest face), so {self.face} is no face")
         if self.mode not in get_args(OutputMode):

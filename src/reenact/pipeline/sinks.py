@@ -15,6 +15,7 @@ from reenact.core.errors import NoFaceError, ReenactError
 from reenact.core.files import replaced
 from reenact.core.types import Image, Method, Motion
 from reenact.media.image import check_image_name
+from reenact.media.quality import FILM_QUALITY
 from reenact.motion.takes import Take, check_suffix
 from reenact.pipeline.heads import Moment
 from reenact.pipeline.options import WHOLE, Clip, Progress, StrPath
@@ -72,11 +73,12 @@ class VideoSink:
         place: Callable[[Image], Image],
         sound: StrPath | None = None,
         clip: Clip = WHOLE,
+        film_quality: int = FILM_QUALITY,
     ) -> None:
         """place: what makes a frame of a crop (portrait.py: placer). sound, clip: a file, and which part of its sound goes with
-        the pictures. Raises ReenactError where the file cannot be written."""
+        the pictures; film_quality: 1..100. Raises ReenactError where the file cannot be written."""
         self._frame = output.around(place)
-        self._writer = output.film(rate, sound, clip.start, clip.end)
+        self._writer = output.film(rate, sound, clip.start, clip.end, film_quality)
 
     def write(self, image: Image) -> None:
         """The next crop."""

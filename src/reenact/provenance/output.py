@@ -12,6 +12,7 @@ from pathlib import Path
 from reenact.core.errors import ReenactError, ReenactWarning
 from reenact.core.types import Image, Method
 from reenact.media.image import write_image
+from reenact.media.quality import FILM_QUALITY
 from reenact.media.writer import VideoWriter
 from reenact.provenance.badge import with_badge
 from reenact.provenance.keys import Signer, installed, own_signer, signer_of
@@ -97,10 +98,12 @@ class MarkedOutput:
         audio_from: str | os.PathLike[str] | None = None,
         start: Fraction | None = None,
         end: Fraction | None = None,
+        film_quality: int = FILM_QUALITY,
     ) -> VideoWriter:
         """A writer for frames that `around` made; the arguments are media/writer.py's. Raises ReenactError: cannot be written."""
         held = tags(self.path) if self.marks.label else None
-        return VideoWriter(self.path, rate, audio_from, start, end, finish=self.finish, tags=held)
+        how = {"finish": self.finish, "tags": held, "film_quality": film_quality}
+        return VideoWriter(self.path, rate, audio_from, start, end, **how)
 
     def picture(self, image: Image) -> None:
         """Write a picture that `around` made. Raises ReenactError where it cannot be written."""

@@ -12,6 +12,7 @@ from typing import Any
 
 from reenact.core.errors import ReenactError
 from reenact.media.clock import RATE_MAX, exact_number, snapped
+from reenact.media.quality import FILM_QUALITY
 from reenact.media.video import VideoReader, resample
 from reenact.motion.compose import parse_parts
 from reenact.motion.expression import PRESETS
@@ -153,6 +154,7 @@ def _expression(name: str, value: Any) -> str:
 
 
 _PLACED = {"output": _text, "face": _whole}
+_FILM = {**_PLACED, "film_quality": _whole}
 _RANGE = {"start": _fraction, "end": _fraction, "fps": _rate}
 _EDIT = {
     "yaw": _degrees, "pitch": _degrees, "roll": _degrees, "scale": number, "shift": _pair, "expression": _expression,
@@ -170,7 +172,8 @@ def _picked(options: Options, names: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _placed(options: Options) -> Output:
-    drawn = Output(options.get("output", "crop"), options.get("face", 1))
+    quality = options.get("film_quality", FILM_QUALITY)
+    drawn = Output(options.get("output", "crop"), options.get("face", 1), film_quality=quality)
     drawn.check()
     return drawn
 
@@ -267,11 +270,11 @@ def _verify(inputs: Inputs, options: Options, engine: Engine, out: Path, progres
 
 
 KINDS: dict[str, Kind] = {
-    "animate": Kind(".mp4", True, True, False, {**_CONTROL, **_RANGE, **_PLACED}, _check_control, _animate),
+    "animate": Kind(".mp4", True, True, False, {**_CONTROL, **_RANGE, **_FILM}, _check_control, _animate),
     "edit": Kind(".png", True, False, False, {**_EDIT, **_PLACED}, _check_edit, _run_edit),
-    "sweep": Kind(".mp4", True, False, False, {**_EDIT, **_SWEEP, **_PLACED}, _check_sweep, _run_sweep),
+    "sweep": Kind(".mp4", True, False, False, {**_EDIT, **_SWEEP, **_FILM}, _check_sweep, _run_sweep),
     "encode": Kind(".rnct", None, True, False, {**_CALL, **_RANGE}, lambda options: _call(options).check(), _encode),
-    "decode": Kind(".mp4", None, True, False, {"motion": _text, **_PLACED}, _check_control, _decode),
+    "decode": Kind(".mp4", None, True, False, {"motion": _text, **_FILM}, _check_control, _decode),
     "verify": Kind(".json", False, True, False, {}, lambda options: None, _verify),
     "dub": Kind(".mp4", False, True, True, {"delay": number}, _check_dub, _dub),
 }
