@@ -27,7 +27,8 @@ from reenact.core.types import Image, Motion, Portrait
 from reenact.evaluate.readings import FaceReader, Reading
 from reenact.faces.blendshapes import BLENDSHAPE_NAMES
 from reenact.media.video import VideoReader
-from reenact.pipeline.animator import Animator, Control
+from reenact.pipeline.animator import Animator
+from reenact.pipeline.control import Control
 from reenact.pipeline.inputs import read_portrait
 from reenact.runtime.onnx_method import OnnxMethod
 

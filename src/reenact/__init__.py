@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from reenact.motion.takes import Take
     from reenact.motion.transfer import transfer
     from reenact.pipeline.animate import Report, animate, animate_file
-    from reenact.pipeline.animator import Control
+    from reenact.pipeline.control import Control
     from reenact.pipeline.options import Clip
     from reenact.pipeline.portrait import Output
     from reenact.runtime.engine import Engine
@@ -53,7 +53,7 @@ __all__ = [
 
 _ROOMS = {
     "Clip": "pipeline.options",
-    "Control": "pipeline.animator",
+    "Control": "pipeline.control",
     "Engine": "runtime.engine",
     "Image": "core.types",
     "Method": "core.types",

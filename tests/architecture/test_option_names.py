@@ -13,7 +13,7 @@ from reenact.cli import app, run
 from reenact.cli.shared import OPTION_NAMES
 from reenact.core.errors import as_options
 from reenact.media.clock import exact_rate
-from reenact.pipeline.animator import Control
+from reenact.pipeline.control import Control
 
 PACKAGE = ROOT / "src/reenact"
 COMMANDS = r"(pip install|python -m|reenact [a-z]+|ffplay)\b.*"

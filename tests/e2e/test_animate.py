@@ -24,8 +24,9 @@ from media_clips import make_sound, sound_of, sound_shift
 from reenact.core.prefetch import DEPTH, ahead
 from reenact.media.video import VideoReader, VideoWriter
 from reenact.pipeline.animate import animate_file, in_clip
-from reenact.pipeline.animator import Animator, Control, alignment
+from reenact.pipeline.animator import Animator
 from reenact.pipeline.batch import BatchOptions, batch_folder
+from reenact.pipeline.control import Control, alignment
 from reenact.pipeline.options import Clip
 from reenact.pipeline.portrait import Output
 from reenact.pipeline.sources import DrivingFile

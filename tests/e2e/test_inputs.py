@@ -18,14 +18,14 @@ from reenact.codec.call import CallOptions
 from reenact.core.errors import ReenactError
 from reenact.core.types import Method
 from reenact.faces.landmarker import Landmarker
-from reenact.media.image import read_image
+from reenact.media.image import is_still, read_image
 from reenact.media.video import VideoReader
 from reenact.pipeline import inputs
 from reenact.pipeline.animate import animate, animate_file
 from reenact.pipeline.calls import encode_file
 from reenact.pipeline.editing import Edit, edit_file
 from reenact.pipeline.heads import crops
-from reenact.pipeline.inputs import is_still, read_portrait
+from reenact.pipeline.inputs import read_portrait
 from reenact.pipeline.options import Clip
 from reenact.pipeline.record import record_file
 from reenact.runtime.engine import Engine

@@ -23,12 +23,14 @@ from reenact.core.types import Motion
 from reenact.media.video import VideoReader
 from reenact.motion.compose import ALL_DRIVEN, KEEP_PLACE, SOURCE
 from reenact.pipeline import animate, bench, calls, editing, identity, record
-from reenact.pipeline.animator import Animator, Control
+from reenact.pipeline.animator import Animator
+from reenact.pipeline.control import Control
 from reenact.pipeline.heads import crops
 from reenact.pipeline.portrait import placer
 from reenact.pipeline.sinks import CallbackSink, CallSink, ImageSink, TakeSink, VideoSink, pump
 from reenact.pipeline.sources import DrivingFile, MotionSource, of_call, of_pictures, of_take, open_source
-from reenact.provenance.output import NO_MARKS, MarkedOutput
+from reenact.provenance.marks import NO_MARKS
+from reenact.provenance.output import MarkedOutput
 from reenact.runtime.onnx_method import OnnxMethod, load
 
 FILE_FUNCTIONS = (

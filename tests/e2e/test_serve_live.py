@@ -19,7 +19,7 @@ from clips import face, moving_face, scenery
 from fake_method import write_fake_method
 from live_page import LIVE, SPOKEN, VIEW, Page, page
 from reenact.core.errors import ReenactError
-from reenact.pipeline.animator import Control
+from reenact.pipeline.control import Control
 from reenact.runtime.onnx_method import OnnxMethod
 from reenact.serve import live_socket, seats
 from reenact.serve.outbox import Outbox

@@ -6,7 +6,8 @@ from fractions import Fraction
 from pathlib import Path
 
 from reenact.core.types import Image, Placement
-from reenact.provenance.output import MARKS, MarkedOutput, Marks
+from reenact.provenance.marks import MARKS, Marks
+from reenact.provenance.output import MarkedOutput
 
 HEAD = Placement(225.9, 118.2, 190.7)
 """of examples/portrait.jpg"""

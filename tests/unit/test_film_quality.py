@@ -13,7 +13,7 @@ from clips import moving_face
 from reenact.cli import app, register, run
 from reenact.core.errors import ReenactError
 from reenact.live.sinks import open_output
-from reenact.media.quality import FILM_QUALITY, check_film_quality, crf_of
+from reenact.media.film import FILM_QUALITY, check_film_quality, crf_of
 from reenact.media.video import VideoReader, VideoWriter
 from reenact.pipeline.portrait import Output
 from reenact.serve.kinds import checked

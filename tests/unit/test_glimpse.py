@@ -18,7 +18,7 @@ from reenact.faces.crop import CropTracker, head_crop
 from reenact.faces.landmarker import Landmarker
 from reenact.media.video import VideoReader
 from reenact.motion.reference import SAMPLED, SEARCH, sampled_every
-from reenact.pipeline.animator import Control
+from reenact.pipeline.control import Control
 from reenact.pipeline.options import Clip
 from reenact.pipeline.sources import DrivingFile, open_source
 from reenact.runtime.onnx_method import OnnxMethod, load

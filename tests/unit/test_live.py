@@ -21,8 +21,8 @@ from reenact.live.newest import Newest
 from reenact.live.session import RULES, Frame, Rules, Session, Shown, Steer
 from reenact.live.stages import Stages, Times
 from reenact.media.video import VideoReader
-from reenact.pipeline.animator import Control
-from reenact.provenance.output import NO_MARKS
+from reenact.pipeline.control import Control
+from reenact.provenance.marks import NO_MARKS
 from reenact.provenance.watermark import mark
 from reenact.runtime.engine import Engine
 from reenact.runtime.onnx_method import OnnxMethod, load

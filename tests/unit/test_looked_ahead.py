@@ -6,7 +6,8 @@ import numpy as np
 
 from motions import STILL
 from reenact.core.types import Motion, Portrait
-from reenact.pipeline.animator import Animator, Control
+from reenact.pipeline.animator import Animator
+from reenact.pipeline.control import Control
 from reenact.pipeline.sources import MotionSource
 
 RATE = Fraction(25)

@@ -31,7 +31,7 @@ from reenact.motion.compose import compose
 from reenact.motion.expression import PRESETS, ExpressionMap, expression_map
 from reenact.motion.transfer import transfer
 from reenact.nn.keypoints import place
-from reenact.pipeline.animator import Control, alignment
+from reenact.pipeline.control import Control, alignment
 from reenact.pipeline.sources import open_take
 from reenact.runtime.onnx_method import OnnxMethod
 from reenact.train.recipe import RENDER_PARTS

@@ -17,7 +17,7 @@ from reenact.media.image import read_image
 from reenact.media.video import VideoReader
 from reenact.provenance.badge import with_badge
 from reenact.provenance.label import read_label
-from reenact.provenance.output import NO_MARKS, Marks
+from reenact.provenance.marks import NO_MARKS, Marks
 from reenact.provenance.search import about, find, whole
 from reenact.provenance.watermark import LOOK, STRENGTH, mark, pattern
 

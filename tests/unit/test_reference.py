@@ -17,7 +17,8 @@ from reenact.motion.expression import ExpressionMap
 from reenact.motion.reference import SEARCH, calmest, check_reference, unrest
 from reenact.motion.rest import UNREAD, WITHIN, Rest
 from reenact.pipeline import animator
-from reenact.pipeline.animator import Animator, Control
+from reenact.pipeline.animator import Animator
+from reenact.pipeline.control import Control
 from reenact.pipeline.portrait import PHOTO, Output
 from reenact.pipeline.sources import MotionSource
 

@@ -23,7 +23,8 @@ from reenact.faces.crop import cut
 from reenact.media.image import read_image, write_image
 from reenact.provenance import keys, manifest
 from reenact.provenance.label import read_label
-from reenact.provenance.output import NO_MARKS, MarkedOutput, Marks
+from reenact.provenance.marks import NO_MARKS, Marks
+from reenact.provenance.output import MarkedOutput
 from reenact.provenance.search import find, whole
 from reenact.provenance.verify import verify_file
 

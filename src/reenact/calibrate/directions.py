@@ -23,7 +23,7 @@ from reenact.faces.actions import ACTIONS, action_matrix
 from reenact.faces.landmarker import Landmarker
 from reenact.faces.pose import fit_head
 from reenact.motion.directions import FILE, POSE_STEPS, SCHEMA, Directions, kept_at
-from reenact.pipeline.animator import expression_map
+from reenact.motion.expression import expression_map
 from reenact.provenance.watermark import mark
 from reenact.runtime.onnx_method import OnnxMethod
 

@@ -41,7 +41,9 @@ from reenact.cli.shared import (
     progress_bar,
     say,
 )
-from reenact.media.quality import FILM_QUALITY
+from reenact.media.film import FILM_QUALITY, check_film
+from reenact.media.image import is_still
+from reenact.pipeline.portrait import Output
 from reenact.runtime.engine import Engine
 
 if TYPE_CHECKING:
@@ -89,12 +91,13 @@ def animate(
         say("--seed does nothing: no method draws random numbers")
     engine = Engine(method, device, threads, background, head_size(size), precision, renderer)  # type: ignore[arg-type]  # checked inside, in one line
     clip, control = clip_of(start, end, fps), control_of(motion, settle, reference, parts, lock, strength, smooth)
+    drawn = Output(output, face, marks(badge, unsigned, sign_cert, sign_key), film_quality)  # type: ignore[arg-type]
+    drawn.check()
+    check_film(out, [portrait, driving])
     there = isfile(portrait) and isfile(driving)  # pathlib's would raise for a name that is too long
-    with engine.begun() if there else nullcontext(engine) as begun, progress_bar() as progress:
-        from reenact.pipeline.animate import animate_file  # while networks load
-        from reenact.pipeline.portrait import Output
+    with engine.begun() if there and not is_still(driving) else nullcontext(engine) as begun, progress_bar() as progress:
+        from reenact.pipeline.animate import animate_file  # FFmpeg behind it: while networks load
 
-        drawn = Output(output, face, marks(badge, unsigned, sign_cert, sign_key), film_quality)  # type: ignore[arg-type]
         report = animate_file(portrait, driving, out, control=control, engine=begun, clip=clip, drawn=drawn, progress=progress)
     _report(report, out)
 

@@ -38,7 +38,7 @@ from reenact.cli.shared import (
     say,
 )
 from reenact.core.errors import ReenactError
-from reenact.media.quality import FILM_QUALITY
+from reenact.media.film import FILM_QUALITY
 from reenact.pipeline.batch import REPORT, BatchOptions, Job, batch_folder
 from reenact.pipeline.portrait import Output
 from reenact.runtime.engine import Engine

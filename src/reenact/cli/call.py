@@ -42,7 +42,7 @@ from reenact.cli.shared import (
 )
 from reenact.codec.call import QUALITY, Call, CallOptions, profile_for
 from reenact.codec.stats import Stats, measure
-from reenact.media.quality import FILM_QUALITY
+from reenact.media.film import FILM_QUALITY
 from reenact.pipeline.calls import decode_file, encode_file
 from reenact.pipeline.portrait import Output
 from reenact.runtime.engine import Engine

@@ -31,7 +31,7 @@ from reenact.cli.shared import (
     say,
 )
 from reenact.core.errors import ReenactError
-from reenact.media.quality import FILM_QUALITY
+from reenact.media.film import FILM_QUALITY
 from reenact.motion.compose import KEEP_PLACE, parse_parts
 from reenact.motion.directions import is_slider
 from reenact.motion.expression import PRESETS

@@ -25,11 +25,11 @@ from reenact.core.errors import ReenactError
 from reenact.live import sinks, sources
 from reenact.live.run import LiveOptions, run_live
 from reenact.live.session import Summary
-from reenact.media.quality import FILM_QUALITY
+from reenact.media.film import FILM_QUALITY
 from reenact.motion.compose import locked, parse_parts
 from reenact.motion.reference import CHOICES
 from reenact.motion.smooth import delay_ms
-from reenact.pipeline.animator import Control
+from reenact.pipeline.control import Control
 from reenact.runtime.detail import LARGEST, LEAST, HeadSize
 from reenact.runtime.engine import Engine
 from reenact.tracking.reading import Axes

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from reenact.core.errors import ReenactError
-
-if TYPE_CHECKING:
-    from reenact.provenance.output import Marks
+from reenact.provenance.marks import Marks
 
 Badge = Annotated[bool, typer.Option("--badge", help='write "synthetic" in a corner of the picture')]
 Unsigned = Annotated[bool, typer.Option("--unsigned", help="no signature; label and watermark stay (docs/provenance.md)")]
@@ -24,6 +22,6 @@ def marks(badge: bool, unsigned: bool, certificate: Path | None, key: Path | Non
     """The options as a value. Raises ReenactError where they contradict each other."""
     if unsigned and (certificate or key):
         raise ReenactError("--unsigned leaves out what --sign-cert and --sign-key are for: give one or the other")
-    from reenact.provenance.output import Marks  # FFmpeg behind it: commands begin to load networks before it is imported
+    from reenact.provenance.marks import Marks
 
     return Marks(badge=badge, sign=not unsigned, certificate=certificate, key=key)

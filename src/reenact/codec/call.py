@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from reenact.codec.clip import encode_clip, encode_to_target, play
-from reenact.codec.container import Header, mended, read_frames, read_opened, unpack_portrait
+from reenact.codec.container import MAGIC, Header, mended, read_frames, read_opened, unpack_portrait
 from reenact.codec.profile import GAZE, POSE, QUALITIES, Profile, plain_profile, read_profile, with_gaze
 from reenact.codec.rate import check_target
 from reenact.core.errors import ReenactError, ReenactWarning
@@ -46,6 +46,15 @@ class CallOptions:
             raise ReenactError(f"`key_seconds` must lie between 0.04 and 3600, not {self.key_seconds:g}")
         if not 1 <= self.longest_gap <= 31:
             raise ReenactError(f"`longest_gap` must lie between 1 and 31 frames, not {self.longest_gap}")
+
+
+def is_call(path: str | os.PathLike[str]) -> bool:
+    """Whether the file begins as a call does; False where it cannot be read."""
+    try:
+        with open(path, "rb") as file:
+            return file.read(len(MAGIC)) == MAGIC
+    except OSError:
+        return False
 
 
 def profile_of(method: Method, code: int, gaze: bool = False) -> Profile:

@@ -22,7 +22,8 @@ from reenact.evaluate.readings import Reading
 from reenact.evaluate.shots import frames
 from reenact.faces.crop import paste, soft_mask
 from reenact.motion.compose import KEEP_PLACE
-from reenact.pipeline.animator import Animator, Control
+from reenact.pipeline.animator import Animator
+from reenact.pipeline.control import Control
 from reenact.pipeline.portrait import PHOTO, placer
 from reenact.pipeline.sources import DrivingFile
 from reenact.runtime.onnx_method import OnnxMethod

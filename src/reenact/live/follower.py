@@ -19,12 +19,13 @@ from reenact.live.steer import NO_SLIDERS, Sliders, Steer
 from reenact.motion.arkit import coefficient_motion
 from reenact.motion.edit import eased, interpolate
 from reenact.motion.sides import joined
-from reenact.pipeline.animator import Animator, Control
+from reenact.pipeline.animator import Animator
 from reenact.pipeline.calls import QUALITY, profile_of
+from reenact.pipeline.control import Control
 from reenact.pipeline.editing import Editor
 from reenact.pipeline.portrait import framer
 from reenact.provenance.badge import with_badge
-from reenact.provenance.output import MARKS, Marks
+from reenact.provenance.marks import MARKS, Marks
 from reenact.provenance.watermark import mark
 from reenact.runtime.onnx_method import OnnxMethod
 from reenact.tracking.reading import Reading

@@ -16,10 +16,11 @@ from reenact.live.recording import Recording
 from reenact.live.session import LIVE, RULES, Rules, Session, Summary
 from reenact.live.sinks import ReaderGone, Sink, check_pace, hidden_from_browsers, open_output
 from reenact.live.sources import Source, open_source
+from reenact.media.film import FILM_QUALITY, check_film_quality
 from reenact.media.image import read_image
-from reenact.media.quality import FILM_QUALITY, check_film_quality
 from reenact.motion.takes import check_suffix
-from reenact.pipeline.animator import Control
+from reenact.pipeline.control import Control
+from reenact.pipeline.portrait import check_face
 from reenact.runtime.engine import ENGINE, Engine
 from reenact.tracking.reading import Axes
 
@@ -57,6 +58,7 @@ class LiveOptions:
             raise ReenactError("nothing would be kept or shown: name a `LiveOptions.output` or a `LiveOptions.take`")
         check_pace(self.fps, self.size)
         check_film_quality(self.film_quality)
+        check_face(self.face)
         if self.take is not None:
             check_suffix(self.take)
             if not self.take.parent.is_dir():
@@ -82,7 +84,8 @@ def run_live(
 
     say: called with one line for what a user should know meanwhile. Raises ReenactError, in one line, for what the user can mend.
     """
-    options.check()
+    for each in (options, engine, control):
+        each.check()
     photo, ended = read_image(portrait), None
     with ExitStack() as stack:
         source = open_source(options.source, options.axes)

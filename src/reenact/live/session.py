@@ -19,8 +19,8 @@ from reenact.live.follower import FaceState, Follower, Frame, Rules, Shown
 from reenact.live.newest import Newest
 from reenact.live.stages import Spread, Stages, Times
 from reenact.live.steer import Steer
-from reenact.pipeline.animator import Control
-from reenact.provenance.output import MARKS, Marks
+from reenact.pipeline.control import Control
+from reenact.provenance.marks import MARKS, Marks
 from reenact.runtime.engine import ENGINE, Engine
 
 __all__ = ["LIVE", "RULES", "Frame", "Rules", "Session", "Shown", "Steer", "Summary"]

@@ -20,7 +20,7 @@ from PIL import Image as PILImage
 
 from reenact.core.errors import ReenactError
 from reenact.core.types import Image
-from reenact.media.quality import FILM_QUALITY
+from reenact.media.film import FILM_QUALITY
 from reenact.provenance.output import MarkedOutput
 
 FORMS = "v4l2:/dev/videoN, a file (.mp4, .mov, .mkv) or - (raw RGB in a pipe)"

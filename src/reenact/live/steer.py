@@ -16,7 +16,7 @@ from reenact.motion.edit import SCALE_MAX, SCALE_MIN, YAW_MAX, edit
 from reenact.motion.expression import check_blendshapes, preset
 from reenact.motion.gaze import Gaze, of_names, turned
 from reenact.motion.sides import Side, sided, unlike
-from reenact.pipeline.animator import Alignment, Control
+from reenact.pipeline.control import Alignment, Control
 from reenact.pipeline.editing import Editor
 
 _CONTROL = ("mode", "parts", "strength", "smooth", "settle")

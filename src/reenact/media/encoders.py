@@ -12,12 +12,8 @@ import av.filter
 import numpy as np
 
 from reenact.core.types import Image
-from reenact.media.quality import FILM_QUALITY, crf_of
+from reenact.media.film import FILM_QUALITY, crf_of
 
-FORMATS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webp": "webp", ".gif": "gif"}
-"""FFmpeg's name of it, by the name's ending"""
-SILENT = ("webp", "gif")
-"""those without sound"""
 ENCODER = {"preset": "veryfast", "threads": "2"}
 """ours: veryfast takes a tenth of the time that a 256x256 frame is rendered in"""
 BT709 = 1

@@ -19,7 +19,7 @@ from PIL import UnidentifiedImageError
 from reenact.core.errors import InputError, ReenactError, ReenactWarning
 from reenact.core.files import check_readable, replaced
 from reenact.core.types import Image
-from reenact.media.heif import read_heif
+from reenact.media.heif import is_heif, read_heif
 from reenact.media.pixels import to_rgb, turned
 
 ORIENTATION = 0x0112
@@ -39,6 +39,8 @@ PIXELS_MAX = 40_000_000
 """ours: of a photo that was sent to us, 120 MB decoded; phones take 12 to 50 megapixels. Our own larger ones are reduced to it"""
 PROGRAMS = {"EPS", "WMF", "MPEG", "GRIB", "BUFR", "HDF5"}
 """formats that Pillow knows and cannot decode itself: some start another program"""
+SEVERAL_PICTURES = ("MPO",)
+"""formats whose further pictures are no film: phones keep a second view there"""
 UPLOADED = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 """formats that are opened when they come from somewhere else; Pillow knows forty, some of which start other programs"""
 
@@ -64,6 +66,21 @@ def openable() -> tuple[str, ...]:
     """Pillow's names of the formats that it decodes itself."""
     PILImage.init()
     return tuple(kind for kind in PILImage.OPEN if kind not in PROGRAMS)
+
+
+def is_still(path: str | os.PathLike[str]) -> bool:
+    """Whether the file is one picture rather than a film. Raises ReenactError where it cannot be read."""
+    path = check_readable(path, "video")
+    return is_heif(path) or opened_by_pillow(path, still=True)
+
+
+def opened_by_pillow(path: str | os.PathLike[str], still: bool = False) -> bool:
+    """Whether Pillow reads the file as a picture; still: as a single one."""
+    try:
+        with PILImage.open(path, formats=openable()) as picture:
+            return not still or picture.format in SEVERAL_PICTURES or getattr(picture, "n_frames", 1) == 1
+    except Exception:  # no picture, or none that Pillow can open
+        return False
 
 
 def _decoded(source: Path | io.BytesIO, name: str, pixels: int = LARGEST, formats: tuple[str, ...] | None = None) -> Image:

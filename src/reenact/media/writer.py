@@ -18,8 +18,8 @@ from reenact.core.errors import ReenactError, ReenactWarning
 from reenact.core.files import Unfinished, explained, unwritable
 from reenact.core.types import Image
 from reenact.media.audio import Sound, open_output
-from reenact.media.encoders import ENCODERS, FORMATS, H264, SILENT, Encoder
-from reenact.media.quality import FILM_QUALITY, check_film_quality
+from reenact.media.encoders import ENCODERS, H264, Encoder
+from reenact.media.film import FILM_QUALITY, SILENT, check_film_quality, container_format
 
 
 class VideoWriter:
@@ -139,10 +139,3 @@ class VideoWriter:
             pass
         finally:
             self._file.discard()
-
-
-def container_format(path: Path) -> str:
-    """FFmpeg's name of it, by the name's ending. Raises ReenactError for one that we do not write."""
-    if path.suffix.lower() not in FORMATS:
-        raise ReenactError(f"{path}: the output's name must end in .mp4, .mov, .mkv, .webp or .gif")
-    return FORMATS[path.suffix.lower()]

@@ -10,17 +10,15 @@ import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from pathlib import Path
 
 from reenact.core.errors import ReenactWarning
-from reenact.core.files import check_output
 from reenact.core.types import Image, Method, Portrait
 from reenact.faces.landmarker import Landmarker
-from reenact.media.encoders import FORMATS, SILENT
-from reenact.media.writer import container_format
+from reenact.media.film import check_film
 from reenact.motion.reference import CHOICES
-from reenact.pipeline.animator import Alignment, Animator, Control
-from reenact.pipeline.inputs import read_portrait
+from reenact.pipeline.animator import Animator
+from reenact.pipeline.control import Alignment, Control
+from reenact.pipeline.inputs import check_order, read_portrait
 from reenact.pipeline.options import WHOLE, Clip, Progress, StrPath
 from reenact.pipeline.portrait import AUTO, Output, placer
 from reenact.pipeline.sinks import Sink, VideoSink, pump
@@ -97,8 +95,9 @@ def animate_file(
     follows = following(control)
     for options in (drawn, follows(drawn), engine, clip):
         options.check()
-    container_format(check_output(output, [portrait, driving]))
+    check_film(output, [portrait, driving])
     marked = MarkedOutput(output, drawn.marks, [("portrait", portrait), ("driving", driving)])
+    check_order(portrait, driving, output)
     photo = read_portrait(portrait, engine.threads)
     with DrivingFile(driving, clip) as file:
         follows = in_clip(follows, file)
@@ -109,7 +108,7 @@ def animate_file(
             source = file.glimpsed(source, method, method.landmarker)
         shown = method.encode_source(photo, face=drawn.face)
         drawn = drawn.decided(shown)
-        chosen = _toward(portrait, driving, follows(drawn)) if file.still else follows(drawn)
+        chosen = _toward(driving, follows(drawn)) if file.still else follows(drawn)
         chosen.warn_of_unused(method)
         method.let_go_of_encoders()
         animator = Animator.of(method, shown, chosen, source)
@@ -135,13 +134,11 @@ def in_clip(follows: Callable[[Output], Control], file: DrivingFile) -> Callable
     return control
 
 
-def _toward(portrait: StrPath, picture: StrPath, control: Control) -> Control:
+def _toward(picture: StrPath, control: Control) -> Control:
     """A picture has no motion: the portrait begins as it is, and goes to the picture's expression and head pose."""
-    film = FORMATS.get(Path(portrait).suffix.lower(), SILENT[0]) not in SILENT
-    swapped = "; are portrait and driver the wrong way round?" if film else ""
     warnings.warn(
         f"{picture} is a picture: the portrait goes to its expression and head pose"
-        f" (reenact edit PORTRAIT --expression {picture} makes a still){swapped}",
+        f" (reenact edit PORTRAIT --expression {picture} makes a still)",
         ReenactWarning,
         stacklevel=1,
     )

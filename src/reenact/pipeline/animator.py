@@ -3,81 +3,32 @@
 from __future__ import annotations
 
 import itertools
-import warnings
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
-from typing import Literal, get_args
+from typing import get_args
 
 import numpy as np
 
-from reenact.core.errors import NoFaceError, ReenactError, ReenactWarning
+from reenact.core.errors import NoFaceError, ReenactError
 from reenact.core.shapes import Float32
 from reenact.core.types import Image, Method, Motion, Portrait
-from reenact.motion.compose import DRIVER, SOURCE, Parts, check_strength, compose
+from reenact.motion.compose import compose
 from reenact.motion.edit import eased, interpolate
 from reenact.motion.expression import ExpressionMap, expression_map
 from reenact.motion.expression_gain import reaching
 from reenact.motion.gaze import usual
-from reenact.motion.reference import NEARLY, SEARCH, SEARCHED, Reference, calmest, check_reference, sampled_every, unrest
+from reenact.motion.reference import NEARLY, SEARCH, SEARCHED, calmest, sampled_every, unrest
 from reenact.motion.rest import Rest
-from reenact.motion.smooth import REACH, MotionFilter, both_ways, check_smooth
+from reenact.motion.smooth import REACH, MotionFilter, both_ways
 from reenact.motion.transfer import Mode, transfer
+from reenact.pipeline.control import Alignment, Control, alignment
 from reenact.pipeline.heads import Moment
 from reenact.pipeline.sources import NO_FACE, MotionSource
 
-Alignment = Mode | Literal["decaying"]
-"""relative or absolute (transfer.py); decaying: relative at the first frame, so that the portrait begins as it is, absolute
-after some seconds, so that no first frame is held against the driver for ever"""
-ALIGNMENTS: tuple[str, ...] = (*get_args(Mode), "decaying")
-SETTLE_MAX = 600.0
 GLIDE = 0.3
 """ours: seconds in which the reference has gone two thirds of the way to a calmer face; at once, the portrait would jump"""
-
-
-@dataclass(frozen=True)
-class Control:
-    """How the portrait follows its driver."""
-
-    mode: Alignment | None = None
-    """None: as the method's weights say ("alignment" in config.json), else relative"""
-    parts: Parts = Parts()
-    strength: float = 1.0
-    """of the driver's motion, 0..3"""
-    smooth: float = 1.0
-    """of the temporal filter (smooth.py); 0 is off"""
-    settle: float = 2.0
-    """seconds until a decaying alignment is absolute"""
-    reference: Reference = "rest"
-    """the driver's neutral, which relative motion counts from (motion/reference.py); a second is one of the driver's file, as
-    `start` and `end` of a clip are"""
-
-    def check(self) -> None:
-        """Raises ReenactError for a mode, a strength or a filter out of bounds."""
-        if self.mode is not None:
-            check_alignment(self.mode)
-        check_strength(self.strength)
-        if not 0 < self.settle <= SETTLE_MAX:
-            raise ReenactError(f"`settle` must lie between 0 and {SETTLE_MAX:g} seconds, not {self.settle:g}")
-        check_smooth(self.smooth)
-        check_reference(self.reference)
-
-    def searches(self, method: Method) -> bool:
-        """Whether the driver's calmest face is looked for."""
-        return (self.mode or alignment(method)) == "relative" and self.reference in SEARCHED
-
-    def warn_of_unused(self, method: Method) -> None:
-        """Warns of what was chosen and means nothing with this alignment."""
-        mode = self.mode or alignment(method)
-        for name, wanted in (("settle", "decaying"), ("reference", "relative")):
-            if mode != wanted and getattr(self, name) != getattr(Control, name):
-                warnings.warn(f"`{name}` does nothing: it is of `motion` {wanted}, not {mode}", ReenactWarning, stacklevel=1)
-
-    def in_place(self) -> Control:
-        """The same for a driver that says nothing of where the head is and how large: the portrait keeps its own."""
-        kept = {name: SOURCE for name in ("scale", "translation") if getattr(self.parts, name) == DRIVER}
-        return replace(self, parts=replace(self.parts, **kept))
 
 
 @dataclass
@@ -335,19 +286,6 @@ def _noting_times(moments: Iterable[Moment], times: list[Fraction]) -> Iterator[
     for time, motion in moments:
         times.append(time)
         yield motion
-
-
-def check_alignment(name: str) -> None:
-    """Raises ReenactError for an alignment that is none."""
-    if name not in ALIGNMENTS:
-        raise ReenactError(f"unknown motion {name!r}: choose one of {', '.join(ALIGNMENTS)}")
-
-
-def alignment(method: Method) -> Alignment:
-    """The default transfer of motion: as the weights' config.json says, else relative."""
-    chosen = method.config.get("alignment", "relative")
-    check_alignment(chosen)
-    return chosen
 
 
 def _code_spread(method: Method, portrait: Portrait) -> Float32[np.ndarray, " code"] | float:

@@ -57,7 +57,7 @@ class BatchOptions:
 
     def check(self) -> None:
         """Raises ReenactError for what cannot be."""
-        for options in (following(self.control)(self.drawn), self.clip, self.drawn, self.drawn.marks):
+        for options in (following(self.control)(self.drawn), self.clip, self.drawn):
             options.check()
         if self.drivers not in get_args(Drivers):
             raise ReenactError(f"unknown drivers {self.drivers!r}: choose one of {', '.join(get_args(Drivers))}")
@@ -121,7 +121,8 @@ def batch_folder(
     folder: photos and drivings side by side, or in portraits/ and drivings/. tell: called as each job ends. What a job's
     files are to blame for is that job's error; raises ReenactError for what concerns all.
     """
-    options.check()
+    for each in (options, engine):
+        each.check()
     portraits, drivings = find(folder, output)
     try:
         output.mkdir(parents=True, exist_ok=True)

@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from reenact.core.errors import NoFaceError, ReenactError
+from reenact.core.files import check_readable
 from reenact.core.provenance import dated
 from reenact.core.types import Image
 from reenact.media.image import read_image
@@ -77,6 +78,8 @@ class BenchResult:
 def bench(portrait: StrPath, driving: StrPath, *, engine: Engine = ENGINE, runs: int = 100) -> BenchResult:
     """Measure on a photo and a video. Raises ReenactError as `animate_file` does."""
     check_runs(runs)
+    for path, kind in ((portrait, "photo"), (driving, "video")):
+        check_readable(path, kind)
     with tempfile.TemporaryDirectory() as folder:
         written: list[float] = []
         began = time.perf_counter()

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from shlex import quote
 
-from reenact.codec.call import QUALITY, SUFFIX, Call, CallOptions, profile_for, profile_of
+from reenact.codec.call import QUALITY, SUFFIX, Call, CallOptions, is_call, profile_for, profile_of
 from reenact.codec.container import pack_portrait
 from reenact.core.errors import ReenactError
 from reenact.core.files import check_output
 from reenact.media.audio import check_sound
-from reenact.media.writer import container_format
+from reenact.media.film import check_film
 from reenact.pipeline.animate import Following, Report, follow, following
 from reenact.pipeline.animator import Animator
 from reenact.pipeline.inputs import read_portrait, warn_of_still
@@ -95,15 +96,21 @@ def decode_file(
     follows = following(control)
     for options in (drawn, follows(drawn), engine):
         options.check()
+    if portrait is not None and is_call(portrait) and not is_call(call):
+        raise ReenactError(
+            f"{portrait} is the call: the photo comes first: reenact decode {quote(str(call))} {quote(str(portrait))}"
+        )
     opened = Call.open(call)
-    container_format(check_output(output, _given(portrait, call, sound)))
+    engine, maker = engine.named(opened.header.method), opened.header.method
+    engine.check()
+    if (named := engine.config["method"]) != maker:
+        raise ReenactError(f"{call}: made with method {maker}, not {named}: decode it with that one")
+    check_film(output, _given(portrait, call, sound))
     photo = opened.portrait() if portrait is None else read_portrait(portrait, engine.threads)
     if sound is not None:
         check_sound(sound)
     marked = MarkedOutput(output, drawn.marks, [("portrait", portrait), ("call", call), ("sound", sound)])
-    method = engine.named(opened.header.method).load(series=True)
-    if method.name != opened.header.method:
-        raise ReenactError(f"{call}: made with method {opened.header.method}, not {method.name}: decode it with that one")
+    method = engine.load(series=True)
     profile = profile_for(method, opened.header)
     opened.check(profile)
     source = of_call(opened, profile)

@@ -14,13 +14,13 @@ from typing import Literal, get_args
 import numpy as np
 
 from reenact.core.errors import ReenactError, ReenactWarning
-from reenact.core.files import check_output
+from reenact.core.files import check_output, check_readable
 from reenact.core.shapes import Float32
 from reenact.core.types import Image, Motion, Portrait
 from reenact.faces.blendshapes import BLENDSHAPE_NAMES
 from reenact.media.clock import exact_rate
+from reenact.media.film import check_film
 from reenact.media.image import check_image_name, read_image
-from reenact.media.writer import container_format
 from reenact.motion import gaze as looks
 from reenact.motion.compose import KEEP_PLACE, Parts, check_strength, compose
 from reenact.motion.directions import Directions, check_sliders, is_slider
@@ -123,6 +123,10 @@ class Edit:
         """The file that the expression comes from, with its role (provenance/output.py); none where it has a name."""
         named = self.expression is None or self.expression in PRESETS
         return [] if named else [("expression", str(self.expression))]
+
+    def readable_inputs(self) -> list[tuple[str, StrPath]]:
+        """The same. Raises ReenactError for a file that cannot be read."""
+        return [(role, check_readable(path, "photo or a take")) for role, path in self.inputs()]
 
 
 NEUTRAL = "neutral"
@@ -262,7 +266,7 @@ def edit_file(portrait: StrPath, output: StrPath, wanted: Edit, *, engine: Engin
     """Writes the edited portrait as .png, .jpg or .webp. Raises ReenactError, in one line, for what the user can mend."""
     for options in (wanted, engine, drawn):
         options.check()
-    inputs = [("portrait", portrait), *wanted.inputs()]
+    inputs = [("portrait", portrait), *wanted.readable_inputs()]
     check_image_name(check_output(output, [path for _, path in inputs]))
     marked = MarkedOutput(output, drawn.marks, inputs)
     photo = read_portrait(portrait, engine.threads)
@@ -393,8 +397,8 @@ def sweep_file(
     for options in (sweep, base, film, engine, drawn):
         options.check()
     sweep.check_beside(base)
-    inputs = [("portrait", portrait), *base.inputs()]
-    container_format(check_output(output, [path for _, path in inputs]))
+    inputs = [("portrait", portrait), *base.readable_inputs()]
+    check_film(output, [path for _, path in inputs])
     marked = MarkedOutput(output, drawn.marks, inputs)
     photo = read_portrait(portrait, engine.threads)
     method = engine.load(series=True)
@@ -446,7 +450,9 @@ def interpolate_file(
     if portrait is None and is_take(between.start):
         raise ReenactError(f"{between.start} is no photo: name the photo to animate with `portrait`")
     shown, ends = portrait or between.start, (between.start, between.end)
-    container_format(check_output(output, [*ends, shown]))
+    for end in ends:
+        check_readable(end, "photo or a take")
+    check_film(output, [*ends, shown])
     marked = MarkedOutput(output, drawn.marks, [("portrait", shown), ("from", between.start), ("to", between.end)])
     photo = read_portrait(shown, engine.threads)
     method = engine.load(series=True)

@@ -21,7 +21,7 @@ from reenact.core.types import Portrait
 from reenact.media.image import check_image_name, read_image
 from reenact.motion.takes import check_suffix, single
 from reenact.pipeline.options import StrPath
-from reenact.pipeline.portrait import CROP, Output, placer
+from reenact.pipeline.portrait import CROP, Output, check_face, placer
 from reenact.pipeline.sinks import ImageSink
 from reenact.provenance.output import MarkedOutput
 from reenact.runtime.engine import ENGINE, Engine
@@ -80,6 +80,8 @@ def describe_file(
     face: int = 1,
 ) -> Identity:
     """Writes who a photo shows, and (motion: .json or .npz) what the face does there. Raises ReenactError."""
+    engine.check()
+    check_face(face)
     output, motion = Path(output), None if motion is None else Path(motion)
     for path in filter(None, (output, motion)):
         check_output(path, [photo])
@@ -112,12 +114,17 @@ def mixed(portrait: Portrait, first: Identity, second: Identity, share: float) -
     (skin, hair) stays the photo's. Raises ReenactError unless both have agreed, and both are of the portrait's own space."""
     if not (first.consent and second.consent):
         raise ReenactError("identities are mixed only where both files say that the person has agreed (`consent` of describe)")
-    if not 0 <= share <= 1:
-        raise ReenactError(f"`share` must lie between 0 and 1, not {share:g}")
+    check_share(share)
     if (first.method, first.weights) != (second.method, second.weights) or len(first.coefficients) != len(second.coefficients):
         raise ReenactError("the two identities were made with different weights: describe both photos again")
     values = (1 - share) * first.coefficients + share * second.coefficients
     return replace(portrait, tensors={**portrait.tensors, DRAWN: values[None].astype(np.float32)}, mirrored=None)
+
+
+def check_share(share: float) -> None:
+    """Raises ReenactError for one out of 0..1."""
+    if not 0 <= share <= 1:
+        raise ReenactError(f"`share` must lie between 0 and 1, not {share:g}")
 
 
 def mix_file(
@@ -131,7 +138,9 @@ def mix_file(
     drawn: Output = CROP,
 ) -> None:
     """Writes the photo's face, mixed. first: the identity of this very photo. Raises ReenactError."""
-    drawn.check()
+    for each in (drawn, engine):
+        each.check()
+    check_share(share)
     check_image_name(check_output(output, [photo, first, second]))
     one, other = Identity.load(first), Identity.load(second)
     if one.photo != _digest(photo):

@@ -7,10 +7,11 @@ import re
 import warnings
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
+from shlex import quote
 
 import numpy as np
-from PIL import Image as PILImage
 
 from reenact.core.errors import ReenactError, ReenactWarning
 from reenact.core.files import check_readable
@@ -20,9 +21,9 @@ from reenact.faces.crop import CropTracker, cut
 from reenact.faces.doubt import SURE, sureness
 from reenact.faces.landmarker import Face, Landmarker
 from reenact.faces.pose import fit_head
-from reenact.media.heif import is_heif
-from reenact.media.image import openable, read_image
+from reenact.media.image import is_still, opened_by_pillow, read_image
 from reenact.media.video import VideoReader
+from reenact.motion.takes import SUFFIXES
 
 LOOKED_AT = 48
 """ours: frames of a video that is a portrait, evenly over its first minute"""
@@ -38,8 +39,6 @@ STILL_SECONDS = 4
 """ours: of the film that a picture drives"""
 PHOTO_START = re.compile(rb"\x89PNG|\xff\xd8\xff|RIFF....WEBP|BM|II\*\0|MM\0\*", re.DOTALL)
 """how PNG, JPEG, WebP, BMP and TIFF files begin: one that is damaged is no film, though FFmpeg would play what is left of it"""
-SEVERAL_PICTURES = ("MPO",)
-"""formats whose further pictures are no film: phones keep a second view there"""
 
 
 def read_portrait(path: str | os.PathLike[str], threads: int = 0) -> Image:
@@ -113,16 +112,33 @@ def _score(crop: Image, face: Face, landmarker: Landmarker) -> float:
     return float(np.log2(edges.var() + 1) - (yaw**2 + pitch**2) / FRONTAL**2 - moved)
 
 
-def is_still(path: str | Path) -> bool:
-    """Whether the file is one picture rather than a film."""
-    path = check_readable(path, "video")
-    if is_heif(path):
-        return True
-    try:
-        with PILImage.open(path, formats=openable()) as picture:
-            return picture.format in SEVERAL_PICTURES or getattr(picture, "n_frames", 1) == 1
-    except Exception:  # no picture, or none that Pillow can open
+def check_order(portrait: str | os.PathLike[str], driving: str | os.PathLike[str], output: str | os.PathLike[str]) -> None:
+    """Raises ReenactError where a video or a take is to be moved by a photo: the two are the wrong way round. A photo may drive a
+    photo, and a video a video."""
+    check_readable(portrait, "photo")
+    if not is_still(driving):
+        return
+    take = Path(portrait).suffix.lower() in (*SUFFIXES, ".csv")
+    if take or _is_film(portrait):
+        kind, names = "take" if take else "video", [quote(os.fspath(path)) for path in (driving, portrait, output)]
+        more = "" if take else f" (for a still with the photo's expression: reenact edit {names[1]} --expression {names[0]})"
+        raise ReenactError(
+            f"{portrait} is a {kind} and {driving} a photo: the photo comes first: reenact animate {names[0]} {names[1]}"
+            f" -o {names[2]}{more}"
+        )
+
+
+def _is_film(path: str | os.PathLike[str]) -> bool:
+    """Whether it has several pictures, and none that is read as a photo's."""
+    if PHOTO_START.match(_start(path)) or opened_by_pillow(path):
         return False
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            with VideoReader(path, end=FIRST) as reader:
+                return len(list(islice(reader, 2))) == 2
+        except ReenactError:
+            return False
 
 
 def warn_of_still(path: str | os.PathLike[str], made: str) -> None:

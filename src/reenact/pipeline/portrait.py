@@ -15,9 +15,9 @@ from reenact.core.types import Image, Portrait
 from reenact.faces.crop import head_crop, paste, soft_mask
 from reenact.faces.crown import is_cut_off
 from reenact.faces.landmarker import Landmarker
-from reenact.media.quality import FILM_QUALITY, check_film_quality
+from reenact.media.film import FILM_QUALITY, check_film_quality
 from reenact.motion.compose import ALL_DRIVEN, KEEP_PLACE, Parts
-from reenact.provenance.output import MARKS, Marks
+from reenact.provenance.marks import MARKS, Marks
 
 OutputMode = Literal["crop", "photo", "auto"]
 TIGHT = 2.5
@@ -43,10 +43,10 @@ class Output:
     """of a film, 1..100, as of JPEG: hardly visible loss at 90; .gif has but one"""
 
     def check(self) -> None:
-        """Raises ReenactError for a mode, a face or a quality that is none."""
+        """Raises ReenactError for a mode, a face or a quality that is none, and for marks whose key cannot sign."""
+        self.marks.check()
         check_film_quality(self.film_quality)
-        if self.face < 1:
-            raise ReenactError(f"`face` counts from 1 (the largest face), so {self.face} is no face")
+        check_face(self.face)
         if self.mode not in get_args(OutputMode):
             raise ReenactError(f"unknown output {self.mode!r}: choose one of {', '.join(get_args(OutputMode))}")
 
@@ -67,6 +67,12 @@ class Output:
 
 
 CROP, PHOTO, AUTO = Output("crop"), Output("photo"), Output("auto")
+
+
+def check_face(face: int) -> None:
+    """Raises ReenactError for the number of a face that is none."""
+    if face < 1:
+        raise ReenactError(f"`face` counts from 1 (the largest face), so {face} is no face")
 
 
 def placer(portrait: Portrait, output_mode: OutputMode) -> Callable[[Image], Image]:

@@ -14,8 +14,8 @@ from reenact.codec.container import Header, write_call
 from reenact.core.errors import NoFaceError, ReenactError
 from reenact.core.files import replaced
 from reenact.core.types import Image, Method, Motion
+from reenact.media.film import FILM_QUALITY
 from reenact.media.image import check_image_name
-from reenact.media.quality import FILM_QUALITY
 from reenact.motion.takes import Take, check_suffix
 from reenact.pipeline.heads import Moment
 from reenact.pipeline.options import WHOLE, Clip, Progress, StrPath

@@ -21,7 +21,7 @@ from reenact.faces import eyes
 from reenact.faces.crop import cut, head_crop
 from reenact.faces.landmarker import Landmarker
 from reenact.faces.portrait import find_face
-from reenact.media.image import read_image
+from reenact.media.image import is_still, read_image
 from reenact.media.video import SLACK, VideoReader, resample
 from reenact.motion.arkit import is_coefficients, read_coefficients
 from reenact.motion.expression import expression_map
@@ -29,7 +29,7 @@ from reenact.motion.reference import sampled_every
 from reenact.motion.takes import SUFFIXES, Take
 from reenact.pipeline.glimpse import glimpse
 from reenact.pipeline.heads import Moment, Timed, heads, read
-from reenact.pipeline.inputs import STILL_SECONDS, is_still
+from reenact.pipeline.inputs import STILL_SECONDS
 from reenact.pipeline.options import WHOLE, Clip, StrPath
 
 Driving = StrPath | Take | Iterable[Image] | Iterable[Timed]

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import Any
 
 from reenact.runtime.background import Background, check_background
 from reenact.runtime.detail import LEAST, HeadSize, head_side
-from reenact.runtime.graph import Precision, lane_count
-from reenact.runtime.onnx_method import OnnxMethod, load
-from reenact.runtime.renderer import Renderer, check_renderer
+from reenact.runtime.graph import Precision, check_device, lane_count
+from reenact.runtime.onnx_method import OnnxMethod, folder_of, load
+from reenact.runtime.renderer import Renderer, check_renderer, render_files
+from reenact.runtime.trust import read_config
 
 
 @dataclass(frozen=True)
@@ -33,10 +35,21 @@ class Engine:
     """full, fast (twice as many frames a second, a little softer) or auto (renderer.py)"""
 
     def check(self) -> None:
-        """Raises ReenactError for a background, a size or a renderer that is none."""
+        """Raises ReenactError for a method, device, background, size, precision or renderer that is none, as `load` does, before
+        anything else is read."""
         check_background(self.background)
+        check_device(self.device, self.threads, self.precision)
         check_renderer(self.renderer, self.device)
         head_side(self.head_size, LEAST, LEAST)
+        if self.method is not None:
+            config, folder = self.config, folder_of(self.method)
+            if self.renderer == "fast":
+                render_files(config, folder, self.renderer)
+
+    @property
+    def config(self) -> Mapping[str, Any]:
+        """config.json of the weights that run. Raises ReenactError for a method that is none."""
+        return read_config(folder_of(self.method or "mmfa"))
 
     def named(self, method: str) -> Engine:
         """The same; for one that names no method, with this one."""

@@ -197,13 +197,8 @@ class Opener(Protocol):
     def __call__(self, path: Path, speed: Speed, shapes: Shapes | None = None) -> Graph: ...
 
 
-def opener(device: str, threads: int = 0, precision: Precision = "auto", lanes: int = 1) -> Opener:
-    """What opens a graph file on `device`, one of `DEVICES`.
-
-    auto and openvino: OpenVINO, in the precision asked for; cpu: OpenVINO, fp32; cuda: ONNX Runtime, fp32. lanes: how many twins
-    of a graph run at once, sharing the threads. Raises ReenactError for a device that is unknown or absent, and a precision that
-    it does not have.
-    """
+def check_device(device: str, threads: int = 0, precision: Precision = "auto") -> None:
+    """Raises ReenactError for a device that is unknown or absent, a precision that it does not have, or threads that are none."""
     if device not in DEVICES:
         raise ReenactError(f"unknown device {device!r}: choose one of {', '.join(DEVICES)}")
     if precision not in PRECISIONS:
@@ -213,9 +208,19 @@ def opener(device: str, threads: int = 0, precision: Precision = "auto", lanes: 
         raise ReenactError(f"`device` {device} computes in fp32: leave `precision` out, or take `device` auto for {precision}")
     if device == "cuda":
         _onnxruntime_with_cuda()
-        return lambda path, speed, shapes=None: OrtGraph(path, threads)
     if precision == "bf16" and not _has_bf16():
         raise ReenactError("this CPU has no bf16: take `precision` auto, int8 or fp32")
+
+
+def opener(device: str, threads: int = 0, precision: Precision = "auto", lanes: int = 1) -> Opener:
+    """What opens a graph file on `device`, one of `DEVICES`.
+
+    auto and openvino: OpenVINO, in the precision asked for; cpu: OpenVINO, fp32; cuda: ONNX Runtime, fp32. lanes: how many twins
+    of a graph run at once, sharing the threads. Raises ReenactError as `check_device`.
+    """
+    check_device(device, threads, precision)
+    if device == "cuda":
+        return lambda path, speed, shapes=None: OrtGraph(path, threads)
     precision = "fp32" if device == "cpu" else precision
     fast = {"fp32": "f32", "bf16": "bf16"}.get(precision) or fast_precision()
     int8 = precision == "int8" or (precision == "auto" and pays())

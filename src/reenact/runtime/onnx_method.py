@@ -358,8 +358,13 @@ def load(
     lanes: how many frames `render_all` renders at once; renderer: full, fast or auto (runtime/renderer.py). Raises ReenactError
     for what is unknown.
     """
+    return OnnxMethod(folder_of(name), device, threads, background, head_size, precision, lanes, renderer)
+
+
+def folder_of(name: str) -> Path:
+    """The weights folder of a method's name, or of a folder's path. Raises WeightsError for what is neither."""
     if name in known_methods():
-        return OnnxMethod(weights_folder() / name, device, threads, background, head_size, precision, lanes, renderer)
+        return weights_folder() / name
     if (Path(name) / "config.json").is_file():
-        return OnnxMethod(Path(name), device, threads, background, head_size, precision, lanes, renderer)
+        return Path(name)
     raise WeightsError(f"unknown method {name!r}: choose one of {', '.join(known_methods()) or '(none is installed)'}")

@@ -24,8 +24,8 @@ from reenact.core.errors import ReenactError
 from reenact.core.types import Image
 from reenact.faces.blendshapes import BLENDSHAPE_NAMES
 from reenact.motion.compose import NAMES as PARTS
-from reenact.motion.expression import PRESETS, SPREAD_MIN
-from reenact.pipeline.animator import ALIGNMENTS, expression_map
+from reenact.motion.expression import PRESETS, SPREAD_MIN, expression_map
+from reenact.pipeline.control import ALIGNMENTS
 from reenact.provenance.keys import installed
 from reenact.runtime.onnx_method import OnnxMethod
 from reenact.serve.auth import Guard

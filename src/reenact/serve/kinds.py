@@ -12,13 +12,13 @@ from typing import Any
 
 from reenact.core.errors import ReenactError
 from reenact.media.clock import RATE_MAX, exact_number, snapped
-from reenact.media.quality import FILM_QUALITY
+from reenact.media.film import FILM_QUALITY
 from reenact.media.video import VideoReader, resample
 from reenact.motion.compose import parse_parts
 from reenact.motion.expression import PRESETS
 from reenact.pipeline.animate import animate_file
-from reenact.pipeline.animator import Control
 from reenact.pipeline.calls import CallOptions, decode_file, encode_file
+from reenact.pipeline.control import Control
 from reenact.pipeline.editing import Edit, Film, Sweep, edit_file, sweep_file
 from reenact.pipeline.options import Clip, Progress
 from reenact.pipeline.portrait import Output

@@ -17,7 +17,7 @@ from reenact.core.errors import ReenactError
 from reenact.core.types import Image
 from reenact.live.session import Frame, Session, Shown
 from reenact.live.sources import TrackerSource
-from reenact.pipeline.animator import Control
+from reenact.pipeline.control import Control
 from reenact.runtime.engine import Engine
 from reenact.runtime.onnx_method import OnnxMethod
 from reenact.serve.outbox import Outbox, as_text

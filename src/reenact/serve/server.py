@@ -11,8 +11,6 @@ from dataclasses import dataclass, replace
 from starlette.applications import Starlette
 
 from reenact.core.errors import ReenactError
-from reenact.runtime.detail import LEAST
-from reenact.runtime.engine import Engine
 from reenact.serve.files import Files
 from reenact.serve.jobs import Jobs
 from reenact.serve.live_socket import Rooms
@@ -41,8 +39,7 @@ class Server:
         settings.check()
         try:
             settings.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            how = settings.device, settings.threads, settings.background, LEAST, settings.precision, settings.renderer
-            engine = Engine(settings.method, *how)
+            engine = settings.engine
             seats = Seats(replace(engine, head_size=settings.size), settings.sessions, settings.smooth)
             jobs = Jobs(settings.folder, engine, settings.jobs, settings.max_minutes, lambda: seats.drawing)
             files = Files(settings.folder, settings.max_video_mb)

@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from reenact.core.errors import ReenactError
+from reenact.motion.smooth import check_smooth
 from reenact.runtime.background import Background
 from reenact.runtime.detail import LEAST, head_side
+from reenact.runtime.engine import Engine
 from reenact.runtime.graph import Precision
-from reenact.runtime.renderer import Renderer, check_renderer
+from reenact.runtime.renderer import Renderer
 
 Transport = Literal["auto", "websocket", "webrtc"]
 """how camera and picture travel. auto: by WebRTC to other computers, where it is installed; on this one the socket is sooner"""
@@ -97,9 +99,15 @@ class Settings:
         for address in self.ice_servers:
             if not ICE_SERVER.fullmatch(address):
                 raise ReenactError(f"`ice_server` {address!r}: write stun:HOST:PORT or turn:USER:PASSWORD@HOST:PORT")
-        check_renderer(self.renderer, self.device)
+        self.engine.check()
         head_side(self.size, LEAST, LEAST)
+        check_smooth(self.smooth)
         self._check_exposure()
+
+    @property
+    def engine(self) -> Engine:
+        """Of the jobs; live pictures have a side of their own."""
+        return Engine(self.method, self.device, self.threads, self.background, LEAST, self.precision, self.renderer)
 
     def _check_exposure(self) -> None:
         if self.loopback or self.insecure:
