@@ -169,3 +169,18 @@ def decode(data, folder, code=None):
                 gap += 1
             number += gap
     return [frames[min(i, last)] for i in range(max(count, last + 1))]
+
+
+def began(data, end):
+    """At which second of its driver's file frame 0 is, as numerator and denominator. end: first byte behind the end mark."""
+    notes = data[end:-2]
+    if data[end : end + 4] != b"NOTE":
+        return 0, 1
+    assert crc16(notes, 0xFFFF) == int.from_bytes(data[-2:], "big")
+    at, found = 4, (0, 1)
+    while at < len(notes):
+        kind, length = notes[at], notes[at + 1]
+        value, at = notes[at + 2 : at + 2 + length], at + 2 + length
+        if kind == 1:
+            found = int.from_bytes(value[:8], "big"), int.from_bytes(value[8:], "big")
+    return found

@@ -15,7 +15,7 @@ from PIL import Image as PILImage
 from media_clips import RATE, frame_image, index_of, make_clip, make_sound, sound_of, sound_shift, sound_span
 from reenact.core import files
 from reenact.core.errors import ReenactError, ReenactWarning
-from reenact.media.audio import check_sound
+from reenact.media.audio import Sound
 from reenact.media.image import read_image, write_image
 from reenact.media.video import VideoFrame, VideoReader, VideoWriter, resample
 
@@ -291,11 +291,11 @@ def test_tags_of_a_container(tmp_path: Path) -> None:
 
 
 def test_a_file_without_sound_is_no_sound(clip: Path, tmp_path: Path) -> None:
-    check_sound(clip)
-    check_sound(make_sound(tmp_path / "sound.mp4", Fraction(1)))
+    Sound(clip, Fraction(0)).check()
+    Sound(make_sound(tmp_path / "sound.mp4", Fraction(1)), Fraction(0)).check()
     make_clip(tmp_path / "silent.mp4", [Fraction(k, 25) for k in range(5)], Fraction(25))
     with pytest.raises(ReenactError, match="has no sound"):
-        check_sound(tmp_path / "silent.mp4")
+        Sound(tmp_path / "silent.mp4", Fraction(0)).check()
 
 
 def test_no_frame_no_file(tmp_path: Path) -> None:

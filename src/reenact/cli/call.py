@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from fractions import Fraction
 from pathlib import Path
 from typing import Annotated
 
@@ -39,14 +40,22 @@ from reenact.cli.shared import (
     one_line_errors,
     progress_bar,
     say,
+    seconds,
 )
 from reenact.codec.call import QUALITY, Call, CallOptions, profile_for
 from reenact.codec.stats import Stats, measure
+from reenact.core.errors import ReenactError
+from reenact.media.audio import Sound
 from reenact.media.film import FILM_QUALITY
 from reenact.pipeline.calls import decode_file, encode_file
 from reenact.pipeline.portrait import Output
 from reenact.runtime.engine import Engine
 from reenact.runtime.onnx_method import load
+
+SoundStart = Annotated[
+    str | None,
+    typer.Option(help="where in the sound the film begins: seconds or h:mm:ss; default: where in its video the call began"),
+]
 
 
 @app.command()
@@ -100,6 +109,7 @@ def decode(
     film_quality: FilmQuality = FILM_QUALITY,
     face: Annotated[int, typer.Option(help="which face of the photo: 1 is the largest")] = 1,
     sound: Annotated[Path | None, typer.Option(help="file whose sound is laid under the pictures")] = None,
+    sound_start: SoundStart = None,
     method: Annotated[str | None, typer.Option(help="method or weights folder; default: the one the call names")] = None,
     device: Device = "auto",
     threads: Threads = 0,
@@ -123,7 +133,7 @@ def decode(
             control=control_of(motion, settle, reference, parts, lock, strength, smooth),
             engine=Engine(method, device, threads, background, head_size(size), precision, renderer),  # type: ignore[arg-type]
             drawn=drawn,
-            sound=sound,
+            sound=_heard(sound, seconds("sound-start", sound_start)),
             progress=progress,
         )
     speed = report.frames / max(report.seconds, 1e-9)
@@ -142,17 +152,26 @@ def inspect(
     typer.echo(json.dumps(found.as_dict(), indent=2) if as_json else _table(found))
 
 
+def _heard(sound: Path | None, start: Fraction | None) -> Path | Sound | None:
+    if start is None:
+        return sound
+    if sound is None:
+        raise ReenactError("--sound-start says where in a sound the film begins: add --sound FILE, or leave it out")
+    return Sound(sound, start)
+
+
 def _stats(call: Call, method: str | None) -> Stats:
     loaded = load(method or call.header.method, "cpu", 1)
     profile = profile_for(loaded, call.header)
     with call.named():
-        return measure(profile, call.header, call.data, call.begin)
+        return measure(profile, call.header, call.data, call.begin, call.start)
 
 
 def _table(stats: Stats) -> str:
+    begins = f", from {stats.start:g} s of the driver on" if stats.start else ""
     rows = [
         ("method", stats.method),
-        ("clip", f"{counted(stats.frames, 'frame')} at {stats.rate:g} frames/s, {stats.sent_frames} of them sent"),
+        ("clip", f"{counted(stats.frames, 'frame')} at {stats.rate:g} frames/s, {stats.sent_frames} of them sent{begins}"),
         ("packets", f"{stats.packets}, {stats.key_packets} of them key packets"),
         ("sent once", f"{stats.once_bytes} bytes, {stats.portrait_bytes} of them the portrait"),
         *((name, f"{kbps:.3f} kbit/s") for name, kbps in stats.kbps.items()),

@@ -7,10 +7,12 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from pathlib import Path
 
 from reenact.codec.clip import encode_clip, encode_to_target, play
 from reenact.codec.container import MAGIC, Header, mended, read_frames, read_opened, unpack_portrait
+from reenact.codec.notes import read_start
 from reenact.codec.profile import GAZE, POSE, QUALITIES, Profile, plain_profile, read_profile, with_gaze
 from reenact.codec.rate import check_target
 from reenact.core.errors import ReenactError, ReenactWarning
@@ -46,6 +48,18 @@ class CallOptions:
             raise ReenactError(f"`key_seconds` must lie between 0.04 and 3600, not {self.key_seconds:g}")
         if not 1 <= self.longest_gap <= 31:
             raise ReenactError(f"`longest_gap` must lie between 1 and 31 frames, not {self.longest_gap}")
+
+
+def _started(path: Path, data: bytes, begin: int) -> Fraction:
+    """0, with a warning, where what the file says of it is damaged, and where its packets are, of which the decoder tells."""
+    try:
+        start = read_start(data, begin)
+    except ReenactError:
+        return Fraction(0)
+    if start is None:
+        told = "where its film began is damaged: a sound is laid from its own beginning on (`sound_start` says from where)"
+        warnings.warn(f"{path}: {told}", ReenactWarning, stacklevel=3)
+    return start or Fraction(0)
 
 
 def is_call(path: str | os.PathLike[str]) -> bool:
@@ -87,6 +101,8 @@ class Call:
     data: bytes = field(repr=False)
     begin: int
     """where the packets begin, bytes"""
+    start: Fraction = Fraction(0)
+    """at which second of its driver's file the first frame is"""
 
     @staticmethod
     def open(path: str | os.PathLike[str]) -> Call:
@@ -101,7 +117,7 @@ class Call:
         except ReenactError as error:
             raise ReenactError(f"{path}: {error}") from None
         if whole is None:
-            return Call(path, header, data, begin)
+            return Call(path, header, data, begin, _started(path, data, begin))
         warnings.warn(f"{path}: the call is cut off before its end; what is there is taken", ReenactWarning, stacklevel=2)
         return Call(path, replace(header, frames=0), whole, begin)
 

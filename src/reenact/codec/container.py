@@ -114,13 +114,18 @@ def _unchecked(data: bytes, at: int, size: int, name: str) -> bytes:
 
 
 def write_call(header: Header, packets: Iterable[bytes]) -> bytes:
-    """A whole file: header, each packet behind its length, a length of 0."""
+    """A whole file: header, each packet behind its length, a length of 0. Notes may follow (codec/notes.py)."""
     return b"".join([header.to_bytes(), *(_length(len(packet)) + packet for packet in packets), b"\0"])
 
 
+def size_in_file(packet: bytes) -> int:
+    """How many bytes a packet takes in a file, with its length before it."""
+    return len(_length(len(packet))) + len(packet)
+
+
 def file_bytes(packets: Iterable[bytes]) -> int:
-    """What they take in a file, without the header."""
-    return sum(len(_length(len(packet))) + len(packet) for packet in packets) + 1
+    """What they take in a file, without the header, and with the end mark."""
+    return sum(map(size_in_file, packets)) + 1
 
 
 def read_packets(data: bytes, at: int) -> Iterator[bytes]:
@@ -149,7 +154,7 @@ def mended(data: bytes, at: int) -> bytes | None:
     end = at
     try:
         for packet in read_packets(data, at):
-            end += len(_length(len(packet))) + len(packet)
+            end += size_in_file(packet)
     except ReenactError as error:
         if str(error) != CUT:
             return None

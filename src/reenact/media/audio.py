@@ -18,7 +18,7 @@ from typing import Any
 import av
 import numpy as np
 
-from reenact.core.errors import InputError, ReenactWarning
+from reenact.core.errors import InputError, ReenactError, ReenactWarning
 from reenact.core.files import Unfinished, check_readable
 from reenact.media.clock import BesideClock, leaps, stated_rate
 from reenact.media.opening import DAMAGE, Packets, film_of, open_media, reason
@@ -34,6 +34,10 @@ PRIMING = Fraction(1, 10)
 """ours, seconds: encoders start up to 2048 samples early; at the file's own start these packets are copied too"""
 AAC_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
 """Hz, ISO/IEC 14496-3, those in common use"""
+LATEST_START = 10_000_000
+"""ours, seconds: no sound lasts longer"""
+SLACK = 2
+"""ours, seconds: by how much a stated length may be too short"""
 AAC_FRAME = 1024
 """samples"""
 SLIP = Fraction(1, 20)
@@ -65,6 +69,20 @@ class Sound:
                 warnings.warn(f"{path}: its sound is of an unknown kind and is left out", ReenactWarning, stacklevel=1)
                 return None
         return Sound(path, start)
+
+    def check(self) -> None:
+        """Raises ReenactError for a file that cannot be read, or has no sound, or none from `start` on."""
+        if not 0 <= self.start <= LATEST_START:
+            raise ReenactError(f"`sound_start` must lie between 0 and {LATEST_START} seconds, not {float(self.start):g}")
+        with open_media(check_readable(self.path, "video or sound")) as source:
+            if not source.streams.audio:
+                raise InputError(f"{self.path}: has no sound: give a file that has, or leave it out")
+            lasts = None if source.duration is None else Fraction(source.duration, av.time_base) + SLACK
+        if lasts is not None and self.start >= lasts:
+            raise InputError(
+                f"{self.path}: ends before {float(self.start):.2f} s, where the call's film began: give the sound of the file"
+                " that was encoded, or say where to begin with `sound_start` 0"
+            )
 
     def lay_under(self, film: Unfinished, kind: str, length: Fraction, tags: Mapping[str, str]) -> None:
         """Add the sound to a film (mp4) that is whole but for it, or warn why not.
@@ -122,14 +140,6 @@ class Sound:
             video = film_of(source)
             times = (packet.pts * video.time_base for packet in Packets(source, video) if packet.pts is not None)
             return leaps(times, 1 / stated_rate(video.average_rate, video.guessed_rate))
-
-
-def check_sound(path: str | os.PathLike[str]) -> None:
-    """Raises ReenactError for a file that cannot be read, or has no sound."""
-    path = check_readable(path, "video or sound")
-    with open_media(path) as source:
-        if not source.streams.audio:
-            raise InputError(f"{path}: has no sound: give a file that has, or leave it out")
 
 
 def open_output(path: Path, kind: str, tags: Mapping[str, str]) -> Any:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import Path
 from shlex import quote
 
 from reenact.codec.call import QUALITY, SUFFIX, Call, CallOptions, is_call, profile_for, profile_of
 from reenact.codec.container import pack_portrait
 from reenact.core.errors import ReenactError
 from reenact.core.files import check_output
-from reenact.media.audio import check_sound
+from reenact.media.audio import Sound
 from reenact.media.film import check_film
 from reenact.pipeline.animate import Following, Report, follow, following
 from reenact.pipeline.animator import Animator
@@ -36,7 +37,7 @@ class CallReport:
     rate: Fraction
     """frames a second"""
     once: int
-    """bytes that are sent once: header and portrait"""
+    """bytes that are sent once: header, portrait, and where the clip began"""
     stream: int
     """bytes of the packets, with their lengths"""
 
@@ -72,7 +73,8 @@ def encode_file(
         method = engine.load()
         packed = b"" if photo is None else pack_portrait(head_and_shoulders(photo, method.landmarker))
         source = file.source(method, method.landmarker)
-        with CallSink(output, method, source.rate, options, packed) as sink:
+        start = Fraction(0) if file.still else file.shown.start or Fraction(0)
+        with CallSink(output, method, source.rate, options, packed, start) as sink:
             frames = pump(source, sink, source.frames, progress)
     return CallReport(frames, sink.missing, source.rate, sink.once, sink.stream)
 
@@ -85,10 +87,11 @@ def decode_file(
     control: Following = None,
     engine: Engine = AS_NAMED,
     drawn: Output = AUTO,
-    sound: StrPath | None = None,
+    sound: StrPath | Sound | None = None,
     progress: Progress | None = None,
 ) -> Report:
-    """Animate a portrait with a call. portrait: None takes the one inside. sound: a file whose sound is laid under.
+    """Animate a portrait with a call. portrait: None takes the one inside. sound: a file whose sound is laid under, from where
+    the call's film began in its driver's file on; `Sound(path, start)`: from that second on.
 
     control, drawn: as in `animate_file`; engine: by default the method that the call names. The output appears when it is whole.
     Raises ReenactError, in one line, for whatever the user can mend.
@@ -96,6 +99,8 @@ def decode_file(
     follows = following(control)
     for options in (drawn, follows(drawn), engine):
         options.check()
+    audio = sound.path if isinstance(sound, Sound) else sound
+    check_film(output, _given(portrait, call, audio))
     if portrait is not None and is_call(portrait) and not is_call(call):
         raise ReenactError(
             f"{portrait} is the call: the photo comes first: reenact decode {quote(str(call))} {quote(str(portrait))}"
@@ -105,11 +110,11 @@ def decode_file(
     engine.check()
     if (named := engine.config["method"]) != maker:
         raise ReenactError(f"{call}: made with method {maker}, not {named}: decode it with that one")
-    check_film(output, _given(portrait, call, sound))
+    heard = sound if sound is None or isinstance(sound, Sound) else Sound(Path(sound), opened.start)
+    if heard is not None:
+        heard.check()
     photo = opened.portrait() if portrait is None else read_portrait(portrait, engine.threads)
-    if sound is not None:
-        check_sound(sound)
-    marked = MarkedOutput(output, drawn.marks, [("portrait", portrait), ("call", call), ("sound", sound)])
+    marked = MarkedOutput(output, drawn.marks, [("portrait", portrait), ("call", call), ("sound", audio)])
     method = engine.load(series=True)
     profile = profile_for(method, opened.header)
     opened.check(profile)
@@ -118,9 +123,8 @@ def decode_file(
     drawn = drawn.decided(shown)
     follows(drawn).warn_of_unused(method)
     animator = Animator.of(method, shown, follows(drawn), source)
-    with VideoSink(
-        marked.drawn_by(method), source.rate, placer(shown, drawn.mode), sound, film_quality=drawn.film_quality
-    ) as sink:
+    place, part = placer(shown, drawn.mode), WHOLE if heard is None else Clip(heard.start)
+    with VideoSink(marked.drawn_by(method), source.rate, place, audio, part, drawn.film_quality) as sink:
         return follow(animator, source, sink, progress)
 
 

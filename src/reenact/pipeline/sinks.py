@@ -10,7 +10,8 @@ from types import TracebackType
 from typing import Any, Protocol, Self, TypeVar
 
 from reenact.codec.call import CallOptions, pack, profile_of
-from reenact.codec.container import Header, write_call
+from reenact.codec.container import Header, file_bytes, write_call
+from reenact.codec.notes import notes
 from reenact.core.errors import NoFaceError, ReenactError
 from reenact.core.files import replaced
 from reenact.core.types import Image, Method, Motion
@@ -158,12 +159,21 @@ class CallSink(_Sink):
     """A source's moments to a call (.rnct); they are coded together when the last is there."""
 
     once = stream = 0
-    """bytes that are sent once (header and portrait), and of the packets; there when the block has ended well"""
+    """bytes that are sent once (header, portrait, notes), and of the packets; there when the block has ended well"""
 
-    def __init__(self, path: StrPath, method: Method, rate: Fraction, options: CallOptions, portrait: bytes = b"") -> None:
-        """portrait: packed (codec/container.py: pack_portrait). Raises ReenactError for bad options."""
+    def __init__(
+        self,
+        path: StrPath,
+        method: Method,
+        rate: Fraction,
+        options: CallOptions,
+        portrait: bytes = b"",
+        start: Fraction = Fraction(0),
+    ) -> None:
+        """portrait: packed (codec/container.py: pack_portrait); start: second of the driver's file at which the first moment is.
+        Raises ReenactError for bad options."""
         options.check()
-        self.path = Path(path)
+        self.path, self._start = Path(path), start
         self._method, self._rate, self._options, self._portrait = method, rate, options, portrait
         self._moments: list[Moment] = []
 
@@ -182,9 +192,10 @@ class CallSink(_Sink):
         seen = any(motion.gaze is not None for motion in motions)
         profile = profile_of(self._method, motions[0].expression.size, seen)
         header = replace(Header.of(profile, self._rate), frames=len(motions), portrait=self._portrait)
-        data = write_call(header, pack(profile, header, motions, self._options))
-        self.once = len(header.to_bytes())
-        self.stream = len(data) - self.once
+        packets = pack(profile, header, motions, self._options)
+        data = write_call(header, packets) + notes(self._start)
+        self.stream = file_bytes(packets)
+        self.once = len(data) - self.stream
         with replaced(self.path) as part:
             part.write_bytes(data)
 
