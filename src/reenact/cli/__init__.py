@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         edit,
         evaluate,
         faces,
+        inspect,
         live,
         report,
         serve,
@@ -44,7 +45,6 @@ DEBUG_NAME = "REENACT_DEBUG"
 ROOMS = {
     "encode": "call",
     "decode": "call",
-    "inspect": "call",
     "data": "data_synth",
     "describe": "descriptors",
     "mix": "descriptors",

@@ -1,8 +1,7 @@
-"""reenact encode, reenact decode, reenact inspect"""
+"""reenact encode, reenact decode"""
 
 from __future__ import annotations
 
-import json
 from fractions import Fraction
 from pathlib import Path
 from typing import Annotated
@@ -87,7 +86,7 @@ def encode(
     bytes_ = f"{report.once} bytes once, {report.stream} bytes of motion"
     say(f"{out}: {counted(report.frames, 'frame')}, {report.kbps:.2f} kbit/s, {bytes_}")
     if stats:
-        typer.echo(_table(_stats(Call.open(out), method)))
+        typer.echo(call_table(call_stats(Call.open(out), method)))
 
 
 @app.command()
@@ -140,18 +139,6 @@ def decode(
     say(f"{out}: {counted(report.frames, 'frame')} at {float(report.rate):g} frames/s, made at {speed:.1f} frames/s")
 
 
-@app.command()
-@one_line_errors
-def inspect(
-    call: Annotated[Path, typer.Argument(help="file that reenact encode wrote")],
-    as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
-    method: Annotated[str | None, typer.Option(help="method or weights folder; default: the one the call names")] = None,
-) -> None:
-    """Print what a call holds: frames, packets, kbit/s by field."""
-    found = _stats(Call.open(call), method)
-    typer.echo(json.dumps(found.as_dict(), indent=2) if as_json else _table(found))
-
-
 def _heard(sound: Path | None, start: Fraction | None) -> Path | Sound | None:
     if start is None:
         return sound
@@ -160,14 +147,16 @@ def _heard(sound: Path | None, start: Fraction | None) -> Path | Sound | None:
     return Sound(sound, start)
 
 
-def _stats(call: Call, method: str | None) -> Stats:
+def call_stats(call: Call, method: str | None) -> Stats:
+    """What its bits are spent on. method: by default the one that the call names. Raises ReenactError for a damaged file."""
     loaded = load(method or call.header.method, "cpu", 1)
     profile = profile_for(loaded, call.header)
     with call.named():
         return measure(profile, call.header, call.data, call.begin, call.start)
 
 
-def _table(stats: Stats) -> str:
+def call_table(stats: Stats) -> str:
+    """For people."""
     begins = f", from {stats.start:g} s of the driver on" if stats.start else ""
     rows = [
         ("method", stats.method),

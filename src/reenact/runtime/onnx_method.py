@@ -155,7 +155,7 @@ class OnnxMethod:
 
     @cached_property
     def _fingerprint(self) -> str:
-        return hashlib.sha256((self.folder / "motion.onnx").read_bytes()).hexdigest()[:16]
+        return fingerprint_of(self.folder)
 
     @property
     def code_size(self) -> int:
@@ -333,6 +333,11 @@ def _config(folder: Path) -> dict[str, Any]:
 def weights_folder() -> Path:
     """The folder that the shipped weights lie in, one folder a method."""
     return WEIGHTS
+
+
+def fingerprint_of(folder: Path) -> str:
+    """16 hex digits of the SHA-256 of a weights folder's motion graph."""
+    return hashlib.sha256((folder / "motion.onnx").read_bytes()).hexdigest()[:16]
 
 
 def known_methods() -> list[str]:
