@@ -153,6 +153,22 @@ def test_stillness_with_rare_keys_is_no_gap_either():
     assert max(np.diff(numbers)) < 512 and numbers[-1] > 1500
 
 
+@pytest.mark.parametrize("late", [-400, 0, 400])
+@pytest.mark.parametrize("gap", [400, 600, 1000, 1030, 2600, 5000])
+def test_a_receiver_that_was_away_follows_at_once_by_its_own_clock(gap: int, late: int):
+    """Nothing arrives for `gap` frames, whatever was sent; its clock is off by `late` frames."""
+    sender, receiver, playout = Sender(PROFILE, TAG, quality=0), Receiver(PROFILE, TAG), Playout()
+    motions = talking(20 + gap % 100) * (gap // 20 + 2)
+    for at, motion in enumerate(motions[: gap + 40]):
+        if at == gap + 20:
+            sender.request_key()
+        packet = sender.send(motion)
+        if packet is not None and not 20 <= at < gap + 20:
+            playout.add(receiver.receive(packet, at + late))
+        if at >= gap + 20:
+            assert not receiver.waiting and steps_off(motion, playout.at(at), 0) <= 1
+
+
 def test_what_is_sent_in_silence_is_counted():
     control = RateControl(4.0, RATE)
     sender, sizes = Sender(PROFILE, TAG, control=control), []

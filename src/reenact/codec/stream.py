@@ -168,14 +168,17 @@ class Receiver:
         """Whether the newest packet lacks its reference: then `Sender.request_key` (or `report_lost`) is due."""
         return self._newest is None or self._stuck > self._newest
 
-    def receive(self, packet: bytes) -> list[Coded]:
-        """The frames that can be shown now: those of this packet and of packets that waited for it. Often one, or none."""
+    def receive(self, packet: bytes, due: int | None = None) -> list[Coded]:
+        """The frames that can be shown now: those of this packet and of packets that waited for it. Often one, or none.
+
+        due: which frame is about due by the receiver's own clock. Frame numbers count modulo 1024: with it they are right after
+        any silence, without it after one of at most 511 frames (a receiver that was away for longer begins anew)."""
         try:
             head = read_head(packet)
         except ReenactError:
             self.damaged += 1
             return []
-        number = self._unwrapped(head.number)
+        number = self._unwrapped(head.number, self._newest if due is None else due)
         if number < 0 or number in self._points:
             return []
         if not head.key and number - head.distance not in self._points:
@@ -184,10 +187,11 @@ class Receiver:
         frames = self._open(number, packet)
         return frames + self._unpark() if frames else []
 
-    def _unwrapped(self, number: int) -> int:
-        if self._newest is None:
+    @staticmethod
+    def _unwrapped(number: int, near: int | None) -> int:
+        if near is None:
             return number
-        return self._newest + (number - self._newest + NUMBERS // 2) % NUMBERS - NUMBERS // 2
+        return near + (number - near + NUMBERS // 2) % NUMBERS - NUMBERS // 2
 
     def _open(self, number: int, packet: bytes) -> list[Coded]:
         head = read_head(packet)
