@@ -14,6 +14,7 @@ from functools import cache
 from pathlib import Path
 from string import Formatter
 
+from reenact.core.provenance import common_digest
 from reenact.methods import METHODS
 from reenact.runtime.onnx_method import weights_folder
 from reenact.runtime.renderer import Renderer, measured_as
@@ -218,7 +219,8 @@ def state(one: Measurement, path: Path, digests: Mapping[str, str] | None = None
     today = shipped() if digests is None else digests
     if not found:
         return f"{OTHER} (unknown)"
-    if all(found.get(name) == today[name] for name in one.methods):
+    common = held.get("common_sha256", common_digest())  # files of before 2026-11-29 do not say
+    if common == common_digest() and all(found.get(name) == today[name] for name in one.methods):
         return CURRENT
     return f"{OTHER}, {held.get('date', 'undated')}"
 

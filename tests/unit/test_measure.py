@@ -17,7 +17,7 @@ import typer.main
 
 from places import ROOT
 from reenact import cli
-from reenact.core.provenance import dated, measured_with, weights_digest
+from reenact.core.provenance import common_digest, dated, measured_with, weights_digest
 from reenact.runtime.onnx_method import weights_folder
 from tools.measure import PAGES, main, program
 from tools.measurements import KEPT, MEASUREMENTS, PLACES, Measurement, shipped, stale, state
@@ -110,6 +110,28 @@ def test_measured_with_the_weights_that_ship_is_current(clone: Path):
     assert state(Measurement("a", "true", 1, ("sfd", "mmfa")), path) == "current"
     path.write_text(json.dumps(dated({**shipped(), "mmfa": weights_digest(weights_folder() / "sfd")})))
     assert state(Measurement("a", "true", 1, ("sfd", "mmfa")), path).startswith("of other weights, 20")
+
+
+def test_what_all_methods_share_is_seen_where_a_file_says_it(clone: Path, tmp_path: Path):
+    """The backdrop's network and int8's ranges: no method's own digest has them. Files that say nothing of them stay current."""
+    path, one = clone / "results/a.json", Measurement("a", "true", 1, ("sfd",))
+    held = measured_with(weights_folder() / "sfd")
+    assert held["common_sha256"] == common_digest() and "common_sha256" not in dated({})
+    for told, said in ((held["common_sha256"], "current"), ("0" * 64, f"of other weights, {held['date']}")):
+        path.write_text(json.dumps({**held, "common_sha256": told}))
+        assert state(one, path) == said
+    del held["common_sha256"]
+    path.write_text(json.dumps(held))
+    assert state(one, path) == "current"
+    for name in ("person/person.onnx", "person/still.onnx", "shared/int8.json"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(name)
+    before = common_digest(tmp_path)
+    for name in ("person/still.onnx", "shared/int8.json"):
+        (tmp_path / name).write_text("other")
+        assert common_digest(tmp_path) != before
+        (tmp_path / name).write_text(name)
+    assert common_digest(tmp_path) == before
 
 
 def test_one_that_fails_is_told_and_stops_no_other(clone: Path, capsys: pytest.CaptureFixture[str]):

@@ -15,6 +15,7 @@ from typing import Any
 
 from reenact.core.assets import ASSETS
 
+SHIPPED = Path(__file__).resolve().parent.parent / "weights"
 ABOUT_WEIGHTS = ("codec.json", "lineage.json", "calibration.json")
 """beside weights, and without influence on the frames"""
 
@@ -32,8 +33,19 @@ def provenance(command: list[str], weights: Mapping[str, str], networks: Iterabl
 
 def dated(weights: Mapping[str, str]) -> dict[str, Any]:
     """Of which day, commit and weights a measurement is: what every file in results/ holds, so that one can see which of them are
-    of weights that no longer ship. weights: method -> SHA-256."""
-    return {"date": datetime.now(UTC).date().isoformat(), "commit": commit(), "weights_sha256": dict(weights)}
+    of weights that no longer ship. weights: method -> SHA-256; where there are any, what all methods run beside theirs is named
+    too."""
+    held = {"date": datetime.now(UTC).date().isoformat(), "commit": commit(), "weights_sha256": dict(weights)}
+    return {**held, "common_sha256": common_digest()} if weights else held
+
+
+def common_digest(folder: Path = SHIPPED) -> str:
+    """SHA-256 of what all methods run beside their own weights: the networks of the backdrop and of enlarging (person), and which
+    numbers occur in the shared graphs (int8.json). `weights_digest` does not see them. folder: of all weights."""
+    digest = hashlib.sha256()
+    for path in (*sorted((folder / "person").glob("*.onnx")), *(folder / "shared").glob("int8.json")):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()
 
 
 def measured_with(*folders: Path) -> dict[str, Any]:

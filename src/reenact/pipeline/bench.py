@@ -69,6 +69,7 @@ class BenchResult:
     date: str
     commit: str | None
     weights_sha256: dict[str, str]
+    common_sha256: str
 
     def as_dict(self) -> dict[str, object]:
         """For JSON."""

@@ -17,6 +17,7 @@ from reenact.core.compiled import compiled
 from reenact.core.download import sha256
 from reenact.core.errors import ReenactError
 from reenact.core.inference import core, cpu_options, load_openvino
+from reenact.core.provenance import SHIPPED
 from reenact.runtime.int8 import pays, quantised, read_ranges
 from reenact.runtime.trust import check_graph, fitting, read_graph
 
@@ -29,7 +30,7 @@ Precision = Literal["auto", "int8", "bf16", "fp32"]
 in it; int8: the same, and an error where nothing is measured; bf16: no int8; fp32: neither"""
 PRECISIONS: tuple[str, ...] = get_args(Precision)
 Shapes = Mapping[str, Sequence[int]]
-WEIGHTS = Path(__file__).resolve().parent.parent / "weights"
+WEIGHTS = SHIPPED
 """what ships, whose compiled graphs are kept; a stranger's are not"""
 PROBES, PROBE_SECONDS = 15, 0.5
 """ours: how often a convolution is timed at most; on a machine that is busy with something else, not for longer than this"""

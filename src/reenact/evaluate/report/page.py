@@ -226,6 +226,7 @@ def _provenance(path: Path, report: Mapping[str, Any]) -> str:
         "device",
         "scored_frames_per_second",
         "weights_sha256",
+        "common_sha256",
         "networks_sha256",
         "hardware",
         "versions",
