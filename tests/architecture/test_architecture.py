@@ -15,7 +15,7 @@ PACKAGE = ROOT / "src/reenact"
 FOLDERS = ("src", "tests", "experiments", "tools", "scripts")
 
 FILE_LINES = 500
-FUNCTION_LINES = {"src/reenact/cli/edit.py": 68}
+FUNCTION_LINES = {"src/reenact/cli/edit.py": 67}
 """the longest function of a file that has one longer than LONGEST; to be lowered, never raised"""
 LONGEST = 55
 CAP = 80
