@@ -84,7 +84,8 @@ class VideoWriter:
         if height % 2 or width % 2:
             image = np.pad(image, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
         if self._encoder is None:
-            self._encoder = ENCODERS.get(self._kind, H264)(self._container, self.rate, *image.shape[:2], self._quality)
+            rows, columns = image.shape[:2]
+            self._encoder = ENCODERS.get(self._kind, H264)(self._container, self.rate, rows, columns, self._quality)
         stream = self._encoder.stream
         if image.shape[:2] != (stream.height, stream.width):
             raise ValueError(f"frame is {width}x{height}, the first was {stream.width}x{stream.height}")
