@@ -421,3 +421,20 @@ def test_pictures_that_move_are_written_again_and_again(tmp_path, suffix, most):
             assert np.abs(shown[:33] - frame).mean() < most, number
             times.append(picture.info["duration"])
     assert all(abs(time - 1000 / float(RATE)) <= 10 for time in times)
+
+
+@pytest.mark.parametrize(("suffix", "rate", "shortest"), [(".gif", 60, 20), (".gif", 240, 20), (".webp", 120, 11), (".gif", 50, 20)])
+def test_pictures_that_move_fast_are_no_slow_motion_in_a_browser(tmp_path, suffix, rate, shortest, recwarn):
+    """Browsers show a frame of 10 ms or less for 100: so none is as short, and the film lasts as long as it should."""
+    with VideoWriter(tmp_path / f"out{suffix}", Fraction(rate)) as writer:
+        for i in range(rate // 4):
+            writer.write(np.full((32, 48, 3), 4 * i % 256, np.uint8))
+    with PILImage.open(tmp_path / f"out{suffix}") as picture:
+        times = []
+        for number in range(picture.n_frames):
+            picture.seek(number)
+            picture.load()
+            times.append(picture.info["duration"])
+    assert min(times[:-1]) >= shortest and abs(sum(times) - 250) <= 20
+    told = [str(warning.message) for warning in recwarn if warning.category is ReenactWarning]
+    assert len(told) == (rate > 50) and all("frames a second at most" in line for line in told)

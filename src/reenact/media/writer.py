@@ -18,7 +18,7 @@ from reenact.core.errors import ReenactError, ReenactWarning
 from reenact.core.files import Unfinished, explained, unwritable
 from reenact.core.types import Image
 from reenact.media.audio import Sound, open_output
-from reenact.media.encoders import ENCODERS, H264, Encoder
+from reenact.media.encoders import ENCODERS, FASTEST, H264, Encoder
 from reenact.media.film import FILM_QUALITY, SILENT, check_film_quality, container_format
 
 
@@ -56,6 +56,9 @@ class VideoWriter:
             told = f"{self.path}: `film_quality` does nothing for .gif, which has 256 colours a frame; .webp, .mp4, .mov and .mkv"
             warnings.warn(f"{told} have a quality", ReenactWarning, stacklevel=3)
         self._start, self._end = Fraction(start or 0), None if end is None else Fraction(end)
+        if self.rate > (most := FASTEST.get(kind, self.rate)):
+            told = f"{path}: {self.path.suffix} shows {most} frames a second at most; of {float(self.rate):g} some are left out"
+            warnings.warn(told, ReenactWarning, stacklevel=3)
         self._container: Any = None
         self._sound: Sound | None = None
         self._encoder: Encoder | None = None
