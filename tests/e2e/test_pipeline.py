@@ -6,6 +6,7 @@ import inspect
 import os
 import threading
 import warnings
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -260,3 +261,59 @@ def test_nothing_is_asked_for_before_it_is_read(method):
 
     for count, _ in enumerate(of_pictures(camera(), method, method.landmarker), 1):
         assert len(asked) == count
+
+
+GRAY = np.zeros((256, 256), np.uint8)
+NO_PICTURES = (
+    "photo.jpg",
+    PILImage.new("RGB", (256, 256)),
+    face() / 255,
+    face().astype(np.int64),
+    GRAY,
+    np.dstack([face(), GRAY]),
+)
+
+
+@pytest.mark.parametrize("given", [*NO_PICTURES, np.zeros((0, 0, 3), np.uint8)], ids=lambda given: type(given).__name__)
+def test_what_is_no_picture_is_one_line_with_what_is_wanted(method, portrait, given):
+    """Floats in [0, 1] of a crop's size were taken for a black picture, the rest ended somewhere in Pillow."""
+    for way in (method.encode_source, method.encode_crop, method.encode_motion):
+        with pytest.raises(reenact.ReenactError, match="a picture must be .* uint8.* not .*read_image"):
+            way(given)
+    with pytest.raises(reenact.ReenactError, match="a picture must be"):
+        list(reenact.animate(portrait, [face(), given], method=method))
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), None, "now"])
+def test_times_of_pictures_are_finite_numbers(method, portrait, bad):
+    with pytest.raises(reenact.ReenactError, match="the time of picture 2 is .*: give seconds"):
+        list(reenact.animate(portrait, [(0, face()), (bad, face())], method=method))
+
+
+def test_times_are_given_to_all_pictures_in_any_number_type(method, portrait):
+    shown = [(np.float32(0.5), face()), (Fraction(3, 4), face()), (np.int64(1), face())]
+    assert len(list(reenact.animate(portrait, shown, method=method))) == 3
+    for mixed in ([shown[0], face()], [face(), shown[0]]):
+        with pytest.raises(reenact.ReenactError, match="picture 2 has (no|a) time: give one to all"):
+            list(reenact.animate(portrait, mixed, method=method))
+
+
+@pytest.mark.parametrize("rate", [0, -1, float("nan"), "fast"])
+def test_a_rate_of_pictures_is_a_number_above_0(method, portrait, rate):
+    with pytest.raises(reenact.ReenactError, match="`rate`"):
+        list(reenact.animate(portrait, [face()], method=method, rate=rate))
+
+
+def test_a_portrait_of_another_method_is_told_so(method, portrait):
+    other = replace(portrait, method="mmfa")
+    with pytest.raises(reenact.ReenactError, match="was encoded by mmfa, not fake"):
+        list(reenact.animate(other, [face()], method=method))
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), "1"])
+def test_a_clip_of_no_numbers_is_one_line(bad):
+    for clip in (reenact.Clip(start=bad), reenact.Clip(end=bad)):
+        with pytest.raises(reenact.ReenactError, match="is no time: give seconds"):
+            clip.check()
+    assert reenact.Clip(start=np.float32(0.5), end=0.7) == reenact.Clip(Fraction(1, 2), Fraction(7, 10))
+    reenact.Control(reference=Fraction(1, 2)).check()

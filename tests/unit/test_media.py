@@ -423,7 +423,9 @@ def test_pictures_that_move_are_written_again_and_again(tmp_path, suffix, most):
     assert all(abs(time - 1000 / float(RATE)) <= 10 for time in times)
 
 
-@pytest.mark.parametrize(("suffix", "rate", "shortest"), [(".gif", 60, 20), (".gif", 240, 20), (".webp", 120, 11), (".gif", 50, 20)])
+@pytest.mark.parametrize(
+    ("suffix", "rate", "shortest"), [(".gif", 60, 20), (".gif", 240, 20), (".webp", 120, 11), (".gif", 50, 20)]
+)
 def test_pictures_that_move_fast_are_no_slow_motion_in_a_browser(tmp_path, suffix, rate, shortest, recwarn):
     """Browsers show a frame of 10 ms or less for 100: so none is as short, and the film lasts as long as it should."""
     with VideoWriter(tmp_path / f"out{suffix}", Fraction(rate)) as writer:

@@ -9,12 +9,24 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
+from reenact.core.errors import ReenactError
 from reenact.core.shapes import Float, Float32, UInt8
 
 Image = UInt8[np.ndarray, "_height _width 3"]
 """RGB picture, 0..255, rows first."""
 CODED = ("head_pose", "scale", "translation", "expression")
 """the fields of a `Motion` that a method's networks say and take"""
+
+
+def check_picture(image: object) -> None:
+    """Raises ReenactError for what is no `Image` of a pixel or more: a path, Pillow's picture, floats, gray, an alpha channel."""
+    given = type(image).__name__
+    if isinstance(image, np.ndarray):
+        if image.dtype == np.uint8 and image.ndim == 3 and image.shape[2] == 3 and image.size:
+            return
+        given = f"{image.dtype} of shape {image.shape}"
+    form = "a NumPy array of uint8, height x width x 3, RGB, 0..255"
+    raise ReenactError(f"a picture must be {form}, not {given}: reenact.read_image(path) gives one")
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
+from numbers import Real
 
 from reenact.core.errors import ReenactError
 
@@ -35,8 +37,11 @@ def exact_rate(value: object) -> Fraction:
     return snapped(rate)
 
 
-def check_range(start: Fraction | None, end: Fraction | None) -> None:
-    """Raises ReenactError for a part of a video, in seconds, that begins before 0 or ends before it begins."""
+def check_range(start: Fraction | int | None, end: Fraction | int | None) -> None:
+    """Raises ReenactError for a part of a video, in seconds, that begins before 0 or ends before it begins, and no numbers."""
+    for name, second in (("start", start), ("end", end)):
+        if second is not None and not (isinstance(second, Real) and math.isfinite(second)):
+            raise ReenactError(f"`{name}` {str(second)[:40]!r} is no time: give seconds, a finite number")
     if (start or 0) < 0 or (end is not None and end <= (start or 0)):
         raise ReenactError("the start must be 0 or later and the end after it; change `start` or `end`")
 

@@ -88,8 +88,8 @@ class VideoReader:
         least; those between are passed over, and nothing is said of what is damaged."""
         self.path = check_readable(path, "video")
         self._pixels, self._apart = pixels, apart
+        check_range(start, end)
         self._start, self._end = Fraction(start or 0), None if end is None else Fraction(end)
-        check_range(self._start, self._end)
         self._container = open_media(self.path)
         try:
             self._read_header()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
+from numbers import Real
 from typing import Literal
 
 import numpy as np
@@ -70,5 +71,5 @@ def check_reference(reference: object) -> None:
     """Raises ReenactError for a reference that is none."""
     if reference in CHOICES:
         return
-    if not isinstance(reference, int | float) or not 0 <= reference <= LATEST:
+    if not isinstance(reference, Real) or not 0 <= reference <= LATEST:
         raise ReenactError(f"`reference` {reference}: write rest, calm, first, or at which second the driver's face is at rest")

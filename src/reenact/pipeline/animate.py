@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from reenact.core.errors import ReenactWarning
+from reenact.core.errors import ReenactError, ReenactWarning
 from reenact.core.types import Image, Method, Portrait
 from reenact.faces.landmarker import Landmarker
 from reenact.media.film import check_film
@@ -60,11 +60,16 @@ def animate(
     time in seconds, (time, picture). method: what encoded the portrait; without it, the method of that name is loaded anew.
     control: whose motion, how much of it and how (animator.py), or the alignment alone. rate: frames a second of pictures that
     say no time (default 25). The pictures are as the method renders them, without watermark (provenance/watermark.py: mark adds
-    it; files have it). A frame without a face repeats the last picture; ReenactError at the end if none had one.
+    it; files have it). A frame without a face repeats the last picture. Raises ReenactError for a portrait of another method,
+    and, while it is iterated, for a driver that cannot be read, is no pictures (uint8 RGB), or shows no face at all.
     """
     control = control if isinstance(control, Control) else Control(control)
     control.check()
     chosen = load(portrait.method) if method is None else method
+    if portrait.method != chosen.name:
+        raise ReenactError(
+            f"the portrait was encoded by {portrait.method}, not {chosen.name}: encode it with the one that animates it"
+        )
     return _pictures(portrait, driving, chosen, control, rate)
 
 

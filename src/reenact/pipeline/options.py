@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
+from numbers import Real
 
 from reenact.media.clock import check_range, exact_rate
 
@@ -19,10 +21,16 @@ class Clip:
     """Which part of the driver, and how many frames a second."""
 
     start: Fraction | None = None
-    """seconds; None: the driver's own"""
+    """seconds; None: the driver's own. Floats are taken, too"""
     end: Fraction | None = None
     fps: Fraction | float | None = None
     """frames a second of the output, 1..240 (29.97 is 30000/1001); None: the driver's own rate"""
+
+    def __post_init__(self) -> None:
+        for name in ("start", "end"):
+            second = getattr(self, name)
+            if isinstance(second, Real) and not isinstance(second, Fraction) and math.isfinite(second):
+                object.__setattr__(self, name, Fraction(float(second)).limit_denominator(1_000_000))
 
     @property
     def rate(self) -> Fraction | None:

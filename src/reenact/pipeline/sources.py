@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import chain
+from numbers import Rational
 from pathlib import Path
 from types import TracebackType
 
@@ -16,7 +17,7 @@ from reenact.codec.profile import Profile
 from reenact.core.errors import ReenactError
 from reenact.core.files import check_readable
 from reenact.core.prefetch import ahead
-from reenact.core.types import Image, Method, Motion
+from reenact.core.types import Image, Method, Motion, check_picture
 from reenact.faces import eyes
 from reenact.faces.crop import cut, head_crop
 from reenact.faces.landmarker import Landmarker
@@ -90,7 +91,7 @@ def of_pictures(
 ) -> MotionSource:
     """Pictures as they come (a list, a camera); each is asked for when it is to be encoded. rate: of those that say no time.
 
-    All say their time, or none does.
+    All say their time, or none does. Raises ReenactError for what is no picture, and times that do not run forwards.
     """
     coming = iter(pictures)
     first = next(coming, None)
@@ -99,15 +100,26 @@ def of_pictures(
     def frames() -> Iterator[Timed]:
         before: Fraction | None = None
         for count, shown in enumerate(chain([] if first is None else [first], coming)):
-            time, image = shown if isinstance(shown, tuple) else (count / rate, shown)
+            if isinstance(shown, tuple) != timed:
+                raise ReenactError(f"picture {count + 1} has {'no' if timed else 'a'} time: give one to all of them, or to none")
+            time, image = (_second(shown[0], count), shown[1]) if isinstance(shown, tuple) else (count / rate, shown)
+            check_picture(image)
             if before is not None and time <= before:
                 raise ReenactError(
                     f"picture {count + 1} is not after the one before it ({float(time):g} s): sort them by their time"
                 )
-            before = Fraction(time)
-            yield before, image
+            before = time
+            yield time, image
 
     return MotionSource(read(method, heads(frames(), landmarker, method.size)), rate, timed=timed, ahead=False)
+
+
+def _second(time: object, count: int) -> Fraction:
+    """Of picture `count`, from 0. Raises ReenactError for what is no finite number."""
+    try:
+        return Fraction(time if isinstance(time, Rational) else float(time))  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError):
+        raise ReenactError(f"the time of picture {count + 1} is {time!r}: give seconds, a finite number") from None
 
 
 def of_still(path: StrPath, method: Method, landmarker: Landmarker, clip: Clip = WHOLE) -> MotionSource:
@@ -220,7 +232,18 @@ def open_source(
             source = file.source(method, landmarker, resampled=False)
             yield file.glimpsed(source, method, landmarker) if looked_at else source
     else:
-        yield of_pictures(driving, method, landmarker, rate or RATE)
+        yield of_pictures(driving, method, landmarker, RATE if rate is None else stated(rate))
+
+
+def stated(rate: Fraction | float) -> Fraction:
+    """Frames a second that a caller says, exactly. Raises ReenactError for what is no number above 0."""
+    try:
+        exact = rate if isinstance(rate, Fraction) else Fraction(float(rate)).limit_denominator(1_000_000)
+    except (TypeError, ValueError, OverflowError):
+        exact = Fraction(0)
+    if exact <= 0:
+        raise ReenactError(f"`rate` {rate!r}: give frames a second, a number above 0")
+    return exact
 
 
 def is_take(path: StrPath) -> bool:

@@ -27,7 +27,7 @@ import numpy as np
 
 from reenact.core.errors import ReenactError, WeightsError
 from reenact.core.memory import end_loading, give_back
-from reenact.core.types import AS_USUAL, CODED, Framing, Image, Motion, Placement, Portrait
+from reenact.core.types import AS_USUAL, CODED, Framing, Image, Motion, Placement, Portrait, check_picture
 from reenact.faces import eyes
 from reenact.faces.crop import cut, head_crop
 from reenact.faces.crown import closed_beside, closed_cut, crowned, cut_off_above, cut_off_beside, is_cut_off
@@ -182,8 +182,9 @@ class OnnxMethod:
         """A photo -> the portrait of its `face`-th largest face (from 1). cropped: deprecated, use `encode_crop`.
 
         head_size: side of its frames, with the photo's own detail (runtime/detail.py); None: as the
-        method was loaded. Raises ReenactError when the photo has no (such) face or head_size is none.
+        method was loaded. Raises ReenactError when the photo has no (such) face, is no picture, or head_size is none.
         """
+        check_picture(image)
         if cropped:
             warnings.warn("encode_source(crop, cropped=True): use encode_crop(crop)", DeprecationWarning, stacklevel=2)
             return self.encode_crop(image, head_size)
@@ -207,8 +208,11 @@ class OnnxMethod:
     def encode_crop(self, crop: Image, head_size: HeadSize | None = None) -> Portrait:
         """A size x size crop -> its portrait. head_size: as in `encode_source`; where it is more than `size`, so may the crop be.
 
-        Raises ReenactError when the crop or head_size is of a wrong size.
+        Raises ReenactError when the crop or head_size is of a wrong size, or the crop no picture.
         """
+        check_picture(crop)
+        if crop.shape[0] != crop.shape[1]:
+            raise ReenactError(f"a crop must be square, not {crop.shape[1]} x {crop.shape[0]}: cut it first")
         wanted = self.head_size if head_size is None else head_size
         place = Placement(crop.shape[1] / 2, crop.shape[0] / 2, crop.shape[0])
         small = crop if wanted == self.size or crop.shape[0] == self.size else cut(crop, place, self.size)
@@ -257,7 +261,7 @@ class OnnxMethod:
         return crops
 
     def encode_motion(self, frame: Image) -> Motion:
-        """A size x size crop -> its motion."""
+        """A size x size crop -> its motion. Raises ReenactError for another size, and what is no picture."""
         with fitting(self.folder):
             return _motion(self._read(self._tensor(frame)))
 
@@ -300,6 +304,7 @@ class OnnxMethod:
 
     def _tensor(self, image: Image) -> np.ndarray:
         """[size, size, 3] uint8 -> [1, 3, size, size] float32 in [0, 1]."""
+        check_picture(image)
         if image.shape != (self.size, self.size, 3):
             raise ReenactError(f"a crop must be {self.size} x {self.size} RGB, not {image.shape}: cut it first")
         return np.ascontiguousarray(image.transpose(2, 0, 1)[None], np.float32) / np.float32(255.0)
