@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import resource
 import stat
 import subprocess
 import sys
@@ -17,7 +19,7 @@ from typer.testing import CliRunner
 from marked import FILMS, HEAD, PICTURES, written
 from places import EXAMPLES
 from reenact.cli import app
-from reenact.core.errors import ReenactError
+from reenact.core.errors import ReenactError, ReenactWarning
 from reenact.core.types import Image
 from reenact.faces.crop import cut
 from reenact.media.image import read_image, write_image
@@ -258,3 +260,17 @@ def test_who_has_no_home_is_told_what_to_set(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(Path, "home", none)
     with pytest.raises(ReenactError, match=keys.FOLDER):
         keys.config_folder()
+
+
+def test_a_disk_that_is_full_when_it_is_signed_costs_the_signature_alone(head, tmp_path, monkeypatch):
+    """The film was cut off, and got its name with a warning that called it whole."""
+    plain = written(tmp_path / "plain.mp4", [head] * 4, Marks(sign=False))
+    monkeypatch.setattr(manifest.tempfile, "TemporaryFile", lambda **_: io.BytesIO())  # that disk has room
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (plain.stat().st_size + 1000, before[1]))
+    try:
+        with pytest.warns(ReenactWarning, match="not signed, otherwise whole"):
+            path = written(tmp_path / "out.mp4", [head] * 4)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert path.read_bytes() == plain.read_bytes()

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import datetime
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from reenact.core.download import sha256
 from reenact.core.errors import ReenactError
@@ -107,12 +108,26 @@ def sign_file(part: Path, target: Path, signer: Signer, said: Statement) -> None
         with part.open("rb") as source:
             manifest = builder.sign(kind, source, signed)
         if not beside:
-            signed.seek(0)
-            with part.open("wb") as out:
-                shutil.copyfileobj(signed, out, 1 << 20)
+            _exchange(part, signed)
             return
     with replaced(sidecar_of(target)) as other:
         other.write_bytes(manifest)
+
+
+def _exchange(part: Path, signed: IO[bytes]) -> None:
+    """The file `part` with the content of `signed`; as it was where there is no room for what that has more. It stays the same
+    file, which its writer has locked."""
+    before, size = part.stat().st_size, signed.seek(0, os.SEEK_END)
+    try:
+        with part.open("ab") as end:  # to write over what is there takes no room
+            end.write(bytes(max(0, size - before)))
+    except OSError:
+        os.truncate(part, before)
+        raise
+    signed.seek(0)
+    with part.open("r+b") as out:
+        shutil.copyfileobj(signed, out, 1 << 20)
+        out.truncate()
 
 
 def read_signature(path: Path, anchors: str = "") -> Signature | None:
