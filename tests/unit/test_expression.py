@@ -111,6 +111,28 @@ def test_our_csv_and_json_say_the_same(tmp_path: Path):
     assert is_coefficients(tmp_path / "a.csv") and is_coefficients(tmp_path / "a.json")
 
 
+@pytest.mark.parametrize("code", ["utf-8", "utf-8-sig"])
+def test_files_of_any_spreadsheet_and_editor_say_the_same(tmp_path: Path, code: str):
+    """Semicolons and decimal commas, tabs, the mark that Windows programs put before a text, a list of frames."""
+    rows = [("time", "jawOpen", "yaw"), ("0", "0.1", "0"), ("0.04", "0.2", "10")]
+    frames = [{"time": float(time), "jawOpen": float(jaw), "yaw": float(yaw)} for time, jaw, yaw in rows[1:]]
+    texts = {
+        "a.csv": "\n".join(",".join(row) for row in rows),
+        "b.csv": "\r\n".join(";".join(row).replace(".", ",") for row in rows),
+        "c.csv": "\n".join("\t".join(row) for row in rows),
+        "d.json": json.dumps({"frames": frames}),
+        "e.json": json.dumps(frames),
+    }
+    takes = []
+    for name, text in texts.items():
+        (tmp_path / name).write_text(text, encoding=code, newline="")
+        assert is_coefficients(tmp_path / name)
+        takes.append(read_coefficients(tmp_path / name, small_map()))
+    for take in takes[1:]:
+        np.testing.assert_array_equal(take.vectors, takes[0].vectors)
+        assert take.times == takes[0].times
+
+
 BAD = {
     "empty.csv": "",
     "names.csv": "time,jawOpen\n",

@@ -41,6 +41,13 @@ def test_a_round_trip_keeps_everything(tmp_path: Path, suffix: str, reference):
         np.testing.assert_array_equal(read.vectors, made.vectors)
 
 
+def test_a_take_that_a_windows_editor_saved_is_read(tmp_path: Path):
+    take().save(tmp_path / "take.json")
+    text = (tmp_path / "take.json").read_text(encoding="utf-8")
+    (tmp_path / "take.json").write_text(text, encoding="utf-8-sig")
+    assert len(Take.load(tmp_path / "take.json")) == 5
+
+
 def test_one_motion_is_a_take_of_one_frame(tmp_path: Path):
     single(STILL, "mmfa", "").save(tmp_path / "one.json")
     np.testing.assert_array_equal(Take.load(tmp_path / "one.json").motion(0).vector(), STILL.vector())

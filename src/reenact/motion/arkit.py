@@ -3,7 +3,7 @@
 Live Link Face (Epic's iPhone app): Timecode (hh:mm:ss:ff.sub), BlendShapeCount, 52 coefficients, HeadYaw, HeadPitch, HeadRoll
 (taken as radians), eye angles (left out: eyeLook... says the same). Ours: `time` in seconds, any of the 52 names, and yaw,
 pitch, roll in degrees as in docs/conventions.md. JSON: {"fps": 30, "frames": [{"jawOpen": 0.2, "yaw": 5}, ...]}. Names in
-any case.
+any case. A CSV may be any spreadsheet's: values apart by commas, or by semicolons or tabs, and then with decimal commas, too.
 """
 
 from __future__ import annotations
@@ -74,16 +74,16 @@ def coefficient_motion(values: Float32[np.ndarray, "52"], angles: Float32[np.nda
 
 
 def is_coefficients(path: Path) -> bool:
-    """Whether the file is one of blendshapes rather than a take: any .csv, and a .json without a schema."""
+    """Whether the file is one of blendshapes rather than a take: any .csv, and a .json without a schema, or that is a list."""
     if path.suffix.lower() != ".json":
         return path.suffix.lower() == ".csv"
     if check_readable(path, "take").stat().st_size > BYTES_MAX:
         return False
     try:
-        held = json.loads(path.read_text(encoding="utf-8"))
+        held = json.loads(path.read_text(encoding="utf-8-sig"))
     except (ValueError, RecursionError, MemoryError):
         return False
-    return isinstance(held, dict) and "schema" not in held
+    return isinstance(held, list) or (isinstance(held, dict) and "schema" not in held)
 
 
 def read_coefficients(path: str | os.PathLike[str], expressions: ExpressionMap) -> Take:
@@ -144,14 +144,16 @@ def _from_csv(path: Path) -> _Table:
     stamps: list[str] = []
     try:
         with open(path, newline="", encoding="utf-8-sig") as file:
-            lines = csv.reader(file)
+            apart = _separator(file.readline())
+            file.seek(0)
+            lines = csv.reader(file, delimiter=apart)
             names = [name.strip().lower() for name in next(lines, [])]
             clock = next((name for name in ("timecode", "time") if name in names), None)
             order = [name for name in dict.fromkeys(names) if name in _USED]
             places = [names.index(name) for name in order]
             for line in filter(None, lines):
                 stamps.append(_cell(line, names.index(clock)) if clock else "")
-                rows.append(np.array([_number(path, len(rows), _cell(line, place)) for place in places]))
+                rows.append(np.array([_number(path, len(rows), _plain(_cell(line, place), apart)) for place in places]))
                 if len(rows) > ROWS_MAX:
                     break
     except (UnicodeDecodeError, csv.Error):
@@ -163,8 +165,18 @@ def _from_csv(path: Path) -> _Table:
     if clock == "timecode":
         times = _timecodes(path, stamps)
     else:
-        times = [_exact(_number(path, i, stamp)) for i, stamp in enumerate(stamps)]
+        times = [_exact(_number(path, i, _plain(stamp, apart))) for i, stamp in enumerate(stamps)]
     return _Table(times, frozenset(names), order, np.stack(rows))
+
+
+def _separator(line: str) -> str:
+    """What stands between the names of a CSV's first line."""
+    return max(",;\t", key=line.count)
+
+
+def _plain(number: str, separator: str) -> str:
+    """With a point where the file writes a comma, which it can where that separates no values."""
+    return number if separator == "," else number.replace(",", ".")
 
 
 def _cell(line: list[str], place: int) -> str:
@@ -194,7 +206,8 @@ def _timecodes(path: Path, codes: list[str]) -> list[Fraction]:
 
 def _from_json(path: Path) -> _Table:
     try:
-        held = json.loads(path.read_text(encoding="utf-8"))
+        held = json.loads(path.read_text(encoding="utf-8-sig"))
+        held = {"frames": held} if isinstance(held, list) else held
         rows: list[Row] = [{str(k).lower(): v for k, v in frame.items()} for frame in held["frames"]]
         if not 0 < len(rows) <= ROWS_MAX:
             raise ValueError

@@ -238,7 +238,7 @@ def _check_claim(archive: zipfile.ZipFile, name: str) -> None:
 
 
 def _read_json(path: Path) -> _Held:
-    held = json.loads(path.read_text(encoding="utf-8"))
+    held = json.loads(path.read_text(encoding="utf-8-sig"))
     frames = held.get("frames", ()) if held.get("schema") == SCHEMA else ()
     rows = np.array([frame["motion"] for frame in frames], np.float32)
     faces = np.array([frame["face"] for frame in frames], bool)
