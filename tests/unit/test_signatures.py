@@ -6,6 +6,7 @@ import io
 import json
 import os
 import resource
+import shutil
 import stat
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from clips import moving_face, write_clip
 from marked import FILMS, HEAD, PICTURES, written
 from places import EXAMPLES
 from reenact.cli import app
@@ -274,3 +276,21 @@ def test_a_disk_that_is_full_when_it_is_signed_costs_the_signature_alone(head, t
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert path.read_bytes() == plain.read_bytes()
+
+
+@pytest.mark.parametrize("name", ["film.mp4", "film.mov", "film.png", "film.gif", "film.webp"])
+def test_a_file_of_another_kind_than_its_name_says_is_not_called_broken(name, tmp_path):
+    """Sites give WebM films the name of an mp4: nobody has signed them, so nothing was changed after that."""
+    write_clip(tmp_path / "plain.mkv", moving_face(2)).rename(tmp_path / name)
+    assert manifest.read_signature(tmp_path / name) is None
+
+
+def test_what_is_marked_is_found_under_any_name(head, tmp_path):
+    film, picture = written(tmp_path / "a.mp4", [head] * 4), written(tmp_path / "b.png", [head])
+    for path, name in ((film, "a.jpg"), (film, "a"), (picture, "b.jpeg"), (picture, "b.mp4")):
+        copy = shutil.copy(path, tmp_path / name)
+        found = verify_file(copy)
+        assert found.look.found and found.label and found.signature is not None and found.signature.state == "valid", name
+    (tmp_path / "c.jpg").write_text("none of both")
+    with pytest.raises(ReenactError, match="not a photo"):
+        verify_file(tmp_path / "c.jpg")

@@ -35,6 +35,19 @@ KINDS = {
     ".mkv": "video/x-matroska",
     ".webm": "video/webm",
 }
+EBML = b"\x1aE\xdf\xa3"
+BOXES = (b"ftyp", b"moov", b"wide", b"mdat", b"free", b"skip")
+BEGINS = {
+    "image/png": (0, (b"\x89PNG",)),
+    "image/jpeg": (0, (b"\xff\xd8",)),
+    "image/webp": (0, (b"RIFF",)),
+    "image/gif": (0, (b"GIF8",)),
+    "video/mp4": (4, BOXES),
+    "video/quicktime": (4, BOXES),
+    "video/x-matroska": (0, (EBML,)),
+    "video/webm": (0, (EBML,)),
+}
+"""what files of each kind hold at which byte"""
 BESIDE = (".mkv", ".webm")
 """kinds whose manifest lies beside them"""
 SIDECAR = ".c2pa"
@@ -137,8 +150,8 @@ def read_signature(path: Path, anchors: str = "") -> Signature | None:
     settings = {**SETTINGS, "trust": {"user_anchors": anchors}} if anchors else SETTINGS
     context = c2pa.Context(c2pa.Settings.from_dict(settings))
     beside = sidecar_of(path)
-    kind = KINDS.get(path.suffix.lower())
     held = beside.read_bytes() if beside.is_file() else None
+    kind = _kind(path) if held is None else KINDS.get(path.suffix.lower())
     try:
         with path.open("rb") as file, c2pa.Reader(kind, file, held, context) as reader:
             return _found(json.loads(reader.json()), anchors)
@@ -146,6 +159,16 @@ def read_signature(path: Path, anchors: str = "") -> Signature | None:
         if _no_manifest(error, held is not None):
             return None
         return Signature("broken", reasons=(" ".join(str(error).split())[:200],))
+
+
+def _kind(path: Path) -> str | None:
+    """The media type that the name says, where the file begins so; None: c2pa looks for itself, and a WebM that is called .mp4
+    has no manifest rather than a broken one."""
+    kind = KINDS.get(path.suffix.lower())
+    with path.open("rb") as file:
+        head = file.read(16)
+    at, wanted = BEGINS[kind] if kind else (0, (b"",))
+    return kind if head[at:].startswith(wanted) else None
 
 
 def _no_manifest(error: Exception, beside: bool) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from fractions import Fraction
@@ -10,7 +11,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from reenact.core.errors import ReenactError
+from reenact.core.errors import InputError, ReenactError
 from reenact.core.files import check_readable
 from reenact.core.types import Image
 from reenact.faces.crop import head_crop
@@ -19,7 +20,7 @@ from reenact.media.image import FORMATS, read_image
 from reenact.media.video import VideoReader
 from reenact.provenance.keys import installed
 from reenact.provenance.label import read_label
-from reenact.provenance.manifest import Signature, read_signature
+from reenact.provenance.manifest import BOXES, EBML, Signature, read_signature
 from reenact.provenance.search import SURE, Guess, Look, about, find, whole
 from reenact.provenance.watermark import VERSION
 
@@ -28,7 +29,7 @@ FRAMES = 24
 MINUTE = Fraction(60)
 FACES = 3
 """ours: faces of the first frame that are searched, the largest first"""
-PICTURES = (*FORMATS, ".avif", ".bmp", ".gif", ".tif", ".tiff", ".heic")
+PICTURES = (*FORMATS, ".avif", ".bmp", ".gif", ".tif", ".tiff", ".heic", ".heif", ".hif")
 Verdict = Literal["marked", "none", "broken"]
 
 
@@ -85,10 +86,29 @@ def verify_file(path: str | Path, anchors: str = "") -> Findings:
 
 def _look(path: Path) -> Look:
     if path.suffix.lower() in PICTURES:
-        return find_in([read_image(path)])
+        try:
+            return find_in([read_image(path)])
+        except InputError:
+            if not _is_film(path):
+                raise
     with VideoReader(path, end=MINUTE) as reader:
         step = max(1, (reader.frames or FRAMES) // FRAMES)
         return find_in(frame.image for number, frame in enumerate(reader) if number % step == 0)
+
+
+def _is_film(path: Path) -> bool:
+    """Whether a file that has a picture's name, and is none, is a film (MP4, QuickTime, Matroska, WebM)."""
+    with path.open("rb") as file:
+        head = file.read(8)
+    if head[4:] not in BOXES and not head.startswith(EBML):
+        return False
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what is no film either is one line
+        try:
+            VideoReader(path).close()
+        except ReenactError:
+            return False
+    return True
 
 
 def find_in(frames: Iterator[Image] | list[Image]) -> Look:
