@@ -80,6 +80,21 @@ def test_every_photo_with_every_driving_and_a_report(weights, folder, capsys, mo
             np.testing.assert_array_equal(a.image, b.image)
 
 
+def test_a_photo_that_goes_meanwhile_costs_its_films_alone(weights, folder):
+    """It ended the batch."""
+    (folder / "wall.png").unlink()
+    shutil.copy(folder / "anna.jpg", folder / "bert.jpg")
+    engine = Engine(str(weights), "cpu")
+    told = []
+
+    def tell(job: batch.Job) -> None:
+        told.append(job)
+        (folder / "bert.jpg").unlink(missing_ok=True)
+
+    jobs = batch.batch_folder(folder, folder / "out", batch.BatchOptions(), engine=engine, tell=tell)
+    assert [job.state for job in jobs] == ["done", "failed", "done", "failed"] and "no such file" in told[1].error
+
+
 def test_a_stopped_batch_goes_on(weights, folder, capsys, monkeypatch):
     (folder / "wall.png").unlink()
     made, plain = [], batch.Maker.make

@@ -16,6 +16,7 @@ from clips import face, moving_face, read_clip, scenery, write_clip
 from fake_method import write_fake_method
 from motions import small_map
 from reenact.cli import app
+from reenact.core.errors import ReenactError
 from reenact.faces.blendshapes import BLENDSHAPE_NAMES
 from reenact.motion.compose import DRIVER, SOURCE
 from reenact.motion.takes import Take
@@ -72,6 +73,23 @@ def test_what_runs_beside_a_sweep_is_kept():
     for name in ("shift-x", "gaze-pitch", "pitch", "smile"):
         Sweep(name, 0, 1).check_beside(base)
     assert Sweep("shift-x", 0, 1).at(1, base).shift == (1, 0.3)
+
+
+def test_a_sweep_to_neutral_takes_the_portraits_own_expression_off():
+    """It gave a film in which nothing moved."""
+    sweep = Sweep("neutral", 0, 1)
+    sweep.check_beside(Edit(yaw=0.1))
+    halfway = sweep.at(0.5, Edit(yaw=0.1, strength=0.8))
+    assert (halfway.expression, halfway.strength, halfway.yaw) == ("neutral", 0.4, 0.1)
+    for base in (Edit(expression="smile"), Edit(blendshapes={"jawOpen": 0.2}), Edit(directions={"y7": 1})):
+        with pytest.raises(ReenactError, match="which is asked for besides"):
+            sweep.check_beside(base)
+
+
+def test_an_expression_that_no_file_can_be_called_is_one_line():
+    for name in ("a" * 300, "a\0b"):
+        with pytest.raises(ReenactError, match="unknown expression"):
+            Edit(expression=name).check()
 
 
 def test_a_gaze_that_is_not_known_is_warned_of(here: Path, monkeypatch: pytest.MonkeyPatch):

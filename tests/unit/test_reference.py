@@ -116,6 +116,14 @@ def test_live_glides_to_a_calmer_face(follow):
     assert driver.reference.expression[JAW] < 0.005
 
 
+def test_a_slow_camera_has_glided_as_soon_as_a_fast_one(follow):
+    """The glide takes seconds, not frames: at 5 a second it had not arrived when the search was over, and stayed on the way."""
+    driver = follow("calm")
+    for motion in [face(0.6)] * 2 + [face(0.0)] * 8:
+        driver.follow(motion, 0.2)
+    assert driver.reference.expression[JAW] < 0.01
+
+
 def test_a_camera_is_not_read_ahead(follow):
     asked = []
 

@@ -71,6 +71,8 @@ class VideoReader:
     duration: Fraction | None
     """seconds, of the whole file; None if the file does not say"""
     has_audio: bool
+    transfer: int
+    """code of ITU-T H.273 for how light is coded (media/hdr.py); frames are given as they are coded"""
     begin: Fraction
     """when the first frame of the part is shown, seconds: at `start`, or after it where no picture is due there or the pictures
     before it cannot be decoded (a transport stream cut between key frames). What is made of the part begins here, sound too"""
@@ -149,6 +151,7 @@ class VideoReader:
         if _is_cut_off(stream, self.path.stat().st_size):
             raise InputError(f"{self.path}: the file is cut off before its end; copy or download it again")
         self.has_audio = bool(streams.audio)
+        self.transfer = int(stream.codec_context.color_trc or 0)
         self._origin = (stream.start_time or 0) * stream.time_base
         self.duration = _duration(self._container, stream)
         mean = stated_rate(stream.average_rate, stream.guessed_rate)

@@ -227,19 +227,20 @@ class Animator:
         if driving is None:
             self.missing += 1
             return None
+        passed = None if self._seen is None else self._time - self._seen
         if not self._filtered:
-            driving = self._filter.step(driving, None if self._seen is None else self._time - self._seen)
+            driving = self._filter.step(driving, passed)
         self._seen = self._time
         if self._reference is None:
             self._reference = driving if self._search is None else self._at_rest(driving)
         if self._search is not None:
-            self._look_on(self._search, driving)
+            self._look_on(self._search, driving, 1 / self._rate if passed is None else passed)
         control = self._control
         moved = self._reached(self._portrait.motion, self._aligned(driving))
         return compose(self._portrait.motion, moved, control.parts, control.strength, self._expressions)
 
-    def _look_on(self, search: _Search, driving: Motion) -> None:
-        """Frame by frame: a calmer face than those so far is what the reference glides to."""
+    def _look_on(self, search: _Search, driving: Motion, seconds: Fraction) -> None:
+        """Frame by frame: a calmer face than those so far is what the reference glides to. seconds: since the face before."""
         assert self._reference is not None
         if search.since is None:
             search.since, search.map = self._time, self._calm_map() if self._control.reference in SEARCHED else None
@@ -254,7 +255,7 @@ class Animator:
             if search.target is not None:
                 search.target = search.target.replace(gaze=usual(search.faces))
         if search.target is not None:
-            share = 1 - float(np.exp(-float(1 / self._rate) / GLIDE))
+            share = 1 - float(np.exp(-float(seconds) / GLIDE))
             self._reference = interpolate(self._reference, search.target, share)
 
     def _aligned(self, driving: Motion) -> Motion:

@@ -273,7 +273,11 @@ def _key(job: Job, options: BatchOptions, engine: Engine, weights: str) -> str:
     """Changes with the files' size or time, the options or the weights."""
     seen = []
     for path in (job.portrait, *job.drivings):
-        state = Path(path).stat()
+        try:
+            state = Path(path).stat()
+        except OSError:  # gone since the folder was read: that film's error, when it is made
+            seen.append((Path(path).name, -1, -1))
+            continue
         seen.append((Path(path).name, state.st_size, state.st_mtime_ns))
     control = [following(options.control)(drawn) for drawn in (CROP, PHOTO)]
     told = repr((seen, replace(options, control=None), control, replace(engine, threads=0), weights))

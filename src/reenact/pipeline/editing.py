@@ -116,7 +116,7 @@ class Edit:
         check_strength(self.strength)
         if self.gaze is not None and not (np.isfinite(self.gaze).all() and np.abs(self.gaze).max() <= GAZE_MAX):
             raise ReenactError(f"`gaze` must be yaw and pitch of the eyes within {np.degrees(GAZE_MAX):g} degrees")
-        if self.expression is not None and not Path(self.expression).exists():
+        if self.expression is not None and not _is_there(self.expression):
             preset(self.expression)
 
     def inputs(self) -> list[tuple[str, StrPath]]:
@@ -140,7 +140,7 @@ def several(expressions: Sequence[str], blendshapes: Mapping[str, float]) -> tup
     A whole face (a photo, a take, `neutral`) comes first, whatever the order. Raises ReenactError where two of them are whole
     faces, or move the same blendshape.
     """
-    whole = [name for name in expressions if name == NEUTRAL or (name not in PRESETS and os.path.exists(name))]
+    whole = [name for name in expressions if name == NEUTRAL or (name not in PRESETS and _is_there(name))]
     if len(whole) > 1:
         raise ReenactError(f"`expression` {whole[0]} and {whole[1]} are a whole face each: give one of the two")
     order, total = sorted(expressions, key=lambda name: name not in whole), dict(blendshapes)
@@ -153,6 +153,15 @@ def several(expressions: Sequence[str], blendshapes: Mapping[str, float]) -> tup
             if place:
                 total[shape] = total.get(shape, 0.0) + value
     return (order[0] if order else None), total
+
+
+def _is_there(path: str) -> bool:
+    try:
+        return Path(path).exists()
+    except PermissionError:  # said when it is read
+        return True
+    except (OSError, ValueError):  # a name that no file can have
+        return False
 
 
 class Editor:
@@ -303,7 +312,7 @@ class Sweep:
             try:
                 check_blendshapes({self.name: 0.0})
             except ReenactError:
-                names = ", ".join((*SWEPT, *list(PRESETS)[1:]))
+                names = ", ".join((*SWEPT, *PRESETS))
                 raise ReenactError(f"`sweep` {self.name!r}: choose {names}, or a blendshape such as jawOpen") from None
         if not np.isfinite([self.start, self.end]).all():
             raise ReenactError("`sweep` wants two finite numbers, as in yaw -30 30")
@@ -325,6 +334,8 @@ class Sweep:
             return bool((getattr(base, field_) or (0.0, 0.0))[axis in ("pitch", "y")])
         if self.name in SWEPT:
             return getattr(base, self.name) is not None
+        if self.name == NEUTRAL:  # takes all of a face off, by a strength that is all others', too
+            return bool(base.expression or base.blendshapes or base.directions)
         swept = preset(self.name) if self.name in PRESETS else [self.name]
         return not {*base.blendshapes, *base.directions}.isdisjoint(swept)
 
@@ -344,6 +355,8 @@ class Sweep:
         if self.name.startswith("shift-"):
             x, y = base.shift or (0.0, 0.0)
             return replace(base, shift=(value, y) if self.name == "shift-x" else (x, value))
+        if self.name == NEUTRAL:
+            return replace(base, expression=NEUTRAL, strength=value * base.strength)
         if self.name in PRESETS:
             return replace(base, blendshapes={**base.blendshapes, **{k: v * value for k, v in preset(self.name).items()}})
         return replace(base, blendshapes={**base.blendshapes, self.name: value})

@@ -21,6 +21,7 @@ from reenact.faces.crop import CropTracker, cut
 from reenact.faces.doubt import SURE, sureness
 from reenact.faces.landmarker import Face, Landmarker
 from reenact.faces.pose import fit_head
+from reenact.media.hdr import as_sdr, is_hdr
 from reenact.media.image import is_still, opened_by_pillow, read_image
 from reenact.media.video import VideoReader
 from reenact.motion.takes import SUFFIXES
@@ -99,7 +100,7 @@ def _best(path: Path, reader: VideoReader, threads: int) -> Image:
         ReenactWarning,
         stacklevel=1,
     )
-    return best.image
+    return as_sdr(best.image, reader.transfer) if is_hdr(reader.transfer) else best.image
 
 
 def _score(crop: Image, face: Face, landmarker: Landmarker) -> float:
