@@ -21,7 +21,7 @@ from reenact.faces.blendshapes import BLENDSHAPE_NAMES
 from reenact.motion.compose import DRIVER, SOURCE
 from reenact.motion.takes import Take
 from reenact.pipeline.animate import animate_file
-from reenact.pipeline.editing import Edit, Editor, Sweep, several
+from reenact.pipeline.editing import Edit, Editor, Film, Sweep, several
 from reenact.pipeline.options import Clip
 from reenact.runtime.engine import Engine
 
@@ -84,6 +84,11 @@ def test_a_sweep_to_neutral_takes_the_portraits_own_expression_off():
     for base in (Edit(expression="smile"), Edit(blendshapes={"jawOpen": 0.2}), Edit(directions={"y7": 1})):
         with pytest.raises(ReenactError, match="which is asked for besides"):
             sweep.check_beside(base)
+
+
+def test_a_film_takes_its_rate_as_a_float():
+    """29.97 ended in an overflow of FFmpeg's, when the first frame was there."""
+    assert Film(fps=29.97).fps == Fraction(30000, 1001) and Film(fps=25.0) == Film()
 
 
 def test_an_expression_that_no_file_can_be_called_is_one_line():

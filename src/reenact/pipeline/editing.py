@@ -17,7 +17,7 @@ from reenact.core.files import check_output, check_readable
 from reenact.core.shapes import Float32
 from reenact.core.types import Image, Motion, Portrait
 from reenact.faces.blendshapes import BLENDSHAPE_NAMES
-from reenact.media.clock import exact_rate
+from reenact.media.clock import exact_rate, snapped
 from reenact.media.film import check_film
 from reenact.media.image import check_image_name, read_image
 from reenact.motion import gaze as looks
@@ -367,9 +367,14 @@ class Film:
 
     seconds: float = 4.0
     fps: Fraction = Fraction(25)
+    """frames a second, 1..240; floats are taken, too (29.97 is 30000/1001)"""
     ease: Ease = "smooth"
     return_: Return = "back"
     """back: there and back, so that it can be looped; once: there"""
+
+    def __post_init__(self) -> None:
+        if isinstance(self.fps, float | int) and np.isfinite(self.fps):
+            object.__setattr__(self, "fps", snapped(Fraction(self.fps)))
 
     def check(self) -> None:
         """Raises ReenactError for a film of no frames or too many, and a rate out of 1..240."""
