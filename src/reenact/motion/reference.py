@@ -71,5 +71,5 @@ def check_reference(reference: object) -> None:
     """Raises ReenactError for a reference that is none."""
     if reference in CHOICES:
         return
-    if not isinstance(reference, Real) or not 0 <= reference <= LATEST:
+    if not isinstance(reference, Real) or not 0 <= float(reference) <= LATEST:
         raise ReenactError(f"`reference` {reference}: write rest, calm, first, or at which second the driver's face is at rest")
