@@ -207,7 +207,7 @@ def _timecodes(path: Path, codes: list[str]) -> list[Fraction]:
 def _from_json(path: Path) -> _Table:
     try:
         given: Any = json.loads(path.read_text(encoding="utf-8-sig"))
-        held: Any = {"frames": given} if isinstance(given, list) else given
+        held: dict[str, Any] = {"frames": given} if isinstance(given, list) else given
         rows: list[Row] = [{str(k).lower(): v for k, v in frame.items()} for frame in held["frames"]]
         if not 0 < len(rows) <= ROWS_MAX:
             raise ValueError
