@@ -18,7 +18,7 @@ from fake_method import write_fake_method
 from live_page import page
 from reenact.core.errors import ReenactError
 from reenact.runtime.engine import Engine
-from reenact.serve import place
+from reenact.serve import files, place
 from reenact.serve.jobs import Jobs
 from reenact.serve.portraits import Sent
 from reenact.serve.run import _listen
@@ -49,7 +49,7 @@ def test_a_job_is_kept_from_its_end_on_however_long_it_waited(tmp_path):
 
 
 def test_a_folder_that_is_nearly_full_is_said_to_be_full(tmp_path, weights, monkeypatch):
-    monkeypatch.setattr("reenact.serve.files.folder_size", lambda folder: 4_000_000_000 - 10)
+    monkeypatch.setattr(files, "folder_size", lambda folder: 4_000_000_000 - 10)
     with serving(tmp_path, weights) as client:
         answer = client.post("/api/files", content=bytes(100), headers=TYPED)
         assert answer.status_code == 507 and "the folder is full" in answer.json()["error"]

@@ -164,7 +164,7 @@ def test_a_connection_that_is_no_longer_wanted_is_not_asked_for(chromium, addres
         there.until(DRAWN)
         track = "document.createElement('canvas').captureStream().getVideoTracks()[0]"
         end = "reenact.rtc.close(); return first.then(() => 'quiet', (error) => String(error));"
-        assert there.page.evaluate(f"(() => {{ const first = reenact.rtc.open({track}); {end} }})()") == "quiet"
+        assert there.page.evaluate(f"(() => {{ const first = window.first = reenact.rtc.open({track}); {end} }})()") == "quiet"
         assert not [asked for asked in there.asked if "/api/rtc" in asked]
 
 

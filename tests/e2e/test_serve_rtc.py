@@ -160,7 +160,7 @@ def test_the_newest_frame_comes_back_without_a_queue() -> None:
 
     async def run() -> str:
         waiting: list[Any] = []
-        live: Any = SimpleNamespace(peer=None, resume=lambda: None, offer=lambda frame: waiting.append(frame))
+        live: Any = SimpleNamespace(peer=None, outbox=object(), resume=lambda: None, offer=lambda frame: waiting.append(frame))
         peer = Peer(live)
         camera = Camera([np.full((256, 256, 3), 90, np.uint8)])
 

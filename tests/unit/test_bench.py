@@ -31,7 +31,7 @@ def test_a_video_may_be_the_portrait_and_only_a_video_the_driver(tmp_path: Path)
     with pytest.warns(ReenactWarning, match="is a video: the portrait is its frame"):
         assert bench(clip, clip, engine=engine, runs=1).animate_frames == 3
     with pytest.raises(ReenactError, match="not a video"):
-        bench(PORTRAIT.with_name("missing.jpg"), _text(tmp_path / "take.json"), engine=engine, runs=1)
+        bench(PORTRAIT, _text(tmp_path / "take.json"), engine=engine, runs=1)
 
 
 def _text(path: Path) -> Path:

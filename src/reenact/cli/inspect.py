@@ -29,7 +29,7 @@ def inspect(
     as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
     method: Annotated[str | None, typer.Option(help="method or weights folder; default: the one the file names")] = None,
 ) -> None:
-    """Print what a call or a take holds: frames, rate, method, kbit/s by field."""
+    """Print what a call or a take holds: frames, rate, kbit/s."""
     check_readable(file, "call or a take")
     if is_take(file):
         plain = is_coefficients(file)

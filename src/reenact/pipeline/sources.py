@@ -242,7 +242,7 @@ def stated(rate: Fraction | float) -> Fraction:
     except (TypeError, ValueError, OverflowError):
         exact = Fraction(0)
     if exact <= 0:
-        raise ReenactError(f"`rate` {rate!r}: give frames a second, a number above 0")
+        raise ReenactError(f"a rate of {rate!r}: give frames a second, a number above 0")
     return exact
 
 

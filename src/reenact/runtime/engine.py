@@ -38,8 +38,8 @@ class Engine:
         """Raises ReenactError for a method, device, background, size, precision or renderer that is none, as `load` does, before
         anything else is read."""
         check_background(self.background)
-        check_device(self.device, self.threads, self.precision)
         check_renderer(self.renderer, self.device)
+        check_device(self.device, self.threads, self.precision)
         head_side(self.head_size, LEAST, LEAST)
         if self.method is not None:
             config, folder = self.config, folder_of(self.method)
