@@ -4,8 +4,7 @@ python -m experiments.mirror POOL --json results/mirror.json [--method mmfa] [--
 
 Clips of people that no weights were trained on: of each, pairs of frames that lie 12 to 20, 20 to 30 and more than 30 degrees
 of yaw apart, to the right and to the left; one is the portrait, the other the truth, whose motion is read from it as from any
-driver.
-LPIPS (VGG) and the mean distance of InsightFace's 106 landmarks, px. Needs the extra `eval`.
+driver. LPIPS (VGG) and the mean distance of InsightFace's 106 landmarks, px. Needs the extra `eval`.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ from reenact.core.errors import ReenactError, as_options
 from reenact.core.provenance import measured_with
 from reenact.core.types import Image, Motion, Portrait
 from reenact.data.pool import Pool
-from reenact.evaluate.landmarks106 import Landmarks106
+from reenact.evaluate.landmarks106 import Landmarks106, akd_106
 from reenact.evaluate.networks import Perceptual
 from reenact.evaluate.results import write_json
 from reenact.motion.mirror import Mirror
@@ -70,14 +69,10 @@ def measure(method: OnnxMethod, pool: Pool, every: int) -> tuple[list[dict[str, 
             row: dict[str, Any] = {"kind": kind}
             for name, distance, found in zip(("plain", "mirrored"), network.distances([*made], truth), points[1:], strict=True):
                 row[f"lpips_{name}"] = round(distance, 4)
-                row[f"akd_{name}"] = _apart(points[0], found)
+                row[f"akd_{name}"] = None if points[0] is None or found is None else round(akd_106(found, points[0]), 3)
             rows.append(row)
             sheet.append(np.hstack([frames[one], truth, *made]))
     return rows, sheet
-
-
-def _apart(one: Any, other: Any) -> float | None:
-    return None if one is None or other is None else round(float(np.linalg.norm(one.points - other.points, axis=1).mean()), 3)
 
 
 def summary(rows: list[dict[str, Any]]) -> dict[str, dict[str, float]]:

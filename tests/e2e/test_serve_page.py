@@ -18,17 +18,13 @@ pytest.importorskip("starlette", reason="the extra serve is not installed")
 pytest.importorskip("playwright", reason="playwright is not installed")
 from PIL import Image as PILImage
 
-from chromium import CHROMIUM, EXAMPLES, browser, open_tab, served, tab, write_camera
+from chromium import DRAWN, EXAMPLES, NEEDED, browser, open_tab, served, tab, write_camera
 from clips import read_clip, scenery
 from fake_method import write_fake_method
 
-pytestmark = [
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here: scripts/page-tests installs it"),
-    pytest.mark.xdist_group("chromium"),
-]
+pytestmark = NEEDED
 ADDED_MAX_MS = 60.0
 DRIFT_MAX_MS = 10.0
-DRAWN = "window.reenact?.painter.count > 0"
 CAMERA_SEEN = "reenact.painter.samples.length > 20"
 
 

@@ -11,15 +11,10 @@ pytest.importorskip("playwright", reason="playwright is not installed")
 
 from PIL import Image as PILImage
 
-from chromium import CHROMIUM, EXAMPLES, browser, open_tab, served, tab, write_camera
+from chromium import DRAWN, EXAMPLES, LINK, NEEDED, browser, open_tab, served, tab, write_camera
 from fake_method import write_fake_method
 
-pytestmark = [
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here: scripts/page-tests installs it"),
-    pytest.mark.xdist_group("chromium"),
-]
-DRAWN = "window.reenact?.painter.count > 0"
-LINK = "document.getElementById('link').dataset.state"
+pytestmark = NEEDED
 REC = "!document.getElementById('recording').hidden"
 SAID = "window.said = []; reenact.socket.say = (message) => { said.push(message); }; 0;"
 STREAMS = """window.mics = []; const devices = navigator.mediaDevices, get = devices.getUserMedia.bind(devices);

@@ -7,16 +7,11 @@ import pytest
 pytest.importorskip("starlette", reason="the extra serve is not installed")
 pytest.importorskip("playwright", reason="playwright is not installed")
 
-from chromium import CHROMIUM, EXAMPLES, browser, served, tab, write_camera
+from chromium import DRAWN, EXAMPLES, LINK, NEEDED, browser, served, tab, write_camera
 from clips import moving_face, write_clip
 from fake_method import write_fake_method
 
-pytestmark = [
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here: scripts/page-tests installs it"),
-    pytest.mark.xdist_group("chromium"),
-]
-DRAWN = "window.reenact?.painter.count > 0"
-LINK = "document.getElementById('link').dataset.state"
+pytestmark = NEEDED
 TASKS = "document.getElementById('tasks').innerText"
 FILMS = "document.querySelectorAll('#films video').length"
 

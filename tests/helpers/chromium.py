@@ -16,6 +16,7 @@ from typing import Any
 
 import av
 import numpy as np
+import pytest
 from PIL import Image as PILImage
 
 from places import EXAMPLES
@@ -27,7 +28,14 @@ except ImportError:  # Windows
 
 TOKEN = "pagetests"
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+DRAWN = "window.reenact?.painter.count > 0"
+LINK = "document.getElementById('link').dataset.state"
 CHROMIUM = os.environ.get("CHROMIUM") or next((path for name in NAMES if (path := shutil.which(name))), None)
+NEEDED = [
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here: scripts/page-tests installs it"),
+    pytest.mark.xdist_group("chromium"),
+]
+"""marks of modules whose tests open the page"""
 
 
 def write_camera(path: Path, frames: int = 90, size: tuple[int, int] = (320, 240)) -> Path:

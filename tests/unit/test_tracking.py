@@ -7,6 +7,8 @@ import socket
 import struct
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -277,7 +279,9 @@ def test_a_second_of_packets_over_loopback_newest_only():
         assert opened == sorted(opened) and len(opened) < 61 == receiving.parsed and receiving.trouble() is None
 
 
-def test_the_receiver_stays_with_its_sender_and_counts_what_it_cannot_read(monkeypatch):
+@contextmanager
+def mistaken_once() -> Iterator[Receiver]:
+    """A receiver that has heard a packet of another mode, then one of its own."""
     heard = Heard()
     with (
         Receiver(Tracker("livelink", 0), heard, "127.0.0.1") as receiving,
@@ -286,6 +290,11 @@ def test_the_receiver_stays_with_its_sender_and_counts_what_it_cannot_read(monke
         phone.sendto(b"MetaHuman mode", ("127.0.0.1", receiving.port))
         phone.sendto(live_link({17: 0.5}), ("127.0.0.1", receiving.port))
         heard.until(lambda reading: True)
+        yield receiving
+
+
+def test_the_receiver_stays_with_its_sender_and_counts_what_it_cannot_read(monkeypatch):
+    with mistaken_once() as receiving:
         assert receiving.ignored == 1 and receiving.seen.startswith("4d 65 74 61")
         assert receiving._take(live_link({17: 1.0}), "192.0.2.1") is None and receiving.ignored == 2
         monkeypatch.setattr(receiving, "_heard", time.monotonic() - 60)
@@ -294,14 +303,7 @@ def test_the_receiver_stays_with_its_sender_and_counts_what_it_cannot_read(monke
 
 
 def test_what_was_ignored_long_ago_is_no_reason_that_nothing_comes_now(monkeypatch):
-    heard = Heard()
-    with (
-        Receiver(Tracker("livelink", 0), heard, "127.0.0.1") as receiving,
-        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as phone,
-    ):
-        phone.sendto(b"MetaHuman mode", ("127.0.0.1", receiving.port))
-        phone.sendto(live_link({17: 0.5}), ("127.0.0.1", receiving.port))
-        heard.until(lambda reading: True)
+    with mistaken_once() as receiving:
         monkeypatch.setattr(receiver.time, "monotonic", lambda now=time.monotonic: now() + 60)
         assert "nothing comes" in receiving.trouble(), "the phone has gone; its mode was right"
 

@@ -44,11 +44,13 @@ class Fit:
     """share of each blendshape's variance that the code explains; nan where it does not vary"""
 
 
-def read_codes(method: OnnxMethod, pool: Pool, rows: np.ndarray) -> Float32[np.ndarray, "n code"]:
-    """The expression code of each of these frames of the pool."""
+def read_codes(method: OnnxMethod, pool: Pool, rows: np.ndarray, mirrored: bool = False) -> Float32[np.ndarray, "n code"]:
+    """The expression code of each of these frames of the pool; mirrored: of their mirror images."""
     codes = []
     for begin in range(0, len(rows), CHUNK):
-        codes += [method.encode_motion(frame).expression for frame in pool.read(rows[begin : begin + CHUNK])]
+        frames = pool.read(rows[begin : begin + CHUNK])
+        seen = (np.ascontiguousarray(frame[:, ::-1]) if mirrored else frame for frame in frames)
+        codes += [method.encode_motion(frame).expression for frame in seen]
     return np.array(codes, np.float32)
 
 
@@ -65,9 +67,14 @@ def fit(
         raise ReenactError("frames of people to fit on and of others to score on are both wanted: give a pool with both")
     code, shape = off_the_mean(codes, clip), off_the_mean(blendshapes, clip)
     seen, unseen = ~held_out, held_out
-    scored = [(np.nanmean(_explained(code[unseen], shape[unseen] @ _ridge(shape[seen], code[seen], r))), r) for r in RIDGES]
+    scored = [
+        (np.nanmean(_explained(code[unseen], shape[unseen] @ ridge_regression(shape[seen], code[seen], r))), r) for r in RIDGES
+    ]
     ridge = max(scored)[1]
-    to_code, from_code = _ridge(shape[seen], code[seen], ridge), _ridge(code[seen], shape[seen], ridge * code[seen].var())
+    to_code, from_code = (
+        ridge_regression(shape[seen], code[seen], ridge),
+        ridge_regression(code[seen], shape[seen], ridge * code[seen].var()),
+    )
     offset = blendshapes[seen].mean(0) - codes[seen].mean(0) @ from_code
     spread = shape[seen].std(0).astype(np.float32)
     neutral = codes[seen].mean(0) - blendshapes[seen].mean(0) @ to_code
@@ -77,7 +84,8 @@ def fit(
     return Fit(made, ridge, float(total), _explained(shape[unseen], code[unseen] @ from_code))
 
 
-def _ridge(left: np.ndarray, right: np.ndarray, ridge: float) -> np.ndarray:
+def ridge_regression(left: Float[np.ndarray, "n a"], right: Float[np.ndarray, "n b"], ridge: float) -> Float[np.ndarray, "a b"]:
+    """M of least squares with left @ M near right, `ridge` added to the variance of each number of `left`."""
     gram = left.T @ left + ridge * len(left) * np.eye(left.shape[1])
     return np.linalg.solve(gram, left.T @ right)
 
@@ -105,7 +113,7 @@ def direct(
     code, shape = off_the_mean(codes, clip), off_the_mean(blendshapes, clip)
     seen, unseen, rest = ~held_out, held_out, code[:, count:]
     if length > count:
-        tried = [_ridge(shape[seen], rest[seen], ridge) for ridge in RIDGES]
+        tried = [ridge_regression(shape[seen], rest[seen], ridge) for ridge in RIDGES]
         to_code[:, count:] = min(tried, key=lambda matrix: float(np.square(rest[unseen] - shape[unseen] @ matrix).sum()))
     spreads = (code[~held_out].std(0).astype(np.float32), shape[~held_out].std(0).astype(np.float32))
     neutral = np.zeros(length, np.float32)

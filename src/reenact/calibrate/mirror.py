@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, Float32
 
-from reenact.calibrate.expression_map import CHUNK, HELD_OUT, TRAIN
+from reenact.calibrate.expression_map import HELD_OUT, TRAIN, read_codes, ridge_regression
 from reenact.core.errors import ReenactError, as_options
 from reenact.core.groups import off_the_mean
 from reenact.data.pool import Pool
@@ -45,9 +45,7 @@ def fit(codes: Float[np.ndarray, "n code"], mirrored: Float[np.ndarray, "n code"
         raise ReenactError("frames of people to fit on are wanted: give a pool of training clips")
     one, other = off_the_mean(codes, clip), off_the_mean(mirrored, clip)
     left, right = one[~held_out], other[~held_out]
-    gram = left.T @ left
-    code = np.linalg.solve(gram + RIDGE * np.trace(gram) / len(gram) * np.eye(len(gram)), left.T @ right)
-    code = code.round(DIGITS).astype(np.float32)
+    code = ridge_regression(left, right, RIDGE * np.square(left).mean()).round(DIGITS).astype(np.float32)
     missed, total = (np.square(x[held_out]).sum() for x in (other - one @ code, other))
     return Fit(code, float(1 - missed / total) if held_out.any() else float("nan"))
 
@@ -59,12 +57,7 @@ def measure(weights: Path, pool_folder: Path, every: int) -> Fit:
     rows = np.flatnonzero(np.isin(pool.split, TRAIN + HELD_OUT))[::every]
     if not len(rows):
         raise ReenactError("the pool has no frames of clips: give one that reenact data prepare has made of videos")
-    codes: list[list[np.ndarray]] = [[], []]
-    for begin in range(0, len(rows), CHUNK):
-        for frame in pool.read(rows[begin : begin + CHUNK]):
-            for found, picture in zip(codes, (frame, np.ascontiguousarray(frame[:, ::-1])), strict=True):
-                found.append(method.encode_motion(picture).expression)
-    plain, mirrored = (np.array(found) for found in codes)
+    plain, mirrored = (read_codes(method, pool, rows, mirrored) for mirrored in (False, True))
     made = fit(plain, mirrored, pool.clip[rows], np.isin(pool.split[rows], HELD_OUT))
     values = [[round(float(value), DIGITS) for value in row] for row in made.code]
     about = {"weights": method.fingerprint, "frames": len(rows), "explained": round(made.explained, 3)}

@@ -7,13 +7,12 @@ from fractions import Fraction
 from struct import Struct
 
 from reenact.codec.container import read_packets, size_in_file
+from reenact.media.clock import LATEST_START
 
 MAGIC = b"NOTE"
 START = 1
 """kind of the note that says where the clip begins, seconds"""
 FRACTION = Struct(">QI")
-LATEST_START = 10_000_000
-"""ours, seconds: as of a video"""
 FINEST = 1_000_000
 """ours: largest denominator that is written"""
 

@@ -20,7 +20,7 @@ import numpy as np
 
 from reenact.core.errors import InputError, ReenactError, ReenactWarning
 from reenact.core.files import Unfinished, check_readable
-from reenact.media.clock import BesideClock, leaps, stated_rate
+from reenact.media.clock import LATEST_START, SLACK, BesideClock, leaps, stated_rate
 from reenact.media.opening import DAMAGE, Packets, film_of, open_media, reason
 
 COPIED = {
@@ -34,10 +34,6 @@ PRIMING = Fraction(1, 10)
 """ours, seconds: encoders start up to 2048 samples early; at the file's own start these packets are copied too"""
 AAC_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
 """Hz, ISO/IEC 14496-3, those in common use"""
-LATEST_START = 10_000_000
-"""ours, seconds: no sound lasts longer"""
-SLACK = 2
-"""ours, seconds: by how much a stated length may be too short"""
 AAC_FRAME = 1024
 """samples"""
 SLIP = Fraction(1, 20)

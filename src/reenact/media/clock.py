@@ -22,6 +22,10 @@ STEP_BACK = Fraction(1)
 BURST_MAX = Fraction(60)
 """ours: frames a second at most that a variable rate is read as"""
 TICK = Fraction(1, 90_000)
+LATEST_START = 10_000_000
+"""ours, seconds: no clip and no sound lasts longer"""
+SLACK = 2
+"""ours, seconds: by how much a stated length may be too short (program streams)"""
 
 _NUMBER = re.compile(r"[-+]?([0-9]{1,18}(\.[0-9]{0,18})?|\.[0-9]{1,18}|[0-9]{1,18}/[0-9]{1,18})")
 
@@ -51,6 +55,11 @@ def exact_number(text: str) -> Fraction:
     if not _NUMBER.fullmatch(text.strip()):
         raise ValueError(f"{text[:40]!r} is no number")
     return Fraction(text.strip())
+
+
+def to_the_microsecond(number: float | str) -> Fraction:
+    """Seconds as a fraction. Raises ValueError, TypeError or OverflowError for what is no finite number."""
+    return Fraction(float(number)).limit_denominator(1_000_000)
 
 
 def snapped(rate: Fraction, within: Fraction = SNAP) -> Fraction:

@@ -19,7 +19,7 @@ import numpy as np
 from reenact.core.errors import InputError, ReenactError, ReenactWarning
 from reenact.core.files import check_readable
 from reenact.core.types import Image
-from reenact.media.clock import Clock, check_range, finest_rate, stated_rate
+from reenact.media.clock import LATEST_START, SLACK, Clock, check_range, finest_rate, stated_rate
 from reenact.media.opening import DAMAGE, Packets, film_of, open_media
 from reenact.media.writer import VideoWriter
 
@@ -28,10 +28,6 @@ __all__ = ["VideoFrame", "VideoReader", "VideoWriter", "resample"]
 MICROSECOND = Fraction(1, 1_000_000)
 SEEK_BACK = (0, 2, 10)
 """ours: seconds before the start to look for a picture that can be decoded by itself; transport streams have no index"""
-LATEST_START = 10_000_000
-"""ours, seconds: no clip lasts longer"""
-SLACK = 2
-"""ours, seconds: by how much a stated length may be too short (program streams)"""
 PIXELS_MAX = 40_000_000
 """ours: 8192 x 4608 has 38 million"""
 ASPECT_MAX = 4

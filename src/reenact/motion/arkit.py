@@ -25,7 +25,7 @@ from reenact.core.files import check_readable
 from reenact.core.shapes import Float32
 from reenact.core.types import Motion
 from reenact.faces.blendshapes import BLENDSHAPE_NAMES
-from reenact.media.clock import RATE_MIN, gaps_left_out, stated_rate, without_gaps
+from reenact.media.clock import RATE_MIN, gaps_left_out, stated_rate, to_the_microsecond, without_gaps
 from reenact.motion.expression import ExpressionMap
 from reenact.motion.gaze import looking
 from reenact.motion.takes import Take
@@ -165,7 +165,7 @@ def _from_csv(path: Path) -> _Table:
     if clock == "timecode":
         times = _timecodes(path, stamps)
     else:
-        times = [_exact(_number(path, i, _plain(stamp, apart))) for i, stamp in enumerate(stamps)]
+        times = [to_the_microsecond(_number(path, i, _plain(stamp, apart))) for i, stamp in enumerate(stamps)]
     return _Table(times, frozenset(names), order, np.stack(rows))
 
 
@@ -187,7 +187,7 @@ def _timecodes(path: Path, codes: list[str]) -> list[Fraction]:
     """hh:mm:ss:ff.sub -> seconds, past midnight too; the rate of ff is the smallest usual one above every ff seen, in a file of
     a second or more."""
     try:
-        split = [[_exact(piece) for piece in code.split(":")] for code in codes]
+        split = [[to_the_microsecond(piece) for piece in code.split(":")] for code in codes]
         if any(len(pieces) != 4 or min(pieces) < 0 for pieces in split):
             raise ValueError
     except (ValueError, OverflowError):
@@ -212,9 +212,9 @@ def _from_json(path: Path) -> _Table:
         if not 0 < len(rows) <= ROWS_MAX:
             raise ValueError
         if "time" in rows[0]:
-            times = [_exact(row["time"]) for row in rows]
+            times = [to_the_microsecond(row["time"]) for row in rows]
         else:
-            fps = _exact(held["fps"])
+            fps = to_the_microsecond(held["fps"])
             if not RATE_MIN <= fps <= JSON_RATE_MAX:
                 raise ValueError
             times = [i / fps for i in range(len(rows))]
@@ -237,11 +237,6 @@ def _running(path: Path, times: list[Fraction]) -> list[Fraction]:
     if gaps:
         warnings.warn(f"{path}: {gaps_left_out(gaps)}", ReenactWarning, stacklevel=2)
     return closed
-
-
-def _exact(number: float | str) -> Fraction:
-    """To the microsecond. Raises ValueError or OverflowError for what is no finite number."""
-    return Fraction(float(number)).limit_denominator(1_000_000)
 
 
 def _number(path: Path, row: int, text: Any) -> float:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from numbers import Real
 
-from reenact.media.clock import check_range, exact_rate
+from reenact.media.clock import check_range, exact_rate, to_the_microsecond
 
 StrPath = str | os.PathLike[str]
 Progress = Callable[[int, int | None], None]
@@ -30,7 +30,7 @@ class Clip:
         for name in ("start", "end"):
             second = getattr(self, name)
             if isinstance(second, Real) and not isinstance(second, Fraction) and math.isfinite(second):
-                object.__setattr__(self, name, Fraction(float(second)).limit_denominator(1_000_000))
+                object.__setattr__(self, name, to_the_microsecond(float(second)))
 
     @property
     def rate(self) -> Fraction | None:

@@ -22,8 +22,9 @@ from reenact.faces import eyes
 from reenact.faces.crop import cut, head_crop
 from reenact.faces.landmarker import Landmarker
 from reenact.faces.portrait import find_face
+from reenact.media.clock import SLACK, to_the_microsecond
 from reenact.media.image import is_still, read_image
-from reenact.media.video import SLACK, VideoReader, resample
+from reenact.media.video import VideoReader, resample
 from reenact.motion.arkit import is_coefficients, read_coefficients
 from reenact.motion.expression import expression_map
 from reenact.motion.reference import sampled_every
@@ -238,7 +239,7 @@ def open_source(
 def stated(rate: Fraction | float) -> Fraction:
     """Frames a second that a caller says, exactly. Raises ReenactError for what is no number above 0."""
     try:
-        exact = rate if isinstance(rate, Fraction) else Fraction(float(rate)).limit_denominator(1_000_000)
+        exact = rate if isinstance(rate, Fraction) else to_the_microsecond(rate)
     except (TypeError, ValueError, OverflowError):
         exact = Fraction(0)
     if exact <= 0:

@@ -64,8 +64,7 @@ class MarkedOutput:
     ) -> VideoWriter:
         """A writer for frames that `around` made; the arguments are media/writer.py's. Raises ReenactError: cannot be written."""
         held = tags(self.path) if self.marks.label else None
-        quality = film_quality
-        return VideoWriter(self.path, rate, audio_from, start, end, finish=self.finish, tags=held, film_quality=quality)
+        return VideoWriter(self.path, rate, audio_from, start, end, finish=self.finish, tags=held, film_quality=film_quality)
 
     def picture(self, image: Image) -> None:
         """Write a picture that `around` made. Raises ReenactError where it cannot be written."""

@@ -76,12 +76,11 @@ class Drawer:
 
     def _rendered(self, portrait: Portrait, motion: Motion) -> dict[str, np.ndarray]:
         """What the render graphs give: of the portrait, of its mirrored one for turns to the right, or between the two."""
-        mirrored = portrait.mirrored
-        share = 0.0 if mirrored is None or self._mirror is None else share_of_mirrored(motion, portrait.motion)
-        if mirrored is None or self._mirror is None or share == 0:
+        mirror, mirrored = self._mirror, portrait.mirrored
+        if mirror is None or mirrored is None or not (share := share_of_mirrored(motion, portrait.motion)):
             return self._run(portrait, motion)
         plain = {name: np.array(value) for name, value in self._run(portrait, motion).items()} if share < 1 else {}
-        back = _back(self._run(mirrored, self._mirror.seen(motion, portrait.motion, mirrored.motion)))
+        back = _back(self._run(mirrored, mirror.seen(motion, portrait.motion, mirrored.motion)))
         weight = np.float32(share)
         return {name: value if share == 1 else plain[name] + weight * (value - plain[name]) for name, value in back.items()}
 

@@ -42,9 +42,9 @@ class Engine:
         check_device(self.device, self.threads, self.precision)
         head_side(self.head_size, LEAST, LEAST)
         if self.method is not None:
-            config, folder = self.config, folder_of(self.method)
+            config = self.config
             if self.renderer == "fast":
-                render_files(config, folder, self.renderer)
+                render_files(config, folder_of(self.method), self.renderer)
 
     @property
     def config(self) -> Mapping[str, Any]:

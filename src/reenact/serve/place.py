@@ -19,16 +19,23 @@ LOCK = ".lock"
 
 
 @contextlib.contextmanager
+def usable(folder: Path) -> Iterator[None]:
+    """The folder is made; that it, or what the block makes in it, cannot be is one line. Raises ReenactError."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        yield
+    except OSError as error:
+        raise ReenactError(f"{folder}: cannot be used ({error.strerror}); choose another `folder`") from None
+
+
+@contextlib.contextmanager
 def held(folder: Path) -> Iterator[None]:
     """Makes the folder and keeps other servers out of it: two would run each other's jobs, and say of them that they failed.
 
     Raises ReenactError where another has it, or where it cannot be made. Nothing is kept out where the system has no such locks.
     """
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with usable(folder):
         handle = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
-    except OSError as error:
-        raise ReenactError(f"{folder}: cannot be used ({error.strerror}); choose another `folder`") from None
     try:
         if not _locked(handle):
             raise ReenactError(f"{folder}: another reenact serve uses it; end that one or choose another `folder`")

@@ -14,6 +14,7 @@ from reenact.core.errors import ReenactError
 from reenact.serve.files import Files
 from reenact.serve.jobs import Jobs
 from reenact.serve.live_socket import Rooms
+from reenact.serve.place import usable
 from reenact.serve.portraits import Portraits
 from reenact.serve.seats import Seats
 from reenact.serve.settings import Settings
@@ -37,14 +38,11 @@ class Server:
     def make(settings: Settings, size: int = 256) -> Server:
         """size: side of the method's crops, px. Raises ReenactError where the folder cannot be made."""
         settings.check()
-        try:
-            settings.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with usable(settings.folder):
             engine = settings.engine
             seats = Seats(replace(engine, head_size=settings.size), settings.sessions, settings.smooth)
             jobs = Jobs(settings.folder, engine, settings.jobs, settings.max_minutes, lambda: seats.drawing)
             files = Files(settings.folder, settings.max_video_mb)
-        except OSError as error:
-            raise ReenactError(f"{settings.folder}: cannot be used ({error.strerror}); choose another `folder`") from None
         return Server(settings, seats, Portraits(size, settings.threads), files, jobs)
 
     @property
