@@ -75,6 +75,13 @@ def test_what_runs_beside_a_sweep_is_kept():
     assert Sweep("shift-x", 0, 1).at(1, base).shift == (1, 0.3)
 
 
+def test_a_sweep_over_the_expression_that_is_asked_for_besides_is_refused():
+    """It began at a whole smile, and went to twice one."""
+    with pytest.raises(ReenactError, match="which is asked for besides"):
+        Sweep("smile", 0, 1).check_beside(Edit(expression="smile"))
+    Sweep("smile", 0, 1).check_beside(Edit(expression="surprise"))
+
+
 def test_a_sweep_to_neutral_takes_the_portraits_own_expression_off():
     """It gave a film in which nothing moved."""
     sweep = Sweep("neutral", 0, 1)

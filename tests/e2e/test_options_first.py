@@ -108,6 +108,14 @@ def test_a_file_that_is_not_there_is_said_before_networks_are_loaded(arguments: 
     assert "the file is empty" in capsys.readouterr().err
 
 
+def test_an_expression_of_a_file_that_is_no_photo_is_said_before_networks_are_loaded(here: Path, capsys):
+    (here / "a.jpg").write_bytes(PORTRAIT.read_bytes())
+    for more in ([], ["--sweep", "yaw", "-5", "5"]):
+        assert run(["edit", "a.jpg", "--expression", "b.jpg", *more]) == 2
+        said = capsys.readouterr().err
+        assert said.startswith("error: b.jpg: ") and said.count("\n") == 1
+
+
 def test_a_fast_renderer_that_is_not_there_is_said_first(weights: Path):
     with pytest.raises(ReenactError, match="has no fast renderer"):
         Engine(str(weights), renderer="fast").check()

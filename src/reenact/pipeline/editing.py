@@ -124,8 +124,12 @@ class Edit:
         return [] if named else [("expression", str(self.expression))]
 
     def readable_inputs(self) -> list[tuple[str, StrPath]]:
-        """The same. Raises ReenactError for a file that cannot be read."""
-        return [(role, check_readable(path, "photo or a take")) for role, path in self.inputs()]
+        """The same. Raises ReenactError for a file that cannot be read, or is neither photo nor take."""
+        found: list[tuple[str, StrPath]] = [(role, check_readable(path, "photo or a take")) for role, path in self.inputs()]
+        for _, path in found:
+            if not is_take(path):
+                read_image(path)
+        return found
 
 
 NEUTRAL = "neutral"
@@ -335,6 +339,8 @@ class Sweep:
             return getattr(base, self.name) is not None
         if self.name == NEUTRAL:  # takes all of a face off, by a strength that is all others', too
             return bool(base.expression or base.blendshapes or base.directions)
+        if base.expression == self.name:
+            return True
         swept = preset(self.name) if self.name in PRESETS else [self.name]
         return not {*base.blendshapes, *base.directions}.isdisjoint(swept)
 
