@@ -124,12 +124,14 @@ class Edit:
         return [] if named else [("expression", str(self.expression))]
 
     def readable_inputs(self) -> list[tuple[str, StrPath]]:
-        """The same. Raises ReenactError for a file that cannot be read, or is neither photo nor take."""
-        found: list[tuple[str, StrPath]] = [(role, check_readable(path, "photo or a take")) for role, path in self.inputs()]
-        for _, path in found:
+        """The same. Raises ReenactError for a file that cannot be read."""
+        return [(role, check_readable(path, "photo or a take")) for role, path in self.inputs()]
+
+    def check_photo(self) -> None:
+        """Raises ReenactError where the expression is to come from a photo that is none: sooner than networks are loaded."""
+        for _, path in self.inputs():
             if not is_take(path):
                 read_image(path)
-        return found
 
 
 NEUTRAL = "neutral"
@@ -280,6 +282,7 @@ def edit_file(portrait: StrPath, output: StrPath, wanted: Edit, *, engine: Engin
         options.check()
     inputs = [("portrait", portrait), *wanted.readable_inputs()]
     check_image_name(check_output(output, [path for _, path in inputs]))
+    wanted.check_photo()
     marked = MarkedOutput(output, drawn.marks, inputs)
     photo = read_portrait(portrait, engine.threads)
     method = engine.load()
@@ -422,6 +425,7 @@ def sweep_file(
     sweep.check_beside(base)
     inputs = [("portrait", portrait), *base.readable_inputs()]
     check_film(output, [path for _, path in inputs])
+    base.check_photo()
     marked = MarkedOutput(output, drawn.marks, inputs)
     photo = read_portrait(portrait, engine.threads)
     method = engine.load(series=True)
