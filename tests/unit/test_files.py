@@ -144,6 +144,21 @@ def test_names_as_long_as_the_file_system_takes_them(tmp_path: Path) -> None:
     assert len(names(tmp_path)) == 2
 
 
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="file systems there take text alone")
+def test_names_that_are_no_text_are_names(tmp_path: Path) -> None:
+    name = os.fsdecode(b"caf\xe9.txt")
+    with replaced(tmp_path / name) as part:
+        part.write_text("new")
+    assert names(tmp_path) == [name]
+
+
+def test_a_system_of_ascii_writes_beside_other_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """LANG=C without UTF-8 mode: the hidden name keeps to what that system can write."""
+    monkeypatch.setattr(sys, "getfilesystemencoding", lambda: "ascii")
+    with replaced(tmp_path / "\u65e5 out.txt") as part:
+        assert part.name.isascii() and part.name.startswith(". out.txt.")
+
+
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write anywhere")
 def test_a_read_only_folder_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "locked").mkdir(mode=0o500)

@@ -12,6 +12,7 @@ import os
 import re
 import secrets
 import stat
+import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
@@ -192,7 +193,8 @@ def _check_target(path: Path) -> None:
 
 def _claim(path: Path) -> tuple[Path, int | None]:
     """A new hidden file and its handle, which holds the lock."""
-    kept = path.name.encode()[:NAME_BYTES].decode(errors="ignore")
+    # names may hold bytes that are no text, and the system's own encoding may be narrower than the name's
+    kept = os.fsencode(path.name)[:NAME_BYTES].decode(sys.getfilesystemencoding(), errors="ignore")
     while True:
         part = path.with_name(f".{kept}.{secrets.token_hex(4)}.part")
         try:
