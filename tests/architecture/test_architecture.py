@@ -117,3 +117,22 @@ def test_every_test_lies_in_its_room():
     for path in files:
         others = {name for name in imported(path) if name.split(".")[0].startswith("test_")}
         assert not others, f"{path.name} imports {others}: move what they share into tests/helpers"
+
+
+def test_every_text_says_its_encoding():
+    """Without one it is the computer's code page on Windows: what one machine writes another reads wrongly, or not at all."""
+    silent = []
+    for path in python_files("src"):
+        calls = (node for node in ast.walk(tree(path)) if isinstance(node, ast.Call))
+        silent += [f"{path.relative_to(ROOT).as_posix()}:{call.lineno}" for call in calls if _is_silent_about_text(call)]
+    assert not silent, f"say encoding=...: {silent}"
+
+
+def _is_silent_about_text(call: ast.Call) -> bool:
+    """read_text, write_text (the method; a function of ours has UTF-8) and open (the function) of a text."""
+    if "encoding" in {given.arg for given in call.keywords}:
+        return False
+    if isinstance(call.func, ast.Attribute):
+        return call.func.attr in ("read_text", "write_text")
+    mode = ast.unparse(call.args[1]) if len(call.args) > 1 else "r"
+    return isinstance(call.func, ast.Name) and call.func.id == "open" and "b" not in mode

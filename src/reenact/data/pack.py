@@ -77,7 +77,7 @@ def pack(
             progress(seen, len(keys))
     source = importlib.resources.files("reenact.data") / "unpack.py"
     with disk(out / "unpack.py"):
-        (out / "unpack.py").write_text(source.read_text())
+        (out / "unpack.py").write_text(source.read_text(encoding="utf-8"), encoding="utf-8")
     people = len({shards.info(key).identity for key in keys})
     return Packed(len(sizes), frames, len(keys), people, max(sizes) / (1 << 20), sum(sizes) / (1 << 20))
 

@@ -145,7 +145,7 @@ def _same(path: Path, settings: dict[str, Any]) -> None:
         with disk(path):
             write_json(path, settings)
         return
-    before = json.loads(path.read_text())
+    before = json.loads(path.read_text(encoding="utf-8"))
     for name, value in settings.items():
         if before.get(name) != value:
             raise ReenactError(

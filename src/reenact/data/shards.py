@@ -184,7 +184,7 @@ def read_index(shard: Path) -> dict[str, Any]:
     path = shard.with_suffix(".json")
     remedy = f"delete {shard.name} and {path.name} and run `reenact data prepare` again"
     try:
-        index = json.loads(path.read_text())
+        index = json.loads(path.read_text(encoding="utf-8"))
         form, size, actual = index.get("format"), index["bytes"] + len(END), shard.stat().st_size
     except (OSError, ValueError, KeyError, AttributeError):
         raise ReenactError(f"{path}: cannot be read as a shard's index; {remedy}") from None

@@ -40,10 +40,10 @@ class Parts:
         self.folder = out.with_name(f"{out.name}.parts")
         mark = hashlib.sha256(json.dumps(fingerprint, sort_keys=True, default=str).encode()).hexdigest()
         try:
-            if (self.folder / "run").exists() and (self.folder / "run").read_text() != mark:
+            if (self.folder / "run").exists() and (self.folder / "run").read_text(encoding="utf-8") != mark:
                 shutil.rmtree(self.folder)
             self.folder.mkdir(parents=True, exist_ok=True)
-            (self.folder / "run").write_text(mark)
+            (self.folder / "run").write_text(mark, encoding="utf-8")
         except OSError as error:
             raise ReenactError(f"{self.folder}: cannot be written ({error.strerror}); choose another `out`") from None
 
@@ -64,11 +64,11 @@ class Parts:
         with replaced(self.folder / f"{index:05d}.npz") as part, part.open("wb") as handle:
             np.savez(handle, **arrays)
         with replaced(self.folder / f"{index:05d}.json") as part:
-            part.write_text(json.dumps(record))
+            part.write_text(json.dumps(record), encoding="utf-8")
 
     def load(self, index: int) -> Outcome:
         """What `save` was given."""
-        record = json.loads((self.folder / f"{index:05d}.json").read_text())
+        record = json.loads((self.folder / f"{index:05d}.json").read_text(encoding="utf-8"))
         with np.load(self.folder / f"{index:05d}.npz", allow_pickle=False) as arrays:
             marked = [key for key in arrays if key.startswith("features:")]
             features = {key.removeprefix("features:"): list(arrays[key]) for key in marked}

@@ -195,7 +195,7 @@ def check_device(path: str, format: str = "v4l2") -> None:
 def hidden_from_browsers(folder: Path = Path("/sys/module/v4l2loopback/parameters")) -> bool:
     """Whether v4l2loopback runs without exclusive_caps=1: then Chrome and what is made of it do not list the device."""
     file = folder / "exclusive_caps"
-    return file.is_file() and not file.read_text().upper().lstrip().startswith(("Y", "1"))
+    return file.is_file() and not file.read_text(encoding="utf-8").upper().lstrip().startswith(("Y", "1"))
 
 
 class PipeOutput:

@@ -102,7 +102,7 @@ def export(model: KeypointMethod, folder: Path, extra: dict, only: tuple[str, ..
     place = {file: f"../{shared.name}/{file}" for file in SHAREABLE} if shared is not None else {}
     extra = {**extra, "source": place.get("source.onnx", "source.onnx")}
     extra["render"] = [[place.get(graph.file, graph.file), graph.speed] for graph in graphs if graph.verb == "render"]
-    (folder / "config.json").write_text(json.dumps({**asdict(model.config), **extra}, indent=1) + "\n")
+    (folder / "config.json").write_text(json.dumps({**asdict(model.config), **extra}, indent=1) + "\n", encoding="utf-8")
     for written in (folder, shared):
         if written is not None:
             write_hashes(written)
@@ -267,11 +267,11 @@ def main() -> None:
     kept = given.out if given.only_drawing or given.only_reading else None
     come_from = sources(given.runs, given.drawing, kept)
     if given.only_drawing:
-        before = json.loads((given.out / "config.json").read_text())
+        before = json.loads((given.out / "config.json").read_text(encoding="utf-8"))
         seen = {**before["images_seen"], **seen}
         again = export(model, given.out, {**before, "images_seen": seen, **_drawn_as(model)}, DRAWING, given.shared)
     elif given.only_reading:
-        before = json.loads((given.out / "config.json").read_text())
+        before = json.loads((given.out / "config.json").read_text(encoding="utf-8"))
         seen = {**before["images_seen"], **seen}
         common = next((given.out / file for file in shared_graphs(given.out)), None)
         again = export(model, given.out, {**before, "images_seen": seen}, READING, common and common.parent)

@@ -59,7 +59,7 @@ def read(folder: Path, pictures: Float[Tensor, "batch 3 size size"] | None = Non
     path = folder / "config.json"
     if not path.exists():
         raise ReenactError(f"{folder} has no config.json: give a folder of shipped weights")
-    about = json.loads(path.read_text())
+    about = json.loads(path.read_text(encoding="utf-8"))
     name = about.get("method")
     if name not in METHODS:
         raise ReenactError(f"{folder} holds weights of {name!r}, which no recipe trains: take one of {', '.join(METHODS)}")

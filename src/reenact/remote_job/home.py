@@ -39,8 +39,8 @@ def bring_home(runs: Mapping[str, Path], out: Path, about: Mapping[str, Any]) ->
         if len(page) <= FILE_BYTES:
             (out / name).write_bytes(page)
     results = {**about, "weights": written, "stages": stages}
-    (out / "results.json").write_text(json.dumps(results, indent=1) + "\n")
-    (out / "results.md").write_text(table(results))
+    (out / "results.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    (out / "results.md").write_text(table(results), encoding="utf-8")
     return results
 
 

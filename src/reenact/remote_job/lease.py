@@ -50,7 +50,7 @@ def missing(folder: Path) -> list[str]:
     """Files that have not wholly arrived."""
     if not (folder / "manifest.json").exists():
         return ["manifest.json"]
-    files = json.loads((folder / "manifest.json").read_text())
+    files = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     return [name for name, about in files.items() if not _whole(folder / name, about)]
 
 
@@ -74,7 +74,7 @@ def train(folder: Path, out: Path, minutes: float, device: str, compiled: bool, 
     from reenact.train.config import Machine
     from reenact.train.run import configured, folder_of, run
 
-    about = json.loads((folder / "lease.json").read_text())
+    about = json.loads((folder / "lease.json").read_text(encoding="utf-8"))
     start = [str(folder / "start")] if about["start"] else []
     machine = Machine(device=device, compiled=compiled, graph=graph, by_clock=True)  # type: ignore[arg-type]
     stages = configured(recipe(about["recipe"]), about["images"], start, machine)
@@ -102,7 +102,7 @@ def wait(out: Path, seconds: float, to: Path | None) -> int:
     """Says what the process says until it ends, or for `seconds`. Gives its exit status and copies what it made, or RUNNING."""
     end, told = time.monotonic() + seconds, 0
     while True:
-        text = (out / LOG).read_text(errors="replace") if (out / LOG).exists() else ""
+        text = (out / LOG).read_text(errors="replace", encoding="utf-8") if (out / LOG).exists() else ""
         sys.stdout.write(text[told:])
         sys.stdout.flush()
         told = len(text)
@@ -115,7 +115,7 @@ def wait(out: Path, seconds: float, to: Path | None) -> int:
         for path in out.iterdir():
             if path.name != DONE and path.is_file():
                 shutil.copy(path, to / path.name)
-    return int((out / DONE).read_text())
+    return int((out / DONE).read_text(encoding="utf-8"))
 
 
 def say(line: str) -> None:

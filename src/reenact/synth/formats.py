@@ -50,7 +50,7 @@ class ProxyMesh:
 def read_obj(path: Path) -> BaseMesh:
     """Vertices, texture coordinates, faces and their groups (g lines)."""
     vertices, uv, faces, uv_faces, groups, group = [], [], [], [], [], ""
-    for line in path.read_text().splitlines():
+    for line in path.read_text(encoding="utf-8").splitlines():
         kind, _, rest = line.partition(" ")
         if kind == "v":
             vertices.append([float(x) for x in rest.split()[:3]])
@@ -77,7 +77,7 @@ def read_target(path: Path) -> Target:
 
 def read_proxy(path: Path) -> ProxyMesh:
     """A MakeHuman proxy in three.js JSON (format 3: bit 0 of a face's type says quad, bits 1.. what else it lists)."""
-    data = json.loads(path.read_text())
+    data = json.loads(path.read_text(encoding="utf-8"))
     stream, at = data["faces"], 0
     faces, uv_faces = [], []
     while at < len(stream):

@@ -126,8 +126,8 @@ def _unit(folder: Path, name: str, eyeballs: np.ndarray) -> Target:
 
 
 def _bone_weights(folder: Path, mesh: BaseMesh) -> Float32[np.ndarray, "vertices 5"]:
-    rig = json.loads((folder / "mpfb2/rigs/standard/rig.default.json").read_text())
-    listed = json.loads((folder / "mpfb2/rigs/standard/weights.default.json").read_text())["weights"]
+    rig = json.loads((folder / "mpfb2/rigs/standard/rig.default.json").read_text(encoding="utf-8"))
+    listed = json.loads((folder / "mpfb2/rigs/standard/weights.default.json").read_text(encoding="utf-8"))["weights"]
     out = np.zeros((len(mesh.vertices), len(BONES)), np.float32)
     for bone, pairs in listed.items():
         if pairs:

@@ -161,10 +161,10 @@ def same_settings(path: Path, stage: Stage, data: Mapping[str, Any]) -> None:
     settings = json.loads(json.dumps(_settings(stage) | {"data": dict(data)}))
     if not path.exists():
         with replaced(path) as part:
-            part.write_text(json.dumps(settings, indent=1) + "\n")
+            part.write_text(json.dumps(settings, indent=1) + "\n", encoding="utf-8")
         return
     # a field that the run's version did not have yet was as it is by default
-    before, now = _flat(_defaults() | json.loads(path.read_text())), _flat(settings)
+    before, now = _flat(_defaults() | json.loads(path.read_text(encoding="utf-8"))), _flat(settings)
     before = _renamed(before)
     for name in sorted(before.keys() | now.keys()):
         if before.get(name) != now.get(name):

@@ -23,12 +23,12 @@ class Journal:
         self.folder, self.tell = folder, tell
         kept = [line for line in read_log(folder) if line["images"] <= seen]
         with replaced(folder / LOG) as part:
-            part.write_text("".join(json.dumps(line) + "\n" for line in kept))
+            part.write_text("".join(json.dumps(line) + "\n" for line in kept), encoding="utf-8")
         self.board = _board(folder)
 
     def write(self, line: dict[str, Any]) -> None:
         """line: `images`, and figures by name."""
-        with open(self.folder / LOG, "a") as log:
+        with open(self.folder / LOG, "a", encoding="utf-8") as log:
             log.write(json.dumps(line) + "\n")
         if self.tell is not None:
             self.tell(line)
@@ -49,7 +49,7 @@ def read_log(folder: Path) -> list[dict[str, Any]]:
     """The whole lines of a run's log; a line that a kill cut short is left out."""
     lines = []
     path = folder / LOG
-    for text in path.read_text().splitlines() if path.exists() else ():
+    for text in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
         try:
             lines.append(json.loads(text))
         except json.JSONDecodeError:

@@ -36,7 +36,7 @@ def write_page(folder: Path, lines: Sequence[Mapping[str, Any]]) -> None:
     body = f"<h1>{title}</h1><p>{seen}. Curves over images seen.</p>{''.join(curves)}{_grids(folder)}"
     text = f"<!doctype html><html lang=en><meta charset=utf-8><title>{title}</title><style>{STYLE}</style>{body}</html>\n"
     with replaced(folder / "index.html") as part:
-        part.write_text(text)
+        part.write_text(text, encoding="utf-8")
 
 
 def _curve(name: str, points: list[tuple[float, float]]) -> str:

@@ -45,7 +45,7 @@ def pairs(source: Path) -> list[tuple[str, str]]:
     pair."""
     found = []
     for path in sorted(source.glob("*pairs*.txt")):
-        for number, line in enumerate(path.read_text(errors="replace").splitlines(), 1):
+        for number, line in enumerate(path.read_text(errors="replace", encoding="utf-8").splitlines(), 1):
             words = line.replace(",", " ").split()
             if len(words) != 2 and words:
                 raise ReenactError(f"{path}: line {number} is not two pictures; write person/name.jpg person/name.jpg")
@@ -59,7 +59,7 @@ def _names(path: Path) -> list[str]:
     if not path.exists():
         raise ReenactError(f"{path}: is missing; copy CelebV's landmark lists as well")
     names = []
-    for number, line in enumerate(path.read_text(errors="replace").splitlines(), 1):
+    for number, line in enumerate(path.read_text(errors="replace", encoding="utf-8").splitlines(), 1):
         name = next((word for word in line.replace(",", " ").split() if re.search(r"\.(jpg|jpeg|png)$", word, re.I)), None)
         if name is None and line.strip():
             raise ReenactError(f"{path}: line {number} names no picture; mend or delete it")

@@ -68,7 +68,9 @@ def _table(path: Path) -> dict[str, tuple[list[str], int]]:
     """First word -> the other words, and the line's number."""
     if not path.exists():
         raise ReenactError(f"{path}: is missing; copy the whole folder HDTF_dataset of MRzzm/HDTF")
-    rows = [(line.split(), number) for number, line in enumerate(path.read_text(errors="replace").splitlines(), 1)]
+    rows = [
+        (line.split(), number) for number, line in enumerate(path.read_text(errors="replace", encoding="utf-8").splitlines(), 1)
+    ]
     return {words[0]: (words[1:], number) for words, number in rows if words}
 
 

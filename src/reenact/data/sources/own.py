@@ -40,7 +40,7 @@ def jobs(source: Path) -> list[Job] | None:
 
 def _clips(source: Path, split: str) -> list[Job]:
     listing, found = source / "clips" / f"{split}.jsonl", []
-    for number, line in enumerate(listing.read_text().splitlines() if listing.exists() else (), 1):
+    for number, line in enumerate(listing.read_text(encoding="utf-8").splitlines() if listing.exists() else (), 1):
         try:
             clip = json.loads(line)
             name, identity = clip["clip"], clip["identity"]

@@ -35,13 +35,13 @@ def jobs(source: Path) -> list[Job] | None:
 
 
 def _columns(path: Path) -> set[str]:
-    with open(path, newline="", errors="replace") as file:
+    with open(path, newline="", errors="replace", encoding="utf-8") as file:
         return set(next(csv.reader(file), []))
 
 
 def _listed(source: Path, path: Path) -> list[Job]:
     found = []
-    with open(path, newline="", errors="replace") as file:
+    with open(path, newline="", errors="replace", encoding="utf-8") as file:
         for number, row in enumerate(csv.DictReader(file), 2):
             try:
                 found.append(_line(source, row))
