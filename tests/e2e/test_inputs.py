@@ -79,6 +79,8 @@ def test_pictures_and_films_are_told_apart(tmp_path: Path) -> None:
     for name in ("a.png", "a.jpg", "a.webp", "a.gif"):
         frames[0].save(tmp_path / name)
         assert is_still(tmp_path / name)
+    frames[0].save(tmp_path / "pages.tif", save_all=True, append_images=frames[1:])
+    assert is_still(tmp_path / "pages.tif"), "a scan's pages, a photo with its thumbnail"
     frames[0].save(tmp_path / "film.gif", save_all=True, append_images=frames[1:])
     write_clip(tmp_path / "clip.mp4", moving_face(2, 64))
     for codec, name in (("mpeg1video", "raw.m1v"), ("mpeg2video", "raw.m2v")):

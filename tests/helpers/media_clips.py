@@ -75,6 +75,8 @@ def _write_sound(output: av.container.OutputContainer, stream: av.AudioStream, s
         piece = tone[None, begin : begin + 1024]
         if stream.codec_context.format.name.startswith("s16"):
             piece = (piece * 32767).astype(np.int16)
+        elif stream.codec_context.format.name.startswith("s32"):
+            piece = (piece.astype(float) * (2**31 - 1)).astype(np.int32)
         frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(piece), stream.codec_context.format.name, "mono")
         frame.sample_rate, frame.pts, frame.time_base = 48000, begin, Fraction(1, 48000)
         output.mux(stream.encode(frame))

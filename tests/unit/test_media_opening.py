@@ -1,13 +1,16 @@
-"""A media file stands for itself: texts that name other files play nothing, whatever they are called."""
+"""A media file stands for itself: texts that name other files play nothing, whatever they are called; a cover is no film."""
 
 from __future__ import annotations
 
 from fractions import Fraction
+from io import BytesIO
 from pathlib import Path
 
+import av
 import pytest
+from PIL import Image
 
-from media_clips import make_clip, make_sound
+from media_clips import frame_image, make_clip, make_sound
 from reenact.core.errors import ReenactError
 from reenact.media.audio import Sound
 from reenact.media.video import VideoReader
@@ -47,3 +50,36 @@ def test_usual_containers_still_open(ending: str, tmp_path: Path) -> None:
 
 def test_a_sound_file_still_opens(tmp_path: Path) -> None:
     assert Sound.of(make_sound(tmp_path / "x.mp4", Fraction(1)), Fraction(0)) is not None
+
+
+def with_cover(source: Path, target: Path) -> Path:
+    """The same packets, and a cover as songs and films of shops have one."""
+    picture = BytesIO()
+    Image.fromarray(frame_image(44)).save(picture, "JPEG")
+    with av.open(str(source)) as before, av.open(str(target), "w") as after:
+        cover = after.add_stream("mjpeg", rate=25)
+        cover.width, cover.height, cover.pix_fmt = 128, 96, "yuvj420p"
+        cover.disposition = av.stream.Disposition.attached_pic
+        streams = {stream.index: after.add_stream_from_template(stream) for stream in before.streams}
+        after.start_encoding()
+        packet = av.Packet(picture.getvalue())
+        packet.stream, packet.pts, packet.dts, packet.is_keyframe = cover, 0, 0, True
+        after.mux(packet)
+        for packet in before.demux():
+            if packet.dts is not None:
+                packet.stream = streams[packet.stream.index]
+                after.mux(packet)
+    return target
+
+
+def test_the_cover_of_a_song_is_no_film(tmp_path: Path) -> None:
+    song = with_cover(make_sound(tmp_path / "x.mp4", Fraction(1)), tmp_path / "song.mp4")
+    with pytest.raises(ReenactError, match="no pictures but its cover"):
+        VideoReader(song)
+    assert Sound.of(song, Fraction(0)) is not None
+
+
+def test_a_film_with_a_cover_is_the_film(tmp_path: Path) -> None:
+    film = make_clip(tmp_path / "x.mp4", [Fraction(k, 25) for k in range(5)], Fraction(25))
+    with VideoReader(with_cover(film, tmp_path / "film.mp4")) as reader:
+        assert len(list(reader)) == 5

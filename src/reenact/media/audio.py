@@ -169,7 +169,7 @@ def _interleaved(pictures: Timed, sound: Timed) -> Iterator[Any]:
 
 
 def _copied(output: Any, stream: Any, packets: Packets, clock: BesideClock, cut: bool, length: Fraction) -> Timed:
-    if stream.codec_context.name not in COPIED.get(output.format.name, set()):
+    if stream.codec_context.codec.canonical_name not in COPIED.get(output.format.name, set()):
         raise ValueError("a codec that this container does not take")
     return _copies(output.add_stream_from_template(stream), stream.time_base, packets, clock, cut, length)
 

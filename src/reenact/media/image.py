@@ -39,8 +39,8 @@ PIXELS_MAX = 40_000_000
 """ours: of a photo that was sent to us, 120 MB decoded; phones take 12 to 50 megapixels. Our own larger ones are reduced to it"""
 PROGRAMS = {"EPS", "WMF", "MPEG", "GRIB", "BUFR", "HDF5"}
 """formats that Pillow knows and cannot decode itself: some start another program"""
-SEVERAL_PICTURES = ("MPO",)
-"""formats whose further pictures are no film: phones keep a second view there"""
+MOVING = ("GIF", "PNG", "WEBP", "AVIF", "FLI")
+"""formats whose further pictures are a film; elsewhere they are other views, pages or layers (MPO, TIFF, PSD)"""
 UPLOADED = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 """formats that are opened when they come from somewhere else; Pillow knows forty, some of which start other programs"""
 
@@ -78,7 +78,7 @@ def opened_by_pillow(path: str | os.PathLike[str], still: bool = False) -> bool:
     """Whether Pillow reads the file as a picture; still: as a single one."""
     try:
         with PILImage.open(path, formats=openable()) as picture:
-            return not still or picture.format in SEVERAL_PICTURES or getattr(picture, "n_frames", 1) == 1
+            return not still or picture.format not in MOVING or getattr(picture, "n_frames", 1) == 1
     except Exception:  # no picture, or none that Pillow can open
         return False
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import av
 import av.error
+import av.stream
 
 from reenact.core.errors import InputError
 
@@ -49,12 +50,18 @@ def open_media(path: Path) -> Any:
 
 
 def film_of(container: Any) -> Any:
-    """The stream that plays: the first of pictures, save where that is one still beside a film (animated AVIF). Raises ValueError
-    where there is none."""
-    first, *others = container.streams.video
+    """The stream that plays: the first of pictures, save where that is a cover, or one still beside a film (animated AVIF).
+
+    Raises ValueError where there is none."""
+    first, *others = sorted(container.streams.video, key=is_cover)
     if first.frames != 1:
         return first
     return next((other for other in others if other.frames > 1), first)
+
+
+def is_cover(stream: Any) -> bool:
+    """Whether it is a picture that goes with the sound, as songs have one."""
+    return av.stream.Disposition.attached_pic in stream.disposition
 
 
 def _instead(path: Path) -> str:

@@ -20,7 +20,7 @@ from reenact.core.errors import InputError, ReenactError, ReenactWarning
 from reenact.core.files import check_readable
 from reenact.core.types import Image
 from reenact.media.clock import LATEST_START, SLACK, Clock, check_range, finest_rate, stated_rate
-from reenact.media.opening import DAMAGE, Packets, film_of, open_media
+from reenact.media.opening import DAMAGE, Packets, film_of, is_cover, open_media
 from reenact.media.writer import VideoWriter
 
 __all__ = ["VideoFrame", "VideoReader", "VideoWriter", "resample"]
@@ -141,6 +141,8 @@ class VideoReader:
         if not streams.video:
             raise InputError(f"{self.path}: has no pictures, only sound; give a video")
         self._stream = stream = film_of(self._container)
+        if is_cover(stream):
+            raise InputError(f"{self.path}: has no pictures but its cover, only sound; give a video")
         if stream.codec_context is None:
             raise InputError(f"{self.path}: its pictures are of a kind that is not known here; convert it to an H.264 mp4")
         stream.thread_type = "AUTO"
