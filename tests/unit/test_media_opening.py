@@ -1,4 +1,6 @@
-"""A media file stands for itself: texts that name other files play nothing, whatever they are called; a cover is no film."""
+"""A media file stands for itself: texts that name other files play nothing, whatever they are called.
+
+A cover is no film, and a WebP that moves is one."""
 
 from __future__ import annotations
 
@@ -10,7 +12,7 @@ import av
 import pytest
 from PIL import Image
 
-from media_clips import frame_image, make_clip, make_sound
+from media_clips import frame_image, index_of, make_clip, make_sound
 from reenact.core.errors import ReenactError
 from reenact.media.audio import Sound
 from reenact.media.video import VideoReader
@@ -83,3 +85,49 @@ def test_a_film_with_a_cover_is_the_film(tmp_path: Path) -> None:
     film = make_clip(tmp_path / "x.mp4", [Fraction(k, 25) for k in range(5)], Fraction(25))
     with VideoReader(with_cover(film, tmp_path / "film.mp4")) as reader:
         assert len(list(reader)) == 5
+
+
+def moving_webp(path: Path, lasting: list[int]) -> Path:
+    """One `frame_image` for so many ms each; a small part changes between two, so that all but the first are pieces."""
+    first, *others = (Image.fromarray(frame_image(number)) for number in range(len(lasting)))
+    first.save(path, save_all=True, append_images=others, duration=lasting, lossless=True)
+    return path
+
+
+def test_a_webp_that_moves_is_a_film_with_its_times(tmp_path: Path) -> None:
+    lasting = [40, 40, 40, 200, 40, 40, 40, 40, 40, 40]
+    with VideoReader(moving_webp(tmp_path / "x.webp", lasting)) as reader:
+        frames = list(reader)
+        assert (reader.frames, reader.duration, reader.rate, reader.has_audio) == (10, Fraction(56, 100), 25, False)
+    assert [index_of(frame.image) for frame in frames] == list(range(10))
+    assert [frame.time for frame in frames] == [Fraction(sum(lasting[:k]), 1000) for k in range(10)]
+    assert Sound.of(tmp_path / "x.webp", Fraction(0)) is None
+
+
+def test_a_part_of_a_webp(tmp_path: Path) -> None:
+    with VideoReader(moving_webp(tmp_path / "x.webp", [40] * 20), Fraction(1, 5), Fraction(2, 5)) as reader:
+        assert [index_of(frame.image) for frame in reader] == [5, 6, 7, 8, 9]
+
+
+def test_a_webp_without_haste_plays_as_in_browsers(tmp_path: Path) -> None:
+    with VideoReader(moving_webp(tmp_path / "x.webp", [0, 10, 50])) as reader:
+        assert [frame.time for frame in reader] == [0, Fraction(1, 10), Fraction(1, 5)]
+
+
+@pytest.mark.parametrize("share", [0.02, 0.3, 0.9])
+def test_a_webp_that_is_cut_off_is_a_film_or_one_line(share: float, tmp_path: Path) -> None:
+    data = moving_webp(tmp_path / "x.webp", [40] * 20).read_bytes()
+    (tmp_path / "x.webp").write_bytes(data[: int(len(data) * share)])
+    try:
+        with VideoReader(tmp_path / "x.webp") as reader:
+            assert 0 < len(list(reader)) < 20
+    except ReenactError as error:
+        assert "\n" not in str(error) and "x.webp" in str(error)
+
+
+def test_a_webp_of_too_many_pixels_is_one_line(tmp_path: Path) -> None:
+    data = bytearray(moving_webp(tmp_path / "x.webp", [40] * 3).read_bytes())
+    data[24:30] = b"\xff\x3f\x00" * 2
+    (tmp_path / "x.webp").write_bytes(data)
+    with pytest.raises(ReenactError, match="16384 x 16384 pixels are too large"):
+        VideoReader(tmp_path / "x.webp")

@@ -16,6 +16,7 @@ import av.error
 import av.stream
 
 from reenact.core.errors import InputError
+from reenact.media import webp
 
 FORMATS = (
     "mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "avi", "mpegts", "mpegtsraw", "mpeg", "mpegvideo", "ogg", "gif", "apng",
@@ -43,9 +44,13 @@ STUCK = 32
 def open_media(path: Path) -> Any:
     """An open input container. Raises ReenactError for what is none of the formats above, or too damaged to be opened."""
     try:
+        if webp.moves(path):
+            return webp.open_moving(path)
         # "file:" keeps odd names from being read as addresses.
         return av.open(f"file:{path}", options=dict(OPTIONS), metadata_errors="replace")
-    except DAMAGE:
+    except InputError:
+        raise
+    except (*DAMAGE, OSError, SyntaxError):  # Pillow's, too
         raise InputError(f"{path}: {_instead(path)}") from None
 
 
