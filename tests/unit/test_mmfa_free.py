@@ -126,3 +126,10 @@ def test_the_stage_steps(pool: Pool, name: str, still: tuple[str, ...]):
     for part, network in task.trained.items():
         moved = any(p.grad is not None and p.grad.abs().sum() > 0 for p in network.parameters())
         assert moved == (part not in still), part
+
+
+@pytest.mark.parametrize("term", ["deformation", "kl"])
+def test_a_form_leaves_out_one_term_alone(term: str):
+    (whole,), (form,) = recipe("mmfa_free_reading"), recipe(f"mmfa_free_reading_without_{term}")
+    assert {name for name in whole.weights if form.weights[name] != whole.weights[name]} == {term} and form.weights[term] == 0
+    assert form.name != whole.name and form.schedule == whole.schedule

@@ -193,6 +193,12 @@ def free_reading() -> Stage:
     return replace(free(), name="free_reading", task=freed.reading_task, schedule=schedule)
 
 
+def free_reading_without(term: str) -> Stage:
+    """The same without one of its terms: which of them makes expressions reach less far (docs/methods/claims.md)."""
+    stage = free_reading()
+    return replace(stage, name=f"free_reading_without_{term}", weights={**stage.weights, term: 0.0})
+
+
 SCALES_WEIGHT = 0.5
 """ours: of the losses of smaller pictures, in those of the whole one"""
 LAST_WEIGHTS = {"identity_source": 2.0, "mesh": 12.0, "adversarial": 0.1, "matching": 0.6}
@@ -350,6 +356,8 @@ RECIPES = {
     "finetune_flow": finetune_flow,
     "free": free,
     "free_reading": free_reading,
+    "free_reading_without_deformation": partial(free_reading_without, "deformation"),
+    "free_reading_without_kl": partial(free_reading_without, "kl"),
     "unsupervised": untaught.unsupervised,
     "unsupervised64": untaught.unsupervised64,
     "motion_anew": form,
