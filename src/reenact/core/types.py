@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy as np
 
 from reenact.core.errors import ReenactError
 from reenact.core.shapes import Float, Float32, UInt8
+from reenact.core.values import same, short
 
 Image = UInt8[np.ndarray, "_height _width 3"]
 """RGB picture, 0..255, rows first."""
@@ -29,7 +31,7 @@ def check_picture(image: object) -> None:
     raise ReenactError(f"a picture must be {form}, not {given}: reenact.read_image(path) gives one")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Motion:
     """A face's motion in one frame: all that is ever sent after the portrait.
 
@@ -48,6 +50,15 @@ class Motion:
     gaze: Float32[np.ndarray, "2 2"] | None = None
     """where the eyes look, in the head (faces/eyes.py), no part of a method's own motion; None: not known, and the portrait's
     eyes look where the photo has them."""
+
+    def __eq__(self, other: object) -> bool:
+        return same(self, other) if isinstance(other, Motion) else NotImplemented
+
+    __hash__ = None  # type: ignore[assignment]  # its arrays may be written to
+
+    def __repr__(self) -> str:
+        names = (*CODED, "gaze")
+        return f"Motion({', '.join(f'{name}={short(getattr(self, name))}' for name in names)})"
 
     def vector(self) -> Float32[np.ndarray, " row"]:
         """The fields but the gaze, in their order, as one row."""
@@ -105,9 +116,10 @@ class Framing:
 AS_USUAL = Framing()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Portrait:
-    """A source face, encoded once."""
+    """A source face, encoded once. It is equal to itself alone, so it may be a key; pickle saves it whole, for the weights and
+    the renderer that made it."""
 
     method: str
     """the name of the method that made it"""
@@ -131,6 +143,19 @@ class Portrait:
     """how the crop lies to the usual square of its face; a wider one holds hair and hats whole (faces/framing.py)"""
     mirrored: Portrait | None = None
     """the crop's mirror image, encoded too: turns to the right are rendered of it (motion/mirror.py); None: of the crop itself"""
+
+    def __repr__(self) -> str:
+        pictures = {"image": self.image, "large": self.large, "photo": self.photo}
+        sizes = [f"{name} {shown.shape[1]}x{shown.shape[0]}" for name, shown in pictures.items() if shown is not None]
+        return f"<Portrait of {self.method}: {', '.join(sizes)}>"
+
+    def _repr_png_(self) -> bytes:
+        """What a notebook shows."""
+        from PIL import Image as PILImage
+
+        held = io.BytesIO()
+        PILImage.fromarray(self.image if self.large is None else self.large).save(held, format="PNG")
+        return held.getvalue()
 
 
 @runtime_checkable

@@ -25,6 +25,7 @@ from reenact.core.errors import InputError, ReenactError, ReenactWarning
 from reenact.core.files import check_readable, replaced
 from reenact.core.shapes import Float32
 from reenact.core.types import Motion
+from reenact.core.values import same
 from reenact.faces.eyes import GAZE_MAX
 from reenact.media.clock import gaps_left_out, without_gaps
 from reenact.motion.edit import interpolate
@@ -54,7 +55,7 @@ _Held = tuple[dict, list[str], np.ndarray, np.ndarray, np.ndarray | None]
 """head, times, motions, faces, gazes"""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Take:
     """A driver's motion over time."""
 
@@ -95,6 +96,16 @@ class Take:
 
     def __len__(self) -> int:
         return len(self.times)
+
+    def __eq__(self, other: object) -> bool:
+        return same(self, other) if isinstance(other, Take) else NotImplemented
+
+    __hash__ = None  # type: ignore[assignment]  # its arrays may be written to
+
+    def __repr__(self) -> str:
+        lasts, missing = float(self.times[-1] + 1 / self.rate), len(self) - int(np.sum(self.faces))
+        without = f", {missing} without a face" if missing else ""
+        return f"<Take of {self.method}: {len(self)} frames, {lasts:.2f} s at {float(self.rate):g} frames/s{without}>"
 
     def motion(self, index: int) -> Motion:
         """The motion of one frame."""

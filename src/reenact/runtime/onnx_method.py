@@ -114,6 +114,9 @@ class OnnxMethod:
         if precision == "int8" and self._render.precision != "int8":
             raise ReenactError(f"{folder}: not measured for int8: run reenact.calibrate.int8, or take `precision` auto")
 
+    def __repr__(self) -> str:
+        return f"<method {self.name}: device {self.device}, renderer {self.renderer}, frames of {self.head_size} px a side>"
+
     def _render_inputs(self) -> set[str]:
         """Names of what the render graphs take, read from the files: compiling them may still be under way."""
         names: set[str] = set()
