@@ -305,6 +305,39 @@ def test_a_rate_of_pictures_is_a_number_above_0(method, portrait, rate):
         list(reenact.animate(portrait, [face()], method=method, rate=rate))
 
 
+@pytest.mark.parametrize(
+    ("field", "bad"),
+    [
+        ("head_pose", np.full(3, np.nan, np.float32)),
+        ("scale", np.zeros(1, np.float32)),
+        ("scale", 1.0),
+        ("translation", np.full(2, np.inf, np.float32)),
+        ("translation", np.full(2, 1e30, np.float32)),
+        ("expression", np.zeros(5, np.float32)),
+        ("expression", [0.0, 0.0, 0.0]),
+    ],
+)
+def test_a_motion_that_is_none_is_said_to_be_and_not_the_weights_damaged(method, portrait, field, bad):
+    with pytest.raises(reenact.ReenactError, match=f"the motion's {field}") as caught:
+        method.render(portrait, portrait.motion.replace(**{field: bad}))
+    assert "damaged" not in str(caught.value) and "\n" not in str(caught.value)
+    assert method.render(portrait, portrait.motion).shape == (256, 256, 3)
+
+
+def test_render_says_what_it_wants(method, portrait):
+    for given in (None, portrait, portrait.motion.vector()):
+        with pytest.raises(reenact.ReenactError, match="a motion must be a reenact.Motion"):
+            method.render(portrait, given)
+    for given in (None, face(256), "portrait.jpg"):
+        with pytest.raises(reenact.ReenactError, match="a portrait must be a reenact.Portrait") as caught:
+            method.render(given, portrait.motion)
+        assert "\n" not in str(caught.value)
+    with pytest.raises(reenact.ReenactError, match="encoded by other, not fake"):
+        method.render(replace(portrait, method="other"), portrait.motion)
+    with pytest.raises(reenact.ReenactError, match="for `renderer` fast, not full"):
+        method.render(replace(portrait, renderer="fast"), portrait.motion)
+
+
 def test_a_portrait_of_another_method_is_told_so(method, portrait):
     other = replace(portrait, method="mmfa")
     with pytest.raises(reenact.ReenactError, match="was encoded by mmfa, not fake"):

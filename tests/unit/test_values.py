@@ -18,9 +18,7 @@ GAZE = np.float32([[0.1, 0], [0.1, 0]])
 
 def portrait() -> Portrait:
     picture = np.zeros((256, 256, 3), np.uint8)
-    return Portrait(
-        "mmfa", {"features": np.zeros((1, 64, 64), np.float32)}, STILL, picture, photo=np.zeros((300, 400, 3), np.uint8)
-    )
+    return Portrait("mmfa", {"features": np.zeros((1, 64, 64), np.float32)}, STILL, picture, photo=picture.repeat(2, 1))
 
 
 def take() -> Take:

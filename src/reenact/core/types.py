@@ -12,7 +12,7 @@ import numpy as np
 
 from reenact.core.errors import ReenactError
 from reenact.core.shapes import Float, Float32, UInt8
-from reenact.core.values import same, short
+from reenact.core.values import same, short, written
 
 Image = UInt8[np.ndarray, "_height _width 3"]
 """RGB picture, 0..255, rows first."""
@@ -79,6 +79,32 @@ class Motion:
         return replace(self, **changes)
 
 
+LARGEST_NUMBER = 1000.0
+"""ours: of a motion; codes lie within 10, and what lies beyond shows no head"""
+
+
+def check_motion(motion: object, code: int | None = None) -> None:
+    """Raises ReenactError for what is no `Motion` of finite numbers with a head that is larger than nothing. code: how many numbers
+    its expression has; None: any."""
+    if not isinstance(motion, Motion):
+        own = ", as a portrait's own is: portrait.motion" if isinstance(motion, Portrait) else f", not {written(motion)}"
+        raise ReenactError(f"a motion must be a reenact.Motion{own}")
+    for name, wanted in (("head_pose", 3), ("scale", 1), ("translation", 2), ("expression", code)):
+        value = getattr(motion, name)
+        if (
+            not isinstance(value, np.ndarray)
+            or value.dtype.kind != "f"
+            or value.ndim != 1
+            or len(value) != (wanted or len(value))
+        ):
+            form = f"{value.dtype} of shape {value.shape}" if isinstance(value, np.ndarray) else written(value)
+            raise ReenactError(f"the motion's {name} must be a NumPy array of {wanted or ''} float32 numbers, not {form}")
+        if not (np.abs(value) <= LARGEST_NUMBER).all():
+            raise ReenactError(f"the motion's {name} must be finite numbers, at most {LARGEST_NUMBER:g}, not {short(value)}")
+    if not motion.scale[0] > 0:
+        raise ReenactError(f"the motion's scale must be more than 0, not {motion.scale[0]:g}")
+
+
 @dataclass(frozen=True)
 class Placement:
     """Where a square crop lies in a picture: centre and side in pixels of the picture, angle in radians (clockwise)."""
@@ -143,6 +169,8 @@ class Portrait:
     """how the crop lies to the usual square of its face; a wider one holds hair and hats whole (faces/framing.py)"""
     mirrored: Portrait | None = None
     """the crop's mirror image, encoded too: turns to the right are rendered of it (motion/mirror.py); None: of the crop itself"""
+    renderer: str = ""
+    """the renderer that it was encoded for, full or fast (runtime/renderer.py); "" where it does not matter"""
 
     def __repr__(self) -> str:
         pictures = {"image": self.image, "large": self.large, "photo": self.photo}
@@ -156,6 +184,21 @@ class Portrait:
         held = io.BytesIO()
         PILImage.fromarray(self.image if self.large is None else self.large).save(held, format="PNG")
         return held.getvalue()
+
+
+def check_portrait(portrait: object, method: str, renderer: str = "") -> None:
+    """Raises ReenactError for what is no portrait that this method encoded, for this renderer."""
+    if not isinstance(portrait, Portrait):
+        made = "method.encode_source(reenact.read_image(path)) gives one"
+        raise ReenactError(f"a portrait must be a reenact.Portrait, not {written(portrait)}: {made}")
+    if portrait.method != method:
+        raise ReenactError(
+            f"the portrait was encoded by {portrait.method}, not {method}: encode it with the one that animates it"
+        )
+    if renderer and portrait.renderer and portrait.renderer != renderer:
+        raise ReenactError(
+            f"the portrait was encoded for `renderer` {portrait.renderer}, not {renderer}: load that, or encode it anew"
+        )
 
 
 @runtime_checkable

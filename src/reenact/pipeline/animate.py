@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from reenact.core.errors import ReenactError, ReenactWarning
-from reenact.core.types import Image, Method, Portrait
+from reenact.core.errors import ReenactWarning
+from reenact.core.types import Image, Method, Portrait, check_portrait
 from reenact.faces.landmarker import Landmarker
 from reenact.media.film import check_film
 from reenact.motion.reference import CHOICES
@@ -66,10 +66,7 @@ def animate(
     control = control if isinstance(control, Control) else Control(control)
     control.check()
     chosen = load(portrait.method) if method is None else method
-    if portrait.method != chosen.name:
-        raise ReenactError(
-            f"the portrait was encoded by {portrait.method}, not {chosen.name}: encode it with the one that animates it"
-        )
+    check_portrait(portrait, chosen.name)
     return _pictures(portrait, driving, chosen, control, rate)
 
 

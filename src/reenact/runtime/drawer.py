@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from reenact.core.types import Image, Motion, Portrait
+from reenact.core.types import Image, Motion, Portrait, check_motion
 from reenact.motion.mirror import Mirror, share_of_mirrored
 from reenact.runtime.around import brought_in
 from reenact.runtime.background import GRID, HELD, PLATE, BackgroundKeeper
@@ -50,7 +50,9 @@ class Drawer:
         return Drawer(self._render.twin(), backdrop, self._enlarge, self._folder, self._mirror)
 
     def draw(self, portrait: Portrait, motion: Motion) -> Image:
-        """size x size, or as large as the portrait. Raises WeightsError where graphs and portrait do not fit."""
+        """size x size, or as large as the portrait. Raises WeightsError where graphs and portrait do not fit, ReenactError
+        for a motion that is none of the portrait's method."""
+        check_motion(motion, portrait.motion.expression.size)
         with fitting(self._folder):
             return self._drawn(portrait, motion)
 

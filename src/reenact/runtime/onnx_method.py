@@ -27,7 +27,7 @@ import numpy as np
 
 from reenact.core.errors import ReenactError, WeightsError
 from reenact.core.memory import end_loading, give_back
-from reenact.core.types import AS_USUAL, CODED, Framing, Image, Motion, Placement, Portrait, check_picture
+from reenact.core.types import AS_USUAL, CODED, Framing, Image, Motion, Placement, Portrait, check_picture, check_portrait
 from reenact.faces import eyes
 from reenact.faces.crop import cut, head_crop
 from reenact.faces.crown import closed_beside, closed_cut, crowned, cut_off_above, cut_off_beside, is_cut_off
@@ -270,12 +270,15 @@ class OnnxMethod:
 
     def render(self, portrait: Portrait, motion: Motion) -> Image:
         """The portrait's person, moved: size x size, or as large as the portrait. The portrait is bound once; a frame brings only
-        its motion."""
+        its motion. Raises ReenactError for a portrait of another method or renderer, and a motion of another or of no finite
+        numbers."""
+        check_portrait(portrait, self.name, self.renderer)
         return self._drawers.draw(portrait, motion)
 
     def render_all(self, portrait: Portrait, motions: Iterable[Motion | None]) -> Iterator[Image]:
         """The same for one motion after the other, as many at once as the method was loaded with lanes. None: the picture before
-        it again. A motion is asked for before the picture of the one before it is given."""
+        it again. A motion is asked for before the picture of the one before it is given. Raises ReenactError as `render`."""
+        check_portrait(portrait, self.name, self.renderer)
         return self._drawers.in_order(portrait, motions)
 
     def _encode(self, crop: Image, read: Image | None = None, framing: Framing = AS_USUAL) -> Portrait:
@@ -298,7 +301,8 @@ class OnnxMethod:
         """behind: what is known of the backdrop."""
         tensor, person = self._tensor(crop), self._read(self._tensor(read))
         drawn = {name: np.array(value) for name, value in self._source.run({"image": seen(tensor, self.renderer)}).items()}
-        return Portrait(self.name, {**person, **drawn, **behind, "image": tensor}, _motion(person), crop, framing=framing)
+        tensors = {**person, **drawn, **behind, "image": tensor}
+        return Portrait(self.name, tensors, _motion(person), crop, framing=framing, renderer=self.renderer)
 
     def _read(self, tensor: np.ndarray) -> dict[str, np.ndarray]:
         """All outputs of the motion encoder for one picture [1, 3, size, size], RGB in [0, 1]."""
