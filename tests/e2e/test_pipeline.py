@@ -17,6 +17,7 @@ from PIL import Image as PILImage
 import reenact
 from clips import PORTRAIT, face, moving_face, read_clip, scenery, tight_photo, write_clip
 from fake_method import write_fake_method
+from motions import STILL
 from reenact.cli import run
 from reenact.codec.call import Call, CallOptions, profile_of
 from reenact.core.errors import ReenactWarning
@@ -336,6 +337,23 @@ def test_render_says_what_it_wants(method, portrait):
         method.render(replace(portrait, method="other"), portrait.motion)
     with pytest.raises(reenact.ReenactError, match="for `renderer` fast, not full"):
         method.render(replace(portrait, renderer="fast"), portrait.motion)
+
+
+@pytest.mark.parametrize(
+    "given", [None, 3, face(256), STILL, [(0.0, face(256), 1)], [(face(256), 0.0)]], ids=lambda given: type(given).__name__
+)
+def test_what_is_no_driver_is_one_line(method, portrait, given):
+    with pytest.raises(reenact.ReenactError) as caught:
+        list(reenact.animate(portrait, given, method=method))
+    assert len(str(caught.value)) < 200 and "\n" not in str(caught.value)
+
+
+def test_what_is_no_method_or_portrait_is_one_line(method, portrait):
+    for other in ("fake", object()):
+        with pytest.raises(reenact.ReenactError, match=r"`method` must be what reenact.load\(name\) gives"):
+            reenact.animate(portrait, [], method=other)
+    with pytest.raises(reenact.ReenactError, match="`portrait` must be a reenact.Portrait"):
+        reenact.animate(face(256), [])
 
 
 def test_a_portrait_of_another_method_is_told_so(method, portrait):

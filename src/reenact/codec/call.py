@@ -18,6 +18,7 @@ from reenact.codec.rate import check_target
 from reenact.core.errors import ReenactError, ReenactWarning
 from reenact.core.files import check_readable
 from reenact.core.types import Image, Method, Motion
+from reenact.core.values import is_whole, is_within, written
 
 SUFFIX = ".rnct"
 LARGEST_CALL = 1 << 30
@@ -42,12 +43,12 @@ class CallOptions:
         """Raises ReenactError for what cannot be."""
         if self.target_kbps is not None:
             check_target(self.target_kbps)
-        if not 0 <= self.quality < QUALITIES:
-            raise ReenactError(f"`quality` must lie between 0 (finest) and {QUALITIES - 1}, not {self.quality}")
-        if not 0.04 <= self.key_seconds <= 3600:
-            raise ReenactError(f"`key_seconds` must lie between 0.04 and 3600, not {self.key_seconds:g}")
-        if not 1 <= self.longest_gap <= 31:
-            raise ReenactError(f"`longest_gap` must lie between 1 and 31 frames, not {self.longest_gap}")
+        if not (is_whole(self.quality) and 0 <= self.quality < QUALITIES):
+            raise ReenactError(f"`quality` must lie between 0 (finest) and {QUALITIES - 1}, not {written(self.quality)}")
+        if not is_within(self.key_seconds, 0.04, 3600):
+            raise ReenactError(f"`key_seconds` must lie between 0.04 and 3600, not {written(self.key_seconds)}")
+        if not (is_whole(self.longest_gap) and 1 <= self.longest_gap <= 31):
+            raise ReenactError(f"`longest_gap` must lie between 1 and 31 frames, not {written(self.longest_gap)}")
 
 
 def _started(path: Path, data: bytes, begin: int) -> Fraction:

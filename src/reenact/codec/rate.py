@@ -8,6 +8,7 @@ from math import log2
 
 from reenact.codec.profile import QUALITIES
 from reenact.core.errors import ReenactError
+from reenact.core.values import is_within, written
 
 LOWEST_KBPS, HIGHEST_KBPS = 0.2, 1000.0
 MEMORY = 3.0
@@ -21,8 +22,8 @@ COARSE = 18
 
 def check_target(kbps: float) -> None:
     """Raises ReenactError for a rate that nobody can mean."""
-    if not LOWEST_KBPS <= kbps <= HIGHEST_KBPS:
-        raise ReenactError(f"`target_kbps` must lie between {LOWEST_KBPS:g} and {HIGHEST_KBPS:g}, not {kbps:g}")
+    if not is_within(kbps, LOWEST_KBPS, HIGHEST_KBPS):
+        raise ReenactError(f"`target_kbps` must lie between {LOWEST_KBPS:g} and {HIGHEST_KBPS:g}, not {written(kbps)}")
 
 
 class RateControl:

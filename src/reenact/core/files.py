@@ -20,6 +20,7 @@ from pathlib import Path
 from types import TracebackType
 
 from reenact.core.errors import ReenactError
+from reenact.core.values import written
 
 try:
     import fcntl
@@ -102,7 +103,7 @@ def replaced(path: str | os.PathLike[str], advice: str = ADVICE, sync: bool = Fa
 
     Raises ReenactError, which ends in `advice`, for whatever keeps the file from being written.
     """
-    with explained(path, advice), Unfinished(path, sync) as part:
+    with explained(as_path(path), advice), Unfinished(path, sync) as part:
         yield part
 
 
@@ -124,14 +125,14 @@ def unwritable(path: str | os.PathLike[str], error: Exception, advice: str = ADV
 
 def check_writable(path: str | os.PathLike[str], advice: str = ADVICE) -> None:
     """To learn before the work and not after it: raises ReenactError where `path` cannot be written."""
-    with explained(path, advice):
+    with explained(as_path(path), advice):
         Unfinished(path).discard()
 
 
 def check_output(path: str | os.PathLike[str], inputs: Iterable[str | os.PathLike[str]] = ()) -> Path:
     """The path, where it can be written and is none of the files that are read. Raises ReenactError."""
     check_writable(path)
-    if os.path.realpath(path) in [os.path.realpath(other) for other in inputs]:
+    if os.path.realpath(path) in [os.path.realpath(as_path(other)) for other in inputs]:
         raise ReenactError(f"{path} is also an input: give the output another name")
     return Path(path)
 
@@ -149,9 +150,18 @@ def write_text(path: Path, text: str) -> None:
         part.write_text(text, encoding="utf-8")
 
 
+def as_path(path: object, kind: str = "file") -> Path:
+    """A path in text or as an object of paths. Raises ReenactError for what is none, and for an empty one."""
+    if not isinstance(path, str | os.PathLike) or not isinstance(os.fspath(path), str):
+        raise ReenactError(f"{written(path)} is no path: give the path of {'an' if kind[:1] in 'aeiou' else 'a'} {kind}, as text")
+    if not os.fspath(path):
+        raise ReenactError(f"an empty path: give the path of {'an' if kind[:1] in 'aeiou' else 'a'} {kind}")
+    return Path(path)
+
+
 def check_readable(path: str | os.PathLike[str], kind: str) -> Path:
     """The path, if a non-empty file is there; `kind` ('photo', 'video') is the word the error uses. Raises ReenactError."""
-    path = Path(path)
+    path = as_path(path, kind)
     wanted = f"the path of {'an' if kind[:1] in 'aeiou' else 'a'} {kind}"
     try:
         found = path.stat()

@@ -84,8 +84,8 @@ LARGEST_NUMBER = 1000.0
 
 
 def check_motion(motion: object, code: int | None = None) -> None:
-    """Raises ReenactError for what is no `Motion` of finite numbers with a head that is larger than nothing. code: how many numbers
-    its expression has; None: any."""
+    """Raises ReenactError for what is no `Motion` of finite numbers with a head that is larger than nothing. code: how many
+    numbers its expression has; None: any."""
     if not isinstance(motion, Motion):
         own = ", as a portrait's own is: portrait.motion" if isinstance(motion, Portrait) else f", not {written(motion)}"
         raise ReenactError(f"a motion must be a reenact.Motion{own}")

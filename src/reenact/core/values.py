@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from reenact.core.errors import ReenactError
+
 SHOWN = 4
 """ours: numbers of a row that a line of `repr` shows"""
 
@@ -31,6 +33,13 @@ def short(value: object) -> str:
     if value.size > SHOWN:
         return f"<{value.size} numbers, norm {np.linalg.norm(value):.3g}>"
     return str([round(float(number), 4) for number in value.ravel()])
+
+
+def check_kind(name: str, value: object, *kinds: type) -> None:
+    """Raises ReenactError where it is none of these classes. name: the parameter's."""
+    if not isinstance(value, kinds):
+        wanted = " or ".join(f"a reenact.{kind.__name__}" for kind in kinds)
+        raise ReenactError(f"`{name}` must be {wanted}, not {written(value)}")
 
 
 def is_number(value: object) -> bool:

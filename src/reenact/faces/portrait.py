@@ -9,6 +9,7 @@ import numpy as np
 
 from reenact.core.errors import NoFaceError, ReenactError, ReenactWarning
 from reenact.core.types import Image, Placement
+from reenact.core.values import is_whole, written
 from reenact.faces.doubt import accepted, doubtful
 from reenact.faces.landmarker import Face, Landmarker
 from reenact.faces.pose import fit_head
@@ -25,12 +26,17 @@ def faces_of(photo: Image, landmarker: Landmarker) -> list[Face]:
     return _sought(photo, landmarker)[0]
 
 
+def check_face(face: int) -> None:
+    """Raises ReenactError for the number of a face that is none."""
+    if not is_whole(face) or face < 1:
+        raise ReenactError(f"`face` counts from 1 (the largest face), so {written(face)} is no face")
+
+
 def find_face(photo: Image, landmarker: Landmarker, face: int = 1) -> Face:
     """The photo's `face`-th largest face (from 1), as `reenact faces` counts them. The largest is first sought as it is found
     fastest; others, and where that looks like none, at every scale. Raises ReenactError when there is none, or only doubtful
     ones."""
-    if face < 1:
-        raise ReenactError(f"`face` counts from 1 (the largest face), so {face} is no face")
+    check_face(face)
     faces = landmarker.detect(photo)[:1] if face == 1 else []
     sure = bool(faces) and _looks_like_one(photo, landmarker, faces[0])
     if not sure and (faces or face > 1):

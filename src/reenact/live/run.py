@@ -11,6 +11,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from reenact.core.errors import ReenactError
+from reenact.faces.portrait import check_face
 from reenact.live.keys import Keys
 from reenact.live.recording import Recording
 from reenact.live.session import LIVE, RULES, Rules, Session, Summary
@@ -20,7 +21,6 @@ from reenact.media.film import FILM_QUALITY, check_film_quality
 from reenact.media.image import read_image
 from reenact.motion.takes import check_suffix
 from reenact.pipeline.control import Control
-from reenact.pipeline.portrait import check_face
 from reenact.runtime.engine import ENGINE, Engine
 from reenact.tracking.reading import Axes
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from reenact.core.errors import ReenactError
 from reenact.core.files import check_output
+from reenact.core.values import is_whole, written
 
 FORMATS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webp": "webp", ".gif": "gif"}
 """FFmpeg's name of it, by the name's ending"""
@@ -22,8 +23,9 @@ CRF_MAX = 51
 def check_film_quality(quality: int) -> None:
     """Raises ReenactError for a film's quality out of 1..100."""
     least, most = FILM_QUALITIES
-    if not least <= quality <= most:
-        raise ReenactError(f"`film_quality` must lie between {least} and {most} (the default is {FILM_QUALITY}), not {quality}")
+    if not (is_whole(quality) and least <= quality <= most):
+        bounds = f"between {least} and {most} (the default is {FILM_QUALITY})"
+        raise ReenactError(f"`film_quality` must lie {bounds}, not {written(quality)}")
 
 
 def crf_of(quality: int) -> float:

@@ -11,6 +11,7 @@ import numpy as np
 from reenact.core.errors import ReenactError
 from reenact.core.shapes import Float32
 from reenact.core.types import Motion
+from reenact.core.values import is_within, written
 from reenact.faces.eyes import between
 from reenact.geometry.rotation import euler_angles, partial_turn, rotation_matrix
 from reenact.motion import gaze
@@ -63,6 +64,22 @@ class Parts:
         """Whether an `ExpressionMap` is needed: eyes or mouth apart from the rest, or an expression by name."""
         faces = (self.expression, self.eyes, self.mouth)
         return self.eyes is not None or self.mouth is not None or any(isinstance(part, Named) for part in faces)
+
+    def check(self) -> None:
+        """Raises ReenactError for a part that is none, or means nothing there: a constant expression, a pose by name."""
+        for name in NAMES:
+            part = getattr(self, name)
+            length = _LENGTHS.get(name)
+            if part is None and name in ("eyes", "mouth", "gaze"):
+                continue
+            good = isinstance(part, Share)
+            if isinstance(part, Fixed):
+                good = length is not None and len(part.value) == length
+            if isinstance(part, Named):
+                good = part.name in PRESETS and (length is None or name == "gaze")
+            if not good:
+                made = f"reenact.parse_parts('{name}=source') makes them of the command line's text"
+                raise ReenactError(f"`parts` {name} cannot be {written(part)}: {made}")
 
 
 ALL_DRIVEN = Parts()
@@ -141,8 +158,8 @@ def compose(
 
 def check_strength(strength: float) -> None:
     """Raises ReenactError for a strength out of 0..3."""
-    if not 0 <= strength <= STRENGTH_MAX:
-        raise ReenactError(f"`strength` must lie between 0 and {STRENGTH_MAX:g}, not {strength:g}")
+    if not is_within(strength, 0, STRENGTH_MAX):
+        raise ReenactError(f"`strength` must lie between 0 and {STRENGTH_MAX:g}, not {written(strength)}")
 
 
 def _value(part: Part, strength: float, at: Callable[[float], np.ndarray]) -> np.ndarray:

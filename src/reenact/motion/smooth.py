@@ -19,6 +19,7 @@ import numpy as np
 from reenact.core.errors import ReenactError
 from reenact.core.shapes import Float32
 from reenact.core.types import Motion
+from reenact.core.values import is_within, written
 from reenact.motion.edit import interpolate
 
 CUTOFF_HZ = 2.0
@@ -132,8 +133,8 @@ def _from_both(waiting: Sequence[tuple[Motion, Motion] | None], make: Callable[[
 
 def check_smooth(strength: float) -> float:
     """The strength. Raises ReenactError for one out of 0..20."""
-    if not 0 <= strength <= STRENGTH_MAX:
-        raise ReenactError(f"`smooth` must lie between 0 (off) and {STRENGTH_MAX:g}, not {strength:g}")
+    if not is_within(strength, 0, STRENGTH_MAX):
+        raise ReenactError(f"`smooth` must lie between 0 (off) and {STRENGTH_MAX:g}, not {written(strength)}")
     return float(strength)
 
 

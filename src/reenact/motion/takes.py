@@ -22,7 +22,7 @@ from typing import Any, Literal
 import numpy as np
 
 from reenact.core.errors import InputError, ReenactError, ReenactWarning
-from reenact.core.files import check_readable, replaced
+from reenact.core.files import as_path, check_readable, replaced
 from reenact.core.shapes import Float32
 from reenact.core.types import Motion
 from reenact.core.values import same
@@ -153,7 +153,7 @@ class Take:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes .npz or .json, by the name's ending, whole or not at all. Raises ReenactError where that cannot be."""
-        path = Path(path)
+        path = as_path(path, "take")
         check_suffix(path)
         with replaced(path) as part, open(part, "wb") as file:
             if path.suffix.lower() == ".npz":

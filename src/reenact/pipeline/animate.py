@@ -5,21 +5,24 @@ source: track, cut, encode_motion -> animator: smooth, transfer, render -> (past
 
 from __future__ import annotations
 
+import os
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from reenact.core.errors import ReenactWarning
+from reenact.core.errors import ReenactError, ReenactWarning
 from reenact.core.types import Image, Method, Portrait, check_portrait
+from reenact.core.values import check_kind, written
 from reenact.faces.landmarker import Landmarker
 from reenact.media.film import check_film
 from reenact.motion.reference import CHOICES
+from reenact.motion.takes import Take
 from reenact.pipeline.animator import Animator
 from reenact.pipeline.control import Alignment, Control
 from reenact.pipeline.inputs import check_order, read_portrait
-from reenact.pipeline.options import WHOLE, Clip, Progress, StrPath
+from reenact.pipeline.options import WHOLE, Clip, Progress, StrPath, check_options
 from reenact.pipeline.portrait import AUTO, Output, placer
 from reenact.pipeline.sinks import Sink, VideoSink, pump
 from reenact.pipeline.sources import Driving, DrivingFile, MotionSource, open_source
@@ -52,7 +55,7 @@ def animate(
     *,
     method: Method | None = None,
     control: Control | Alignment = FOLLOW,
-    rate: Fraction | None = None,
+    rate: Fraction | float | None = None,
 ) -> Iterator[Image]:
     """The portrait, moved as `driving` moves: one size x size RGB picture a driving frame, as it comes.
 
@@ -65,12 +68,20 @@ def animate(
     """
     control = control if isinstance(control, Control) else Control(control)
     control.check()
+    if method is None:
+        check_kind("portrait", portrait, Portrait)
     chosen = load(portrait.method) if method is None else method
+    if not isinstance(getattr(chosen, "name", None), str) or not hasattr(chosen, "render"):
+        raise ReenactError(f"`method` must be what reenact.load(name) gives, not {written(method)}")
+    if not isinstance(driving, str | os.PathLike | Take) and not isinstance(driving, Iterable):
+        raise ReenactError(f"`driving` must be a file's path, a reenact.Take or pictures, not {written(driving)}")
     check_portrait(portrait, chosen.name)
     return _pictures(portrait, driving, chosen, control, rate)
 
 
-def _pictures(portrait: Portrait, driving: Driving, method: Method, control: Control, rate: Fraction | None) -> Iterator[Image]:
+def _pictures(
+    portrait: Portrait, driving: Driving, method: Method, control: Control, rate: Fraction | float | None
+) -> Iterator[Image]:
     landmarker = method.landmarker if isinstance(method, OnnxMethod) else Landmarker(method.threads)
     looked_at = isinstance(method, OnnxMethod) and control.searches(method)
     with open_source(driving, method, landmarker, rate, looked_at=looked_at) as source:
@@ -94,9 +105,9 @@ def animate_file(
     clip: which part of the driver, and the output's rate; drawn: crop, photo or auto, and which face of it. The output appears
     when it is whole. Raises ReenactError, in one line, for whatever the user can mend.
     """
+    check_kind("drawn", drawn, Output)
     follows = following(control)
-    for options in (drawn, follows(drawn), engine, clip):
-        options.check()
+    check_options(drawn=(drawn, Output), control=(follows(drawn), Control), engine=(engine, Engine), clip=(clip, Clip))
     check_film(output, [portrait, driving])
     marked = MarkedOutput(output, drawn.marks, [("portrait", portrait), ("driving", driving)])
     check_order(portrait, driving, output)
@@ -123,6 +134,8 @@ def animate_file(
 
 def following(control: Following) -> Callable[[Output], Control]:
     """What says of an output, crop or photo, how the portrait follows in it."""
+    if control is not None and not callable(control):
+        check_kind("control", control, Control)
     return control if callable(control) else lambda drawn: control or Control(parts=drawn.parts())
 
 

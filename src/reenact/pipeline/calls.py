@@ -11,12 +11,14 @@ from reenact.codec.call import QUALITY, SUFFIX, Call, CallOptions, is_call, prof
 from reenact.codec.container import pack_portrait
 from reenact.core.errors import ReenactError
 from reenact.core.files import check_output
+from reenact.core.values import check_kind
 from reenact.media.audio import Sound
 from reenact.media.film import check_film
 from reenact.pipeline.animate import Following, Report, follow, following
 from reenact.pipeline.animator import Animator
+from reenact.pipeline.control import Control
 from reenact.pipeline.inputs import read_portrait, warn_of_still
-from reenact.pipeline.options import WHOLE, Clip, Progress, StrPath
+from reenact.pipeline.options import WHOLE, Clip, Progress, StrPath, check_options
 from reenact.pipeline.portrait import AUTO, Output, head_and_shoulders, placer
 from reenact.pipeline.sinks import CallSink, VideoSink, pump
 from reenact.pipeline.sources import DrivingFile, of_call
@@ -62,8 +64,7 @@ def encode_file(
     driving may also be a take or a file of blendshapes. clip: which part of it, and the call's rate. Holds every frame's motion
     (a hundred bytes or two), nothing else. Raises ReenactError, in one line, for whatever the user can mend.
     """
-    for each in (options, engine, clip):
-        each.check()
+    check_options(options=(options, CallOptions), engine=(engine, Engine), clip=(clip, Clip))
     if check_output(output, _given(driving, portrait)).suffix.lower() != SUFFIX:
         raise ReenactError(f"{output}: a call's name must end in {SUFFIX}")
     photo = read_portrait(portrait, engine.threads) if portrait else None
@@ -96,9 +97,9 @@ def decode_file(
     control, drawn: as in `animate_file`; engine: by default the method that the call names. The output appears when it is whole.
     Raises ReenactError, in one line, for whatever the user can mend.
     """
+    check_kind("drawn", drawn, Output)
     follows = following(control)
-    for options in (drawn, follows(drawn), engine):
-        options.check()
+    check_options(drawn=(drawn, Output), control=(follows(drawn), Control), engine=(engine, Engine))
     audio = sound.path if isinstance(sound, Sound) else sound
     check_film(output, _given(portrait, call, audio))
     if portrait is not None and is_call(portrait) and not is_call(call):

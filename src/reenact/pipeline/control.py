@@ -9,6 +9,7 @@ from typing import Literal, get_args
 
 from reenact.core.errors import ReenactError, ReenactWarning
 from reenact.core.types import Method
+from reenact.core.values import check_kind, is_within, written
 from reenact.motion.compose import DRIVER, SOURCE, Parts, check_strength
 from reenact.motion.reference import SEARCHED, Reference, check_reference
 from reenact.motion.smooth import check_smooth
@@ -39,12 +40,14 @@ class Control:
     `start` and `end` of a clip are"""
 
     def check(self) -> None:
-        """Raises ReenactError for a mode, a strength or a filter out of bounds."""
+        """Raises ReenactError for a mode, parts, a strength or a filter that cannot be."""
         if self.mode is not None:
             check_alignment(self.mode)
+        check_kind("parts", self.parts, Parts)
+        self.parts.check()
         check_strength(self.strength)
-        if not 0 < self.settle <= SETTLE_MAX:
-            raise ReenactError(f"`settle` must lie between 0 and {SETTLE_MAX:g} seconds, not {self.settle:g}")
+        if not is_within(self.settle, 0, SETTLE_MAX) or not self.settle:
+            raise ReenactError(f"`settle` must lie between 0 and {SETTLE_MAX:g} seconds, not {written(self.settle)}")
         check_smooth(self.smooth)
         check_reference(self.reference)
 
@@ -68,7 +71,7 @@ class Control:
 def check_alignment(name: str) -> None:
     """Raises ReenactError for an alignment that is none."""
     if name not in ALIGNMENTS:
-        raise ReenactError(f"unknown motion {name!r}: choose one of {', '.join(ALIGNMENTS)}")
+        raise ReenactError(f"unknown motion {written(name)}: choose one of {', '.join(ALIGNMENTS)}")
 
 
 def alignment(method: Method) -> Alignment:

@@ -18,10 +18,11 @@ from reenact.core.errors import ReenactError
 from reenact.core.files import check_output, check_readable, replaced
 from reenact.core.shapes import Float32
 from reenact.core.types import Portrait
+from reenact.faces.portrait import check_face
 from reenact.media.image import check_image_name, read_image
 from reenact.motion.takes import check_suffix, single
 from reenact.pipeline.options import StrPath
-from reenact.pipeline.portrait import CROP, Output, check_face, placer
+from reenact.pipeline.portrait import CROP, Output, placer
 from reenact.pipeline.sinks import ImageSink
 from reenact.provenance.output import MarkedOutput
 from reenact.runtime.engine import ENGINE, Engine

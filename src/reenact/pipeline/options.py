@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from numbers import Real
 
+from reenact.core.values import check_kind
 from reenact.media.clock import check_range, exact_rate, to_the_microsecond
 
 StrPath = str | os.PathLike[str]
@@ -41,6 +42,13 @@ class Clip:
         """Raises ReenactError for a rate out of 1..240, or an end that is not after the start."""
         _ = self.rate
         check_range(self.start, self.end)
+
+
+def check_options(**options: tuple[object, type]) -> None:
+    """Raises ReenactError for options that are not of their class, or whose values cannot be."""
+    for name, (given, kind) in options.items():
+        check_kind(name, given, kind)
+        given.check()  # type: ignore[attr-defined]
 
 
 WHOLE = Clip()

@@ -12,9 +12,11 @@ from PIL import Image as PILImage
 
 from reenact.core.errors import NoFaceError, ReenactError, ReenactWarning
 from reenact.core.types import Image, Portrait
+from reenact.core.values import check_kind, written
 from reenact.faces.crop import head_crop, paste, soft_mask
 from reenact.faces.crown import is_cut_off
 from reenact.faces.landmarker import Landmarker
+from reenact.faces.portrait import check_face
 from reenact.media.film import FILM_QUALITY, check_film_quality
 from reenact.motion.compose import ALL_DRIVEN, KEEP_PLACE, Parts
 from reenact.provenance.marks import MARKS, Marks
@@ -44,11 +46,12 @@ class Output:
 
     def check(self) -> None:
         """Raises ReenactError for a mode, a face or a quality that is none, and for marks whose key cannot sign."""
+        check_kind("marks", self.marks, Marks)
         self.marks.check()
         check_film_quality(self.film_quality)
         check_face(self.face)
         if self.mode not in get_args(OutputMode):
-            raise ReenactError(f"unknown output {self.mode!r}: choose one of {', '.join(get_args(OutputMode))}")
+            raise ReenactError(f"unknown output {written(self.mode)}: choose one of {', '.join(get_args(OutputMode))}")
 
     def decided(self, portrait: Portrait) -> Output:
         """The same, `auto` being decided: a tight photo that cuts the head off is shown whole, as the square around such a head
@@ -67,12 +70,6 @@ class Output:
 
 
 CROP, PHOTO, AUTO = Output("crop"), Output("photo"), Output("auto")
-
-
-def check_face(face: int) -> None:
-    """Raises ReenactError for the number of a face that is none."""
-    if face < 1:
-        raise ReenactError(f"`face` counts from 1 (the largest face), so {face} is no face")
 
 
 def placer(portrait: Portrait, output_mode: OutputMode) -> Callable[[Image], Image]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from reenact.core.files import check_output
 from reenact.motion.takes import Take, check_suffix
 from reenact.pipeline.inputs import warn_of_still
-from reenact.pipeline.options import WHOLE, Clip, Progress, StrPath
+from reenact.pipeline.options import WHOLE, Clip, Progress, StrPath, check_options
 from reenact.pipeline.sinks import TakeSink, pump
 from reenact.pipeline.sources import DrivingFile
 from reenact.runtime.engine import ENGINE, Engine
@@ -19,8 +19,7 @@ def record_file(
     Raises ReenactError, also where no frame has a face.
     """
     check_suffix(check_output(output, [driving]))
-    for each in (engine, clip):
-        each.check()
+    check_options(engine=(engine, Engine), clip=(clip, Clip))
     with DrivingFile(driving, clip) as file:
         if file.still:
             warn_of_still(driving, "take")

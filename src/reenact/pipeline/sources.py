@@ -12,12 +12,15 @@ from numbers import Rational
 from pathlib import Path
 from types import TracebackType
 
+import numpy as np
+
 from reenact.codec.call import Call
 from reenact.codec.profile import Profile
 from reenact.core.errors import ReenactError
 from reenact.core.files import check_readable
 from reenact.core.prefetch import ahead
 from reenact.core.types import Image, Method, Motion, check_picture
+from reenact.core.values import written
 from reenact.faces import eyes
 from reenact.faces.crop import cut, head_crop
 from reenact.faces.landmarker import Landmarker
@@ -94,6 +97,8 @@ def of_pictures(
 
     All say their time, or none does. Raises ReenactError for what is no picture, and times that do not run forwards.
     """
+    if isinstance(pictures, np.ndarray) and pictures.ndim == 3:
+        raise ReenactError("one picture is no driver: give a list of pictures, or the path of a file")
     coming = iter(pictures)
     first = next(coming, None)
     timed = isinstance(first, tuple)
@@ -103,6 +108,8 @@ def of_pictures(
         for count, shown in enumerate(chain([] if first is None else [first], coming)):
             if isinstance(shown, tuple) != timed:
                 raise ReenactError(f"picture {count + 1} has {'no' if timed else 'a'} time: give one to all of them, or to none")
+            if isinstance(shown, tuple) and len(shown) != 2:
+                raise ReenactError(f"picture {count + 1} is a tuple of {len(shown)}: give (seconds, picture)")
             time, image = (_second(shown[0], count), shown[1]) if isinstance(shown, tuple) else (count / rate, shown)
             check_picture(image)
             if before is not None and time <= before:
@@ -120,7 +127,7 @@ def _second(time: object, count: int) -> Fraction:
     try:
         return Fraction(time if isinstance(time, Rational) else float(time))  # type: ignore[arg-type]
     except (TypeError, ValueError, OverflowError):
-        raise ReenactError(f"the time of picture {count + 1} is {time!r}: give seconds, a finite number") from None
+        raise ReenactError(f"the time of picture {count + 1} is {written(time)}: give seconds, a finite number") from None
 
 
 def of_still(path: StrPath, method: Method, landmarker: Landmarker, clip: Clip = WHOLE) -> MotionSource:
@@ -222,7 +229,7 @@ class DrivingFile:
 
 @contextmanager
 def open_source(
-    driving: Driving, method: Method, landmarker: Landmarker, rate: Fraction | None = None, *, looked_at: bool = False
+    driving: Driving, method: Method, landmarker: Landmarker, rate: Fraction | float | None = None, *, looked_at: bool = False
 ) -> Iterator[MotionSource]:
     """The motion of whatever drives, every frame of it. rate: of pictures that say no time; looked_at: as `DrivingFile.glimpsed`,
     where it is a video. Raises ReenactError."""
@@ -243,7 +250,7 @@ def stated(rate: Fraction | float) -> Fraction:
     except (TypeError, ValueError, OverflowError):
         exact = Fraction(0)
     if exact <= 0:
-        raise ReenactError(f"a rate of {rate!r}: give frames a second, a number above 0")
+        raise ReenactError(f"a rate of {written(rate)}: give frames a second, a number above 0")
     return exact
 
 

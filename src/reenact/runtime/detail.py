@@ -15,6 +15,7 @@ from PIL import ImageFilter
 from reenact.core.errors import ReenactError
 from reenact.core.shapes import Float32, UInt8
 from reenact.core.types import Image
+from reenact.core.values import is_whole, written
 from reenact.runtime.background import GRID
 from reenact.runtime.graph import Opener
 
@@ -42,9 +43,9 @@ def head_side(wanted: HeadSize, found: float, least: int) -> int:
     Raises ReenactError for what is neither `photo` nor 256 to 1024."""
     if wanted == "photo":
         return max(least, min(LARGEST, 2 * round(found / 2)))
-    if not isinstance(wanted, int) or not least <= wanted <= LARGEST or wanted % 2:
-        raise ReenactError(f"`size` {wanted!r}: give photo, or an even number from {least} to {LARGEST}")
-    return wanted
+    if not is_whole(wanted) or not least <= wanted <= LARGEST or wanted % 2:
+        raise ReenactError(f"`size` {written(wanted)}: give photo, or an even number from {least} to {LARGEST}")
+    return int(wanted)
 
 
 class Enlarger:

@@ -18,6 +18,7 @@ from reenact.core.download import sha256
 from reenact.core.errors import ReenactError
 from reenact.core.inference import core, cpu_options, load_openvino
 from reenact.core.provenance import SHIPPED
+from reenact.core.values import is_whole, written
 from reenact.runtime.int8 import pays, quantised, read_ranges
 from reenact.runtime.trust import check_graph, fitting, read_graph
 
@@ -287,8 +288,8 @@ def lane_count(threads: int) -> int:
 
 def thread_count(threads: int) -> int:
     """What `threads` comes to on this machine. Raises ReenactError for a number that is none."""
-    if not 0 <= threads <= 1024:
-        raise ReenactError(f"threads must be 0 (automatic) to 1024, not {threads}")
+    if not (is_whole(threads) and 0 <= threads <= 1024):
+        raise ReenactError(f"`threads` must be 0 (automatic) to 1024, not {written(threads)}")
     if threads:
         return threads
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

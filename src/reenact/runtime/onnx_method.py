@@ -14,6 +14,7 @@ motion.onnx. "source" and the list may name graphs in ../shared, which methods w
 from __future__ import annotations
 
 import hashlib
+import os
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -26,8 +27,10 @@ from typing import Any
 import numpy as np
 
 from reenact.core.errors import ReenactError, WeightsError
+from reenact.core.files import as_path
 from reenact.core.memory import end_loading, give_back
 from reenact.core.types import AS_USUAL, CODED, Framing, Image, Motion, Placement, Portrait, check_picture, check_portrait
+from reenact.core.values import is_whole, written
 from reenact.faces import eyes
 from reenact.faces.crop import cut, head_crop
 from reenact.faces.crown import closed_beside, closed_cut, crowned, cut_off_above, cut_off_beside, is_cut_off
@@ -80,6 +83,8 @@ class OnnxMethod:
         while the portrait is encoded already, and one that is damaged is said when it is wanted; renderer: runtime/renderer.py.
         Raises ReenactError: folder, device, background, head_size, precision or renderer bad."""
         check_background(background)
+        if not is_whole(lanes) or lanes < 1:
+            raise ReenactError(f"`lanes` must be 1 or more, not {written(lanes)}")
         self.folder = folder = Path(folder)
         self.config = _config(folder)
         self.name: str = self.config["method"]
@@ -358,7 +363,7 @@ def known_methods() -> list[str]:
 
 
 def load(
-    name: str = "mmfa",
+    name: str | os.PathLike[str] = "mmfa",
     device: str = "auto",
     threads: int = 0,
     background: Background = "still",
@@ -378,8 +383,9 @@ def load(
     return OnnxMethod(folder_of(name), device, threads, background, head_size, precision, lanes, renderer)
 
 
-def folder_of(name: str) -> Path:
+def folder_of(name: str | os.PathLike[str]) -> Path:
     """The weights folder of a method's name, or of a folder's path. Raises WeightsError for what is neither."""
+    name = name if isinstance(name, str) else str(as_path(name, "weights folder"))
     if name in known_methods():
         return weights_folder() / name
     if (Path(name) / "config.json").is_file():
