@@ -55,5 +55,5 @@ def test_unknown_mode_and_missing_reference():
     still = Motion.from_vector(np.float32([0, 0, 0, 1, 0, 0, 0]))
     with pytest.raises(ReenactError, match="relative, absolute"):
         transfer(still, still, still, "both")
-    with pytest.raises(ValueError, match="reference"):
+    with pytest.raises(ReenactError, match="reference"):
         transfer(still, still, None, "relative")

@@ -10,6 +10,7 @@ import pytest
 
 import reenact
 from clips import PORTRAIT
+from motions import STILL
 
 Parts, Control, Output, Engine, Clip = reenact.Parts, reenact.Control, reenact.Output, reenact.Engine, reenact.Clip
 PATHS = (None, 3, b"portrait.jpg", "", ["portrait.jpg"], np.zeros((9, 9, 3), np.uint8))
@@ -29,7 +30,7 @@ def test_what_is_no_path(given: Any, tmp_path: Path) -> None:
         assert "path" in line(call, given)
     assert "path" in line(reenact.animate_file, given, given, out)
     assert "path" in line(reenact.animate_file, PORTRAIT, PORTRAIT, given)
-    if given != "":
+    if not isinstance(given, str):
         assert "path" in line(reenact.load, given)
 
 
@@ -99,3 +100,40 @@ def test_parts_made_of_text_are_good() -> None:
 )
 def test_options_of_another_class(name: str, given: Any, tmp_path: Path) -> None:
     assert f"`{name}` must be a reenact." in line(reenact.animate_file, PORTRAIT, PORTRAIT, tmp_path / "out.mp4", **{name: given})
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"yaw": "1"},
+        {"yaw": np.array([0.1])},
+        {"pitch": 1j},
+        {"scale": "1"},
+        {"shift": 0.1},
+        {"shift": (1,)},
+        {"shift": (1, 2, 3)},
+        {"shift": "ab"},
+        {"expression": [1, 2]},
+        {"expression": "smile"},
+        {"expression": np.full(4, np.nan)},
+        {"expression": STILL},
+        {"strength": None},
+        {"mode": None},
+    ],
+    ids=str,
+)
+def test_an_edit_is_made_of_numbers(asked: dict[str, Any]) -> None:
+    line(reenact.edit, STILL, **asked)
+
+
+def test_ways_and_transfers_are_of_motions_that_fit() -> None:
+    other, broken = STILL.replace(expression=np.zeros(9, np.float32)), STILL.replace(head_pose=np.full(3, np.nan, np.float32))
+    for end in (None, other, broken, STILL.vector()):
+        assert "motion" in line(reenact.interpolate, STILL, end, 0.5)
+        assert "motion" in line(reenact.transfer, STILL, end, STILL, "relative")
+    for motion in (None, broken, STILL.vector()):
+        assert "motion" in line(reenact.edit, motion, yaw=0.1)
+    for share in (None, "x", float("nan")):
+        assert "`share`" in line(reenact.interpolate, STILL, STILL, share)
+    assert "`reference`" in line(reenact.transfer, STILL, STILL, None, "relative")
+    assert reenact.edit(STILL, expression=[1, 0, 0, 0]).expression[0] == 1

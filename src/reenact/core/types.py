@@ -89,6 +89,16 @@ def check_motion(motion: object, code: int | None = None) -> None:
     if not isinstance(motion, Motion):
         own = ", as a portrait's own is: portrait.motion" if isinstance(motion, Portrait) else f", not {written(motion)}"
         raise ReenactError(f"a motion must be a reenact.Motion{own}")
+    rows = motion.head_pose, motion.scale, motion.translation, motion.expression
+    if all(isinstance(row, np.ndarray) and row.dtype == np.float32 and row.ndim == 1 for row in rows):
+        sizes = 3, 1, 2, rows[3].size if code is None else code
+        if tuple(row.size for row in rows) == sizes and rows[1][0] > 0 and np.abs(np.concatenate(rows)).max() <= LARGEST_NUMBER:
+            return  # all is well, and it was quick to see
+    _check_fields(motion, code)
+
+
+def _check_fields(motion: Motion, code: int | None) -> None:
+    """Names the first field that is none."""
     for name, wanted in (("head_pose", 3), ("scale", 1), ("translation", 2), ("expression", code)):
         value = getattr(motion, name)
         if (

@@ -42,6 +42,21 @@ def check_kind(name: str, value: object, *kinds: type) -> None:
         raise ReenactError(f"`{name}` must be {wanted}, not {written(value)}")
 
 
+def check_number(name: str, value: Any) -> None:
+    """Raises ReenactError for what is no finite number. name: the parameter's."""
+    if not is_number(value) or not np.isfinite(float(value)):
+        raise ReenactError(f"`{name}` must be a finite number, not {written(value)}")
+
+
+def as_row(value: Any) -> np.ndarray | None:
+    """A row of numbers in float32; None for what is none."""
+    try:
+        row = np.asarray(value, np.float32)
+    except (TypeError, ValueError):
+        return None
+    return row if row.ndim == 1 else None
+
+
 def is_number(value: object) -> bool:
     """Whether it is a real number of any type, NumPy's too: no text, no array, no bool."""
     return isinstance(value, Real) and not isinstance(value, bool)

@@ -8,7 +8,8 @@ import numpy as np
 
 from reenact.core.errors import ReenactError
 from reenact.core.shapes import Float32
-from reenact.core.types import Motion
+from reenact.core.types import Motion, check_motion
+from reenact.core.values import as_row, check_number, short, written
 from reenact.faces.eyes import between
 from reenact.geometry.rotation import euler_angles, partial_turn, rotation_matrix
 from reenact.motion.transfer import Mode, check_mode
@@ -42,33 +43,61 @@ def edit(
     yaw, pitch, roll: radians; scale: 1 is no change, or (absolute) the mean face half as high as the crop; shift: x, y in
     [-1, 1] of the crop. relative adds (multiplies the scale) to what the motion has, absolute replaces it. expression, by
     `strength`: relative adds that change of the code, absolute goes that far from the motion's own code to this one.
-    Raises ReenactError for a yaw beyond 89 degrees or a scale out of 0.2..5.
+    Raises ReenactError for a yaw beyond 89 degrees, a scale out of 0.2..5, what is no number, and a code of another length.
     """
     check_mode(mode)
+    check_motion(motion)
+    numbers = {"yaw": yaw, "pitch": pitch, "roll": roll, "scale": scale, "strength": strength}
+    for name, value in numbers.items():
+        if value is not None or name == "strength":
+            check_number(name, value)
+    place, code = _pair(motion, shift, mode), _code(motion, expression, strength, mode)
     relative = mode == "relative"
     asked = [yaw, pitch, roll]
     pose = [float(own) * (relative or value is None) + (value or 0.0) for own, value in zip(motion.head_pose, asked, strict=True)]
     size = float(motion.scale[0]) if scale is None else scale * (float(motion.scale[0]) if relative else 1.0)
-    place = motion.translation if shift is None else np.array(shift, np.float32) + (motion.translation if relative else 0)
     if not all(np.isfinite(np.array([*pose, size, *np.ravel(place), strength]))):
         raise ReenactError("an edit must be made of finite numbers")
     if abs(pose[0]) > YAW_MAX:
         raise ReenactError(f"the head's yaw would be {np.degrees(pose[0]):.0f} degrees: keep it within -89..89")
     if not SCALE_MIN <= size <= SCALE_MAX:
         raise ReenactError(f"the head's scale would be {size:.2f}: keep it within {SCALE_MIN:g}..{SCALE_MAX:g}")
-    code = motion.expression
-    if expression is not None:
-        code = code + strength * (expression if relative else expression - code)
     return Motion(*(np.asarray(part, np.float32) for part in (pose, [size], place, code)), gaze=motion.gaze)
+
+
+def _pair(motion: Motion, shift: tuple[float, float] | None, mode: Mode) -> np.ndarray:
+    """Where the head's origin goes."""
+    if shift is None:
+        return motion.translation
+    made = as_row(shift)
+    if made is None or made.shape != (2,):
+        raise ReenactError(f"`shift` must be x and y, not {written(shift)}")
+    return made + (motion.translation if mode == "relative" else 0)
+
+
+def _code(motion: Motion, expression: Float32[np.ndarray, " code"] | None, strength: float, mode: Mode) -> np.ndarray:
+    """The expression code that is asked for."""
+    own = motion.expression
+    if expression is None:
+        return own
+    made = as_row(expression)
+    if made is None or made.shape != own.shape or not np.isfinite(made).all():
+        raise ReenactError(f"`expression` must be a code of {own.size} finite numbers, not {short(expression)}")
+    wanted = np.asarray(expression)
+    return own + strength * (wanted if mode == "relative" else wanted - own)
 
 
 def interpolate(start: Motion, end: Motion, share: float, path: Way = "lerp") -> Motion:
     """The motion `share` of the way from start (0) to end (1); beyond both, it goes on.
 
     The head turns about one axis at an even rate, its scale changes by an even factor, its place along a line. The code
-    goes along a line (lerp), or (slerp) its direction along an arc about the neutral code and its length evenly.
+    goes along a line (lerp), or (slerp) its direction along an arc about the neutral code and its length evenly. Raises
+    ReenactError for what is no motion, codes of two methods, and a share that is no finite number.
     """
     check_path(path)
+    check_number("share", share)
+    check_motion(start)
+    check_motion(end, start.expression.size)
     start_turn = rotation_matrix(start.head_pose.astype(np.float64))
     turn = partial_turn(rotation_matrix(end.head_pose.astype(np.float64)) @ start_turn.T, share)
     code_between = _slerp if path == "slerp" else _lerp

@@ -7,7 +7,7 @@ from typing import Literal, get_args
 import numpy as np
 
 from reenact.core.errors import ReenactError
-from reenact.core.types import Motion
+from reenact.core.types import Motion, check_motion
 from reenact.geometry.rotation import euler_angles, rotation_matrix
 from reenact.motion import gaze
 from reenact.motion.compose import ALL_DRIVEN, Parts, compose
@@ -36,13 +36,16 @@ def transfer(
     relative: what changed in the driver since `reference` is added to the portrait's own motion, so that
     driving == reference leaves the portrait as it is; needs a reference.
     absolute: the driver's motion as it is: both crops are normalised alike, so scale and translation mean the same.
-    parts, strength, expressions: which of it, and how much of that (compose.py).
+    parts, strength, expressions: which of it, and how much of that (compose.py). Raises ReenactError for motions that do not fit
+    each other, and relative without a reference.
     """
     check_mode(mode)
+    for motion in (source, driving) if reference is None else (source, driving, reference):
+        check_motion(motion, source.expression.size if isinstance(source, Motion) else None)
     if mode == "absolute":
         return compose(source, driving, parts, strength, expressions)
     if reference is None:
-        raise ValueError("relative motion needs a reference")
+        raise ReenactError("relative motion needs a `reference`: the driver's face at rest, or its first")
     moved = Motion(
         head_pose=_turned(source.head_pose, driving.head_pose, reference.head_pose),
         scale=(source.scale * driving.scale / reference.scale).astype(np.float32),
