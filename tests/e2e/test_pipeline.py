@@ -5,7 +5,9 @@ from __future__ import annotations
 import inspect
 import os
 import threading
+import time
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -346,6 +348,30 @@ def test_what_is_no_driver_is_one_line(method, portrait, given):
     with pytest.raises(reenact.ReenactError) as caught:
         list(reenact.animate(portrait, given, method=method))
     assert len(str(caught.value)) < 200 and "\n" not in str(caught.value)
+
+
+def test_portraits_encoded_by_two_threads_wait_for_each_other(method, monkeypatch):
+    run, inside, most = method._source.run, [], []
+
+    def slow(tensors):
+        inside.append(1)
+        most.append(len(inside))
+        time.sleep(0.02)
+        inside.pop()
+        return run(tensors)
+
+    monkeypatch.setattr(method._source, "run", slow)
+    with ThreadPoolExecutor(2) as pool:
+        made = list(pool.map(method.encode_crop, [face(256)] * 4))
+    assert most == [1] * 4 and all(portrait.motion == made[0].motion for portrait in made)
+
+
+def test_one_landmarker_serves_two_threads(method):
+    photo = reenact.read_image(PORTRAIT)
+    alone = method.landmarker.detect(photo)[0].landmarks
+    with ThreadPoolExecutor(2) as pool:
+        for found in pool.map(method.landmarker.detect, [photo] * 6):
+            np.testing.assert_array_equal(found[0].landmarks, alone)
 
 
 def test_what_is_no_method_or_portrait_is_one_line(method, portrait):

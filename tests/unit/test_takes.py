@@ -147,3 +147,30 @@ def test_a_folder_that_is_not_there(tmp_path: Path):
         take().save(tmp_path / "none" / "take.npz")
     with pytest.raises(ReenactError, match="npz or .json"):
         take().save(tmp_path / "take.pkl")
+
+
+@pytest.mark.parametrize(
+    ("rate", "times", "motions"),
+    [
+        (25, (0, 1), [STILL]),
+        (25, (), []),
+        (25, (0,), [None]),
+        (0, (0,), [STILL]),
+        ("x", (0,), [STILL]),
+        (25, (1, 0), [STILL, STILL]),
+        (25, (-1,), [STILL]),
+        (25, (0,), ["x"]),
+        (25, (0, 1), [STILL, STILL.replace(expression=np.zeros(9, np.float32))]),
+    ],
+)
+def test_what_makes_no_take_is_said_before_it_is_saved(rate, times, motions):
+    with pytest.raises(ReenactError) as caught:
+        Take.of("mmfa", "", rate, times, motions)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_take_of_floats_is_exact_and_survives_its_file(tmp_path: Path):
+    made = Take.of("mmfa", "", 29.97, [0.0, 1 / 3], [STILL, STILL])
+    assert made.rate == Fraction(2997, 100) and made.times == (0, Fraction(1, 3))
+    made.save(tmp_path / "take.npz")
+    assert Take.load(tmp_path / "take.npz") == made

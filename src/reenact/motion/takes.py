@@ -15,6 +15,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 from math import prod
 from pathlib import Path
 from typing import Any, Literal
@@ -24,10 +25,10 @@ import numpy as np
 from reenact.core.errors import InputError, ReenactError, ReenactWarning
 from reenact.core.files import as_path, check_readable, replaced
 from reenact.core.shapes import Float32
-from reenact.core.types import Motion
+from reenact.core.types import Motion, check_motion
 from reenact.core.values import same
 from reenact.faces.eyes import GAZE_MAX
-from reenact.media.clock import gaps_left_out, without_gaps
+from reenact.media.clock import gaps_left_out, to_the_microsecond, without_gaps
 from reenact.motion.edit import interpolate
 
 SCHEMA = "reenact.take/1"
@@ -82,12 +83,18 @@ class Take:
     def of(
         method: str,
         weights: str,
-        rate: Fraction,
-        times: tuple[Fraction, ...],
+        rate: Fraction | float,
+        times: Sequence[Fraction | float],
         motions: Sequence[Motion | None],
         reference: Motion | None = None,
     ) -> Take:
-        """A take of these motions, one a time, at least one of them there; None: that frame showed no face."""
+        """A take of these motions, one a time, at least one of them there; None: that frame showed no face. rate, times: floats,
+        too.
+
+        Raises ReenactError where there are not as many times as motions, none is there, one does not fit the others or times
+        do not rise."""
+        rate, times = _timed(rate, times)
+        _check_motions(times, motions)
         faces = np.array([motion is not None for motion in motions], bool)
         held = np.maximum.accumulate(np.where(faces, np.arange(len(faces)), int(faces.argmax())))
         shown = [motion for i in held if (motion := motions[i]) is not None]
@@ -179,6 +186,34 @@ def check_suffix(path: Path) -> None:
     """Raises ReenactError unless the name ends in .npz or .json."""
     if path.suffix.lower() not in SUFFIXES:
         raise InputError(f"{path}: a take's name must end in .npz or .json")
+
+
+def _timed(rate: Fraction | float, times: Sequence[Fraction | float]) -> tuple[Fraction, tuple[Fraction, ...]]:
+    """The same, exactly. Raises ReenactError for what are no times from 0 on that rise, and no rate."""
+    try:
+        step, exact = _exact(rate), tuple(_exact(time) for time in times)
+    except (TypeError, ValueError, OverflowError):
+        step, exact = Fraction(0), ()
+    if step <= 0 or not exact or exact[0] < 0 or any(a >= b for a, b in pairwise(exact)):
+        raise ReenactError(
+            "a take needs a rate above 0 and a time for each motion, in seconds from 0 on, each after the one before"
+        )
+    return step, exact
+
+
+def _exact(number: Fraction | float) -> Fraction:
+    return number if isinstance(number, Fraction) else to_the_microsecond(number)
+
+
+def _check_motions(times: Sequence[Fraction], motions: Sequence[Motion | None]) -> None:
+    if len(times) != len(motions):
+        raise ReenactError(f"a take needs a time for each motion: there are {len(times)} times and {len(motions)} motions")
+    shown = [motion for motion in motions if motion is not None]
+    if not shown:
+        raise ReenactError("a take needs at least one motion: no frame shows a face")
+    check_motion(shown[0])
+    for motion in shown:
+        check_motion(motion, shown[0].expression.size)
 
 
 def single(motion: Motion, method: str, weights: str) -> Take:

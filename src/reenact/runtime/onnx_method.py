@@ -21,7 +21,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
-from threading import Lock
+from threading import Lock, RLock
 from typing import Any
 
 import numpy as np
@@ -63,8 +63,9 @@ SHARED = "shared"
 
 
 class OnnxMethod:
-    """A method from its weights folder. Implements `core.types.Method`. Not thread-safe: one for each thread; `encode_motion`
-    alone may be called from several."""
+    """A method from its weights folder. Implements `core.types.Method`. Its verbs may be called from several threads;
+    `encode_source` and `encode_crop` take their turn, and so does `render` beyond as many as it was loaded with lanes. `let_go` is
+    for when no other thread uses it."""
 
     def __init__(
         self,
@@ -109,7 +110,7 @@ class OnnxMethod:
         pool.shutdown(wait=False)
         self._person, self._lanes, self._still = person, lanes, still
         self._open_motion = partial(self._encoders, *read)
-        self._reading = Lock()
+        self._reading, self._encoding = Lock(), RLock()
         self._source = OccasionalGraph(partial(self._encoders, *source))
         wanted = {*(HELD if self._still else ()), *self._render_inputs()}
         self._found = tuple(name for name in FOUND if name in wanted)
@@ -182,7 +183,7 @@ class OnnxMethod:
 
     @cached_property
     def landmarker(self) -> Landmarker:
-        """What finds the face in a photo; made on first use. Not thread-safe either."""
+        """What finds the face in a photo; made on first use."""
         coming = self._finder
         return Landmarker(self.threads) if coming is None or coming.cancelled() else coming.result()
 
@@ -200,6 +201,10 @@ class OnnxMethod:
 
     def encode_face(self, image: Image, found: Face, *, head_size: HeadSize | None = None) -> Portrait:
         """The same for a face that has been found in the photo."""
+        with self._encoding:
+            return self._face(image, found, head_size)
+
+    def _face(self, image: Image, found: Face, head_size: HeadSize | None) -> Portrait:
         usual = head_crop(found)
         warn_if_small(usual, self.size)
         warn_if_turned(found)
@@ -287,7 +292,7 @@ class OnnxMethod:
         return self._drawers.in_order(portrait, motions)
 
     def _encode(self, crop: Image, read: Image | None = None, framing: Framing = AS_USUAL) -> Portrait:
-        with fitting(self.folder):
+        with self._encoding, fitting(self.folder):
             return self._encoded(crop, crop if read is None else read, framing)
 
     def _encoded(self, crop: Image, read: Image, framing: Framing) -> Portrait:
