@@ -64,8 +64,8 @@ SHARED = "shared"
 
 class OnnxMethod:
     """A method from its weights folder. Implements `core.types.Method`. Its verbs may be called from several threads;
-    `encode_source` and `encode_crop` take their turn, and so does `render` beyond as many as it was loaded with lanes. `let_go` is
-    for when no other thread uses it."""
+    `encode_source` and `encode_crop` take their turn, and so does `render` beyond as many as it was loaded with lanes.
+    `let_go` is for when no other thread uses it."""
 
     def __init__(
         self,
