@@ -85,7 +85,7 @@ class OnnxMethod:
         Raises ReenactError: folder, device, background, head_size, precision or renderer bad."""
         check_background(background)
         if not is_whole(lanes) or lanes < 1:
-            raise ReenactError(f"`lanes` must be 1 or more, not {written(lanes)}")
+            raise ReenactError(f"lanes must be 1 or more, not {written(lanes)}")
         self.folder = folder = Path(folder)
         self.config = _config(folder)
         self.name: str = self.config["method"]
