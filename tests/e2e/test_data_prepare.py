@@ -16,7 +16,7 @@ import pytest
 from data_material import SquareLandmarker, photo, picture, square_of, video
 from parallel_tasks import die_on_three, double, fail_on_three
 from places import HELPERS
-from reenact.core.errors import ReenactError
+from reenact.core.errors import ReenactError, ReenactWarning
 from reenact.data import work
 from reenact.data.jobs import Settings
 from reenact.data.parallel import parallel_map
@@ -105,6 +105,46 @@ def test_bad_files_are_a_line_each_and_the_rest_is_done(squares: None, tmp_path:
     failures = {line["file"]: line["error"] for line in json.loads((tmp_path / "out" / "report.json").read_text())["failures"]}
     assert set(failures) == {"cut.mp4", "empty.mp4", "text.mp4", "text.jpg", "nobody.mp4"}
     assert "empty" in failures["empty.mp4"] and "nothing to use" in failures["nobody.mp4"]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"size": 0}, "`size` must be 32 to 4096, not 0"),
+        ({"quality": 200}, "`quality` must be 1 to 95, not 200"),
+        ({"stride": -1}, "`stride` must be 0 or more"),
+        ({"min_seconds": float("nan")}, "`min_seconds` must be"),
+        ({"min_seconds": 3, "max_seconds": 2}, "`max_seconds` must be 3 or more, not 2"),
+    ],
+)
+def test_a_data_set_is_not_begun_with_settings_that_cannot_be(tmp_path: Path, wrong: dict, words: str):
+    photo(tmp_path / "in" / "ben.jpg", picture(160, 120, 70))
+    with pytest.raises(ReenactError, match=words):
+        prepare(tmp_path / "in", tmp_path / "out", settings=Settings(**wrong))
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_lies_in_the_output_folder_is_no_source(squares: None, tmp_path: Path):
+    """`reenact data report` draws its pictures there."""
+    photo(tmp_path / "in" / "ben.jpg", picture(160, 120, 70))
+    out = tmp_path / "in" / "out"
+    prepare(tmp_path / "in", out, settings=FAST)
+    photo(out / "report" / "faces.png", picture(160, 120, 70))
+    assert prepare(tmp_path / "in", out, settings=FAST).jobs == 1
+    with pytest.raises(ReenactError, match="SOURCE itself"):
+        prepare(tmp_path / "in", tmp_path / "in", settings=FAST)
+
+
+def test_clips_of_files_that_are_gone_or_changed_are_told_of(squares: None, tmp_path: Path):
+    for name in ("ann", "ben", "cy"):
+        photo(tmp_path / "in" / f"{name}.jpg", picture(160, 120, 70))
+    prepare(tmp_path / "in", tmp_path / "out", settings=FAST)
+    (tmp_path / "in" / "ann.jpg").unlink()
+    photo(tmp_path / "in" / "ben.jpg", picture(160, 120, 100, back=(9, 90, 9)))
+    with pytest.warns(ReenactWarning) as told:
+        prepare(tmp_path / "in", tmp_path / "out", settings=FAST)
+    assert [("ann.jpg" in str(w.message), "ben.jpg" in str(w.message)) for w in told] == [(True, False), (False, True)]
+    assert "files that SOURCE no longer holds (ann.jpg)" in str(told[0].message)
 
 
 def test_a_huge_frame_is_a_line(squares: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

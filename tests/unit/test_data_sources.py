@@ -1,6 +1,7 @@
 """The adapters, each on a small folder of the data set's own layout, made here."""
 
 import json
+import shutil
 from fractions import Fraction
 from pathlib import Path
 from types import SimpleNamespace
@@ -227,6 +228,28 @@ def test_clips_of_our_renderer_are_known_by_their_truth(squares: None, tmp_path:
     said: list[str] = []
     prepare(folder, tmp_path / "again", tell=said.append)
     assert len(said) == 1 and "is no truth for the clip" in said[0]
+
+
+def test_own_videos_and_rendered_clips_of_one_folder_are_both_taken(tmp_path: Path):
+    shutil.copytree(own(tmp_path / "own") / "synth_pairs", tmp_path / "in" / "rendered")
+    video(tmp_path / "in" / "anna" / "a.mp4", walking(4))
+    np.savez(tmp_path / "in" / "anna" / "a.npz", rate=25)  # a take of hers, no truth
+    layout, jobs = find_jobs(tmp_path / "in")
+    of = {job.file: job for job in jobs}
+    assert layout == "folder" and of["anna/a.mp4"].kind == "shots" and not of["anna/a.mp4"].truth
+    assert (of["rendered/m21_i003.mp4"].motion, of["rendered/m21_i003.mp4"].kind) == ("in-m21", "crop")
+    assert {job.split for job in jobs} == {"train", "strain"}
+
+
+def test_a_plain_folder_knows_phones_photos_and_follows_links(tmp_path: Path):
+    video(tmp_path / "disk" / "a.mp4", walking(4))
+    photo(tmp_path / "in" / "me.jpg", picture(160, 120, 70)).rename(tmp_path / "in" / "me.HEIC")
+    (tmp_path / "in" / "anna").symlink_to("../disk", target_is_directory=True)
+    (tmp_path / "in" / "anna2").symlink_to("../disk", target_is_directory=True)
+    (tmp_path / "in" / "round").symlink_to(".", target_is_directory=True)
+    (tmp_path / "in" / "lost.mp4").symlink_to("nowhere.mp4")
+    files = [job.file for job in find_jobs(tmp_path / "in")[1]]
+    assert len(files) == 3 and {"lost.mp4", "me.HEIC"} < set(files) and {"anna/a.mp4", "anna2/a.mp4"} & set(files)
 
 
 def test_a_wrong_line_of_our_own_list_is_named(tmp_path: Path):

@@ -3,9 +3,12 @@ data/work.py does them."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
+
+from reenact.core.errors import ReenactError
 
 Kind = Literal["shots", "crop", "box", "photo", "images"]
 """shots: an uncut video, to be searched for shots of one face. crop: a video that is a head crop already. box: a part of a video
@@ -62,3 +65,18 @@ class Settings:
     """longer shots are split: a clip stays small enough to be read whole"""
     min_sharpness: float = 0.0
     """shots below this figure (data/figures.py) are dropped"""
+
+    def check(self) -> None:
+        """Raises ReenactError for what cannot be, before a data set is begun with it."""
+        for name, value, low, high in (
+            ("size", self.size, 32, 4096),
+            ("quality", self.quality, 1, 95),
+            ("stride", self.stride, 0, math.inf),
+            ("min_face", self.min_face, 0, math.inf),
+            ("min_seconds", self.min_seconds, 0, 1e9),
+            ("max_seconds", self.max_seconds, max(self.min_seconds, 0.04), 1e9),
+            ("min_sharpness", self.min_sharpness, 0, 1e9),
+        ):
+            if not low <= value <= high:
+                bounds = f"{low:g} or more" if high >= 1e9 else f"{low:g} to {high:g}"
+                raise ReenactError(f"`{name}` must be {bounds}, not {value:g}")

@@ -14,13 +14,14 @@ from __future__ import annotations
 
 import json
 import os
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from reenact.core.errors import ReenactError
+from reenact.core.errors import ReenactError, ReenactWarning
 from reenact.data.jobs import Job, Settings
 from reenact.data.parallel import parallel_map
 from reenact.data.shards import ShardWriter, disk, read_index, shards_in, write_json
@@ -71,12 +72,17 @@ def prepare(
     came out.
     """
     settings = settings or Settings()
-    layout, jobs = find_jobs(source.absolute(), layout)
+    settings.check()
     out = out.absolute()
+    if out.resolve() == source.resolve():
+        raise ReenactError(f"{out}: is SOURCE itself; give OUT a folder of its own")
+    layout, jobs = find_jobs(source.absolute(), layout)
+    jobs = [job for job in jobs if out not in Path(job.path).parents]  # pictures of an earlier report are no photos
     with _opened(out, {"layout": layout, **asdict(settings)}):
         before = _records(out)
         todo = [job for job in jobs if not _done(job, before.get(job.key))]
         done_before = len(jobs) - len(todo)
+        _warn_of_old(out, jobs, before)
         tasks = [(job, settings, out / "parts" / f"{_name(job)}.tar") for job in todo]
         for done, record in enumerate(parallel_map(run_job, tasks, _lost, workers, ray), 1):
             if record["error"] and tell is not None:
@@ -90,6 +96,20 @@ def prepare(
 
 def _done(job: Job, record: Record | None) -> bool:
     return record is not None and (not record["error"] or record["clips"] > 0 or record["fingerprint"] == fingerprint(job))
+
+
+def _warn_of_old(out: Path, jobs: list[Job], before: dict[str, Record]) -> None:
+    """Says which clips in OUT are not what SOURCE holds now: nothing is ever taken out of a shard."""
+    now = {job.key: job for job in jobs}
+    old = {key: record for key, record in before.items() if record["clips"]}
+    gone = [record["file"] for key, record in old.items() if key not in now]
+    # A copy of a file has another time; only another size is surely another file.
+    other = [record["file"] for key, record in old.items() if key in now and fingerprint(now[key])[0] != record["fingerprint"][0]]
+    for files, what in ((gone, "files that SOURCE no longer holds"), (other, "files as they were before they were changed")):
+        if files:
+            named = f"{files[0]} and {len(files) - 1} more" if len(files) > 1 else files[0]
+            text = f"{out} holds clips of {what} ({named}); for a data set without them give another OUT"
+            warnings.warn(text, ReenactWarning, stacklevel=3)
 
 
 def _name(job: Job) -> str:

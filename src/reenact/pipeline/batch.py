@@ -16,6 +16,7 @@ from typing import Any, Literal, get_args
 from reenact.core.errors import NoFaceError, ReenactError, ReenactWarning
 from reenact.core.files import check_output, write_text
 from reenact.core.types import Image, Motion, Portrait
+from reenact.media.endings import PHOTOS, VIDEOS
 from reenact.media.image import read_image
 from reenact.pipeline.animate import Following, following, in_clip
 from reenact.pipeline.animator import Animator
@@ -31,11 +32,8 @@ from reenact.runtime.onnx_method import OnnxMethod
 
 SCHEMA = "reenact.batch/1"
 REPORT = "report.json"
-PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".avif", ".heic", ".heif")
-DRIVINGS = (
-    ".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v", ".mts", ".m2ts", ".ts", ".mpg", ".mpeg", ".m1v", ".m2v", ".wmv", ".3gp",
-    ".flv", ".ogv", ".gif", ".npz", ".json", ".csv",
-)  # fmt: skip
+PICTURES = PHOTOS
+DRIVINGS = (*VIDEOS, ".gif", ".npz", ".json", ".csv")
 NAMED = 3
 """ours: of the files that are passed over"""
 Drivers = Literal["one", "own"]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -20,11 +21,11 @@ HELD_OUT = 8
 
 
 def jobs(source: Path) -> list[Job] | None:
-    """Every .mp4 that has its .npz; None when there is none."""
+    """Every .mp4 that has its .npz; None when there is none. A take of `reenact record` beside a video is none."""
     found = []
     for path in sorted(source.rglob("*.mp4")):
         truth = path.with_suffix(".npz")
-        if not truth.exists():
+        if not _is_truth(truth):
             continue
         identity, motion, number = _names(path, truth)
         split = "sval" if number % HELD_OUT == HELD_OUT - 1 else "strain"
@@ -32,6 +33,16 @@ def jobs(source: Path) -> list[Job] | None:
         job = Job(safe_key(file), str(path), f"{source.name}-{identity}", "crop", file, split, "rendered", source.name)
         found.append(_with(job, motion and f"{source.name}-{motion}", truth))
     return found or None
+
+
+def _is_truth(path: Path) -> bool:
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return {"blendshapes", "pose"} <= set(arrays.files)
+    except FileNotFoundError:
+        return False
+    except (OSError, ValueError, EOFError, BadZipFile):
+        return True  # damaged: the job itself says so
 
 
 def _with(job: Job, motion: str, truth: Path) -> Job:
@@ -46,7 +57,7 @@ def _names(path: Path, truth: Path) -> tuple[str, str, int]:
         with np.load(truth, allow_pickle=False) as arrays:
             identity = str(arrays["identity"]) if "identity" in arrays.files else identity
             motion = str(arrays["motion"]) if "motion" in arrays.files else motion
-    except (OSError, ValueError, EOFError):
+    except (OSError, ValueError, EOFError, BadZipFile):
         pass  # the job itself says so
     digits = re.findall(r"\d+", identity)
     return identity, motion, int(digits[-1]) if digits else 0
