@@ -232,6 +232,9 @@ def test_parts_keep_their_limit_and_frames_can_be_left_out(tmp_path: Path):
     assert few.parts <= 2 and few.frames < 60 and few.people == 4
     small = pack(tmp_path, tmp_path / "small", part_mib=2, size=128, quality=70)
     assert small.frames == 96 and small.total_mib < packed.total_mib / 4
+    for wrong in ({"part_mib": float("nan")}, {"size": -3}, {"quality": 500}, {"max_parts": -1}):
+        with pytest.raises(ReenactError, match=f"`{next(iter(wrong))}` must be"):
+            pack(tmp_path, tmp_path / "wrong", **wrong)
     with pytest.raises(ReenactError, match="holds parts already"):
         pack(tmp_path, tmp_path / "few", part_mib=2)
     with pytest.raises(ReenactError, match="no clips of val"):

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
+from reenact.cli import run as command
 from reenact.core.errors import ReenactError
 from reenact.core.prefetch import drawn_ahead
 from reenact.data.batches import Batches
@@ -24,9 +25,11 @@ from reenact.methods.mmfa.model import place
 from reenact.train.config import Discriminator, Machine, Schedule, Stage, Task, same_settings
 from reenact.train.journal import read_log
 from reenact.train.loop import train
+from reenact.train.run import run as run_recipe
 from reenact.train.state import load_average, read_average
 from reenact.train.tensors import read_tensors, write_tensors
 from reenact.train.workers import gather
+from training_pool import make_pool
 
 CPU = Machine("cpu", "fp32")
 
@@ -288,3 +291,28 @@ def test_a_run_begun_under_former_names_goes_on(tmp_path: Path):
     same_settings(tmp_path / "config.json", stage, {})
     with pytest.raises(ReenactError, match="seed"):
         same_settings(tmp_path / "config.json", replace(stage, seed=stage.seed + 1), {})
+
+
+def test_what_a_later_stage_asks_of_the_pool_is_said_before_the_first(tmp_path: Path):
+    """People's own videos hold no rendered clips; a pool may have been packed smaller."""
+    pool = Pool.load(make_pool(tmp_path / "pool"))
+    own = replace(pool, motion=np.full(len(pool.split), ""))
+    with pytest.raises(ReenactError, match=r"joint: .*reenact data synth"):
+        run_recipe(recipe("mmfa"), own, tmp_path / "run")
+    small = replace(pool, frames=[pool.frames[0][:, ::2, ::2]])
+    with pytest.raises(ReenactError, match=r"motion trains on pictures of 256 px, and the pool's have 128: .*`size` 256"):
+        run_recipe(recipe("mmfa"), small, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--minutes", "nan"), "--minutes must be more than 0"),
+        (("--minutes", "0"), "--minutes must be more than 0"),
+        (("--threads", "-3"), "threads must be 0 (automatic) to 1024, not -3"),
+    ],
+)
+def test_options_that_cannot_be_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture, words: tuple[str, ...], said: str):
+    assert command(["train", "mmfa_tiny", "--out", str(tmp_path / "run"), *words]) == 2
+    assert said in capsys.readouterr().err and not (tmp_path / "run").exists()

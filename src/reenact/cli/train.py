@@ -10,6 +10,7 @@ import typer
 
 from reenact.cli.shared import app, one_line_errors, say
 from reenact.core.errors import ReenactError
+from reenact.runtime.graph import thread_count
 
 
 @app.command()
@@ -36,18 +37,15 @@ def train(
         raise ReenactError("say one recipe, as in: reenact train mmfa --data POOL --out RUN")
     if out is None:
         raise ReenactError("say where to with --out FOLDER")
-    for name, value, allowed in (
-        ("device", device, ("auto", "cpu", "cuda")),
-        ("precision", precision, ("auto", "bf16", "fp32")),
-        ("several", several, ("ddp", "fsdp")),
-    ):
-        if value not in allowed:
-            raise ReenactError(f"--{name} {value!r} is none of {', '.join(allowed)}")
+    _check(device, precision, several)
+    if not minutes > 0:
+        raise ReenactError(f"--minutes must be more than 0, not {minutes:g}")
+    thread_count(threads)
     try:
         from reenact.data.pool import Pool
         from reenact.methods import recipe
         from reenact.train.config import Machine
-        from reenact.train.run import configured, run
+        from reenact.train.run import configured, finished, run
     except ModuleNotFoundError as error:
         if error.name != "torch":
             raise
@@ -67,6 +65,18 @@ def train(
         make_pool(data)
     folders = run(stages, Pool.load(_given(data)), out, minutes, _tell)
     say(f"{', '.join(str(folder / 'index.html') for folder in folders)}: curves and grids")
+    if not finished(stages, out):
+        say("the minutes are over and the run is not done: the same command goes on")
+
+
+def _check(device: str, precision: str, several: str) -> None:
+    for name, value, allowed in (
+        ("device", device, ("auto", "cpu", "cuda")),
+        ("precision", precision, ("auto", "bf16", "fp32")),
+        ("several", several, ("ddp", "fsdp")),
+    ):
+        if value not in allowed:
+            raise ReenactError(f"--{name} {value!r} is none of {', '.join(allowed)}")
 
 
 def _given(data: Path | None) -> Path:

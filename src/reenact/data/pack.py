@@ -56,6 +56,7 @@ def pack(
     size, quality: 0 keeps the JPEGs as they are; else they are made anew. max_parts: 0 is as many as it takes; else frames are
     left out, the same share of every clip. Raises ReenactError when nothing is of these splits, or OUT holds parts already.
     """
+    _check(part_mib, size, quality, max_parts)
     shards = Shards(folder)
     keys = [key for key in shards.order(0) if shards.info(key).split in splits]
     if not keys:
@@ -63,8 +64,6 @@ def pack(
     if list(out.glob("part-*.npz")):
         raise ReenactError(f"{out}: holds parts already; delete them or choose another folder")
     limit = int(part_mib * (1 << 20)) - HEADERS
-    if limit < 1 << 20:
-        raise ReenactError("`part_mib` must be 2 or more")
     with disk(out / "part-000.npz"):
         out.mkdir(parents=True, exist_ok=True)
     stride = _stride(shards, keys, size, quality, limit * max_parts) if max_parts else 1
@@ -80,6 +79,17 @@ def pack(
         (out / "unpack.py").write_text(source.read_text(encoding="utf-8"), encoding="utf-8")
     people = len({shards.info(key).identity for key in keys})
     return Packed(len(sizes), frames, len(keys), people, max(sizes) / (1 << 20), sum(sizes) / (1 << 20))
+
+
+def _check(part_mib: float, size: int, quality: int, max_parts: int) -> None:
+    if not 2 <= part_mib <= 1e6:
+        raise ReenactError(f"`part_mib` must be 2 or more, not {part_mib:g}")
+    if size and not 32 <= size <= 4096:
+        raise ReenactError(f"`size` must be 0 (as they are) or 32 to 4096, not {size}")
+    if not 0 <= quality <= 95:
+        raise ReenactError(f"`quality` must be 0 (as they are) or 1 to 95, not {quality}")
+    if max_parts < 0:
+        raise ReenactError(f"`max_parts` must be 0 (as many as it takes) or more, not {max_parts}")
 
 
 class _Part:

@@ -38,6 +38,12 @@ LOOK_SHARE = 0.08
 """rad for each unit of blendshapes: frames of a clip then differ as much in expression as in pose (medians .14 rad and 2.4)"""
 
 
+NO_TWINS = (
+    "pairs of one motion on two people were asked for, and the pool has no rendered clips that share one: add some with "
+    "`reenact data synth` (docs/data.md)"
+)
+
+
 @dataclass(frozen=True)
 class Mix:
     """What pairs are drawn. The shares need not add up to 1."""
@@ -90,9 +96,7 @@ class PairSampler:
             raise ReenactError("pairs from two clips of one person were asked for, and nobody in the pool has two clips")
         self.twins = twins(pool, rows) if self.mix.same_motion else []
         if self.mix.same_motion and not self.twins:
-            raise ReenactError(
-                "pairs of one motion on two people were asked for, and the pool has no rendered clips that share one"
-            )
+            raise ReenactError(NO_TWINS)
         self.stills = warped_rows(pool) if self.mix.stills else []
         if self.mix.stills and not self.stills:
             raise ReenactError("pairs of single photos were asked for, and the pool has none that are warped (data/stills.py)")

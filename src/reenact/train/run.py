@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from reenact.core.errors import ReenactError
+from reenact.data.pairs import NO_TWINS, twins
 from reenact.data.pool import Pool
 from reenact.train.config import Machine, Stage, Task
 from reenact.train.loop import Tell, train
@@ -47,22 +48,43 @@ def folder_of(stage: Stage, stages: Sequence[Stage], out: Path) -> Path:
 
 def run(stages: Sequence[Stage], data: Any, out: Path, minutes: float = math.inf, tell: Tell | None = None) -> list[Path]:
     """Every stage that is not done, in turn, until `minutes` are over; gives the folders. To resume, call it again."""
+    check_pool([stage for stage in stages if not _done(folder_of(stage, stages, out), stage)], data)
     end = time.monotonic() + 60 * minutes
     workers = gather(stages[0].machine)
     folders = []
     try:
         for stage in stages:
             folder = folder_of(stage, stages, out)
+            if not _done(folder, stage) and time.monotonic() >= end:
+                break
             folders.append(folder)
             if _done(folder, stage):
                 continue
-            if time.monotonic() >= end:
-                break
             task = make(stage, stages, data, out, workers)
             train(folder, stage, task, workers, (end - time.monotonic()) / 60, tell)
     finally:
         workers.close()
     return folders
+
+
+def check_pool(stages: Sequence[Stage], data: Any) -> None:
+    """Raises ReenactError where a later stage asks of the pool what it has not: said before the first one, not after days."""
+    if not isinstance(data, Pool):
+        return
+    side = data.frames[0].shape[1]
+    for stage in stages:
+        if side % stage.size:
+            raise ReenactError(
+                f"{stage.name} trains on pictures of {stage.size} px, and the pool's have {side}: "
+                f"prepare or pack them with `size` {stage.size}"
+            )
+        if stage.same_motion and data.motion is not None and not twins(data, np.flatnonzero(np.isin(data.split, stage.splits))):
+            raise ReenactError(f"{stage.name}: {NO_TWINS}")
+
+
+def finished(stages: Sequence[Stage], out: Path) -> bool:
+    """Has every stage seen its images?"""
+    return all(_done(folder_of(stage, stages, out), stage) for stage in stages)
 
 
 def make(stage: Stage, stages: Sequence[Stage], data: Any, out: Path, workers: Workers) -> Task:
