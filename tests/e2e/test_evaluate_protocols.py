@@ -431,3 +431,32 @@ def _running(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
     except OSError:
         return False
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({"donors": Path("faces")}, "`donors` belongs to `protocol` control"),
+        ({"threads": -1}, "threads must be 0"),
+        ({"device": "gpu"}, "gpu"),
+        ({"pictures": Path(__file__)}, "is no folder; give `pictures` another"),
+    ],
+)
+def test_what_cannot_be_is_said_before_anything_is_measured(tmp_path: Path, more: dict, words: str):
+    write_clip(tmp_path / "clips" / "a.mp4", [0, 1])
+    with pytest.raises(ReenactError, match=words):
+        evaluate(Options(("still",), tmp_path / "clips", "self", tmp_path / "a.json", **more), [])
+    assert [path.name for path in tmp_path.iterdir()] == ["clips"]
+
+
+def test_a_clip_that_cannot_be_used_is_said_before_the_others_are_measured(tmp_path: Path):
+    """Once it is taken away the items are others, so that what was measured before would be lost."""
+    write_clip(tmp_path / "clips" / "a.mp4", [0, 1])
+    with VideoWriter(tmp_path / "clips" / "b.mp4", 25) as video:
+        video.write(crop()[:128])
+    with pytest.raises(ReenactError, match=r"b\.mp4: a square head crop is wanted, not 256 x 128"):
+        evaluate(Options(("still",), tmp_path / "clips", "self", tmp_path / "a.json"), [])
+    (tmp_path / "clips" / "b.mp4").write_text("not a video")
+    with pytest.raises(ReenactError, match=r"b\.mp4: not a video"):
+        evaluate(Options(("still",), tmp_path / "clips", "self", tmp_path / "a.json"), [])
+    assert [path.name for path in tmp_path.iterdir()] == ["clips"]

@@ -29,13 +29,13 @@ from reenact.evaluate.readings import FaceReader
 from reenact.evaluate.registry import TRUTH
 from reenact.evaluate.runner import Outcome, Scorer, run_item
 from reenact.evaluate.session import Parts, Progress, Work, run_all
-from reenact.evaluate.shots import Shot
+from reenact.evaluate.shots import Shot, check_clip
 from reenact.evaluate.systems import BASELINES, System, load_methods, start_all, systems
 from reenact.evaluate.tally import Tally
 from reenact.faces.landmarker import Landmarker
 from reenact.motion.transfer import Mode, check_mode
 from reenact.runtime.background import Background, check_background
-from reenact.runtime.graph import Speed, fast_precision
+from reenact.runtime.graph import Speed, check_device, fast_precision
 
 SIDE = 256
 PROTOCOL_TEXT = {
@@ -123,8 +123,10 @@ def evaluate(options: Options, command: list[str], progress: Progress | None = N
 
 
 def _fingerprint(options: Options, chosen: tuple[System, ...], items: list[Item] | list[Shot], precision: Precision) -> list[Any]:
-    """What the outcomes depend on: the code, too."""
-    return [commit(), precision, *(asdict(entry) for entry in (replace(options, workers=1), *chosen, *items))]
+    """What the outcomes depend on: the code, and how large the clips are, too."""
+    files = [path for item in items for path in ((item.source.path, item.driving) if isinstance(item, Item) else (item.path,))]
+    sizes = [path.stat().st_size for path in files]
+    return [commit(), precision, sizes, *(asdict(entry) for entry in (replace(options, workers=1), *chosen, *items))]
 
 
 def _precision(options: Options) -> Precision:
@@ -155,8 +157,13 @@ def _check(options: Options) -> None:
         raise ReenactError(f"`every` {options.every}, `fid_every` {options.fid_every}: must be 1 or more (fid_every: 0 or more)")
     if options.pairs is not None and options.protocol != "cross":
         raise ReenactError("`pairs` belongs to `protocol` cross: leave one of them out")
+    if options.donors is not None and options.protocol != "control":
+        raise ReenactError("`donors` belongs to `protocol` control: leave one of them out")
     check_mode(options.motion)
+    check_device(options.device, options.threads)
     make_folder_of(options.out)
+    if options.pictures is not None and options.pictures.exists() and not options.pictures.is_dir():
+        raise ReenactError(f"{options.pictures}: is no folder; give `pictures` another")
 
 
 def _protocol(options: Options, chosen: tuple[System, ...], precision: Precision) -> tuple[list[Item], Any]:
@@ -171,6 +178,8 @@ def _protocol(options: Options, chosen: tuple[System, ...], precision: Precision
         items = large_pose_items(options.data, options.only, SIDE, Landmarker(options.threads))
     if not items:
         raise ReenactError(f"`only` {options.only} leaves nothing: change the pattern")
+    for clip in dict.fromkeys(clip for item in items for clip in (item.driving, item.truth) if clip is not None):
+        check_clip(clip)
     return items, partial(_set_up, options, chosen, items, precision)
 
 

@@ -68,6 +68,13 @@ def frames(path: Path, size: int) -> Iterator[Image]:
                 yield _square(frame.image, path, size)
 
 
+def check_clip(path: Path) -> None:
+    """Raises ReenactError for a video that cannot be opened or is no square head crop: before any other is measured."""
+    if path.suffix.lower() in VIDEOS and not path.is_dir():
+        with VideoReader(path, pixels="stored") as video:
+            _check_square(video.width, video.height, path)
+
+
 def crop_photo(path: Path, size: int, landmarker: Landmarker) -> Image:
     """A photo's largest head as size x size; a photo of just that size is taken as a crop already."""
     image = read_image(path)
@@ -81,8 +88,12 @@ def crop_photo(path: Path, size: int, landmarker: Landmarker) -> Image:
 
 def _square(image: Image, path: Path, size: int) -> Image:
     height, width = image.shape[:2]
-    if height != width:
-        raise ReenactError(f"{path}: a square head crop is wanted, not {width} x {height}; crop it first")
+    _check_square(width, height, path)
     if height == size:
         return image
     return np.asarray(PILImage.fromarray(image).resize((size, size), PILImage.Resampling.BICUBIC, reducing_gap=3.0))
+
+
+def _check_square(width: int, height: int, path: Path) -> None:
+    if height != width:
+        raise ReenactError(f"{path}: a square head crop is wanted, not {width} x {height}; crop it first")
