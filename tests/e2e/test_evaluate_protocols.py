@@ -437,7 +437,7 @@ def _running(pid: int) -> bool:
     ("more", "words"),
     [
         ({"donors": Path("faces")}, "`donors` belongs to `protocol` control"),
-        ({"threads": -1}, "threads must be 0"),
+        ({"threads": -1}, "`threads` must be 0"),
         ({"device": "gpu"}, "gpu"),
         ({"pictures": Path(__file__)}, "is no folder; give `pictures` another"),
     ],

@@ -10,6 +10,7 @@ from PIL import Image as PILImage
 
 from marked import FILMS, HEAD, PICTURES, RENDERED, written
 from places import EXAMPLES
+from reenact.core.errors import ReenactError
 from reenact.core.types import Image, Placement
 from reenact.evaluate.watermark import alarms, encoded, resized
 from reenact.faces.crop import cut, paste, soft_mask
@@ -54,6 +55,12 @@ def test_every_kind_carries_its_label(suffix: str, heads: list[Image], tmp_path:
     else:
         with VideoReader(path) as reader:
             assert sum(1 for _ in reader) == 3
+
+
+@pytest.mark.parametrize("picture", [np.zeros((128, 96, 3), np.uint8), np.zeros((128, 128, 3), np.float32), "head.png"])
+def test_what_cannot_be_marked_is_one_line(picture: object):
+    with pytest.raises(ReenactError, match="square|a picture must be"):
+        mark(picture)  # type: ignore[arg-type]
 
 
 def test_what_cannot_be_labelled_is_told_apart(tmp_path: Path) -> None:

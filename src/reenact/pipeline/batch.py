@@ -33,7 +33,7 @@ from reenact.runtime.onnx_method import OnnxMethod
 SCHEMA = "reenact.batch/1"
 REPORT = "report.json"
 PICTURES = PHOTOS
-DRIVINGS = (*VIDEOS, ".gif", ".npz", ".json", ".csv")
+DRIVINGS = (*VIDEOS, ".gif", ".webp", ".npz", ".json", ".csv")
 NAMED = 3
 """ours: of the files that are passed over"""
 Drivers = Literal["one", "own"]

@@ -16,8 +16,9 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from PIL import Image as PILImage
 
+from reenact.core.errors import ReenactError
 from reenact.core.shapes import Float32, Float64
-from reenact.core.types import Image
+from reenact.core.types import Image, check_picture
 
 VERSION = 1
 """of the pattern, so of what the detector looks for; how strong it is where may change"""
@@ -58,10 +59,12 @@ MEDIAN = 2
 
 
 def mark(image: Image) -> Image:
-    """A square head with the mark in it. Any side from 96 px; below, it stays as it is, as too little would survive."""
+    """A square head with the mark in it. Any side from 96 px; below, it stays as it is, as too little would survive. Raises
+    ReenactError for what is no square picture."""
+    check_picture(image)
     side = image.shape[0]
     if image.shape[1] != side:
-        raise ValueError(f"the mark goes on a square, not on {image.shape[1]}x{side}")
+        raise ReenactError(f"the mark goes on a square, not on {image.shape[1]}x{side}: cut the head out first")
     if side < 96:
         return image
     change = np.array(PILImage.fromarray(_mask(image)).resize((side, side), PILImage.Resampling.BILINEAR))
