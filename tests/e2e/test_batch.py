@@ -242,10 +242,19 @@ def test_films_of_every_ending_are_drivings_and_what_is_none_is_named(tmp_path):
     films = sorted(f"{index:02d}{ending}" for index, ending in enumerate(batch.DRIVINGS))
     for name in (*films, "a.jpg", "notes.txt", "b.txt", "c.txt", "d.txt", ".hidden"):
         (tmp_path / name).touch()
-    assert {".mts", ".ts", ".mpg", ".wmv", ".3gp", ".gif", ".webp", ".ogv"} < set(batch.DRIVINGS)
+    assert {".mts", ".ts", ".mpg", ".wmv", ".3gp", ".gif", ".ogv"} < set(batch.DRIVINGS)
     with pytest.warns(UserWarning, match=r"passed over, by the ending of their names: b.txt, c.txt, d.txt and 1 more$"):
         portraits, drivings = batch.find(tmp_path, tmp_path / "out")
     assert [path.name for path in portraits] == ["a.jpg"] and [path.name for path in drivings] == films
+
+
+def test_a_webp_drives_in_a_folder_of_drivings_and_is_a_photo_elsewhere(tmp_path):
+    for folder in ("portraits", "drivings"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "a.webp").touch()
+    assert [len(files) for files in batch.find(tmp_path, tmp_path / "out")] == [1, 1]
+    with pytest.raises(ReenactError, match="holds no driving"):
+        batch.find(tmp_path / "portraits", tmp_path / "out")
 
 
 @pytest.mark.parametrize(

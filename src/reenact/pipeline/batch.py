@@ -33,7 +33,9 @@ from reenact.runtime.onnx_method import OnnxMethod
 SCHEMA = "reenact.batch/1"
 REPORT = "report.json"
 PICTURES = PHOTOS
-DRIVINGS = (*VIDEOS, ".gif", ".webp", ".npz", ".json", ".csv")
+DRIVINGS = (*VIDEOS, ".gif", ".npz", ".json", ".csv")
+AMONG_DRIVINGS = (*DRIVINGS, ".webp")
+"""in a folder of drivings alone: elsewhere such a file is a photo"""
 NAMED = 3
 """ours: of the files that are passed over"""
 Drivers = Literal["one", "own"]
@@ -149,9 +151,11 @@ def find(folder: Path, output: Path) -> tuple[list[Path], list[Path]]:
         raise ReenactError(f"{folder}: no such folder; give one with photos and drivings")
     if output.resolve() in {folder.resolve(), (folder / "portraits").resolve(), (folder / "drivings").resolve()}:
         raise ReenactError(f"{output}: its films would be drivings of the next run; name another folder with `out`")
-    homes = [folder / "portraits", folder / "drivings"] if (folder / "portraits").is_dir() else [folder, folder]
-    found = [_files(home, endings) for home, endings in zip(homes, (PICTURES, DRIVINGS), strict=True)]
-    for what, files, home, endings in zip(("photo", "driving"), found, homes, (PICTURES, DRIVINGS), strict=True):
+    apart = (folder / "portraits").is_dir()
+    homes = [folder / "portraits", folder / "drivings"] if apart else [folder, folder]
+    named = PICTURES, AMONG_DRIVINGS if apart else DRIVINGS
+    found = [_files(home, endings) for home, endings in zip(homes, named, strict=True)]
+    for what, files, home, endings in zip(("photo", "driving"), found, homes, named, strict=True):
         if not files:
             raise ReenactError(f"{home}: holds no {what} ({', '.join(endings)})")
     over = [path for home in dict.fromkeys(homes) for path in _files(home, ()) if path not in (*found[0], *found[1])]
