@@ -153,16 +153,20 @@ def write_text(path: Path, text: str) -> None:
 def as_path(path: object, kind: str = "file") -> Path:
     """A path in text or as an object of paths. Raises ReenactError for what is none, and for an empty one."""
     if not isinstance(path, str | os.PathLike) or not isinstance(os.fspath(path), str):
-        raise ReenactError(f"{written(path)} is no path: give the path of {'an' if kind[:1] in 'aeiou' else 'a'} {kind}, as text")
+        raise ReenactError(f"{written(path)} is no path: give {_path_of(kind)}, as text")
     if not os.fspath(path):
-        raise ReenactError(f"an empty path: give the path of {'an' if kind[:1] in 'aeiou' else 'a'} {kind}")
+        raise ReenactError(f"an empty path: give {_path_of(kind)}")
     return Path(path)
+
+
+def _path_of(kind: str) -> str:
+    return f"the path of {'an' if kind[:1] in 'aeiou' else 'a'} {kind}"
 
 
 def check_readable(path: str | os.PathLike[str], kind: str) -> Path:
     """The path, if a non-empty file is there; `kind` ('photo', 'video') is the word the error uses. Raises ReenactError."""
     path = as_path(path, kind)
-    wanted = f"the path of {'an' if kind[:1] in 'aeiou' else 'a'} {kind}"
+    wanted = _path_of(kind)
     try:
         found = path.stat()
     except (FileNotFoundError, NotADirectoryError):

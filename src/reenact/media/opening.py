@@ -48,8 +48,6 @@ def open_media(path: Path) -> Any:
             return webp.open_moving(path)
         # "file:" keeps odd names from being read as addresses.
         return av.open(f"file:{path}", options=dict(OPTIONS), metadata_errors="replace")
-    except InputError:
-        raise
     except (*DAMAGE, OSError, SyntaxError):  # Pillow's, too
         raise InputError(f"{path}: {_instead(path)}") from None
 

@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image as PILImage
 from PIL import ImageCms
 
+from reenact.core.errors import InputError
 from reenact.core.types import Image
 
+LARGEST_PICTURE = 40_000_000
+"""ours: pixels of a film's picture; 8192 x 4608 has 38 million"""
 STRIP = 512
 """ours: rows converted at a time; their copies are all that a large photo costs besides itself and the result"""
 SAME = 3
 """ours, of 255: a profile that moves no colour further than rounding does is sRGB under another name"""
 _MODES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}
 """colour space of a profile -> mode of the pixels that it describes"""
+
+
+def check_film_picture(path: Path, width: int, height: int) -> None:
+    """Raises InputError for pictures of a film that are too large to be decoded."""
+    if width * height > LARGEST_PICTURE:
+        raise InputError(f"{path}: pictures of {width} x {height} pixels are too large; scale it to 4K or less")
 
 
 def to_rgb(picture: PILImage.Image, factor: int = 1) -> Image:

@@ -21,6 +21,7 @@ from reenact.core.files import check_readable
 from reenact.core.types import Image
 from reenact.media.clock import LATEST_START, SLACK, Clock, check_range, finest_rate, stated_rate
 from reenact.media.opening import DAMAGE, Packets, film_of, is_cover, open_media
+from reenact.media.pixels import check_film_picture
 from reenact.media.writer import VideoWriter
 
 __all__ = ["VideoFrame", "VideoReader", "VideoWriter", "resample"]
@@ -28,8 +29,6 @@ __all__ = ["VideoFrame", "VideoReader", "VideoWriter", "resample"]
 MICROSECOND = Fraction(1, 1_000_000)
 SEEK_BACK = (0, 2, 10)
 """ours: seconds before the start to look for a picture that can be decoded by itself; transport streams have no index"""
-PIXELS_MAX = 40_000_000
-"""ours: 8192 x 4608 has 38 million"""
 ASPECT_MAX = 4
 """ours: of a pixel; beyond it the header is damaged"""
 HIDDEN_SHARE = 2 / 3
@@ -229,9 +228,7 @@ class VideoReader:
 
     def _shown(self, frame: Any) -> Image | None:
         """The picture as a player shows it: square pixels, upright; None where it cannot be had."""
-        if frame.width * frame.height > PIXELS_MAX:
-            size = f"{frame.width} x {frame.height} pixels"
-            raise InputError(f"{self.path}: pictures of {size} are too large; scale it to 4K or less")
+        check_film_picture(self.path, frame.width, frame.height)
         try:
             aspect = self._stream.sample_aspect_ratio if self._pixels == "shown" else None
             width, height = _square(frame, aspect)

@@ -16,8 +16,7 @@ import av
 import av.stream
 from PIL import Image as PILImage
 
-from reenact.core.errors import InputError
-from reenact.media.pixels import to_rgb
+from reenact.media.pixels import check_film_picture, to_rgb
 
 MOVES = 0x02
 """bit of the flags of a VP8X chunk (RFC 9649, section 2.7.1)"""
@@ -25,8 +24,6 @@ UNIT = Fraction(1, 1000)
 """seconds; durations are in ms"""
 INSTANT, AS_SHOWN = 10, 100
 """ours, ms: a frame that lasts this or less is shown for 100 by browsers"""
-PIXELS_MAX = 40_000_000
-"""ours: as of other films (media/video.py)"""
 
 
 def moves(path: Path) -> bool:
@@ -41,8 +38,7 @@ def open_moving(path: Path) -> Container:
     with path.open("rb") as file:
         sides = file.read(30)[24:30]
         width, height = (int.from_bytes(sides[at : at + 3], "little") + 1 for at in (0, 3))
-        if width * height > PIXELS_MAX:
-            raise InputError(f"{path}: pictures of {width} x {height} pixels are too large; scale it to 4K or less")
+        check_film_picture(path, width, height)
         lasting = list(_durations(file))
     return Container(PILImage.open(path, formats=("WEBP",)), lasting)
 

@@ -56,8 +56,6 @@ def edit(
     asked = [yaw, pitch, roll]
     pose = [float(own) * (relative or value is None) + (value or 0.0) for own, value in zip(motion.head_pose, asked, strict=True)]
     size = float(motion.scale[0]) if scale is None else scale * (float(motion.scale[0]) if relative else 1.0)
-    if not all(np.isfinite(np.array([*pose, size, *np.ravel(place), strength]))):
-        raise ReenactError("an edit must be made of finite numbers")
     if abs(pose[0]) > YAW_MAX:
         raise ReenactError(f"the head's yaw would be {np.degrees(pose[0]):.0f} degrees: keep it within -89..89")
     if not SCALE_MIN <= size <= SCALE_MAX:
@@ -70,8 +68,8 @@ def _pair(motion: Motion, shift: tuple[float, float] | None, mode: Mode) -> np.n
     if shift is None:
         return motion.translation
     made = as_row(shift)
-    if made is None or made.shape != (2,):
-        raise ReenactError(f"`shift` must be x and y, not {written(shift)}")
+    if made is None or made.shape != (2,) or not np.isfinite(made).all():
+        raise ReenactError(f"`shift` must be x and y, finite numbers, not {written(shift)}")
     return made + (motion.translation if mode == "relative" else 0)
 
 

@@ -105,9 +105,9 @@ def animate_file(
     clip: which part of the driver, and the output's rate; drawn: crop, photo or auto, and which face of it. The output appears
     when it is whole. Raises ReenactError, in one line, for whatever the user can mend.
     """
-    check_kind("drawn", drawn, Output)
+    check_options(drawn=(drawn, Output))
     follows = following(control)
-    check_options(drawn=(drawn, Output), control=(follows(drawn), Control), engine=(engine, Engine), clip=(clip, Clip))
+    check_options(control=(follows(drawn), Control), engine=(engine, Engine), clip=(clip, Clip))
     check_film(output, [portrait, driving])
     marked = MarkedOutput(output, drawn.marks, [("portrait", portrait), ("driving", driving)])
     check_order(portrait, driving, output)

@@ -32,7 +32,6 @@ from reenact.runtime.onnx_method import OnnxMethod
 
 SCHEMA = "reenact.batch/1"
 REPORT = "report.json"
-PICTURES = PHOTOS
 DRIVINGS = (*VIDEOS, ".gif", ".npz", ".json", ".csv")
 AMONG_DRIVINGS = (*DRIVINGS, ".webp")
 """in a folder of drivings alone: elsewhere such a file is a photo"""
@@ -153,7 +152,7 @@ def find(folder: Path, output: Path) -> tuple[list[Path], list[Path]]:
         raise ReenactError(f"{output}: its films would be drivings of the next run; name another folder with `out`")
     apart = (folder / "portraits").is_dir()
     homes = [folder / "portraits", folder / "drivings"] if apart else [folder, folder]
-    named = PICTURES, AMONG_DRIVINGS if apart else DRIVINGS
+    named = PHOTOS, AMONG_DRIVINGS if apart else DRIVINGS
     found = [_files(home, endings) for home, endings in zip(homes, named, strict=True)]
     for what, files, home, endings in zip(("photo", "driving"), found, homes, named, strict=True):
         if not files:

@@ -11,7 +11,6 @@ from reenact.codec.call import QUALITY, SUFFIX, Call, CallOptions, is_call, prof
 from reenact.codec.container import pack_portrait
 from reenact.core.errors import ReenactError
 from reenact.core.files import check_output
-from reenact.core.values import check_kind
 from reenact.media.audio import Sound
 from reenact.media.film import check_film
 from reenact.pipeline.animate import Following, Report, follow, following
@@ -97,9 +96,9 @@ def decode_file(
     control, drawn: as in `animate_file`; engine: by default the method that the call names. The output appears when it is whole.
     Raises ReenactError, in one line, for whatever the user can mend.
     """
-    check_kind("drawn", drawn, Output)
+    check_options(drawn=(drawn, Output))
     follows = following(control)
-    check_options(drawn=(drawn, Output), control=(follows(drawn), Control), engine=(engine, Engine))
+    check_options(control=(follows(drawn), Control), engine=(engine, Engine))
     audio = sound.path if isinstance(sound, Sound) else sound
     check_film(output, _given(portrait, call, audio))
     if portrait is not None and is_call(portrait) and not is_call(call):

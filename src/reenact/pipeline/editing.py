@@ -19,7 +19,7 @@ from reenact.core.types import Image, Motion, Portrait
 from reenact.faces.blendshapes import BLENDSHAPE_NAMES
 from reenact.media.clock import exact_rate, snapped
 from reenact.media.film import check_film
-from reenact.media.image import check_image_name, read_image
+from reenact.media.image import check_image_name, opened_by_pillow, read_image
 from reenact.motion import gaze as looks
 from reenact.motion.compose import KEEP_PLACE, Parts, check_strength, compose
 from reenact.motion.directions import Directions, check_sliders, is_slider
@@ -130,8 +130,8 @@ class Edit:
     def check_photo(self) -> None:
         """Raises ReenactError where the expression is to come from a photo that is none: sooner than networks are loaded."""
         for _, path in self.inputs():
-            if not is_take(path):
-                read_image(path)
+            if not is_take(path) and not opened_by_pillow(path):
+                read_image(path)  # says why it is none, or reads what Pillow alone cannot
 
 
 NEUTRAL = "neutral"

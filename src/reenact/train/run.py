@@ -55,10 +55,11 @@ def run(stages: Sequence[Stage], data: Any, out: Path, minutes: float = math.inf
     try:
         for stage in stages:
             folder = folder_of(stage, stages, out)
-            if not _done(folder, stage) and time.monotonic() >= end:
+            done = _done(folder, stage)
+            if not done and time.monotonic() >= end:
                 break
             folders.append(folder)
-            if _done(folder, stage):
+            if done:
                 continue
             task = make(stage, stages, data, out, workers)
             train(folder, stage, task, workers, (end - time.monotonic()) / 60, tell)

@@ -32,8 +32,10 @@ def find_jobs(source: Path, layout: str = "auto") -> tuple[str, list[Job]]:
         raise ReenactError(f"`layout` {layout!r} is not known: take auto, {', '.join(LAYOUTS)}")
     for name in LAYOUTS if layout == "auto" else [layout]:
         jobs = LAYOUTS[name](source)
-        if jobs and name == "rendered" and layout == "auto" and len(folder.jobs(source) or ()) > len(jobs):
-            continue  # people's own videos and photos beside rendered clips: the plain folder takes both
+        if jobs and name == "rendered" and layout == "auto":
+            both = folder.jobs(source) or []
+            if len(both) > len(jobs):  # people's own videos and photos beside rendered clips
+                name, jobs = "folder", both
         if jobs:
             repeated = len(jobs) - len({job.key for job in jobs})
             if repeated:

@@ -25,9 +25,10 @@ def jobs(source: Path) -> list[Job] | None:
     found = []
     for path in sorted(source.rglob("*.mp4")):
         truth = path.with_suffix(".npz")
-        if not _is_truth(truth):
+        names = _names(path, truth)
+        if names is None:
             continue
-        identity, motion, number = _names(path, truth)
+        identity, motion, number = names
         split = "sval" if number % HELD_OUT == HELD_OUT - 1 else "strain"
         file = str(path.relative_to(source))
         job = Job(safe_key(file), str(path), f"{source.name}-{identity}", "crop", file, split, "rendered", source.name)
@@ -35,29 +36,23 @@ def jobs(source: Path) -> list[Job] | None:
     return found or None
 
 
-def _is_truth(path: Path) -> bool:
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            return {"blendshapes", "pose"} <= set(arrays.files)
-    except FileNotFoundError:
-        return False
-    except (OSError, ValueError, EOFError, BadZipFile):
-        return True  # damaged: the job itself says so
-
-
 def _with(job: Job, motion: str, truth: Path) -> Job:
     return replace(job, motion=motion, truth=str(truth))
 
 
-def _names(path: Path, truth: Path) -> tuple[str, str, int]:
-    """Identity, motion, the identity's number."""
+def _names(path: Path, truth: Path) -> tuple[str, str, int] | None:
+    """Identity, motion, the identity's number; None where `truth` is not there, or is something else."""
     match = re.search(r"m(\d+)_i(\d+)", path.stem)
     identity, motion = (f"i{match[2]}", f"m{match[1]}") if match else (path.stem, "")
     try:
         with np.load(truth, allow_pickle=False) as arrays:
+            if not {"blendshapes", "pose"} <= set(arrays.files):
+                return None
             identity = str(arrays["identity"]) if "identity" in arrays.files else identity
             motion = str(arrays["motion"]) if "motion" in arrays.files else motion
+    except FileNotFoundError:
+        return None
     except (OSError, ValueError, EOFError, BadZipFile):
-        pass  # the job itself says so
+        pass  # damaged: the job itself says so
     digits = re.findall(r"\d+", identity)
     return identity, motion, int(digits[-1]) if digits else 0
