@@ -20,8 +20,9 @@ from reenact.core.errors import InputError, ReenactError, ReenactWarning
 from reenact.core.files import check_readable
 from reenact.core.types import Image
 from reenact.media.clock import LATEST_START, SLACK, Clock, check_range, finest_rate, stated_rate
+from reenact.media.interlaced import without_combs
 from reenact.media.opening import DAMAGE, Packets, film_of, is_cover, open_media
-from reenact.media.pixels import check_film_picture
+from reenact.media.pixels import check_film_picture, matrix_of
 from reenact.media.writer import VideoWriter
 
 __all__ = ["VideoFrame", "VideoReader", "VideoWriter", "resample"]
@@ -222,7 +223,7 @@ class VideoReader:
             except DAMAGE:
                 return
         self._packets, self._clock = Packets(self._container, self._stream), Clock(self._origin, self.rate, start is None)
-        for frame in self._packets.frames():
+        for frame in without_combs(self._packets.frames(), self._stream.time_base):
             unit = frame.time_base or self._stream.time_base  # the decoder's last frames have none
             yield frame, self._clock.time(None if frame.pts is None else frame.pts * unit)
 
@@ -232,7 +233,7 @@ class VideoReader:
         try:
             aspect = self._stream.sample_aspect_ratio if self._pixels == "shown" else None
             width, height = _square(frame, aspect)
-            image = frame.to_ndarray(format="rgb24", width=width, height=height)
+            image = frame.to_ndarray(format="rgb24", width=width, height=height, src_colorspace=matrix_of(frame))
             # The display matrix says by how many degrees, counter-clockwise, a player turns the picture (FFmpeg display.h).
             turns = round(frame.rotation / 90) % 4
         except DAMAGE:
