@@ -14,7 +14,6 @@ from PIL import ImageFilter, features
 from clips import face, moving_face, read_clip, scenery, write_clip
 from fake_method import write_fake_method
 from media_clips import make_clip
-from reenact.codec.call import CallOptions
 from reenact.core.errors import ReenactError
 from reenact.core.types import Method
 from reenact.faces.landmarker import Landmarker
@@ -119,7 +118,7 @@ def test_a_take_or_a_call_of_a_picture_says_what_it_holds(fake: str, tmp_path: P
             take = record_file(tmp_path / "a.png", tmp_path / "t.npz", engine=engine, clip=clip)
         assert len(take) == seconds * take.rate
     with pytest.warns(UserWarning, match="a.png is a picture: the call holds its one face"):
-        encode_file(tmp_path / "a.png", tmp_path / "k.rnct", CallOptions(), engine=engine)
+        encode_file(tmp_path / "a.png", tmp_path / "k.rnct", engine=engine)
 
 
 def test_a_picture_drives_any_method_of_the_protocol(fake: str, tmp_path: Path) -> None:

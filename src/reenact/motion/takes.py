@@ -26,7 +26,7 @@ from reenact.core.errors import InputError, ReenactError, ReenactWarning
 from reenact.core.files import as_path, check_readable, replaced
 from reenact.core.shapes import Float32
 from reenact.core.types import Motion, check_motion
-from reenact.core.values import same
+from reenact.core.values import is_number, same, written
 from reenact.faces.eyes import GAZE_MAX
 from reenact.media.clock import gaps_left_out, to_the_microsecond, without_gaps
 from reenact.motion.edit import interpolate
@@ -41,6 +41,8 @@ FRAMES_MAX = 2_500_000
 """ours: a day at 25 frames/s"""
 OTHER_RATE = Fraction(1, 100)
 """ours: rates that differ by less are one"""
+SLOWEST, FASTEST = Fraction(1, 10), 1000
+"""ours: frames a second"""
 POSE_NUMBERS = 6
 """head_pose, scale, translation; the code follows"""
 
@@ -120,7 +122,10 @@ class Take:
         return Motion.from_vector(self.vectors[index], gaze)
 
     def count(self, rate: Fraction | None = None, start: Fraction | None = None, end: Fraction | None = None) -> int:
-        """How many motions `frames` gives. Raises ReenactError when there is no frame in the range."""
+        """How many motions `frames` gives. Raises ReenactError for no rate, and when there is no frame in the range."""
+        if rate is not None and not (is_number(rate) and SLOWEST <= rate <= FASTEST):
+            bounds = f"between {float(SLOWEST):g} and {FASTEST} frames a second"
+            raise ReenactError(f"`rate` must lie {bounds}, not {written(rate)}")
         begin, last = start or Fraction(0), self.times[-1] + 1 / self.rate
         stop = last if end is None else min(end, last)
         if begin < 0 or begin >= stop:
@@ -133,12 +138,13 @@ class Take:
         """The motions with start <= time < end at a constant rate (default: the take's).
 
         Each slot shows the nearest frame; what was made of coefficients, at another rate than its own, goes evenly from frame to
-        frame. None: that frame shows no face. Raises ReenactError when there is no frame in the range.
+        frame. None: that frame shows no face. Raises ReenactError for no rate, and when there is no frame in the range.
         """
+        count = self.count(rate, start, end)
         step, begin = 1 / (rate or self.rate), start or Fraction(0)
         times = np.array([float(time) for time in self.times])
         even = self.filled == "between" and rate is not None and abs(rate / self.rate - 1) > OTHER_RATE
-        for slot in range(self.count(rate, start, end)):
+        for slot in range(count):
             at = float(begin + slot * step)
             after = int(np.searchsorted(times, at))
             near = [index for index in (after - 1, after) if 0 <= index < len(times)]
@@ -309,7 +315,7 @@ def _checked(head: dict, times: list[str], vectors: np.ndarray, faces: np.ndarra
         and np.isfinite(vectors).all()
         and (vectors[:, 3] > 0).all()
         and faces.any()
-        and Fraction(1, 10) <= rate <= 1000
+        and SLOWEST <= rate <= FASTEST
         and seconds[0] >= 0
         and all(a < b for a, b in zip(seconds, seconds[1:], strict=False))
     )

@@ -48,10 +48,14 @@ class CallReport:
         return 8 * self.stream * float(self.rate) / max(1, self.frames) / 1000
 
 
+SPENT = CallOptions()
+"""how bits are spent unless the caller says other"""
+
+
 def encode_file(
     driving: StrPath,
     output: StrPath,
-    options: CallOptions,
+    options: CallOptions = SPENT,
     *,
     portrait: StrPath | None = None,
     engine: Engine = ENGINE,
