@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from av.video.reformatter import Colorspace
 from PIL import Image as PILImage
 from PIL import ImageCms
 
@@ -16,8 +15,8 @@ from reenact.core.types import Image
 
 LARGEST_PICTURE = 40_000_000
 """ours: pixels of a film's picture; 8192 x 4608 has 38 million"""
-UNSPECIFIED = 2
-"""code of ITU-T H.273 for a matrix that is not told"""
+BT709, UNTOLD = 1, 2
+"""codes of ITU-T H.273 for how luma and chroma become RGB; the first is FFmpeg's of its scaler, too"""
 HD_WIDTH, SD_HEIGHT = 1280, 576
 """pixels: from this width on, or beyond this height, a film is HD"""
 STRIP = 512
@@ -34,13 +33,13 @@ def check_film_picture(path: Path, width: int, height: int) -> None:
         raise InputError(f"{path}: pictures of {width} x {height} pixels are too large; scale it to 4K or less")
 
 
-def matrix_of(frame: Any) -> Colorspace | None:
-    """How a film's frame of luma and chroma becomes RGB where it does not say so itself; None: as it says, or as BT.601.
+def matrix_of(frame: Any) -> int | None:
+    """`BT709` for a film's frame of luma and chroma that does not say how it becomes RGB, and is HD; None: as it says, or BT.601.
 
     Players take BT.709 for what is larger than television was (mpv's rule).
     """
-    untold = frame.colorspace == UNSPECIFIED and not frame.format.is_rgb
-    return Colorspace.ITU709 if untold and (frame.width >= HD_WIDTH or frame.height > SD_HEIGHT) else None
+    untold = frame.colorspace == UNTOLD and not frame.format.is_rgb
+    return BT709 if untold and (frame.width >= HD_WIDTH or frame.height > SD_HEIGHT) else None
 
 
 def to_rgb(picture: PILImage.Image, factor: int = 1) -> Image:
