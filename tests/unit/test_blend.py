@@ -1,10 +1,12 @@
 """Weights between two runs."""
 
+from pathlib import Path
+
 import pytest
 import torch
 
 from reenact.core.errors import ReenactError
-from reenact.train.blend import blended
+from reenact.train.blend import FILE, blended, check_empty
 
 
 def test_a_share_of_the_way():
@@ -30,3 +32,17 @@ def test_strangers_are_refused():
         blended({"a": torch.zeros(1)}, {"b": torch.zeros(1)}, 0.5)
     with pytest.raises(ReenactError, match="two shapes"):
         blended({"a": torch.zeros(1)}, {"a": torch.zeros(2)}, 0.5)
+    with pytest.raises(ReenactError, match="no generatr: choose of generator, source"):
+        both = {"generator.a": torch.zeros(1), "source.a": torch.zeros(1)}
+        blended(both, both, 0.5, "generatr.")
+
+
+@pytest.mark.parametrize("name", ["checkpoint.safetensors", "weights_01.safetensors"])
+def test_a_folder_of_other_weights_is_refused(tmp_path: Path, name: str):
+    """They would be read in the blend's place, or with it."""
+    check_empty(tmp_path / "new")
+    (tmp_path / FILE).touch()
+    check_empty(tmp_path)
+    (tmp_path / name).touch()
+    with pytest.raises(ReenactError, match="holds other weights already"):
+        check_empty(tmp_path)
