@@ -237,6 +237,12 @@ def test_a_stopped_run_goes_on_and_another_one_starts_anew(tmp_path):
     assert told == [(1, 3), (2, 3), (3, 3)]
     assert [done[i].tallies["x"].frames for i in range(3)] == [1, 2, 3]
     assert done[0].series == {"x": {"ard": [1.0, None]}} and np.stack(done[0].features[""]).shape == (2, 4)
+    mark = tmp_path / "out.json.parts" / "run"
+    before = mark.stat()
+    Parts(out, "a")
+    assert (mark.stat().st_ino, mark.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns), "a full disk would empty it"
+    mark.unlink()
+    assert not Parts(out, "a").done(0), "what a stopped removal left may be of other options"
     assert not Parts(out, "b").done(0), "other options: nothing is kept"
     with pytest.raises(ReenactError, match="`workers`"):
         list(run_all(Parts(out, "b"), [1, 1, 1], setup, 0))
@@ -439,13 +445,33 @@ def _running(pid: int) -> bool:
         ({"donors": Path("faces")}, "`donors` belongs to `protocol` control"),
         ({"threads": -1}, "`threads` must be 0"),
         ({"device": "gpu"}, "gpu"),
+        ({"workers": 0}, "`workers` 0: must be 1 or more"),
+        ({"motion": "sideways"}, "sideways"),
+        ({"protocol": "path", "motion": "relative"}, "path moves by itself .*: leave `motion` out"),
+        ({"protocol": "control", "motion": "absolute"}, "control moves by itself .*: leave `motion` out"),
         ({"pictures": Path(__file__)}, "is no folder; give `pictures` another"),
     ],
 )
 def test_what_cannot_be_is_said_before_anything_is_measured(tmp_path: Path, more: dict, words: str):
     write_clip(tmp_path / "clips" / "a.mp4", [0, 1])
     with pytest.raises(ReenactError, match=words):
-        evaluate(Options(("still",), tmp_path / "clips", "self", tmp_path / "a.json", **more), [])
+        evaluate(
+            Options(
+                **{"methods": ("still",), "data": tmp_path / "clips", "protocol": "self", "out": tmp_path / "a.json", **more}
+            ),
+            [],
+        )
+    assert [path.name for path in tmp_path.iterdir()] == ["clips"]
+
+
+def test_what_fails_before_the_first_item_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def broken(*_: object) -> None:
+        raise ReenactError("these weights cannot be read")
+
+    write_clip(tmp_path / "clips" / "a.mp4", [0, 1])
+    monkeypatch.setattr("reenact.evaluate.command._set_up", broken)
+    with pytest.raises(ReenactError, match="cannot be read"):
+        evaluate(Options(("still",), tmp_path / "clips", "self", tmp_path / "a.json"), [])
     assert [path.name for path in tmp_path.iterdir()] == ["clips"]
 
 

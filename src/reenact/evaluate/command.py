@@ -47,6 +47,9 @@ PROTOCOL_TEXT = {
     "control": "one field of the portrait's own motion is changed; the output is measured against the unchanged rendering",
 }
 
+ABSOLUTE: Mode = "absolute"
+OWN_MOTION = {"path": "each step's own", "control": "the portrait's own, one field changed"}
+"""protocols to which no motion can be said"""
 WITH_TRUTH = ("self", "synth", "large-pose", "path")
 """protocols in which the true video is known, and a row of its own"""
 
@@ -71,7 +74,8 @@ class Options:
     """score every n-th frame"""
     fid_every: int = 0
     """FID and KID take every n-th frame of a clip, scored or not; 0: the scored ones, at least five apart"""
-    motion: Mode = "absolute"
+    motion: Mode | None = None
+    """None is absolute; path and control say themselves how they move, and take no other"""
     nets: tuple[Net, ...] = ("alex", "vgg")
     """of LPIPS"""
     identities: tuple[IdentityNet, ...] = ("sface", "arcface")
@@ -102,7 +106,12 @@ def evaluate(options: Options, command: list[str], progress: Progress | None = N
     parts = Parts(options.out, _fingerprint(options, chosen, items, precision))
     began = time.perf_counter()
     finished = sum(parts.done(index) for index in range(len(items)))
-    outcomes = [outcome for _, outcome in run_all(parts, [_cost(item) for item in items], work, options.workers, progress)]
+    try:
+        costs = [_cost(item) for item in items]
+        outcomes = [outcome for _, outcome in run_all(parts, costs, work, options.workers, progress)]
+    except BaseException:
+        parts.leave()
+        raise
     seconds = time.perf_counter() - began
     names = [item.name if isinstance(item, Item) else item.path.name for item in items]
     drivers = [item.driver if isinstance(item, Item) else item.path.name for item in items]
@@ -159,7 +168,13 @@ def _check(options: Options) -> None:
         raise ReenactError("`pairs` belongs to `protocol` cross: leave one of them out")
     if options.donors is not None and options.protocol != "control":
         raise ReenactError("`donors` belongs to `protocol` control: leave one of them out")
-    check_mode(options.motion)
+    if options.motion is not None:
+        check_mode(options.motion)
+        if options.protocol in OWN_MOTION:
+            own = OWN_MOTION[options.protocol]
+            raise ReenactError(f"`protocol` {options.protocol} moves by itself ({own}): leave `motion` out")
+    if options.workers < 1:
+        raise ReenactError(f"`workers` {options.workers}: must be 1 or more")
     check_device(options.device, options.threads)
     make_folder_of(options.out)
     if options.pictures is not None and options.pictures.exists() and not options.pictures.is_dir():
@@ -195,7 +210,7 @@ def _set_up(options: Options, chosen: tuple[System, ...], items: list[Item], pre
             return run_item(items[index], starters, scorer, SIDE, options.every, options.fid_every)
 
         return work
-    starters, size = start_all(chosen, options.device, threads, options.motion, options.background)
+    starters, size = start_all(chosen, options.device, threads, options.motion or ABSOLUTE, options.background)
     return lambda index: run_item(items[index], starters, scorer, size, options.every, options.fid_every)
 
 
@@ -241,9 +256,10 @@ def _report(
     for name, figures in _distances(outcomes).items():
         mean[name].update(figures)
     weights = {system.name: system.weights_sha256 for system in chosen if system.weights_sha256}
+    motion = OWN_MOTION.get(options.protocol) or options.motion or ABSOLUTE
     report = {
         "protocol": options.protocol,
-        "about": f"{PROTOCOL_TEXT[options.protocol]}; every {options.every}. frame, motion {options.motion}",
+        "about": f"{PROTOCOL_TEXT[options.protocol]}; every {options.every}. frame, motion {motion}",
         **provenance(command, weights, networks),
         "device": options.device,
         "background": options.background,

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from reenact.core.errors import ReenactError
-from reenact.core.files import replaced
+from reenact.core.files import replaced, write_text
 from reenact.evaluate.contact import WorstFrame
 from reenact.evaluate.runner import Outcome
 from reenact.evaluate.tally import Tally
@@ -40,12 +40,15 @@ class Parts:
         self.folder = out.with_name(f"{out.name}.parts")
         mark = hashlib.sha256(json.dumps(fingerprint, sort_keys=True, default=str).encode()).hexdigest()
         try:
-            if (self.folder / "run").exists() and (self.folder / "run").read_text(encoding="utf-8") != mark:
+            # one without a mark is what is left of a folder whose removal was stopped
+            if self.folder.exists() and _text(self.folder / "run") != mark:
                 shutil.rmtree(self.folder)
             self.folder.mkdir(parents=True, exist_ok=True)
-            (self.folder / "run").write_text(mark, encoding="utf-8")
         except OSError as error:
             raise ReenactError(f"{self.folder}: cannot be written ({error.strerror}); choose another `out`") from None
+        if not (self.folder / "run").exists():
+            # whole or not at all, and never again: a mark that a kill or a full disk cut would cost all that is done
+            write_text(self.folder / "run", mark)
 
     def done(self, index: int) -> bool:
         """Whether this item needs no run any more."""
@@ -76,6 +79,11 @@ class Parts:
         tallies = {name: Tally.from_dict(values) for name, values in record["tallies"].items()}
         return Outcome(tallies, record["series"], features, worst)
 
+    def leave(self) -> None:
+        """The run ends before its results: what it has nothing of does not stay."""
+        if not any(self.folder.glob("*.json")):
+            self.remove()
+
     def remove(self) -> None:
         """The results are written: nothing to go on with."""
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -102,6 +110,10 @@ def run_all(
             progress(finished, count)
     for index in range(count):
         yield index, parts.load(index)
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
 
 
 def _finished(parts: Parts, todo: Sequence[int], setup: Callable[[], Work], workers: int) -> Iterator[int]:
