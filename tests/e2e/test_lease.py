@@ -38,10 +38,10 @@ pytest.importorskip("cv2")
 def test_parts_in_any_order(tmp_path: Path):
     limit = 50_000
     files = {f"folder/{name}": random.Random(name).randbytes(size) for name, size in (("a", 1), ("b", 130_000), ("c", 0))}
-    parts = Parts(tmp_path / "parts", limit)
-    for name, data in files.items():
-        parts.add(name, data)
-    assert parts.close() == len(list((tmp_path / "parts").glob("part_*"))) >= 3
+    with Parts(tmp_path / "parts", limit) as parts:
+        for name, data in files.items():
+            parts.add(name, data)
+    assert len(parts.parts) == len(list((tmp_path / "parts").glob("part_*"))) >= 3
     assert all(path.stat().st_size <= limit for path in (tmp_path / "parts").iterdir())
     arriving, to = tmp_path / "arriving", tmp_path / "to"
     arriving.mkdir()
@@ -57,12 +57,38 @@ def test_parts_in_any_order(tmp_path: Path):
 
 
 def test_parts_stay_in_their_folder(tmp_path: Path):
-    parts = Parts(tmp_path / "parts")
-    parts.add("../outside", b"x")
-    parts.close()
+    with Parts(tmp_path / "parts") as parts:
+        parts.add("../outside", b"x")
     with pytest.raises(SystemExit, match="outside the folder"):
         lease.unpack(tmp_path / "parts", tmp_path / "to")
     assert not (tmp_path / "outside").exists()
+
+
+def test_a_pack_that_stops_leaves_the_one_before(tmp_path: Path):
+    folder = tmp_path / "parts"
+    for data in (b"x" * 130_000, b"first"):
+        with Parts(folder, 50_000) as parts:
+            parts.add("a", data)
+    assert [path.name for path in folder.iterdir()] == ["part_00.zip"], "parts of a larger pack would be unpacked too"
+    before = (folder / "part_00.zip").read_bytes()
+    with pytest.raises(KeyboardInterrupt), Parts(folder, 50_000) as parts:
+        parts.add("a", b"y" * 130_000)
+        raise KeyboardInterrupt
+    assert [path.name for path in folder.iterdir()] == ["part_00.zip"]
+    assert (folder / "part_00.zip").read_bytes() == before
+    (tmp_path / "file").write_text("no folder")
+    with pytest.raises(ReenactError, match="cannot be written"):
+        Parts(tmp_path / "file")
+
+
+def test_a_start_that_fits_nothing_is_not_packed(tmp_path: Path, pool: Path):
+    """The borrowed machine would say so when its minutes run already."""
+    (tmp_path / "other").mkdir()
+    write_weights(tmp_path / "other", torch.nn.ModuleDict({"a": torch.nn.Linear(4, 4)}).state_dict())
+    stages = recipe("mmfa_finetune_renderer_tiny")
+    with pytest.raises(ReenactError, match=r"other holds none of .*generator.*: start from a run"):
+        pack("mmfa_finetune_renderer_tiny", stages, pool, tmp_path / "parts", start=[str(tmp_path / "other")])
+    assert not (tmp_path / "parts").exists()
 
 
 def test_weights_come_home_in_parts(tmp_path: Path):

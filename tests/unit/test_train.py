@@ -12,9 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
+from places import EXAMPLES
 from reenact.cli import run as command
 from reenact.core.errors import ReenactError
 from reenact.core.prefetch import drawn_ahead
+from reenact.data import tiny_pool
 from reenact.data.batches import Batches
 from reenact.data.pairs import PairSampler, Shake, jitter
 from reenact.data.pool import Pool, mirror_order
@@ -25,9 +27,10 @@ from reenact.methods.mmfa.model import place
 from reenact.train.config import Discriminator, Machine, Schedule, Stage, Task, same_settings
 from reenact.train.journal import read_log
 from reenact.train.loop import train
+from reenact.train.run import configured
 from reenact.train.run import run as run_recipe
 from reenact.train.state import load_average, read_average
-from reenact.train.tensors import read_tensors, write_tensors
+from reenact.train.tensors import read_about, read_tensors, write_tensors
 from reenact.train.workers import gather
 from training_pool import make_pool
 
@@ -142,6 +145,90 @@ def test_changed_settings_are_named(tmp_path: Path):
         run(tmp_path, 800)
     with pytest.raises(ReenactError, match=r"data.frames = None, not 7"):
         run(tmp_path, 400, data={"frames": 7})
+
+
+def test_settings_of_a_stage_that_is_done_are_held_to_as_well(tmp_path: Path):
+    """Another, shorter recipe in the folder of a finished run was said to be done."""
+    run(tmp_path, 400)
+    schedule = Schedule(200, 4, 0.05)
+    other = Stage("other", run, schedule, {"square": 1.0}, model=None, machine=CPU)
+    with pytest.raises(ReenactError, match="this run was started with name = line, not other"):
+        run_recipe((other,), None, tmp_path)
+
+
+@pytest.mark.parametrize("text", ['{"seed": 0', "[]", "\xff"])
+def test_damaged_settings_are_named(tmp_path: Path, text: str):
+    run(tmp_path, 200)
+    (tmp_path / "config.json").write_bytes(text.encode("latin-1"))
+    with pytest.raises(ReenactError, match=r"config\.json is damaged .*: delete it"):
+        run(tmp_path, 200)
+    (tmp_path / "config.json").unlink()
+    run(tmp_path, 200)
+    assert (tmp_path / "config.json").exists()
+
+
+def test_a_damaged_log_keeps_its_whole_lines(tmp_path: Path):
+    whole = run(tmp_path / "whole") and curve(tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "killed", stop_at=540)
+    log = tmp_path / "killed" / "log.jsonl"
+    log.write_bytes(b'\xff\n3\n{"square": 1}\n' + log.read_bytes() + b'{"images": 4')
+    run(tmp_path / "killed")
+    assert curve(tmp_path / "killed") == whole
+
+
+def test_a_checkpoint_that_is_none_is_named(tmp_path: Path):
+    """A cut one has its table yet: a finished run was said to be done."""
+    run(tmp_path, 200)
+    path = tmp_path / "checkpoint.safetensors"
+    tensors, about = read_tensors(path)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-1])
+    with pytest.raises(ReenactError, match="no whole safetensors file"):
+        read_about(path)
+    write_tensors(path, tensors, {})
+    with pytest.raises(ReenactError, match="does not say how many images"):
+        run(tmp_path, 200)
+    write_tensors(path, {name: value for name, value in tensors.items() if name != "average.line.weight"}, about)
+    with pytest.raises(ReenactError, match=r"no line\.weight of shape"):
+        run(tmp_path, 200)
+    write_tensors(path, tensors | {"adam.7.exp_avg": torch.zeros(1)}, about)
+    with pytest.raises(ReenactError, match=r"adam\.7\.exp_avg is another network's"):
+        run(tmp_path, 200)
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "file").write_text("no folder")
+    with pytest.raises(ReenactError, match=r"run: cannot be written \(Not a directory\)"):
+        run(tmp_path / "file" / "run", 200)
+
+    def full(path: Path, mode: str, **_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("reenact.train.journal.open", full, raising=False)
+    with pytest.raises(ReenactError, match=r"log\.jsonl: cannot be written \(No space left on device\); free some space"):
+        run(tmp_path / "run", 200)
+
+
+def test_a_start_that_fits_no_stage_of_several_is_named(tmp_path: Path):
+    """Each stage passed over it, so that all began from nothing."""
+    run(tmp_path / "line", 200)
+    stages = configured(recipe("mmfa_tiny"), None, [str(tmp_path / "line")], CPU)
+    with pytest.raises(ReenactError, match=r"line holds none of source, .*motion.*: start from a run of one of these stages"):
+        run_recipe(stages, None, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_tiny_pool_is_whole_or_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def killed(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(tiny_pool, "FRAMES", 2)
+        patched.setattr(tiny_pool, "SPLITS", (("train", 2),))
+        patched.setattr(np, "savez", killed)
+        tiny_pool.make_pool(tmp_path / "pool", EXAMPLES / "driving.mp4")
+    assert not (tmp_path / "pool" / "labels0.npz").exists()
 
 
 def test_missing_run_says_so(tmp_path: Path):

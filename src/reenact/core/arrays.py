@@ -14,6 +14,8 @@ from reenact.core.errors import ReenactError
 
 CARRIED = "REENACT_NETWORKS"
 """environment variable: the folder of plain files that frozen networks are read from, whichever packages are installed"""
+DAMAGED = (OSError, ValueError, LookupError, TypeError, AttributeError, MemoryError, OverflowError)
+"""what reading a file that is damaged, or no safetensors file at all, may raise"""
 _TYPES = {"F32": np.float32, "F16": np.float16, "F64": np.float64, "I64": np.int64, "I32": np.int32, "U8": np.uint8}
 
 
@@ -37,15 +39,20 @@ def read(path: Path) -> dict[str, np.ndarray]:
         with open(path, "rb") as file:
             entries, _, start = header(file)
             return {name: _array(file, start, entry) for name, entry in entries.items()}
-    except (OSError, ValueError, KeyError, TypeError, MemoryError, OverflowError) as error:
+    except DAMAGED as error:
         raise ReenactError(f"{path} is no whole safetensors file ({error}): take another, or delete it") from error
 
 
 def header(file: BinaryIO) -> tuple[dict[str, Any], dict[str, str], int]:
-    """Entries by name (dtype, shape, data_offsets), the metadata, and where the numbers begin."""
+    """Entries by name (dtype, shape, data_offsets), the metadata, and where the numbers begin. Raises ValueError where the file
+    ends before the last number: whoever asks for the metadata alone is told of a cut file too."""
     length = int.from_bytes(file.read(8), "little")
     entries = json.loads(file.read(length))
-    return entries, entries.pop("__metadata__", {}), 8 + length
+    about = entries.pop("__metadata__", None) or {}
+    last = max((entry["data_offsets"][1] for entry in entries.values()), default=0)
+    if os.fstat(file.fileno()).st_size < 8 + length + last:
+        raise ValueError("it ends early")
+    return entries, about, 8 + length
 
 
 def data_of(file: BinaryIO, start: int, entry: Mapping[str, Any]) -> bytearray:

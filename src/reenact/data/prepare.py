@@ -165,7 +165,10 @@ def _same(path: Path, settings: dict[str, Any]) -> None:
         with disk(path):
             write_json(path, settings)
         return
-    before = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        before = dict(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise ReenactError(f"{path} is damaged ({error}): delete it and give its options again, or take another folder") from None
     for name, value in settings.items():
         if before.get(name) != value:
             raise ReenactError(

@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image as PILImage
 
 from reenact.core.errors import ReenactError
+from reenact.core.files import explained, replaced
 
 EXAMPLE = Path("examples/driving.mp4")
 EVERY, FRAMES, SIZE = 4, 40, 256
@@ -37,7 +38,11 @@ def make_pool(folder: Path, video: Path = EXAMPLE) -> None:
                 faces.append((found[0].landmarks, landmarker.blendshapes(found[0])))
     splits = np.concatenate([np.repeat(split, count) for split, count in SPLITS])[: len(frames)]
     clips = np.concatenate([np.repeat(f"example{i}", count) for i, (_, count) in enumerate(SPLITS)])[: len(frames)]
-    folder.mkdir(parents=True, exist_ok=True)
-    np.save(folder / "frames0.npy", np.array(frames))
+    with explained(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    with replaced(folder / "frames0.npy") as part, part.open("wb") as file:
+        np.save(file, np.array(frames))
     points, blendshapes = (np.array(values, np.float32) for values in zip(*faces, strict=True))
-    np.savez(folder / "labels0.npz", lm=points, bs=blendshapes, split=splits, ident=clips, clip=clips)
+    # last, since where it is the pool counts as made
+    with replaced(folder / "labels0.npz") as part, part.open("wb") as file:
+        np.savez(file, lm=points, bs=blendshapes, split=splits, ident=clips, clip=clips)

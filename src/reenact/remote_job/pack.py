@@ -9,7 +9,6 @@ from __future__ import annotations
 import importlib.metadata
 import importlib.util
 import json
-import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -17,14 +16,14 @@ from pathlib import Path
 from torch import Tensor
 
 from reenact.core.errors import ReenactError
+from reenact.core.files import write_text
 from reenact.data.pool import Pool
 from reenact.data.splits import PHOTO, WARPED
 from reenact.data.stills import with_warped
 from reenact.remote_job import film, networks, rows
 from reenact.remote_job.parts import PART_BYTES, Parts
 from reenact.train.config import Stage
-from reenact.train.run import examples
-from reenact.train.start import read_start
+from reenact.train.run import read_fitting
 from reenact.train.tensors import write_tensors
 
 CODE = ("jaxtyping", "wadler_lindig")
@@ -43,7 +42,8 @@ def pack(
     tell: Callable[[str], None] = lambda line: None,
     limit: int = PART_BYTES,
 ) -> list[Path]:
-    """Writes the parts and lease.py into `out`; gives the parts. Raises ReenactError where something is missing.
+    """Writes the parts and lease.py into `out`; gives the parts. Raises ReenactError where something is missing, or a start fits
+    nothing: the borrowed machine would say so when its time runs already. The folder is as it was then.
 
     stages: of the recipe; they say which frames, landmarks and networks go along.
     """
@@ -52,28 +52,27 @@ def pack(
     if any(stage.stills for stage in stages):
         pool, splits = with_warped(pool), splits | {PHOTO, WARPED}
     taken = rows.chosen(pool, tuple(splits))
-    parts = Parts(out, limit)
-    for name, content in _code():
-        parts.add(f"code/{name}", content)
-    for name, tensors in networks.carried(networks.needed(stages)).items():
-        parts.add(f"networks/{name}.safetensors", written(tensors))
     begin: dict[str, Tensor] = {}
     for path in start:
-        begin |= read_start(Path(path), examples(pool))
-    if begin:
-        parts.add("start/weights_00.safetensors", written(networks.compact(begin)))
+        begin |= read_fitting(path, stages, pool)
     about = {"recipe": recipe, "images": images, "start": bool(begin), "frames": len(taken)}
-    parts.add("lease.json", json.dumps(about).encode())
-    lengths: list[int] = []
-    for length, content in film.films(pool, taken):
-        parts.add(f"pool/{film.name(len(lengths))}", content)
-        lengths.append(length)
-        tell(f"{sum(lengths):,} of {len(taken):,} frames")
-    landmarks = any(stage.method is not None and stage.method(stage.model).landmarks for stage in stages)
-    parts.add(f"pool/{rows.ROWS}", rows.pack_rows(pool, taken, lengths, landmarks))
-    shutil.copy(Path(__file__).with_name("lease.py"), out / "lease.py")
-    parts.close()
-    return sorted(out.glob("part_*.zip"))
+    with Parts(out, limit) as parts:
+        for name, content in _code():
+            parts.add(f"code/{name}", content)
+        for name, tensors in networks.carried(networks.needed(stages)).items():
+            parts.add(f"networks/{name}.safetensors", written(tensors))
+        if begin:
+            parts.add("start/weights_00.safetensors", written(networks.compact(begin)))
+        parts.add("lease.json", json.dumps(about).encode())
+        lengths: list[int] = []
+        for length, content in film.films(pool, taken):
+            parts.add(f"pool/{film.name(len(lengths))}", content)
+            lengths.append(length)
+            tell(f"{sum(lengths):,} of {len(taken):,} frames")
+        landmarks = any(stage.method is not None and stage.method(stage.model).landmarks for stage in stages)
+        parts.add(f"pool/{rows.ROWS}", rows.pack_rows(pool, taken, lengths, landmarks))
+        write_text(out / "lease.py", Path(__file__).with_name("lease.py").read_text(encoding="utf-8"))
+    return [part.path for part in parts.parts]
 
 
 def written(tensors: Mapping[str, Tensor]) -> bytes:

@@ -20,6 +20,8 @@ from reenact.train.former import FORMER_STAGES, FORMER_TASK, FORMER_WEIGHTS
 if TYPE_CHECKING:
     from reenact.train.recipe import Recipe
 
+SETTINGS = "config.json"
+"""in a run's folder: what it was started with"""
 Terms = Mapping[str, Tensor]
 """named, unweighted, scalar losses"""
 Shown = Mapping[str, Tensor]
@@ -158,18 +160,35 @@ class Task:
 
 def same_settings(path: Path, stage: Stage, data: Mapping[str, Any]) -> None:
     """Writes config.json, or holds this run to the one that is there: raises ReenactError naming a field that differs."""
-    settings = json.loads(json.dumps(_settings(stage) | {"data": dict(data)}))
-    if not path.exists():
-        with replaced(path) as part:
-            part.write_text(json.dumps(settings, indent=1) + "\n", encoding="utf-8")
+    if path.exists():
+        held_to(path, stage, data)
         return
+    with replaced(path) as part:
+        part.write_text(json.dumps(_settings(stage) | {"data": dict(data)}, indent=1) + "\n", encoding="utf-8")
+
+
+def held_to(path: Path, stage: Stage, data: Mapping[str, Any] | None) -> None:
+    """Raises ReenactError naming a field in which this stage differs from the config.json at `path`. data: None where it is not
+    known what the stage says of its data; that is passed over then."""
+    settings = json.loads(json.dumps(_settings(stage) | {"data": dict(data or {})}))
     # a field that the run's version did not have yet was as it is by default
-    before, now = _flat(_defaults() | json.loads(path.read_text(encoding="utf-8"))), _flat(settings)
-    before = _renamed(before)
+    before, now = _renamed(_flat(_defaults() | _read(path))), _flat(settings)
     for name in sorted(before.keys() | now.keys()):
-        if before.get(name) != now.get(name):
+        if before.get(name) != now.get(name) and not (data is None and name.startswith("data.")):
             then = f"{name} = {before.get(name)}, not {now.get(name)}"
             raise ReenactError(f"this run was started with {then}: take the old value or another folder")
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        read = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        read, reason = None, str(error)
+    else:
+        reason = "no settings in it"
+    if not isinstance(read, dict):
+        raise ReenactError(f"{path} is damaged ({reason}): delete it, and this command writes it anew, or take another folder")
+    return read
 
 
 def _renamed(before: dict[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from reenact.core.files import replaced
+from reenact.core.files import explained, replaced
 from reenact.train.config import Validation
 from reenact.train.grid import write_grid
 from reenact.train.page import write_page
@@ -28,7 +28,8 @@ class Journal:
 
     def write(self, line: dict[str, Any]) -> None:
         """line: `images`, and figures by name."""
-        with open(self.folder / LOG, "a", encoding="utf-8") as log:
+        path = self.folder / LOG
+        with explained(path), open(path, "a", encoding="utf-8") as log:
             log.write(json.dumps(line) + "\n")
         if self.tell is not None:
             self.tell(line)
@@ -46,14 +47,16 @@ class Journal:
 
 
 def read_log(folder: Path) -> list[dict[str, Any]]:
-    """The whole lines of a run's log; a line that a kill cut short is left out."""
+    """The whole lines of a run's log; one that a kill cut short, or a disk damaged, is left out."""
     lines = []
     path = folder / LOG
-    for text in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
+    for text in path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else ():
         try:
-            lines.append(json.loads(text))
+            line = json.loads(text)
         except json.JSONDecodeError:
             continue
+        if isinstance(line, dict) and isinstance(line.get("images"), int):
+            lines.append(line)
     return lines
 
 

@@ -14,8 +14,9 @@ from pathlib import Path
 from torch import Tensor
 
 from reenact.core.errors import ReenactError
+from reenact.core.files import explained
 from reenact.core.prefetch import drawn_ahead
-from reenact.train.config import Schedule, Stage, Task, Validation, same_settings
+from reenact.train.config import SETTINGS, Schedule, Stage, Task, Validation, same_settings
 from reenact.train.graph import GraphStep
 from reenact.train.journal import Journal
 from reenact.train.state import State, load_average
@@ -45,9 +46,10 @@ def train(
     schedule = stage.schedule
     begun = time.monotonic()
     end = begun + 60 * minutes
-    folder.mkdir(parents=True, exist_ok=True)
+    with explained(folder):
+        folder.mkdir(parents=True, exist_ok=True)
     if workers.first:
-        same_settings(folder / "config.json", stage, task.data)
+        same_settings(folder / SETTINGS, stage, task.data)
     captured = wants_graph(stage, task, workers)
     state = State(task, schedule, workers, captured)
     state.load(folder)

@@ -16,12 +16,13 @@ from torch import Tensor
 from reenact.core.errors import ReenactError
 from reenact.data.pairs import NO_TWINS, twins
 from reenact.data.pool import Pool
-from reenact.train.config import Machine, Stage, Task
+from reenact.train.config import SETTINGS, Machine, Stage, Task, held_to
 from reenact.train.loop import Tell, train
+from reenact.train.recipe import parts
 from reenact.train.start import begin, read_start
-from reenact.train.state import CHECKPOINT
-from reenact.train.tasks import task_of
-from reenact.train.tensors import read_tensors
+from reenact.train.state import CHECKPOINT, seen_of
+from reenact.train.tasks import about, adopter, task_of
+from reenact.train.tensors import read_about
 from reenact.train.workers import Workers, gather
 
 
@@ -48,7 +49,10 @@ def folder_of(stage: Stage, stages: Sequence[Stage], out: Path) -> Path:
 
 def run(stages: Sequence[Stage], data: Any, out: Path, minutes: float = math.inf, tell: Tell | None = None) -> list[Path]:
     """Every stage that is not done, in turn, until `minutes` are over; gives the folders. To resume, call it again."""
-    check_pool([stage for stage in stages if not _done(folder_of(stage, stages, out), stage)], data)
+    check_settings(stages, data, out)
+    if left := [stage for stage in stages if not _done(folder_of(stage, stages, out), stage)]:
+        check_pool(left, data)
+        check_starts(stages, data)
     end = time.monotonic() + 60 * minutes
     workers = gather(stages[0].machine)
     folders = []
@@ -66,6 +70,38 @@ def run(stages: Sequence[Stage], data: Any, out: Path, minutes: float = math.inf
     finally:
         workers.close()
     return folders
+
+
+def check_settings(stages: Sequence[Stage], data: Any, out: Path) -> None:
+    """Raises ReenactError where a stage was started otherwise, before any is gone on with. One that is done is asked too: a
+    shorter run of another recipe would be told that all is done."""
+    for stage in stages:
+        path = folder_of(stage, stages, out) / SETTINGS
+        if path.exists():
+            held_to(path, stage, about(data) if isinstance(data, Pool) and isinstance(stage.task, str) else None)
+
+
+def check_starts(stages: Sequence[Stage], data: Any) -> None:
+    """Raises ReenactError where a start fits none of several stages, each of which would pass over it."""
+    if len(stages) > 1:
+        for path in dict.fromkeys(path for stage in stages for path in stage.start):
+            read_fitting(path, stages, data)
+
+
+def read_fitting(path: str, stages: Sequence[Stage], data: Any) -> dict[str, Tensor]:
+    """What a start holds. Raises ReenactError where no stage's networks can begin with it."""
+    found = read_start(Path(path), examples(data))
+    wanted: list[str] = []
+    for stage in stages:
+        if stage.method is None:  # what its own function trains is known once it is made
+            return found
+        method = stage.method(stage.model)
+        model = method.build()
+        trained = parts(model, (*method.render_parts, *method.motion_parts))
+        if begin(trained, adopter(method, model)(found)):
+            return found
+        wanted += trained
+    raise ReenactError(f"{path} holds none of {', '.join(dict.fromkeys(wanted))}: start from a run of one of these stages")
 
 
 def check_pool(stages: Sequence[Stage], data: Any) -> None:
@@ -111,4 +147,4 @@ def examples(data: Any, count: int = 16) -> Tensor | None:
 
 def _done(folder: Path, stage: Stage) -> bool:
     path = folder / CHECKPOINT
-    return path.exists() and int(read_tensors(path, ())[1].get("images", 0)) >= stage.schedule.images
+    return path.exists() and seen_of(read_about(path)[1], path) >= stage.schedule.images

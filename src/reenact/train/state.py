@@ -69,8 +69,10 @@ class Player:
         parameters = list(self.trained.parameters())
         state: dict[int, dict[str, Tensor]] = {}
         for name, tensor in _under("adam.", tensors).items():
-            number, field = name.split(".")
-            pattern = parameters[int(number)]
+            number, _, field = name.partition(".")
+            pattern = parameters[int(number)] if number.isdecimal() and int(number) < len(parameters) else None
+            if pattern is None or tensor.numel() not in (1, pattern.numel()):
+                raise ReenactError(f"the checkpoint's adam.{name} is another network's: delete it, or take another folder")
             state.setdefault(int(number), {})[field] = (
                 tensor if field == "step" else laid_out_like(tensor.reshape(pattern.shape), pattern)
             )
@@ -123,10 +125,10 @@ class State:
         self.main.load(tensors)
         if self.discriminator:
             self.discriminator.load(_under("critic.", tensors))
-        for name, value in _under("average.", tensors).items():
-            mean = self.average[name]
-            mean.copy_(laid_out_like(value.reshape(mean.shape), mean))  # FSDP keeps a single number as a row of one
-        self.seen = int(about["images"])
+        kept = _under("average.", tensors)
+        for name, mean in self.average.items():
+            mean.copy_(laid_out_like(fitting(kept, name, mean).reshape(mean.shape), mean))
+        self.seen = seen_of(about, folder / CHECKPOINT)
 
 
 def _alike(pairs: Iterable[tuple[Tensor, Tensor]]) -> list[list[tuple[Tensor, Tensor]]]:
@@ -143,7 +145,15 @@ def read_average(folder: Path) -> tuple[dict[str, Tensor], int]:
     if not path.exists():
         raise ReenactError(f"{path} is missing: train first")
     tensors, about = read_tensors(path, ("average.",))
-    return _under("average.", tensors), int(about["images"])
+    return _under("average.", tensors), seen_of(about, path)
+
+
+def seen_of(about: Mapping[str, str], path: Path) -> int:
+    """The images that a checkpoint has seen, of its metadata. Raises ReenactError where it does not say."""
+    try:
+        return int(about["images"])
+    except (KeyError, TypeError, ValueError):
+        raise ReenactError(f"{path} does not say how many images it has seen, so no run wrote it: delete it") from None
 
 
 def load_average(folder: Path, module: nn.Module) -> int:
@@ -157,10 +167,16 @@ def load_average(folder: Path, module: nn.Module) -> int:
 def fill(module: nn.Module, tensors: Mapping[str, Tensor]) -> None:
     """Copies every tensor of `module` out of `tensors`. Raises ReenactError naming one that is missing or of another shape."""
     for name, value in module.state_dict().items():
-        found = tensors.get(name)
-        if found is None or found.squeeze().shape != value.squeeze().shape:
-            raise ReenactError(f"the checkpoint has no {name} of shape {tuple(value.shape)}: it is another network's")
-        value.copy_(laid_out_like(found.reshape(value.shape), value))
+        value.copy_(laid_out_like(fitting(tensors, name, value).reshape(value.shape), value))
+
+
+def fitting(tensors: Mapping[str, Tensor], name: str, pattern: Tensor) -> Tensor:
+    """The tensor of this name, of the pattern's shape but for sides of one, since FSDP keeps a single number as a row of one.
+    Raises ReenactError."""
+    found = tensors.get(name)
+    if found is None or found.squeeze().shape != pattern.squeeze().shape:
+        raise ReenactError(f"the checkpoint has no {name} of shape {tuple(pattern.shape)}: it is another network's")
+    return found
 
 
 def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from reenact.core.arrays import data_of, header
+from reenact.core.arrays import DAMAGED, data_of, header
 from reenact.core.errors import ReenactError
 from reenact.core.files import replaced
 
@@ -53,7 +53,7 @@ def read_tensors(path: Path, prefixes: Iterable[str] = ("",)) -> tuple[dict[str,
             entries, about, start = header(file)
             wanted = {name: entry for name, entry in entries.items() if name.startswith(tuple(prefixes))}
             return {name: _read(file, start, entry) for name, entry in wanted.items()}, about
-    except (OSError, ValueError, KeyError, TypeError, MemoryError, OverflowError) as error:
+    except DAMAGED as error:
         raise ReenactError(f"{path} is no whole safetensors file ({error}): take another, or delete it") from error
 
 
@@ -63,7 +63,7 @@ def read_about(path: Path) -> tuple[list[str], dict[str, str]]:
         with open(path, "rb") as file:
             entries, about, _ = header(file)
             return list(entries), about
-    except (OSError, ValueError, TypeError, AttributeError, MemoryError, OverflowError) as error:
+    except DAMAGED as error:
         raise ReenactError(f"{path} is no whole safetensors file ({error}): take another, or delete it") from error
 
 
