@@ -13,6 +13,7 @@ from reenact.codec.still import Stillness
 from reenact.core.memory import give_back
 from reenact.core.types import Image, Motion, Portrait
 from reenact.faces import eyes
+from reenact.faces.agreement import Agreement, place_in
 from reenact.faces.crop import CropTracker, cut
 from reenact.live.stages import Times
 from reenact.live.steer import NO_SLIDERS, Sliders, Steer
@@ -94,7 +95,7 @@ class Follower:
     def __init__(self, method: OnnxMethod, control: Control, rules: Rules, marks: Marks = MARKS) -> None:
         self._method, self._rules, self._control, self._marks = method, rules, control, marks
         self._editor = Editor(method)
-        self._tracker = CropTracker(method.landmarker)
+        self._tracker, self._agreement = CropTracker(method.landmarker), Agreement()
         self._still: Stillness | None = None
         self._sliders: Sliders = NO_SLIDERS
         self._portrait: Portrait | None = None
@@ -185,7 +186,8 @@ class Follower:
         with times.timed("read"):
             if found is None or crop is None:
                 return None
-            return self._method.encode_motion(crop).replace(gaze=eyes.gaze(found[1].landmarks))
+            motion = self._method.encode_motion(crop).replace(gaze=eyes.gaze(found[1].landmarks))
+            return motion if self._agreement.believes(motion, place_in(found[1], found[0])) else None
 
     def _follow(self, driving: Motion | None, seconds: Fraction | None, coded: bool) -> None:
         assert self._portrait is not None

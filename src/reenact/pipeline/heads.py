@@ -8,10 +8,11 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from reenact.core.errors import ReenactWarning
-from reenact.core.types import Image, Method, Motion
+from reenact.core.types import Image, Method, Motion, Placement
 from reenact.faces import eyes
+from reenact.faces.agreement import Agreement, HeadPlace, place_in
 from reenact.faces.crop import CropTracker, cut
-from reenact.faces.landmarker import Landmarker
+from reenact.faces.landmarker import Face, Landmarker
 from reenact.pipeline.inputs import turned, turns_to_stand
 
 Moment = tuple[Fraction, Motion | None]
@@ -29,6 +30,8 @@ class Head(NamedTuple):
     """size x size"""
     gaze: eyes.Gaze | None
     """None where the eyes are shut"""
+    place: HeadPlace | None = None
+    """in the crop; None where nobody looked"""
 
 
 def heads(frames: Iterable[Timed], landmarker: Landmarker, size: int, every: int = 1) -> Iterator[tuple[Fraction, Head | None]]:
@@ -55,7 +58,11 @@ def heads(frames: Iterable[Timed], landmarker: Landmarker, size: int, every: int
             if turns is not None and tracker.beside and every == 1:
                 several = f"the driving video shows {tracker.beside + 1} faces, of which the largest is followed"
                 warnings.warn(f"{several}: cut the video to another one to follow that", ReenactWarning, stacklevel=1)
-        yield Fraction(time), None if found is None else Head(cut(image, found[0], size), eyes.gaze(found[1].landmarks))
+        yield Fraction(time), None if found is None else _head(image, *found, size)
+
+
+def _head(image: Image, crop: Placement, face: Face, size: int) -> Head:
+    return Head(cut(image, crop, size), eyes.gaze(face.landmarks), place_in(face, crop))
 
 
 def crops(frames: Iterable[Timed], landmarker: Landmarker, size: int) -> Iterator[tuple[Fraction, Image | None]]:
@@ -64,6 +71,8 @@ def crops(frames: Iterable[Timed], landmarker: Landmarker, size: int) -> Iterato
 
 
 def read(method: Method, seen: Iterable[tuple[Fraction, Head | None]]) -> Generator[Moment, None, None]:
-    """The motion of each head, its gaze included."""
+    """The motion of each head, its gaze included; None, too, where it is not that of the head that is followed."""
+    agreement = Agreement()
     for time, head in seen:
-        yield time, None if head is None else method.encode_motion(head.crop).replace(gaze=head.gaze)
+        motion = None if head is None else method.encode_motion(head.crop).replace(gaze=head.gaze)
+        yield time, motion if head is None or motion is None or agreement.believes(motion, head.place) else None
