@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from fake_method import write_fake_method
 from reenact.core.download import sha256
 from reenact.core.errors import ReenactError
+from reenact.core.graph_names import FAST
 from reenact.core.inference import core
 from reenact.evaluate.systems import systems
 from reenact.geometry.grid import identity_grid
@@ -24,7 +25,7 @@ from reenact.nn.blocks import pool
 from reenact.nn.disocclusion import calm
 from reenact.nn.fast import FastRenderer
 from reenact.nn.generator import grids
-from reenact.nn.graphs import FAST, fast_graph
+from reenact.nn.graphs import fast_graph
 from reenact.nn.keypoint_method import KeypointMethod
 from reenact.runtime.engine import Engine
 from reenact.runtime.graph import OpenVinoGraph
@@ -107,7 +108,7 @@ def test_the_portrait_at_half_the_side() -> None:
 
 def test_what_ships_learned_from_what_ships() -> None:
     said = json.loads((SHARED / "draw_fast.json").read_text())
-    assert said["sha256"] == sha256(SHARED / FAST)
+    assert said["sha256"] == sha256(SHARED / FAST["draw.onnx"])
     assert said["teacher_sha256"] == {"draw.onnx": sha256(SHARED / "draw.onnx")}
     assert all(said["curve"][-1][name] < said["curve"][0][name] for name in ("pixels", "face", "mouth", "eyes", "uncovered"))
 
@@ -126,7 +127,7 @@ def test_frames_are_nearly_those_of_the_whole_renderer(method: str) -> None:
 
 
 def test_bytes_are_unpacked_as_the_graph_is_read() -> None:
-    kernels = dict(convolutions(read_graph(core(), SHARED / FAST)))
+    kernels = dict(convolutions(read_graph(core(), SHARED / FAST["draw.onnx"])))
     assert all(
         found is not None and found.dtype == np.float16 for found in (held(kernels[name].input_value(1)) for name in KERNELS)
     )

@@ -29,6 +29,7 @@ from torch import Tensor
 
 from reenact.core.download import sha256
 from reenact.core.errors import ReenactError, as_options
+from reenact.core.graph_names import FAST
 from reenact.core.types import Motion
 from reenact.data.pool import Pool
 from reenact.evaluate.results import write_json
@@ -45,7 +46,7 @@ from reenact.nn.generator import grids
 from reenact.nn.graphs import BEHIND, GRIDS, HEAD, PYRAMID, SHARES, fast_graph
 from reenact.runtime.graph import Chain, OpenVinoGraph
 from reenact.runtime.onnx_method import OnnxMethod
-from reenact.runtime.renderer import FAST, seen
+from reenact.runtime.renderer import seen
 from reenact.runtime.trust import write_hashes
 
 SIDE = 256

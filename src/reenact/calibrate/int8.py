@@ -22,6 +22,7 @@ import numpy as np
 
 from reenact.core.download import sha256
 from reenact.core.errors import ReenactError, as_options
+from reenact.core.graph_names import FAST
 from reenact.core.inference import cpu_options, load_openvino
 from reenact.core.types import Image
 from reenact.data.pool import Pool
@@ -29,7 +30,7 @@ from reenact.evaluate.results import write_json
 from reenact.runtime.graph import Graph, OpenVinoGraph
 from reenact.runtime.int8 import FILE, convolutions
 from reenact.runtime.onnx_method import OnnxMethod
-from reenact.runtime.renderer import FAST, Renderer, has_fast, render_files
+from reenact.runtime.renderer import Renderer, has_fast, render_files
 from reenact.runtime.trust import read_config, read_graph
 
 NARROW = 16

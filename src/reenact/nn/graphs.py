@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from reenact.core.graph_names import FAST, MOUTH, REFINED
 from reenact.nn.disocclusion import by_matte
 from reenact.nn.keypoints import Pose, relative_matrix
+from reenact.nn.mouth import MouthPlace, MouthRefiner, Place
 
 if TYPE_CHECKING:
     from reenact.nn.fast import FastRenderer
@@ -27,7 +29,6 @@ ENTERED = "entered"
 SHARES = ("keep", "uncovered")
 """how much of each pixel is the warped portrait, and of the frame after that the inpainted background's; in [0, 1]. What a frame
 larger than the network's is made of (runtime/detail.py)"""
-FAST = "draw_fast.onnx"
 GRIDS = ("grid", "grid_fine", "grid_middle", "grid_coarse")
 
 
@@ -86,7 +87,16 @@ def draw_graph(model: KeypointMethod) -> Graph:
 def fast_graph(renderer: FastRenderer) -> Graph:
     """The last step of `render` at half the side: as `draw_graph`, but for the portrait's features at half the side."""
     drawn = ("image", *PYRAMID, *GRIDS, "occlusion", "features", "code", *BEHIND, *(f"driving_{field}" for field in HEAD))
-    return Graph(FAST, "render", "fast", _FastDraw(renderer), drawn, ("frame", *SHARES))
+    return Graph(FAST["draw.onnx"], "render", "fast", _FastDraw(renderer), drawn, ("frame", *SHARES))
+
+
+def mouth_graphs(place: MouthPlace, refiner: MouthRefiner) -> list[Graph]:
+    """The mouth once more, of either renderer's frame."""
+    where, window = ("code", "driving_scale", "driving_translation"), ("mouth_into", "mouth_back")
+    return [
+        Graph(MOUTH[0], "render", "exact", place, where, window),
+        Graph(MOUTH[1], "render", "fast", _Mouth(refiner), ("frame", SHARES[0], "code", *window), REFINED),
+    ]
 
 
 class _Source(nn.Module):
@@ -154,3 +164,12 @@ class _FastDraw(nn.Module):
         head = dict(zip(HEAD, driving, strict=True))
         made = self.renderer(image, features, levels, occlusion, motion, code, person, plate, head)
         return made.frame, made.drawn.keep, made.uncovered
+
+
+class _Mouth(nn.Module):
+    def __init__(self, refiner: MouthRefiner) -> None:
+        super().__init__()
+        self.refiner = refiner
+
+    def forward(self, frame: Tensor, keep: Tensor, code: Tensor, into: Tensor, back: Tensor) -> tuple[Tensor, Tensor]:
+        return self.refiner(frame, keep, code, Place(into, back))

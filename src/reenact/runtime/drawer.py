@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from reenact.core.graph_names import REFINED
 from reenact.core.types import Image, Motion, Portrait, check_motion
 from reenact.motion.mirror import Mirror, share_of_mirrored
 from reenact.runtime.around import brought_in
@@ -91,6 +92,7 @@ class Drawer:
             self._render.hold({**portrait.tensors, **portrait.framing.seen(portrait.motion).tensors("source")})
             self._bound = portrait
         drawn = self._render.run(portrait.framing.seen(motion).tensors("driving"))
+        drawn |= {name: drawn[again] for name, again in zip((FRAME, KEEP), REFINED, strict=True) if again in drawn}
         return {name: drawn[name] for name in (FRAME, GRID, KEEP, UNCOVERED) if name in drawn}
 
     def _hold(self, portrait: Portrait) -> None:

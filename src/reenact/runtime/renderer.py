@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from reenact.core.errors import ReenactError
+from reenact.core.graph_names import FAST
 from reenact.core.provenance import weights_digest
 from reenact.core.shapes import Float32
 from reenact.runtime.graph import Graph, Opener, Precision, Shapes, Speed, convolution_seconds, fast_precision
@@ -26,9 +27,6 @@ AS_PROBES = 22.0
 graph.convolution_seconds, on one machine)"""
 INT8_GAIN = 1.4
 """of the same in 8-bit integers, where they pay (docs/log.md, 2026-11-27)"""
-FAST = {"draw.onnx": "draw_fast.onnx"}
-"""the graph that takes a graph's place, beside it: config.json need not say so"""
-
 MARK = ":fast"
 """behind a method's name in results: with its fast renderer"""
 
