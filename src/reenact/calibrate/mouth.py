@@ -182,7 +182,7 @@ class Objective:
     """What a window that was drawn again is compared by."""
 
     def __init__(self) -> None:
-        self.lpips, self.judge = LPIPS("alex"), PatchDiscriminator(48, 3)
+        self.lpips, self.judge = LPIPS("alex"), PatchDiscriminator(32, 3)
         across, down = (torch.linspace(-1, 1, n) for n in (COLUMNS, ROWS))
         self.near = (0.3 + torch.exp(-2.5 * (across[None].square() + down[:, None].square())))[None, None]
 

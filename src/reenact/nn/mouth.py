@@ -29,7 +29,7 @@ EDGE = 12
 """ours: px over which a window goes over into the frame around"""
 SHAPES = 10.0
 """what offsets are multiplied by in the code"""
-WIDTHS = (32, 64, 128)
+WIDTHS = (24, 48, 96)
 """ours: channels at 1/2, 1/4 and 1/8 of the window"""
 CODE = 96
 """ours: length of the code that modulates"""
