@@ -93,9 +93,10 @@ def fast_graph(renderer: FastRenderer) -> Graph:
 def mouth_graphs(place: MouthPlace, refiner: MouthRefiner) -> list[Graph]:
     """The mouth once more, of either renderer's frame."""
     where, window = ("code", "driving_scale", "driving_translation"), ("mouth_into", "mouth_back")
+    first, second = MOUTH
     return [
-        Graph(MOUTH[0], "render", "exact", place, where, window),
-        Graph(MOUTH[1], "render", "fast", _Mouth(refiner), ("frame", SHARES[0], "code", *window), REFINED),
+        Graph(first, "render", "exact", place, where, window),
+        Graph(second, "render", "fast", _Mouth(refiner), ("frame", SHARES[0], "code", *window), REFINED),
     ]
 
 
