@@ -56,14 +56,14 @@ MOUTH_SHAPES = slice(BLENDSHAPE_NAMES.index("jawForward"), BLENDSHAPE_NAMES.inde
 SHOWN = ("mouthSmileLeft", "mouthSmileRight", "mouthUpperUpLeft", "mouthUpperUpRight")
 LEAST = 0.3
 """ours: how often a window with a closed mouth is trained on, where a wide one is 1 and more"""
-BATCH, RATE, JUDGE_RATE, AVERAGE, WARM = 16, 5e-4, 4e-4, 0.998, 300
-WEIGHTS = {"l1": 4.0, "lpips": 1.0, "adversarial": 0.05, "matching": 0.17}
+BATCH, RATE, JUDGE_RATE, AVERAGE, WARM = 16, 8e-4, 4e-4, 0.998, 300
+WEIGHTS = {"l1": 4.0, "lpips": 1.0, "adversarial": 0.05, "matching": 0.25}
 """ours"""
 INNER = (slice(12, 60), slice(16, 80))
 """ours: rows and columns that LPIPS compares, enlarged to the window's side"""
 GAMMA, GAIN, TINT = 0.25, 0.08, 0.06
 """ours: deviations of the logarithms by which both windows are changed, alike"""
-SAY, CURVE, ABOUT = 500, "curve.json", "mouth.json"
+SAY, CURVE, ABOUT, JUDGE = 500, "curve.json", "mouth.json", "discriminator.safetensors"
 Windows = Mapping[str, np.ndarray]
 
 
@@ -204,10 +204,12 @@ class Objective:
         return hinge_discriminator(self.judge(truth).logits, self.judge(made.detach()).logits)
 
 
-def train(refiner: MouthRefiner, run: Path, count: int) -> None:
-    """On so many windows. Writes the moving average, its curve and a sheet into `run`."""
+def train(refiner: MouthRefiner, run: Path, count: int, start: Path | None = None) -> None:
+    """On so many windows. start: the run whose discriminator goes on. Writes the moving average, its curve and a sheet into `run`."""
     windows, others = read(run, "train"), read(run, "val")
     random, objective, average = np.random.default_rng(0), Objective(), copy.deepcopy(refiner)
+    if start is not None:
+        objective.judge.load_state_dict(load_file(start / JUDGE))
     often = LEAST + windows["open"]
     often = often / often.sum()
     drawing = torch.optim.AdamW(refiner.parameters(), RATE, betas=(0.5, 0.99), weight_decay=1e-2)
@@ -275,7 +277,7 @@ def sheet(refiner: MouthRefiner, windows: Windows, path: Path) -> None:
 
 def _save(refiner: MouthRefiner, judge: PatchDiscriminator, curve: list[dict[str, float]], run: Path) -> None:
     save_file(dict(refiner.state_dict()), run / "refiner.safetensors")
-    save_file({name: value.contiguous() for name, value in judge.state_dict().items()}, run / "discriminator.safetensors")
+    save_file({name: value.contiguous() for name, value in judge.state_dict().items()}, run / JUDGE)
     (run / CURVE).write_text(json.dumps(curve, indent=1) + "\n", encoding="utf-8")
 
 
@@ -364,7 +366,7 @@ def main() -> None:
             _rendered(given)
         if given.windows:
             torch.manual_seed(0)
-            train(begun(given.start), given.run, given.windows)
+            train(begun(given.start), given.run, given.windows, given.start)
         if given.out is not None:
             write(begun(given.run).eval(), given.out, given.run)
     except ReenactError as error:

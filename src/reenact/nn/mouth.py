@@ -118,7 +118,7 @@ class MouthRefiner(nn.Module):
         x = self.third(self.from_coarse(_twice(x)) + middle, told)
         x = self.fourth(self.from_middle(_twice(x)) + fine, told)
         out = F.pixel_shuffle(self.head(F.leaky_relu(x, SLOPE)), 2).float()
-        share = torch.sigmoid(out[:, 3:] - 1) * self.edge
+        share = torch.sigmoid(out[:, 3:] + 2) * self.edge
         return window + share * out[:, :3], share
 
 
