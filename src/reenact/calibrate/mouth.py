@@ -205,7 +205,8 @@ class Objective:
 
 
 def train(refiner: MouthRefiner, run: Path, count: int, start: Path | None = None) -> None:
-    """On so many windows. start: the run whose discriminator goes on. Writes the moving average, its curve and a sheet into `run`."""
+    """On so many windows. start: the run whose discriminator goes on. Writes the average, its curve and a
+    sheet into `run`."""
     windows, others = read(run, "train"), read(run, "val")
     random, objective, average = np.random.default_rng(0), Objective(), copy.deepcopy(refiner)
     if start is not None:
