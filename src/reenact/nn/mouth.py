@@ -34,6 +34,10 @@ WIDTHS = (24, 48, 96)
 CODE = 96
 """ours: length of the code that modulates"""
 SLOPE = 0.2
+CHANGED = 0.15
+"""ours: a pixel that is changed by so much, of 1, on the mean of those around it has nothing of the portrait's own detail any more"""
+AROUND = 5
+"""ours: px"""
 
 
 class Place(NamedTuple):
@@ -98,10 +102,11 @@ class MouthRefiner(nn.Module):
 
     def forward(self, frame: Tensor, keep: Tensor, code: Tensor, place: Place) -> tuple[Tensor, Tensor]:
         """frame [B,3,size,size] in [0, 1], keep [B,1,size,size]: how much of each pixel is the warped portrait -> both with the
-        mouth drawn again, of which nothing is the portrait."""
+        mouth drawn again. What is changed there is the portrait's no longer."""
         window = sample(frame, place.into)
-        made, share = self.refine(window, sample(keep, place.into), code)
-        change = _placed(torch.cat([made - window, share], 1), place.back)
+        change = self.refine(window, sample(keep, place.into), code)[0] - window
+        strength = F.avg_pool2d(change.abs().amax(1, keepdim=True), AROUND, 1, AROUND // 2)
+        change = _placed(torch.cat([change, (strength / CHANGED).clamp(max=1)], 1), place.back)
         return (frame + change[:, :3]).clamp(0, 1), keep * (1 - change[:, 3:])
 
     def refine(
