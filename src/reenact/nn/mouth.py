@@ -35,7 +35,7 @@ CODE = 96
 """ours: length of the code that modulates"""
 SLOPE = 0.2
 CHANGED = 0.15
-"""ours: a pixel that is changed by so much, of 1, on the mean of those around it has nothing of the portrait's own detail any more"""
+"""ours: a pixel that is changed by so much, of 1, on the mean of those around it keeps nothing of the portrait's own detail"""
 AROUND = 5
 """ours: px"""
 
