@@ -1,4 +1,4 @@
-"""Teaches the network that draws mouths once more (nn/mouth.py), and writes its graphs.
+"""Teaches the network that draws mouths once more (nn/mouth.py), and writes its graph.
 
 python -m reenact.calibrate.mouth POOL RUN --rendering 40 [--part 1/2] [--weights src/reenact/weights/mmfa]
 python -m reenact.calibrate.mouth POOL RUN --windows 60000 [--from RUN]
@@ -6,8 +6,8 @@ python -m reenact.calibrate.mouth POOL RUN --out src/reenact/weights/shared
 
 First windows: pairs of frames of one clip each, rendered as they ship, by both renderers; kept with the true ones in
 RUN/windows_*.npz, as many as the minutes allow (parts may be made at once). Then the network learns to make the true window of
-the rendered one: L1, LPIPS, a patch discriminator with feature matching (losses/). Last its graphs are written beside those that
-methods share, and named in their config.json. People that the weights were trained on; the figures are of others.
+the rendered one: L1, LPIPS, a patch discriminator with feature matching (losses/). Last its graph is written beside those that
+methods share, where the fast renderer finds it. People that the weights were trained on; the figures are of others.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -42,7 +41,7 @@ from reenact.geometry.grid import sample
 from reenact.losses.lpips import LPIPS
 from reenact.losses.patch_gan import PatchDiscriminator, feature_matching, hinge_discriminator, hinge_generator
 from reenact.methods.export import write_graph
-from reenact.nn.graphs import mouth_graphs
+from reenact.nn.graphs import mouth_graph
 from reenact.nn.mouth import COLUMNS, ROWS, MouthPlace, MouthRefiner
 from reenact.runtime.graph import Chain, OpenVinoGraph
 from reenact.runtime.onnx_method import OnnxMethod
@@ -73,9 +72,7 @@ class Renderers:
     def __init__(self, folder: Path, threads: int = 1) -> None:
         self.methods = [OnnxMethod(folder, "cpu", threads, renderer=renderer) for renderer in ("full", "fast")]
         files = [render_files(method.config, folder, method.renderer) for method in self.methods]
-        self._chains = [
-            Chain([OpenVinoGraph(file, "f32", threads) for file, _ in own if file.name not in MOUTH]) for own in files
-        ]
+        self._chains = [Chain([OpenVinoGraph(file, "f32", threads) for file, _ in own if file.name != MOUTH]) for own in files]
         self.place = MouthPlace(torch.from_numpy(template(canonical_face().points)), SIDE)
 
     def windows(self, crop: np.ndarray, driving: np.ndarray, motions: list[Motion]) -> Iterator[dict[str, np.ndarray]]:
@@ -297,35 +294,18 @@ def _say(line: str) -> None:
 
 
 def write(refiner: MouthRefiner, folder: Path, run: Path) -> None:
-    """The graphs in the folder that methods share, what they learned from beside them, and their names in the methods'
-    config.json."""
+    """The graph in the folder that methods share, and beside it what it learned from and how."""
     place = MouthPlace(torch.from_numpy(template(canonical_face().points)), SIDE)
     code = torch.zeros(1, refiner.code[0].in_features)  # type: ignore[union-attr]
     known = {"code": code, "driving_scale": torch.full((1, 1), 0.6), "driving_translation": torch.zeros(1, 2)}
     known |= {"frame": torch.rand(1, 3, SIDE, SIDE), "keep": torch.rand(1, 1, SIDE, SIDE)}
-    graphs = mouth_graphs(place, refiner)
-    for graph in graphs:
-        inputs = tuple(known[name] for name in graph.inputs)
-        with torch.no_grad():
-            known.update(zip(graph.outputs, graph.module.eval()(*inputs), strict=True))
-        write_graph(graph, inputs, folder / graph.file)
+    graph = mouth_graph(place, refiner)
+    write_graph(graph, tuple(known[name] for name in graph.inputs), folder / graph.file)
     write_hashes(folder)
-    for path in sorted(folder.parent.glob("*/config.json")):
-        _name(path, [[f"../{folder.name}/{graph.file}", graph.speed] for graph in graphs])
     seen = {name: sha256(folder / name) for name in (*FAST, *FAST.values()) if (folder / name).exists()}
-    files = {graph.file: sha256(folder / graph.file) for graph in graphs}
     curve = json.loads((run / CURVE).read_text(encoding="utf-8"))
-    said = {"sha256": files, "rendered_by_sha256": seen, "curve": curve}
+    said = {"file": graph.file, "sha256": sha256(folder / graph.file), "rendered_by_sha256": seen, "curve": curve}
     write_json(folder / ABOUT, {**said, "date": datetime.now(UTC).date().isoformat()})
-
-
-def _name(path: Path, graphs: list[list[Any]]) -> None:
-    """Puts the graphs behind a method's own, where it renders with the folder's."""
-    config = json.loads(path.read_text(encoding="utf-8"))
-    named = {file for file, _ in graphs}
-    before = [entry for entry in config.get("render", []) if entry[0] not in named]
-    if before and Path(before[-1][0]).parent == Path(graphs[0][0]).parent:
-        path.write_text(json.dumps({**config, "render": before + graphs}, indent=1) + "\n", encoding="utf-8")
 
 
 def begun(run: Path | None) -> MouthRefiner:
@@ -346,7 +326,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--windows", type=int, default=0, help="how many are trained on (0)")
     parser.add_argument("--weights", type=Path, default=Path("src/reenact/weights/mmfa"), help="whose frames are rendered")
     parser.add_argument("--from", type=Path, dest="start", help="run to go on from")
-    parser.add_argument("--out", type=Path, help="folder for the graphs")
+    parser.add_argument("--out", type=Path, help="folder for mouth.onnx")
     return parser.parse_args()
 
 

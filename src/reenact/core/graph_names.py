@@ -4,8 +4,7 @@ from __future__ import annotations
 
 FAST = {"draw.onnx": "draw_fast.onnx"}
 """the graph that takes a graph's place with the fast renderer, beside it: config.json need not say so"""
-MOUTH = {"mouth_place.onnx": "exact", "mouth.onnx": "fast"}
-"""behind the graphs of a method that renders with the shared ones: where the mouth is, and the mouth once more (nn/mouth.py); how
-each runs (nn/graphs.py)"""
+MOUTH = "mouth.onnx"
+"""behind those of the fast renderer, where there is one: the mouth once more (nn/mouth.py)"""
 REFINED = ("refined", "refined_keep")
 """frame and keep with the mouth drawn again"""

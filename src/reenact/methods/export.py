@@ -22,10 +22,8 @@ from onnx import helper, numpy_helper
 from torch import Tensor
 
 from reenact.core.errors import ReenactError, as_options
-from reenact.core.graph_names import MOUTH
 from reenact.core.provenance import shared_graphs
 from reenact.data.pool import Pool
-from reenact.faces.points import MESH_POINTS
 from reenact.methods import METHODS, Trained, trained
 from reenact.methods.graph_content import same, weights
 from reenact.methods.lineage import command_line, exported_again, sources, write_lineage
@@ -103,21 +101,12 @@ def export(model: KeypointMethod, folder: Path, extra: dict, only: tuple[str, ..
     extra = {"motion": next(graph.speed for graph in graphs if graph.verb == "motion"), **extra}
     place = {file: f"../{shared.name}/{file}" for file in SHAREABLE} if shared is not None else {}
     extra = {**extra, "source": place.get("source.onnx", "source.onnx")}
-    render = [[place.get(graph.file, graph.file), graph.speed] for graph in graphs if graph.verb == "render"]
-    extra["render"] = render + _mouth(model, shared)
+    extra["render"] = [[place.get(graph.file, graph.file), graph.speed] for graph in graphs if graph.verb == "render"]
     (folder / "config.json").write_text(json.dumps({**asdict(model.config), **extra}, indent=1) + "\n", encoding="utf-8")
     for written in (folder, shared):
         if written is not None:
             write_hashes(written)
     return again
-
-
-def _mouth(model: KeypointMethod, shared: Path | None) -> list[list[str]]:
-    """The graphs that draw the mouth once more, where there are any beside shared ones, and the model has the code that they take
-    (calibrate/mouth.py)."""
-    if shared is None or model.config.mesh_keypoints != len(MESH_POINTS):
-        return []
-    return [[f"../{shared.name}/{file}", speed] for file, speed in MOUTH.items() if (shared / file).exists()]
 
 
 def renew(graph: Graph, inputs: tuple[Tensor, ...], folder: Path, place: Path) -> bool:

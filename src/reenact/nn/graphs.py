@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from reenact.core.graph_names import FAST, MOUTH, REFINED
 from reenact.nn.disocclusion import by_matte
 from reenact.nn.keypoints import Pose, relative_matrix
-from reenact.nn.mouth import MouthPlace, MouthRefiner, Place
+from reenact.nn.mouth import MouthPlace, MouthRefiner
 
 if TYPE_CHECKING:
     from reenact.nn.fast import FastRenderer
@@ -90,14 +90,10 @@ def fast_graph(renderer: FastRenderer) -> Graph:
     return Graph(FAST["draw.onnx"], "render", "fast", _FastDraw(renderer), drawn, ("frame", *SHARES))
 
 
-def mouth_graphs(place: MouthPlace, refiner: MouthRefiner) -> list[Graph]:
-    """The mouth once more, of either renderer's frame."""
-    where, window = ("code", "driving_scale", "driving_translation"), ("mouth_into", "mouth_back")
-    first, second = MOUTH
-    return [
-        Graph(first, "render", "exact", place, where, window),
-        Graph(second, "render", "fast", _Mouth(refiner), ("frame", SHARES[0], "code", *window), REFINED),
-    ]
+def mouth_graph(place: MouthPlace, refiner: MouthRefiner) -> Graph:
+    """The mouth once more, of either renderer's frame. Exact, for it holds coordinates."""
+    given = ("frame", SHARES[0], "code", "driving_scale", "driving_translation")
+    return Graph(MOUTH, "render", "exact", _Mouth(place, refiner), given, REFINED)
 
 
 class _Source(nn.Module):
@@ -168,9 +164,9 @@ class _FastDraw(nn.Module):
 
 
 class _Mouth(nn.Module):
-    def __init__(self, refiner: MouthRefiner) -> None:
+    def __init__(self, place: MouthPlace, refiner: MouthRefiner) -> None:
         super().__init__()
-        self.refiner = refiner
+        self.place, self.refiner = place, refiner
 
-    def forward(self, frame: Tensor, keep: Tensor, code: Tensor, into: Tensor, back: Tensor) -> tuple[Tensor, Tensor]:
-        return self.refiner(frame, keep, code, Place(into, back))
+    def forward(self, frame: Tensor, keep: Tensor, code: Tensor, scale: Tensor, translation: Tensor) -> tuple[Tensor, Tensor]:
+        return self.refiner(frame, keep, code, self.place(code, scale, translation))

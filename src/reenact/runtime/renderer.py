@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from reenact.core.errors import ReenactError
-from reenact.core.graph_names import FAST
+from reenact.core.graph_names import FAST, MOUTH
 from reenact.core.provenance import weights_digest
 from reenact.core.shapes import Float32
 from reenact.runtime.graph import Graph, Opener, Precision, Shapes, Speed, convolution_seconds, fast_precision
@@ -70,13 +70,19 @@ def render_files(config: Mapping[str, Any], folder: Path, renderer: Renderer) ->
         return files
     if not has_fast(config, folder):
         raise ReenactError(f"{folder} has no fast renderer: take `renderer` full")
-    check_hashes(_fast_graphs(config, folder))
-    return [(path.with_name(FAST.get(path.name, path.name)), speed) for path, speed in files]
+    check_hashes([*_fast_graphs(config, folder), *_mouth(config, folder)])
+    drawn: list[tuple[Path, Speed]] = [(path.with_name(FAST.get(path.name, path.name)), speed) for path, speed in files]
+    return drawn + [(path, "exact") for path in _mouth(config, folder)]
 
 
 def _fast_graphs(config: Mapping[str, Any], folder: Path) -> list[Path]:
     """The graphs that the fast renderer has in place of others, whether they are there or not."""
     return [(folder / file).with_name(FAST[Path(file).name]) for file, _ in config["render"] if Path(file).name in FAST]
+
+
+def _mouth(config: Mapping[str, Any], folder: Path) -> list[Path]:
+    """The graph that draws the fast renderer's mouths once more, where there is one."""
+    return [path for graph in _fast_graphs(config, folder)[:1] if (path := graph.with_name(MOUTH)).is_file()]
 
 
 def measured_as(name: str, folder: Path, renderer: Renderer) -> tuple[str, str]:
@@ -87,7 +93,7 @@ def measured_as(name: str, folder: Path, renderer: Renderer) -> tuple[str, str]:
         return name, weights_digest(folder)
     config = read_config(folder)
     render_files(config, folder, renderer)
-    return name + MARK, weights_digest(folder, *_fast_graphs(config, folder))
+    return name + MARK, weights_digest(folder, *_fast_graphs(config, folder), *_mouth(config, folder))
 
 
 def for_source(open_graph: Opener, source: Path, renderer: Renderer, size: int) -> Opener:
