@@ -171,7 +171,7 @@ def test_the_expected_rate_is_that_of_this_cpu() -> None:
 def test_another_graph_than_the_exported_one_is_refused(tmp_path: Path) -> None:
     for name in ("mmfa", "shared"):
         shutil.copytree(weights_folder() / name, tmp_path / name)
-    with (tmp_path / "shared" / FAST).open("ab") as file:
+    with (tmp_path / "shared" / FAST["draw.onnx"]).open("ab") as file:
         file.write(b"x")
     with pytest.raises(ReenactError, match="not the file that was exported"):
         load(str(tmp_path / "mmfa"), renderer="fast")

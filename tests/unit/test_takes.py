@@ -179,6 +179,6 @@ def test_a_take_of_floats_is_exact_and_survives_its_file(tmp_path: Path):
 @pytest.mark.parametrize("rate", [-1, 0, Fraction(-25), float("nan"), float("inf"), 10**9, "25", True])
 def test_what_is_no_rate_is_one_line(rate):
     for asked in (take().count, lambda rate: list(take().frames(rate))):
-        with pytest.raises(ReenactError, match="`rate` must lie between 0.1 and 1000") as caught:
+        with pytest.raises(ReenactError, match="a take's rate must lie between 0.1 and 1000") as caught:
             asked(rate)
         assert "\n" not in str(caught.value)

@@ -143,7 +143,7 @@ def read(run: Path, split: str) -> Windows:
     """Raises ReenactError where the run has none."""
     parts = [np.load(path) for path in sorted(run.glob(f"windows_{split}*.npz"))]
     if not parts:
-        raise ReenactError(f"{run} has no windows of {split}: render them first (--rendering MINUTES)")
+        raise ReenactError(f"{run} has no windows of {split}: render them first")
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0].files}
 
 

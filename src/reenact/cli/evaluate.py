@@ -29,12 +29,7 @@ def evaluate(
     only: Annotated[str | None, typer.Option(help="patterns of clip names, with commas: m2[0-3]_*,*_i05?")] = None,
     every: Annotated[int, typer.Option(help="score every n-th frame")] = 1,
     fid_every: Annotated[int, typer.Option(help="FID and KID take every n-th frame; 0: scored ones, at least five apart")] = 0,
-    motion: Annotated[
-        str | None,
-        typer.Option(
-            help="absolute (the driver's pose; default) or relative (the driver's changes); path and control have their own"
-        ),
-    ] = None,
+    motion: Annotated[str | None, typer.Option(help="absolute (default) or relative; path and control have their own")] = None,
     lpips: Annotated[list[str] | None, typer.Option(help="alex, vgg: networks of LPIPS; several, or with commas")] = None,
     identity: Annotated[
         list[str] | None, typer.Option(help="sface (free), arcface (evaluation only): networks of CSIM and AED-id")

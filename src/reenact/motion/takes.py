@@ -125,7 +125,7 @@ class Take:
         """How many motions `frames` gives. Raises ReenactError for no rate, and when there is no frame in the range."""
         if rate is not None and not (is_number(rate) and SLOWEST <= rate <= FASTEST):
             bounds = f"between {float(SLOWEST):g} and {FASTEST} frames a second"
-            raise ReenactError(f"`rate` must lie {bounds}, not {written(rate)}")
+            raise ReenactError(f"a take's rate must lie {bounds}, not {written(rate)}")
         begin, last = start or Fraction(0), self.times[-1] + 1 / self.rate
         stop = last if end is None else min(end, last)
         if begin < 0 or begin >= stop:
