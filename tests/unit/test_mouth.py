@@ -17,7 +17,7 @@ from reenact.faces.points import MESH_POINTS, template
 from reenact.faces.pose import canonical_face
 from reenact.geometry.grid import identity_grid, sample
 from reenact.media.image import read_image
-from reenact.nn.mouth import COLUMNS, EDGE, ROWS, MouthPlace, MouthRefiner, Place
+from reenact.nn.mouth import COLUMNS, EDGE, ROWS, MouthRefiner, Place
 from reenact.runtime.onnx_method import load, weights_folder
 from reenact.runtime.renderer import measured_as, render_files
 
@@ -29,7 +29,7 @@ PORTRAIT = Path(__file__).resolve().parents[2] / "examples/portrait.jpg"
 def placed(pose: tuple[float, float, float] = (0, 0, 0), scale: float = 0.6, shift: tuple[float, float] = (0, 0)) -> Place:
     code = torch.zeros(1, CODE)
     code[0, 240:243] = torch.tensor(pose)
-    return MouthPlace(POINTS, SIDE)(code, torch.tensor([[scale]]), torch.tensor([shift]))
+    return mouth.window_place()(code, torch.tensor([[scale]]), torch.tensor([shift]))
 
 
 def refiner(change: float) -> MouthRefiner:
@@ -86,7 +86,7 @@ def test_a_mirrored_face_has_the_mirrored_window() -> None:
     head = torch.full((2, 1), 0.6), torch.tensor([[0.1, 0.02], [-0.2, 0.0]])
     turned = mouth.mirrored_code(code)
     torch.testing.assert_close(mouth.mirrored_code(turned), code)
-    place = MouthPlace(POINTS, SIDE)
+    place = mouth.window_place()
     plain, mirrored = place(code, *head).into, place(turned, head[0], head[1] * torch.tensor([-1.0, 1.0])).into
     torch.testing.assert_close(mirrored.flip(2) * torch.tensor([-1.0, 1.0]), plain, atol=2e-3, rtol=0)
 

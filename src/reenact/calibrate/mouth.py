@@ -35,7 +35,7 @@ from reenact.core.types import Motion
 from reenact.data.pool import Pool, mirror_order
 from reenact.evaluate.results import write_json
 from reenact.faces.blendshapes import BLENDSHAPE_NAMES
-from reenact.faces.points import MESH_POINTS, template
+from reenact.faces.points import EYES, LIPS, MESH_POINTS, template
 from reenact.faces.pose import canonical_face
 from reenact.geometry.grid import sample
 from reenact.losses.lpips import LPIPS
@@ -73,7 +73,7 @@ class Renderers:
         self.methods = [OnnxMethod(folder, "cpu", threads, renderer=renderer) for renderer in ("full", "fast")]
         files = [render_files(method.config, folder, method.renderer) for method in self.methods]
         self._chains = [Chain([OpenVinoGraph(file, "f32", threads) for file, _ in own if file.name != MOUTH]) for own in files]
-        self.place = MouthPlace(torch.from_numpy(template(canonical_face().points)), SIDE)
+        self.place = window_place()
 
     def windows(self, crop: np.ndarray, driving: np.ndarray, motions: list[Motion]) -> Iterator[dict[str, np.ndarray]]:
         """One of each driving frame, every other one by the fast renderer."""
@@ -90,6 +90,13 @@ class Renderers:
         pictures = {"frame": drawn["frame"], "keep": drawn["keep"], "truth": true.transpose(2, 0, 1)[None] / np.float32(255)}
         cut = {name: _bytes(sample(torch.from_numpy(np.array(value)), into)[0].numpy()) for name, value in pictures.items()}
         return {**cut, "code": drawn["code"][0].astype(np.float16)}
+
+
+def window_place() -> MouthPlace:
+    """Of the keypoints that the shared renderer's code is made of."""
+    points = torch.from_numpy(template(canonical_face().points))
+    corners = [points[MESH_POINTS.index(point)] for point in EYES[:: len(EYES) // 2]]
+    return MouthPlace(points[: len(LIPS)], float((corners[0] - corners[1]).norm()), len(MESH_POINTS), SIDE)
 
 
 def render(pool: Pool, folder: Path, minutes: float, part: tuple[int, int], random: np.random.Generator) -> Windows:
@@ -295,7 +302,7 @@ def _say(line: str) -> None:
 
 def write(refiner: MouthRefiner, folder: Path, run: Path) -> None:
     """The graph in the folder that methods share, and beside it what it learned from and how."""
-    place = MouthPlace(torch.from_numpy(template(canonical_face().points)), SIDE)
+    place = window_place()
     code = torch.zeros(1, refiner.code[0].in_features)  # type: ignore[union-attr]
     known = {"code": code, "driving_scale": torch.full((1, 1), 0.6), "driving_translation": torch.zeros(1, 2)}
     known |= {"frame": torch.rand(1, 3, SIDE, SIDE), "keep": torch.rand(1, 1, SIDE, SIDE)}

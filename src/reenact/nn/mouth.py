@@ -16,7 +16,6 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from reenact.faces.points import LIPS, MESH_POINTS
 from reenact.geometry.grid import identity_grid, sample
 from reenact.geometry.rotation import rotation_matrix
 from reenact.nn.blocks import Maps, Modulation, exact
@@ -52,13 +51,12 @@ class Place(NamedTuple):
 class MouthPlace(nn.Module):
     """From the code and the driving head's place to the window. Coordinates: always in fp32."""
 
-    def __init__(self, template: Float[Tensor, "keypoint 3"], size: int) -> None:
-        """template: the mean face's keypoints; size: side of the frames, px."""
+    def __init__(self, lips: Float[Tensor, "lip 3"], eyes: float, keypoints: int, size: int) -> None:
+        """lips: the mean face's keypoints there, which are the first of so many keypoints in the code; eyes: how far the outer
+        corners of its eyes are apart, in the head's unit; size: side of the frames, px."""
         super().__init__()
-        self.shapes, self.size = 3 * len(MESH_POINTS), size
-        corners = [template[MESH_POINTS.index(point)] for point in (33, 263)]
-        self.half = ACROSS * float((corners[0] - corners[1]).norm()) / 2
-        self.register_buffer("lips", template[: len(LIPS)].clone(), persistent=False)
+        self.shapes, self.size, self.half = 3 * keypoints, size, ACROSS * eyes / 2
+        self.register_buffer("lips", lips.clone(), persistent=False)
 
     @exact
     def forward(
@@ -68,7 +66,7 @@ class MouthPlace(nn.Module):
         translation: Float[Tensor, "batch 2"],
     ) -> Place:
         """scale, translation: of the driving head (core/types.py: Motion)."""
-        count = len(LIPS)
+        count = len(self.lips)
         head = self.lips + code[:, : 3 * count].reshape(-1, count, 3) / SHAPES
         turn = rotation_matrix(code[:, 2 * self.shapes : 2 * self.shapes + 3])
         middle = (scale[:, :, None] * (head @ turn.transpose(1, 2)))[..., :2].mean(1) + translation
