@@ -51,11 +51,13 @@ class Place(NamedTuple):
 class MouthPlace(nn.Module):
     """From the code and the driving head's place to the window. Coordinates: always in fp32."""
 
+    lips: Tensor
+
     def __init__(self, lips: Float[Tensor, "lip 3"], eyes: float, keypoints: int, size: int) -> None:
         """lips: the mean face's keypoints there, which are the first of so many keypoints in the code; eyes: how far the outer
         corners of its eyes are apart, in the head's unit; size: side of the frames, px."""
         super().__init__()
-        self.shapes, self.size, self.half = 3 * keypoints, size, ACROSS * eyes / 2
+        self.shapes, self.size, self.reach = 3 * keypoints, size, ACROSS * eyes / 2
         self.register_buffer("lips", lips.clone(), persistent=False)
 
     @exact
@@ -72,7 +74,7 @@ class MouthPlace(nn.Module):
         middle = (scale[:, :, None] * (head @ turn.transpose(1, 2)))[..., :2].mean(1) + translation
         along = turn[:, :2, 0] / turn[:, :2, 0].square().sum(1, keepdim=True).sqrt().clamp(min=1e-6)
         down = torch.stack([-along[:, 1], along[:, 0]], 1)
-        axes = torch.stack([along, down * (ROWS / COLUMNS)], 1) * (self.half * scale)[:, :, None]
+        axes = torch.stack([along, down * (ROWS / COLUMNS)], 1) * (self.reach * scale)[:, :, None]
         into = identity_grid(ROWS, COLUMNS, code) @ axes[:, None] + middle[:, None, None]
         away = identity_grid(self.size, self.size, code) - middle[:, None, None]
         return Place(into, away @ (axes / axes.square().sum(2, keepdim=True)).transpose(1, 2)[:, None])
@@ -80,6 +82,8 @@ class MouthPlace(nn.Module):
 
 class MouthRefiner(nn.Module):
     """Window -> window, and a frame with the window in it."""
+
+    edge: Tensor
 
     def __init__(self, code: int, widths: tuple[int, int, int] = WIDTHS) -> None:
         """code: length of the generator's code."""
@@ -93,8 +97,9 @@ class MouthRefiner(nn.Module):
         self.from_coarse, self.third = nn.Conv2d(coarse, middle, 3, 1, 1), _Block(middle)
         self.from_middle, self.fourth = nn.Conv2d(middle, fine, 3, 1, 1), _Block(fine)
         self.head = nn.Conv2d(fine, 4 * 4, 3, 1, 1)
-        nn.init.normal_(self.head.weight, std=1e-2)
-        nn.init.zeros_(self.head.bias)
+        weight, bias = self.head.parameters()
+        nn.init.normal_(weight, std=1e-2)
+        nn.init.zeros_(bias)
         y, x = (1 - identity_grid(ROWS, COLUMNS)[..., axis].abs() for axis in (1, 0))
         self.register_buffer("edge", (torch.minimum(x * COLUMNS, y * ROWS) / (2 * EDGE)).clamp(max=1)[None, None], False)
 
@@ -133,8 +138,8 @@ class _Block(nn.Module):
         super().__init__()
         self.modulate = Modulation(CODE, channels)
         self.one, self.two = (nn.Conv2d(channels, channels, 3, 1, 1) for _ in range(2))
-        nn.init.zeros_(self.two.weight)
-        nn.init.zeros_(self.two.bias)
+        for parameter in self.two.parameters():
+            nn.init.zeros_(parameter)
 
     def forward(self, x: Maps, told: Float[Tensor, "batch code"]) -> Maps:
         inner = self.one(F.leaky_relu(self.modulate(x, told), SLOPE))
