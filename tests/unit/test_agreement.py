@@ -12,10 +12,12 @@ import pytest
 from reenact.core.types import Motion, Placement
 from reenact.faces.agreement import APART, Agreement, HeadPlace, place_in
 from reenact.faces.landmarker import Face
+from reenact.faces.points import MESH_POINTS
 from reenact.faces.pose import canonical_face
 from reenact.pipeline.heads import Head, read
 
 PLACE = HeadPlace(0.6, 0.05, -0.02)
+TAUGHT = {"mesh_keypoints": len(MESH_POINTS)}
 
 
 def motion(scale: float = 0.6, x: float = 0.05, y: float = -0.02) -> Motion:
@@ -32,7 +34,7 @@ def test_where_a_face_lies_in_the_crop() -> None:
 
 @pytest.mark.parametrize("other", [motion(scale=0.3), motion(scale=1.2), motion(x=0.5), motion(y=-0.4)])
 def test_another_size_or_place_is_another_head(other: Motion) -> None:
-    agreement = Agreement()
+    agreement = Agreement(TAUGHT)
     assert agreement.believes(motion(), PLACE)
     assert not agreement.believes(other, PLACE)
     assert agreement.believes(motion(0.6 * float(np.exp(APART * 0.9)), 0.05 + APART * 0.9), PLACE)
@@ -40,13 +42,16 @@ def test_another_size_or_place_is_another_head(other: Motion) -> None:
 
 
 def test_a_method_with_sizes_of_its_own_is_believed() -> None:
-    agreement = Agreement()
+    agreement = Agreement(TAUGHT)
     assert agreement.believes(motion(scale=5), PLACE)
     assert agreement.believes(motion(scale=2), PLACE)
+    by_chance = Agreement({"mesh_keypoints": 20})
+    assert by_chance.believes(motion(), PLACE)
+    assert by_chance.believes(motion(scale=2), PLACE)
 
 
 def test_the_last_motion_is_held_where_the_two_disagree() -> None:
     scales = [0.6, 0.3, 0.6]
-    method: Any = SimpleNamespace(encode_motion=lambda crop: motion(scales[int(crop[0, 0, 0])]))
+    method: Any = SimpleNamespace(config=TAUGHT, encode_motion=lambda crop: motion(scales[int(crop[0, 0, 0])]))
     seen = [(Fraction(i), Head(np.full((2, 2, 3), i, np.uint8), None, PLACE)) for i in range(3)]
     assert [moved is None for _, moved in read(method, seen)] == [False, True, False]

@@ -7,12 +7,14 @@ head leaves the picture, or two are in one crop, the motion encoder reads a head
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from reenact.core.types import Motion, Placement
 from reenact.faces.landmarker import Face
+from reenact.faces.points import MESH_POINTS
 from reenact.faces.pose import fit_head
 
 APART = 0.1
@@ -35,11 +37,12 @@ def place_in(face: Face, crop: Placement) -> HeadPlace:
 
 
 class Agreement:
-    """Of one driver. The first head decides whether the method's sizes and places are the landmarker's at all: those of one that
-    was trained without a teacher are not, and all of its motions are believed then."""
+    """Of one driver. Only methods whose keypoints are mesh points have the landmarker's sizes and places, and the first head
+    decides, too; all motions of others are believed."""
 
-    def __init__(self) -> None:
-        self._comparable: bool | None = None
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        """config: the method's, as beside its weights."""
+        self._comparable: bool | None = None if config.get("mesh_keypoints") == len(MESH_POINTS) else False
 
     def believes(self, motion: Motion, place: HeadPlace | None) -> bool:
         """Whether the motion is of the head at this place; None: nobody knows."""

@@ -95,7 +95,7 @@ class Follower:
     def __init__(self, method: OnnxMethod, control: Control, rules: Rules, marks: Marks = MARKS) -> None:
         self._method, self._rules, self._control, self._marks = method, rules, control, marks
         self._editor = Editor(method)
-        self._tracker, self._agreement = CropTracker(method.landmarker), Agreement()
+        self._tracker, self._agreement = CropTracker(method.landmarker), Agreement(method.config)
         self._still: Stillness | None = None
         self._sliders: Sliders = NO_SLIDERS
         self._portrait: Portrait | None = None

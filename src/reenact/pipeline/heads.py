@@ -72,7 +72,7 @@ def crops(frames: Iterable[Timed], landmarker: Landmarker, size: int) -> Iterato
 
 def read(method: Method, seen: Iterable[tuple[Fraction, Head | None]]) -> Generator[Moment, None, None]:
     """The motion of each head, its gaze included; None, too, where it is not that of the head that is followed."""
-    agreement = Agreement()
+    agreement = Agreement(method.config)
     for time, head in seen:
         motion = None if head is None else method.encode_motion(head.crop).replace(gaze=head.gaze)
         yield time, motion if head is None or motion is None or agreement.believes(motion, head.place) else None
