@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from motions import STILL
@@ -128,6 +128,7 @@ def test_an_object_array_is_never_unpickled(tmp_path: Path):
 
 
 @settings(max_examples=60)
+@example(971, 1, False)  # says that it is encrypted
 @given(st.integers(0, 2000), st.integers(1, 255), st.booleans())
 def test_a_flipped_or_cut_file_never_crashes(tmp_path_factory, at: int, flip: int, cut: bool):
     path = tmp_path_factory.mktemp("damage") / "take.npz"

@@ -48,8 +48,8 @@ POSE_NUMBERS = 6
 
 _NUMBER = re.compile(r"[0-9]{1,18}(/[0-9]{1,18}|\.[0-9]{1,18})?")
 _DAMAGE = (
-    ValueError, KeyError, TypeError, AttributeError, OSError, EOFError, RecursionError, ArithmeticError,
-    NotImplementedError, MemoryError, zipfile.BadZipFile, zlib.error,
+    ValueError, KeyError, TypeError, AttributeError, OSError, EOFError, ArithmeticError,
+    RuntimeError, MemoryError, zipfile.BadZipFile, zlib.error,
 )  # fmt: skip
 """what json, zipfile and NumPy raise for files that are none of theirs"""
 
