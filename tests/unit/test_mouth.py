@@ -13,6 +13,7 @@ import torch
 from reenact.calibrate import mouth
 from reenact.core.errors import ReenactError
 from reenact.core.graph_names import MOUTH
+from reenact.faces.crop import cut, head_crop
 from reenact.faces.points import MESH_POINTS, template
 from reenact.faces.pose import canonical_face
 from reenact.geometry.grid import identity_grid, sample
@@ -131,6 +132,22 @@ def test_without_windows_it_says_how_to_make_them(tmp_path: Path) -> None:
         mouth.train(mouth.begun(None), tmp_path, 1)
 
 
+def test_windows_are_cut_of_both_renderers_and_of_the_truth() -> None:
+    photo = read_image(PORTRAIT)
+    renderers = mouth.Renderers(weights_folder() / "mmfa", threads=1)
+    face = renderers.methods[0].landmarker.detect(photo)[0]
+    crop = cut(photo, head_crop(face), SIDE)
+    driving = np.stack([crop, crop[:, ::-1], crop])
+    motions = [renderers.methods[0].encode_motion(frame) for frame in driving]
+    found = dict(renderers.windows(crop, driving, motions, first=1))
+    assert {number: bool(window["fast"]) for number, window in found.items()} == {0: True, 1: False, 2: True}
+    for window in found.values():
+        assert window["frame"].shape == window["truth"].shape == (3, ROWS, COLUMNS)
+        assert window["code"].shape == (CODE,)
+    assert np.abs(found[0]["frame"].astype(int) - found[0]["truth"]).mean() < 4, "the portrait in its own motion"
+    assert np.abs(found[0]["truth"][..., ::-1].astype(int) - found[1]["truth"]).mean() < 6, "the window of a mirrored face"
+
+
 def test_the_fast_renderer_finds_its_graph(tmp_path: Path) -> None:
     weights = tmp_path / "weights"
     for name in ("mmfa", "shared", "person"):
@@ -155,3 +172,4 @@ def test_the_fast_renderer_finds_its_graph(tmp_path: Path) -> None:
 
 def test_the_code_is_that_of_the_generator() -> None:
     assert 2 * 3 * len(MESH_POINTS) + 2 * 3 == CODE
+    assert mouth.CODE == CODE

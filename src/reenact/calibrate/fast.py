@@ -15,7 +15,6 @@ import copy
 import json
 import multiprocessing
 import queue
-import sys
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -27,6 +26,7 @@ import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from reenact.calibrate.teaching import as_bytes, average_in, rate_share, say
 from reenact.core.download import sha256
 from reenact.core.errors import ReenactError, as_options
 from reenact.core.graph_names import FAST
@@ -93,18 +93,18 @@ class Teacher:
         image = portrait.tensors["image"]
         pyramid = self._source.run({"image": seen(image, "fast")})
         features = {name: pyramid[name][0].astype(np.float16) for name in PYRAMID}
-        behind = {"plate": _bytes(portrait.tensors["plate"][0]), "person": _bytes(portrait.tensors["person"][0])}
+        behind = {"plate": as_bytes(portrait.tensors["plate"][0]), "person": as_bytes(portrait.tensors["person"][0])}
         for motion in motions:
             known = self._render.run({**portrait.tensors, **portrait.motion.tensors("source"), **motion.tensors("driving")})
             yield {
-                "image": _bytes(image[0]),
+                "image": as_bytes(image[0]),
                 **features,
                 **behind,
                 "flow": known[GRIDS[2]][0].copy(),
                 **{name: known[name][0].astype(np.float16) for name in ("occlusion", "features")},
                 "code": known["code"][0].copy(),
                 **{name: getattr(motion, name) for name in HEAD},
-                **{name: _bytes(known[name][0]) for name in ("frame", *SHARES)},
+                **{name: as_bytes(known[name][0]) for name in ("frame", *SHARES)},
             }
 
 
@@ -207,19 +207,17 @@ def train(renderer: FastRenderer, samples: Iterator[Sample | None], checked: lis
             continue
         batch = to_tensors([kept[at] for at in random.choice(len(kept), BATCH, replace=False)])
         for group in optimiser.param_groups:
-            group["lr"] = RATE * min(1, (step + 1) / WARM) * (0.02 + 0.98 * (1 + np.cos(np.pi * passed)) / 2)
+            group["lr"] = RATE * rate_share(step, WARM, passed)
         shift = random.integers(-SHIFT, SHIFT + 1, (BATCH, 2))
         loss = total(distances(draw(renderer, batch), batch, vgg, shift))
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(renderer.parameters(), 5.0)
         optimiser.step()
-        with torch.no_grad():
-            for kept_so_far, now in zip(average.parameters(), renderer.parameters(), strict=True):
-                kept_so_far.lerp_(now, 1 - min(AVERAGE, step / (step + 10)))
+        average_in(average, renderer, AVERAGE, step)
         step += 1
         if step % SAY == 0:
-            _say(f"{BATCH * step} frames of {len(kept)} samples, {step * BATCH / (time.monotonic() - began):.2f}/s, {loss:.4f}")
+            say(f"{BATCH * step} frames of {len(kept)} samples, {step * BATCH / (time.monotonic() - began):.2f}/s, {loss:.4f}")
         if step % (5 * SAY) == 0:
             curve.append(_check(average, vgg, checked, BATCH * step))
             _save(average, curve, run)
@@ -236,7 +234,7 @@ def _check(renderer: FastRenderer, vgg: VggPyramid, checked: list[Sample], seen:
         terms = distances(draw(renderer, batch), batch, vgg, np.zeros((1, 2)))
         found.append({name: value.item() for name, value in terms.items()})
     means = {"frames": float(seen), **{name: round(float(np.mean([row[name] for row in found])), 5) for name in WEIGHTS}}
-    _say(json.dumps(means))
+    say(json.dumps(means))
     return means
 
 
@@ -256,15 +254,6 @@ def _waiting(made: multiprocessing.Queue) -> Iterator[Sample | None]:
 
 def _edges(difference: Tensor) -> Tensor:
     return difference.diff(dim=2).abs().mean() + difference.diff(dim=3).abs().mean()
-
-
-def _bytes(values: np.ndarray) -> np.ndarray:
-    return (values.clip(0, 1) * 255 + 0.5).astype(np.uint8)
-
-
-def _say(line: str) -> None:
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
 
 
 def begun(folder: Path, run: Path | None, pool: Pool) -> FastRenderer:

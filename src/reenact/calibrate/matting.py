@@ -11,7 +11,6 @@ reaches is the person's. Figures are of people never trained on, against MODNet,
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from jaxtyping import Float32, UInt8
 from scipy.ndimage import binary_fill_holes
 from torch import Tensor, nn
 
+from reenact.calibrate.teaching import say
 from reenact.core.assets import fetch
 from reenact.core.inference import cpu_options, load_openvino
 from reenact.data.pool import Pool
@@ -120,7 +120,7 @@ def train(pictures: Tensor, mattes: Tensor, images: int, seed: int = 0) -> Perso
         average.update_parameters(network)
         if step % 200 == 0:
             speed = BATCH * (step + 1) / (time.monotonic() - began)
-            _say(f"{BATCH * (step + 1):,} images, {speed:.0f} a second, cross entropy {loss.item():.4f}")
+            say(f"{BATCH * (step + 1):,} images, {speed:.0f} a second, cross entropy {loss.item():.4f}")
     return average.module.eval()
 
 
@@ -174,20 +174,15 @@ def main() -> None:
     trained = np.concatenate([np.flatnonzero(pool.split == name)[::every] for name, every in steps(given.every).items()])
     held = np.concatenate([np.flatnonzero(pool.split == name)[::every] for name, every in (("val", 25), ("pval", 1))])
     pictures, mattes = taught(pool, trained)
-    _say(f"{len(trained)} pictures from the teacher")
+    say(f"{len(trained)} pictures from the teacher")
     network = train(pictures, mattes, given.images)
     said = {"teacher": TEACHER, "taught_with": len(trained), "views": given.images, **figures(network, *taught(pool, held))}
-    _say(str(said))
+    say(str(said))
     both = Behind().eval()
     both.person = network
     write(both, given.out)
     if given.json:
         write_json(given.json, said)
-
-
-def _say(text: str) -> None:
-    sys.stdout.write(f"{text}\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ python -m reenact.calibrate.mouth POOL RUN --rendering 40 [--part 1/2] [--weight
 python -m reenact.calibrate.mouth POOL RUN --windows 60000 [--from RUN]
 python -m reenact.calibrate.mouth POOL RUN --out src/reenact/weights/shared
 
-First windows: pairs of frames of one clip each, rendered as they ship, by both renderers; kept with the true ones in
+First windows: pairs of frames of one clip each, rendered by both renderers that ship, in fp32; kept with the true ones in
 RUN/windows_*.npz, as many as the minutes allow (parts may be made at once). Then the network learns to make the true window of
 the rendered one: L1, LPIPS, a patch discriminator with feature matching (losses/). Last its graph is written beside those that
 methods share, where the fast renderer finds it. People that the weights were trained on; the figures are of others.
@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import copy
 import json
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
@@ -28,6 +27,7 @@ from PIL import Image as PILImage
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from reenact.calibrate.teaching import as_bytes, average_in, rate_share, say
 from reenact.core.download import sha256
 from reenact.core.errors import ReenactError, as_options
 from reenact.core.graph_names import FAST, MOUTH
@@ -49,6 +49,8 @@ from reenact.runtime.renderer import render_files
 from reenact.runtime.trust import write_hashes
 
 SIDE = 256
+CODE = 2 * 3 * len(MESH_POINTS) + 2 * 3
+"""numbers of the generator's code (nn/keypoint_method.py)"""
 EACH = 16
 """ours: driving frames of a clip; half of each portrait's pairs are rendered by either renderer"""
 MOUTH_SHAPES = slice(BLENDSHAPE_NAMES.index("jawForward"), BLENDSHAPE_NAMES.index("mouthUpperUpRight") + 1)
@@ -75,20 +77,22 @@ class Renderers:
         self._chains = [Chain([OpenVinoGraph(file, "f32", threads) for file, _ in own if file.name != MOUTH]) for own in files]
         self.place = window_place()
 
-    def windows(self, crop: np.ndarray, driving: np.ndarray, motions: list[Motion]) -> Iterator[dict[str, np.ndarray]]:
-        """One of each driving frame, every other one by the fast renderer."""
+    def windows(
+        self, crop: np.ndarray, driving: np.ndarray, motions: list[Motion], first: int
+    ) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
+        """One of each driving frame, with its number. first: 0 or 1, from which on every other one is the whole renderer's."""
         for which, (method, chain) in enumerate(zip(self.methods, self._chains, strict=True)):
             portrait = method.encode_crop(crop)
             held = {**portrait.tensors, **portrait.motion.tensors("source")}
-            for frame, motion in list(zip(driving, motions, strict=True))[which::2]:
-                drawn = chain.run({**held, **motion.tensors("driving")})
-                yield {**self._window(drawn, motion, frame), "fast": np.array(which == 1)}
+            for number in range((first + which) % 2, len(motions), 2):
+                drawn = chain.run({**held, **motions[number].tensors("driving")})
+                yield number, {**self._window(drawn, motions[number], driving[number]), "fast": np.array(which == 1)}
 
     def _window(self, drawn: Mapping[str, np.ndarray], motion: Motion, true: np.ndarray) -> dict[str, np.ndarray]:
         code, *head = (torch.from_numpy(np.array(x)) for x in (drawn["code"], motion.scale[None], motion.translation[None]))
         into = self.place(code, *head).into
         pictures = {"frame": drawn["frame"], "keep": drawn["keep"], "truth": true.transpose(2, 0, 1)[None] / np.float32(255)}
-        cut = {name: _bytes(sample(torch.from_numpy(np.array(value)), into)[0].numpy()) for name, value in pictures.items()}
+        cut = {name: as_bytes(sample(torch.from_numpy(np.array(value)), into)[0].numpy()) for name, value in pictures.items()}
         return {**cut, "code": drawn["code"][0].astype(np.float16)}
 
 
@@ -109,23 +113,14 @@ def render(pool: Pool, folder: Path, minutes: float, part: tuple[int, int], rand
     for rows in clips[part[0] :: part[1]]:
         if time.monotonic() - began > 60 * minutes:
             break
-        closed = int(rows[np.argmin(openness(pool.blendshapes[rows]))])
+        opened = openness(pool.blendshapes[rows]).astype(np.float32)
         chosen = unlike(pool.blendshapes[rows][:, MOUTH_SHAPES], EACH, random)
         driving = pool.read(rows[chosen])
         motions = [renderers.methods[0].encode_motion(frame) for frame in driving]
-        for turn, source in enumerate((closed, int(random.choice(rows)))):
-            order = np.roll(np.arange(len(chosen)), turn)
-            moved = renderers.windows(pool.read(np.array([source]))[0], driving[order], [motions[i] for i in order])
-            opened = np.concatenate([order[0::2], order[1::2]])
-            found += [
-                {
-                    **window,
-                    "open": openness(pool.blendshapes[rows[chosen[i]]][None])[0].astype(np.float32),
-                    "clip": np.array(rows[0]),
-                }
-                for window, i in zip(moved, opened, strict=True)
-            ]
-        _say(f"{len(found)} windows, {time.monotonic() - began:.0f} s")
+        for first, source in enumerate((rows[np.argmin(opened)], random.choice(rows))):
+            moved = renderers.windows(pool.read(np.array([source]))[0], driving, motions, first)
+            found += [{**window, "open": opened[chosen[number]], "clip": np.array(rows[0])} for number, window in moved]
+        say(f"{len(found)} windows, {time.monotonic() - began:.0f} s")
     if not found:
         raise ReenactError("no clip of the pool has frames enough: prepare clips first")
     return {name: np.stack([window[name] for window in found]) for name in found[0]}
@@ -223,18 +218,17 @@ def train(refiner: MouthRefiner, run: Path, count: int, start: Path | None = Non
     for step in range(steps):
         for optimiser, rate in ((drawing, RATE), (judging, JUDGE_RATE)):
             for group in optimiser.param_groups:
-                group["lr"] = rate * min(1, (step + 1) / WARM) * (0.02 + 0.98 * (1 + np.cos(np.pi * step / steps)) / 2)
+                group["lr"] = rate * rate_share(step, WARM, step / steps)
         batch = varied(to_tensors(windows, random.choice(len(often), BATCH, p=often)))
         made, _ = refiner.refine(batch["frame"], batch["keep"], batch["code"])
+        grown = min(1, step / WARM)  # a discriminator that knows nothing yet teaches nothing
+        weights = {**WEIGHTS, **{name: grown * WEIGHTS[name] for name in ("adversarial", "matching")}}
         terms = objective.terms(made, batch["truth"])
-        weights = {**WEIGHTS, **{name: min(1, step / WARM) * WEIGHTS[name] for name in ("adversarial", "matching")}}
         _stepped(drawing, torch.stack([weights[name] * value for name, value in terms.items()]).sum())
         _stepped(judging, objective.judged(made, batch["truth"]))
-        with torch.no_grad():
-            for kept, now in zip(average.parameters(), refiner.parameters(), strict=True):
-                kept.lerp_(now, 1 - min(AVERAGE, step / (step + 10)))
+        average_in(average, refiner, AVERAGE, step)
         if (step + 1) % SAY == 0 or step + 1 == steps:
-            _say(f"{(step + 1) * BATCH / (time.monotonic() - began):.1f} windows/s")
+            say(f"{(step + 1) * BATCH / (time.monotonic() - began):.1f} windows/s")
             curve.append(check(average, objective, others, BATCH * (step + 1)))
             _save(average, objective.judge, curve, run)
     sheet(average, others, run / "sheet.png")
@@ -262,7 +256,7 @@ def check(refiner: MouthRefiner, objective: Objective, windows: Windows, seen: i
                 for figure, value in objective.figures(picture, batch["truth"]).items():
                     sums.setdefault(f"{name}{figure} {what}", []).append(value.item() * len(some))
         found |= {key: round(sum(values) / len(rows), 5) for key, values in sums.items()}
-    _say(json.dumps(found))
+    say(json.dumps(found))
     return found
 
 
@@ -276,7 +270,7 @@ def sheet(refiner: MouthRefiner, windows: Windows, path: Path) -> None:
         made, share = refiner.refine(batch["frame"], batch["keep"], batch["code"])
         pictures = torch.cat([batch["frame"], made, batch["truth"], share.expand(-1, 3, -1, -1)], 3)
         rows.append(torch.cat(list(pictures), 2))
-    picture = PILImage.fromarray(_bytes(torch.cat(rows, 1).numpy()).transpose(1, 2, 0))
+    picture = PILImage.fromarray(as_bytes(torch.cat(rows, 1).numpy()).transpose(1, 2, 0))
     picture.save(path)
 
 
@@ -291,22 +285,11 @@ def _enlarged(window: Tensor) -> Tensor:
     return F.interpolate(inner, size=(ROWS, COLUMNS), mode="bilinear", align_corners=False)
 
 
-def _bytes(values: np.ndarray) -> np.ndarray:
-    return (values.clip(0, 1) * 255 + 0.5).astype(np.uint8)
-
-
-def _say(line: str) -> None:
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
-
-
 def write(refiner: MouthRefiner, folder: Path, run: Path) -> None:
     """The graph in the folder that methods share, and beside it what it learned from and how."""
-    place = window_place()
-    code = torch.zeros(1, refiner.code[0].in_features)  # type: ignore[union-attr]
-    known = {"code": code, "driving_scale": torch.full((1, 1), 0.6), "driving_translation": torch.zeros(1, 2)}
+    known = {"code": torch.zeros(1, CODE), "driving_scale": torch.full((1, 1), 0.6), "driving_translation": torch.zeros(1, 2)}
     known |= {"frame": torch.rand(1, 3, SIDE, SIDE), "keep": torch.rand(1, 1, SIDE, SIDE)}
-    graph = mouth_graph(place, refiner)
+    graph = mouth_graph(window_place(), refiner)
     write_graph(graph, tuple(known[name] for name in graph.inputs), folder / graph.file)
     write_hashes(folder)
     seen = {name: sha256(folder / name) for name in (*FAST, *FAST.values()) if (folder / name).exists()}
@@ -317,8 +300,7 @@ def write(refiner: MouthRefiner, folder: Path, run: Path) -> None:
 
 def begun(run: Path | None) -> MouthRefiner:
     """From a run, or fresh."""
-    count = 2 * 3 * len(MESH_POINTS) + 2 * 3
-    refiner = MouthRefiner(count)
+    refiner = MouthRefiner(CODE)
     if run is not None and (run / "refiner.safetensors").exists():
         refiner.load_state_dict(load_file(run / "refiner.safetensors"))
     return refiner

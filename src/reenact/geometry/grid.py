@@ -6,6 +6,8 @@ pixel i of n has its centre at (2 i + 1) / n - 1. So the identity grid returns i
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -22,11 +24,13 @@ def identity_grid(height: int, width: int, like: Tensor | None = None) -> Float[
 
 
 def sample(
-    image: Float[Tensor, "batch channel height width"], grid: Float[Tensor, "batch rows columns 2"]
+    image: Float[Tensor, "batch channel height width"],
+    grid: Float[Tensor, "batch rows columns 2"],
+    outside: Literal["border", "zeros"] = "border",
 ) -> Float[Tensor, "batch channel rows columns"]:
-    """`image` sampled bilinearly at `grid`; outside, the border's values go on. In fp32: a coordinate in bf16 is half a
-    pixel off."""
-    found = F.grid_sample(image.float(), grid.float(), mode="bilinear", padding_mode="border", align_corners=False)
+    """`image` sampled bilinearly at `grid`; outside, the border's values go on, or there is nothing. In fp32: a coordinate in
+    bf16 is half a pixel off."""
+    found = F.grid_sample(image.float(), grid.float(), mode="bilinear", padding_mode=outside, align_corners=False)
     return found.to(image.dtype)
 
 

@@ -12,9 +12,7 @@ import numpy as np
 from reenact.codec.still import Stillness
 from reenact.core.memory import give_back
 from reenact.core.types import Image, Motion, Portrait
-from reenact.faces import eyes
-from reenact.faces.agreement import Agreement, place_in
-from reenact.faces.crop import CropTracker, cut
+from reenact.faces.crop import CropTracker
 from reenact.live.stages import Times
 from reenact.live.steer import NO_SLIDERS, Sliders, Steer
 from reenact.motion.arkit import coefficient_motion
@@ -24,6 +22,7 @@ from reenact.pipeline.animator import Animator
 from reenact.pipeline.calls import QUALITY, profile_of
 from reenact.pipeline.control import Control
 from reenact.pipeline.editing import Editor
+from reenact.pipeline.heads import HeadReader, head_in
 from reenact.pipeline.portrait import framer
 from reenact.provenance.badge import with_badge
 from reenact.provenance.marks import MARKS, Marks
@@ -95,7 +94,7 @@ class Follower:
     def __init__(self, method: OnnxMethod, control: Control, rules: Rules, marks: Marks = MARKS) -> None:
         self._method, self._rules, self._control, self._marks = method, rules, control, marks
         self._editor = Editor(method)
-        self._tracker, self._agreement = CropTracker(method.landmarker), Agreement(method.config)
+        self._tracker, self._reader = CropTracker(method.landmarker), HeadReader(method)
         self._still: Stillness | None = None
         self._sliders: Sliders = NO_SLIDERS
         self._portrait: Portrait | None = None
@@ -182,12 +181,9 @@ class Follower:
             return None
         with times.timed("track"):
             found = self._tracker.update(frame.image)
-            crop = None if found is None else cut(frame.image, found[0], self._method.size)
+            head = None if found is None else head_in(frame.image, *found, self._method.size)
         with times.timed("read"):
-            if found is None or crop is None:
-                return None
-            motion = self._method.encode_motion(crop).replace(gaze=eyes.gaze(found[1].landmarks))
-            return motion if self._agreement.believes(motion, place_in(found[1], found[0])) else None
+            return None if head is None else self._reader.motion(head)
 
     def _follow(self, driving: Motion | None, seconds: Fraction | None, coded: bool) -> None:
         assert self._portrait is not None

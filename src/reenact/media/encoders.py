@@ -13,10 +13,10 @@ import numpy as np
 
 from reenact.core.types import Image
 from reenact.media.film import FILM_QUALITY, crf_of
+from reenact.media.pixels import BT709
 
 ENCODER = {"preset": "veryfast", "threads": "2"}
 """ours: veryfast takes a tenth of the time that a 256x256 frame is rendered in"""
-BT709 = 1
 LIMITED_RANGE = 1
 """codes of ITU-T H.273"""
 STILLNESS = {"compression_level": "2"}

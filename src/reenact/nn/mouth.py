@@ -57,7 +57,7 @@ class MouthPlace(nn.Module):
         """lips: the mean face's keypoints there, which are the first of so many keypoints in the code; eyes: how far the outer
         corners of its eyes are apart, in the head's unit; size: side of the frames, px."""
         super().__init__()
-        self.shapes, self.size, self.reach = 3 * keypoints, size, ACROSS * eyes / 2
+        self.count, self.shapes, self.size, self.reach = len(lips), 3 * keypoints, size, ACROSS * eyes / 2
         self.register_buffer("lips", lips.clone(), persistent=False)
 
     @exact
@@ -68,8 +68,7 @@ class MouthPlace(nn.Module):
         translation: Float[Tensor, "batch 2"],
     ) -> Place:
         """scale, translation: of the driving head (core/types.py: Motion)."""
-        count = len(self.lips)
-        head = self.lips + code[:, : 3 * count].reshape(-1, count, 3) / SHAPES
+        head = self.lips + code[:, : 3 * self.count].reshape(-1, self.count, 3) / SHAPES
         turn = rotation_matrix(code[:, 2 * self.shapes : 2 * self.shapes + 3])
         middle = (scale[:, :, None] * (head @ turn.transpose(1, 2)))[..., :2].mean(1) + translation
         along = turn[:, :2, 0] / turn[:, :2, 0].square().sum(1, keepdim=True).sqrt().clamp(min=1e-6)
@@ -109,7 +108,7 @@ class MouthRefiner(nn.Module):
         window = sample(frame, place.into)
         change = self.refine(window, sample(keep, place.into), code)[0] - window
         strength = F.avg_pool2d(change.abs().amax(1, keepdim=True), AROUND, 1, AROUND // 2)
-        change = _placed(torch.cat([change, (strength / CHANGED).clamp(max=1)], 1), place.back)
+        change = sample(torch.cat([change, (strength / CHANGED).clamp(max=1)], 1), place.back, "zeros")
         return (frame + change[:, :3]).clamp(0, 1), keep * (1 - change[:, 3:])
 
     def refine(
@@ -148,8 +147,3 @@ class _Block(nn.Module):
 
 def _twice(x: Maps) -> Tensor:
     return F.interpolate(x, scale_factor=2.0, mode="nearest")
-
-
-def _placed(window: Tensor, back: Tensor) -> Tensor:
-    """The window where it lies in the frame, nothing around it."""
-    return F.grid_sample(window.float(), back.float(), mode="bilinear", padding_mode="zeros", align_corners=False)

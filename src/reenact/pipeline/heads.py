@@ -58,10 +58,11 @@ def heads(frames: Iterable[Timed], landmarker: Landmarker, size: int, every: int
             if turns is not None and tracker.beside and every == 1:
                 several = f"the driving video shows {tracker.beside + 1} faces, of which the largest is followed"
                 warnings.warn(f"{several}: cut the video to another one to follow that", ReenactWarning, stacklevel=1)
-        yield Fraction(time), None if found is None else _head(image, *found, size)
+        yield Fraction(time), None if found is None else head_in(image, *found, size)
 
 
-def _head(image: Image, crop: Placement, face: Face, size: int) -> Head:
+def head_in(image: Image, crop: Placement, face: Face, size: int) -> Head:
+    """The head that was found in a picture (CropTracker.update), cut out."""
     return Head(cut(image, crop, size), eyes.gaze(face.landmarks), place_in(face, crop))
 
 
@@ -70,9 +71,20 @@ def crops(frames: Iterable[Timed], landmarker: Landmarker, size: int) -> Iterato
     return ((time, None if head is None else head.crop) for time, head in heads(frames, landmarker, size))
 
 
+class HeadReader:
+    """One driver's motions, by one method."""
+
+    def __init__(self, method: Method) -> None:
+        self._method, self._agreement = method, Agreement(method.config)
+
+    def motion(self, head: Head) -> Motion | None:
+        """The head's, its gaze included; None where it is not that of the head that is followed."""
+        motion = self._method.encode_motion(head.crop).replace(gaze=head.gaze)
+        return motion if self._agreement.believes(motion, head.place) else None
+
+
 def read(method: Method, seen: Iterable[tuple[Fraction, Head | None]]) -> Generator[Moment, None, None]:
-    """The motion of each head, its gaze included; None, too, where it is not that of the head that is followed."""
-    agreement = Agreement(method.config)
+    """The motion of each head."""
+    reader = HeadReader(method)
     for time, head in seen:
-        motion = None if head is None else method.encode_motion(head.crop).replace(gaze=head.gaze)
-        yield time, motion if head is None or motion is None or agreement.believes(motion, head.place) else None
+        yield time, None if head is None else reader.motion(head)

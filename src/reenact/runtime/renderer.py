@@ -70,9 +70,10 @@ def render_files(config: Mapping[str, Any], folder: Path, renderer: Renderer) ->
         return files
     if not has_fast(config, folder):
         raise ReenactError(f"{folder} has no fast renderer: take `renderer` full")
-    check_hashes([*_fast_graphs(config, folder), *_mouth(config, folder)])
+    mouth = _mouth(config, folder)
+    check_hashes([*_fast_graphs(config, folder), *mouth])
     drawn: list[tuple[Path, Speed]] = [(path.with_name(FAST.get(path.name, path.name)), speed) for path, speed in files]
-    return drawn + [(path, "exact") for path in _mouth(config, folder)]
+    return drawn + [(path, "exact") for path in mouth]
 
 
 def _fast_graphs(config: Mapping[str, Any], folder: Path) -> list[Path]:
