@@ -99,8 +99,7 @@ class UntaughtObjective(nn.Module):
 
     def _reading(self, model: Any, read: Tensors, shaken: Tensors, warped: Tensors, shake: Shake, warp: Any) -> dict[str, Tensor]:
         """Of one picture, and of the same turned, zoomed and shifted, and bent."""
-        count = model.config.mesh_keypoints
-        plain, bent = (model.pose(said[model.person], said).keypoints[:, :count] for said in (read, warped))
+        plain, bent = (seen_keypoints(model, said) for said in (read, warped))
         wanted = shaken_pose(read, shake)
         return {
             "equivariance": equivariance(plain, bent, warp),
@@ -131,6 +130,12 @@ class UntaughtObjective(nn.Module):
         read = model.motion(torch.cat([rendered.frame[:some], drawn]))
         (before, after), (pose, turned) = (read[name].chunk(2) for name in ("expression", "head_pose"))
         return {"turned": F.l1_loss(after, before), "turned_pose": F.l1_loss(turned - pose, F.pad(turn, (0, 2)))}
+
+
+def seen_keypoints(model: Any, read: Tensors) -> Tensor:
+    """Keypoints that a picture shows: all but the shell around the head, which only pose places."""
+    keypoints, config = model.pose(read[model.person], read).keypoints, model.config
+    return torch.cat([keypoints[:, : config.mesh_keypoints], keypoints[:, config.keypoints :]], 1)
 
 
 def first_of(pose: Pose, some: int) -> Pose:

@@ -24,6 +24,8 @@ class Config(Sizes):
     """keypoints that say where a head is (projection.py): its RIGID, or all, where no keypoint has a name"""
     code: Literal["plain", "gaussian"] = "plain"
     """gaussian: the encoder says a mean and a variance, pulled towards the unit Gaussian in training (a VAE)"""
+    free_keypoints: int = 0
+    """2-D keypoints beside the others, which no pose and no expression moves (hybrid.py)"""
 
     def __post_init__(self) -> None:
         if self.offsets == "without_pose" and self.transform != "mmfa":

@@ -360,6 +360,7 @@ RECIPES = {
     "free_reading_without_kl": partial(free_reading_without, "kl"),
     "unsupervised": untaught.unsupervised,
     "unsupervised64": untaught.unsupervised64,
+    "unsupervised64_hybrid": untaught.hybrid64,
     "motion_anew": form,
     "motion_without_vae": without_vae,
     "motion_without_projection": without_projection,

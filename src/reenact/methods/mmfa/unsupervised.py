@@ -24,6 +24,7 @@ from reenact.data.batches import Batches
 from reenact.data.pairs import Batch
 from reenact.data.pool import Pool
 from reenact.methods.mmfa.config import Config
+from reenact.methods.mmfa.hybrid import Hybrid
 from reenact.methods.mmfa.model import Mmfa
 from reenact.methods.mmfa.objective import MotionObjective
 from reenact.objectives import adversary
@@ -84,7 +85,7 @@ def ball(count: int) -> Float[Tensor, "count 3"]:
 
 def build(config: Config = OWN) -> Mmfa:
     """A fresh model that has seen no face, not even a mean one."""
-    return Mmfa(config, ball(config.keypoints))
+    return (Hybrid if config.free_keypoints else Mmfa)(config, ball(config.keypoints))
 
 
 def method(config: Config) -> Recipe:
@@ -103,6 +104,11 @@ def unsupervised64() -> Stage:
     """The same at 64 px without a discriminator, which has nothing to say so early: a proof for a CPU."""
     schedule = Schedule(images=40_000, batch=16, learning_rate=8e-4, warm_up=640, save_every=640, log_every=320)
     return replace(unsupervised(), name="unsupervised64", schedule=schedule, weights=WEIGHTS, model=SMALL, size=64)
+
+
+def hybrid64() -> Stage:
+    """The same with MobilePortrait's 50 free 2-D keypoints beside the 20: an ablation."""
+    return replace(unsupervised64(), name="unsupervised64_hybrid", model=replace(SMALL, free_keypoints=50))
 
 
 def unsupervised_task(stage: Stage, pool: Pool, device: torch.device) -> Task:
