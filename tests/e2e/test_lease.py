@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 import subprocess
 import sys
 import time
@@ -224,6 +225,12 @@ def test_the_plan_fits_the_lease(tmp_path: Path):
         assert plan.START + (count + 1) * plan.CARRY + 60 * minutes + plan.CHECK <= plan.LENT and minutes > 8
         assert [f"part_{number:02d}.zip" in lines[1 + number] for number in range(count)] == [True] * count
         assert "--to $OUT" in lines[-1]
+        asked = [
+            lease.parser().parse_args(call.split())
+            for call in re.findall(r"lease\.py ((?:unpack|start|wait) [^&(\n]+)", "\n".join(lines))
+        ]
+        assert len({one.folder for one in asked if one.command != "wait"}) == 1, "what is unpacked is what begins"
+        assert len({one.out for one in asked if one.command != "unpack"}) == 1, "what begins is what is waited for"
     with pytest.raises(ReenactError, match="no time to train"):
         plan.calls(Path("out"), 160)
     part = tmp_path / "part_00.zip"

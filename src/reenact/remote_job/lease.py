@@ -1,9 +1,9 @@
 """Trains from packed parts (remote_job/pack.py) on a borrowed machine: PyTorch, NumPy and OpenCV are all it needs.
 
-python lease.py unpack PARTS FOLDER                      as parts arrive, in any order; again and again
-python lease.py train FOLDER --out OUT --minutes M       decode, train, validate; weights and results into OUT
-python lease.py start FOLDER --out OUT --minutes M       the same in a process that outlives the shell
-python lease.py wait OUT --seconds S [--to FOLDER]       until it is done, or S seconds; then copies OUT to FOLDER
+python lease.py unpack PARTS [FOLDER]                      as parts arrive, in any order; again and again
+python lease.py train [FOLDER] [--out OUT] --minutes M     decode, train, validate; weights and results into OUT
+python lease.py start [FOLDER] [--out OUT] --minutes M     the same in a process that outlives the shell
+python lease.py wait [OUT] --seconds S [--to TO]           until it is done, or S seconds; then copies OUT to TO
 
 Time on such a machine is short, so everything that can be done before it is done in `pack`, and only training is left.
 A second `train` on the same machine goes on where the first one stopped.
@@ -18,11 +18,14 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 import zipfile
 from pathlib import Path
 from typing import Any
 
+FOLDER, OUT = (Path(tempfile.gettempdir()) / name for name in ("reenact_job", "reenact_out"))
+"""where parts are unpacked and what is trained lies, unless said otherwise: a machine that is borrowed for one run has one"""
 LOG, DONE = "train.log", "done"
 """in OUT: what the process says, and its exit status once it has one"""
 RUNNING = 75
@@ -132,17 +135,17 @@ def parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     arrived = commands.add_parser("unpack")
     arrived.add_argument("parts", type=Path)
-    arrived.add_argument("folder", type=Path)
+    arrived.add_argument("folder", type=Path, nargs="?", default=FOLDER)
     for name in ("train", "start"):
         begun = commands.add_parser(name)
-        begun.add_argument("folder", type=Path)
-        begun.add_argument("--out", type=Path, required=True)
+        begun.add_argument("folder", type=Path, nargs="?", default=FOLDER)
+        begun.add_argument("--out", type=Path, default=OUT)
         begun.add_argument("--minutes", type=float, required=True)
         begun.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
         begun.add_argument("--compile", action="store_true")
         begun.add_argument("--graph", choices=("auto", "on", "off"), default="auto")
     waited = commands.add_parser("wait")
-    waited.add_argument("out", type=Path)
+    waited.add_argument("out", type=Path, nargs="?", default=OUT)
     waited.add_argument("--seconds", type=float, required=True)
     waited.add_argument("--to", type=Path)
     return parser

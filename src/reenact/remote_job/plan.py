@@ -24,8 +24,6 @@ CALL, MARGIN = 570, 40
 """seconds: how long one call waits (a call ends after 600); what is left over for what nobody has planned"""
 MINUTES = 9.5
 """of the process on the machine, decoding and all, unless more transfers leave less"""
-JOB, HOME = "/tmp/job", "/tmp/home"
-"""on the borrowed machine, a fresh Linux on which the printed calls run, not here: unpacked there, and what has been trained"""
 
 
 def pack_and_say(name: str, data: Path, out: Path, images: int | None, start: Sequence[str], say: Callable[[str], None]) -> None:
@@ -68,12 +66,11 @@ def calls(out: Path, count: int) -> list[str]:
     lease = f"python3 {out}/lease.py"
     lines = [f"{START} s start, {count + 1} x {CARRY} s transfer, {seconds:.0f} s on the machine; no pause between the calls:"]
     for number in range(count):
-        command = f"{lease} unpack {out} {JOB}"
+        command = f"{lease} unpack {out}"
         if number == count - 1:
-            command += f" && {lease} start {JOB} --out {HOME} --minutes {seconds / 60:.2f}"
-            command += f" && {lease} wait {HOME} --seconds {CALL - CARRY}"
+            command += f" && {lease} start --minutes {seconds / 60:.2f} && {lease} wait --seconds {CALL - CARRY}"
         lines.append(f"call {number + 1}, carry {out}/lease.py {out}/part_{number:02d}.zip: {command}")
-    home = f"{lease} wait {HOME} --seconds {CALL} --to $OUT"
+    home = f"{lease} wait --seconds {CALL} --to $OUT"
     lines.append(f"call {count + 1}, carry {out}/lease.py: {home}  (it takes home at most 8 files of 15 MiB)")
     return lines
 
