@@ -5,25 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image as PILImage
-from PIL import ImageDraw, ImageFilter
 
 import reenact
-from clips import face, moving_face, write_clip
+from clips import disc, face, moving_face, write_clip
 from fake_method import write_fake_method
 from reenact.cli import run
 from reenact.faces.doubt import accepted, accepting, doubtful
 from reenact.faces.landmarker import Landmarker
-
-
-def disc() -> np.ndarray:
-    """Two dots and a bow on a disc: to the landmarker a face, presence 1.0."""
-    picture = PILImage.new("RGB", (256, 256), "white")
-    draw = ImageDraw.Draw(picture)
-    draw.ellipse((20, 20, 236, 236), fill=(225, 180, 150))
-    for x in (90, 166):
-        draw.ellipse((x - 14, 90, x + 14, 118), fill=(30, 20, 20))
-    draw.arc((70, 90, 186, 200), 20, 160, fill=(120, 30, 30), width=9)
-    return np.array(picture.filter(ImageFilter.GaussianBlur(3)))
 
 
 @pytest.fixture(scope="module")

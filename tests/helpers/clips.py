@@ -9,6 +9,7 @@ from pathlib import Path
 import av
 import numpy as np
 from PIL import Image as PILImage
+from PIL import ImageDraw, ImageFilter
 
 from places import EXAMPLES
 from reenact.core.types import Method
@@ -25,6 +26,17 @@ HEAD = (96, 0, 356, 260)
 def face(size: int = 256) -> np.ndarray:
     """The head of the example portrait, size x size RGB."""
     return np.asarray(PILImage.open(PORTRAIT).convert("RGB").resize((size, size), PILImage.Resampling.LANCZOS, HEAD))
+
+
+def disc() -> np.ndarray:
+    """Two dots and a bow on a disc: to the landmarker a face, presence 1.0."""
+    picture = PILImage.new("RGB", (256, 256), "white")
+    draw = ImageDraw.Draw(picture)
+    draw.ellipse((20, 20, 236, 236), fill=(225, 180, 150))
+    for x in (90, 166):
+        draw.ellipse((x - 14, 90, x + 14, 118), fill=(30, 20, 20))
+    draw.arc((70, 90, 186, 200), 20, 160, fill=(120, 30, 30), width=9)
+    return np.array(picture.filter(ImageFilter.GaussianBlur(3)))
 
 
 def tight_photo(method: Method) -> np.ndarray:

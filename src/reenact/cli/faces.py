@@ -13,6 +13,7 @@ from reenact.core.files import check_output
 from reenact.faces.doubt import doubtful
 from reenact.faces.landmarker import Landmarker
 from reenact.faces.portrait import faces_of
+from reenact.faces.upright import how_it_lies, missed, no_face
 from reenact.media.image import check_image_name, read_image, write_image
 from reenact.pipeline.faces import numbered
 
@@ -31,12 +32,14 @@ def faces(
     landmarker = Landmarker(threads)
     found = faces_of(picture, landmarker)
     if not found:
-        raise NoFaceError(f"{photo}: no face found; choose a photo where one is seen from the front")
+        raise NoFaceError(f"{photo}: {no_face(picture, landmarker)}")
     note = "; looks like no face" if doubtful(landmarker, picture, found[0]) else ""  # of these, all do or none (faces_of)
     for number, face in enumerate(found, 1):
         left, top, right, bottom = face.box
         centre = f"{(left + right) / 2:.0f}, {(top + bottom) / 2:.0f}"
         typer.echo(f"{number}: {right - left:.0f} x {bottom - top:.0f} pixels around {centre}{note}")
+    if note and (turns := missed(picture, landmarker)):
+        say(f"warning: the face in {photo} {how_it_lies(turns)}")
     if out is not None:
         write_image(out, numbered(picture, found))
         say(f"{out}: written")

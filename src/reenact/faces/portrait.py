@@ -13,6 +13,7 @@ from reenact.core.values import is_whole, written
 from reenact.faces.doubt import accepted, doubtful
 from reenact.faces.landmarker import Face, Landmarker
 from reenact.faces.pose import fit_head
+from reenact.faces.upright import how_it_lies, no_face, quarter_turns
 
 TURNED = 35.0
 """ours: degrees of yaw; at 34 a turn of 20 degrees towards the camera still holds, at 42 the far cheek is smeared"""
@@ -45,26 +46,26 @@ def find_face(photo: Image, landmarker: Landmarker, face: int = 1) -> Face:
     if faces and face > len(faces):
         found = "only one face" if len(faces) == 1 else f"{len(faces)} faces"
         raise NoFaceError(f"the portrait has {found}: `face` {face} must be at most {len(faces)} (reenact faces PHOTO)")
-    _check(faces[face - 1 :], sure)
+    _check(photo, landmarker, faces[face - 1 :], sure)
     return faces[face - 1]
 
 
 def find_faces(photo: Image, landmarker: Landmarker) -> list[Face]:
     """All of them, as `reenact faces` counts them. Raises ReenactError when there is none, or only doubtful ones."""
     faces, sure = _sought(photo, landmarker)
-    _check(faces, sure)
+    _check(photo, landmarker, faces, sure)
     return faces
 
 
-def _check(faces: Sequence[Face], sure: bool) -> None:
-    """Raises ReenactError where there is none, or the first is none for sure."""
+def _check(photo: Image, landmarker: Landmarker, faces: Sequence[Face], sure: bool) -> None:
+    """Raises ReenactError where there is none, or the first is none for sure: with how to turn a photo that lies on its side."""
     if not faces:
-        raise NoFaceError("no face found in the portrait: choose a photo where one face is seen from the front")
+        raise no_face(photo, landmarker)
     if not sure:
         left, top, right, bottom = faces[0].box
         place = f"{(left + right) / 2:.0f}, {(top + bottom) / 2:.0f}"
         remedy = "choose another photo, or insist with `faces.doubt.accepting`"
-        raise NoFaceError(f"what was found around {place} looks like no face: {remedy}")
+        raise no_face(photo, landmarker, f"what was found around {place} looks like no face: {remedy}")
 
 
 def _sought(photo: Image, landmarker: Landmarker) -> tuple[list[Face], bool]:
@@ -99,3 +100,10 @@ def warn_if_turned(face: Face) -> None:
             ReenactWarning,
             stacklevel=3,
         )
+
+
+def warn_if_lying(face: Face) -> None:
+    """Warns of a head that lies on its side, since it does in what is made of it."""
+    if turns := quarter_turns(face):
+        told = f"the face in the portrait {how_it_lies(turns)} if it is to be upright"
+        warnings.warn(told, ReenactWarning, stacklevel=3)

@@ -13,7 +13,7 @@ from reenact.faces import eyes
 from reenact.faces.agreement import Agreement, HeadPlace, place_in
 from reenact.faces.crop import CropTracker, cut
 from reenact.faces.landmarker import Face, Landmarker
-from reenact.pipeline.inputs import turned, turns_to_stand
+from reenact.faces.upright import turned, turns_to_stand
 
 Moment = tuple[Fraction, Motion | None]
 """seconds from the first frame on the source's own clock, and the motion; None: that frame shows no face"""

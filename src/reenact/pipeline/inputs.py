@@ -18,7 +18,6 @@ from reenact.core.files import check_readable
 from reenact.core.types import Image
 from reenact.faces.blendshapes import BLENDSHAPE_NAMES
 from reenact.faces.crop import CropTracker, cut
-from reenact.faces.doubt import SURE, sureness
 from reenact.faces.landmarker import Face, Landmarker
 from reenact.faces.pose import fit_head
 from reenact.media.hdr import as_sdr, is_hdr
@@ -32,10 +31,6 @@ FIRST = Fraction(60)
 """seconds"""
 FRONTAL = np.radians(15.0)
 """ours: a head turned this far costs as much as half of the sharpness"""
-LYING = (np.radians(60.0), np.radians(120.0))
-"""ours: a head that leans so far in the first frame lies because the camera did"""
-SURER = 0.08
-"""ours: by so much the detector must be surer of a head that was turned (upright .84 to .92, upside down .58 to .71, 7 clips)"""
 STILL_SECONDS = 4
 """ours: of the film that a picture drives"""
 PHOTO_START = re.compile(rb"\x89PNG|\xff\xd8\xff|RIFF....WEBP|BM|II\*\0|MM\0\*", re.DOTALL)
@@ -145,30 +140,3 @@ def _is_film(path: str | os.PathLike[str]) -> bool:
 def warn_of_still(path: str | os.PathLike[str], made: str) -> None:
     """One warning for a picture that drives a take or a call (`made`), which could be meant for a film."""
     warnings.warn(f"{path} is a picture: the {made} holds its one face, still", ReenactWarning, stacklevel=3)
-
-
-def quarter_turns(face: Face) -> int:
-    """By how many quarter turns, counter-clockwise, a picture is to be turned so that a lying head stands; 0 where it does."""
-    angle = face.region().angle
-    return int(np.sign(angle)) % 4 if LYING[0] < abs(angle) < LYING[1] else 0
-
-
-def turns_to_stand(image: Image, face: Face | None, landmarker: Landmarker) -> int:
-    """The same, of a head upside down too. face: what was found in the picture as it is; None: nothing.
-
-    An upside-down head is not found, or taken for one that it is not, of which the detector is less sure at close range."""
-    turns = 0 if face is None else quarter_turns(face)
-    sure = 0.0 if face is None else sureness(landmarker, image, face)
-    if turns or sure >= SURE:
-        return turns
-    for other in (2, 1, 3):
-        shown = turned(image, other)
-        found = landmarker.detect(shown)
-        if found and not quarter_turns(found[0]) and (again := sureness(landmarker, shown, found[0])) >= max(SURE, sure + SURER):
-            turns, sure = other, again
-    return turns
-
-
-def turned(image: Image, turns: int) -> Image:
-    """The picture, turned counter-clockwise by quarters."""
-    return np.ascontiguousarray(np.rot90(image, turns)) if turns else image

@@ -10,13 +10,14 @@ from typing import Literal, get_args
 import numpy as np
 from PIL import Image as PILImage
 
-from reenact.core.errors import NoFaceError, ReenactError, ReenactWarning
+from reenact.core.errors import ReenactError, ReenactWarning
 from reenact.core.types import Image, Portrait
 from reenact.core.values import check_kind, written
 from reenact.faces.crop import head_crop, paste, soft_mask
 from reenact.faces.crown import is_cut_off
 from reenact.faces.landmarker import Landmarker
 from reenact.faces.portrait import check_face
+from reenact.faces.upright import no_face
 from reenact.media.film import FILM_QUALITY, check_film_quality
 from reenact.motion.compose import ALL_DRIVEN, KEEP_PLACE, Parts
 from reenact.provenance.marks import MARKS, Marks
@@ -128,7 +129,7 @@ def head_and_shoulders(photo: Image, landmarker: Landmarker) -> Image:
     """
     faces = landmarker.detect(photo)
     if not faces:
-        raise NoFaceError("no face found in the portrait: choose a photo where one face is seen from the front")
+        raise no_face(photo, landmarker)
     place = head_crop(faces[0])
     left, top = (max(0, round(centre - place.side)) for centre in (place.centre_x, place.centre_y))
     right, bottom = round(place.centre_x + place.side), round(place.centre_y + place.side)

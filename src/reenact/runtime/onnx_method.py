@@ -36,7 +36,7 @@ from reenact.faces.crop import cut, head_crop
 from reenact.faces.crown import closed_beside, closed_cut, crowned, cut_off_above, cut_off_beside, is_cut_off
 from reenact.faces.framing import framing, looked_at, roomy
 from reenact.faces.landmarker import Face, Landmarker
-from reenact.faces.portrait import find_face, warn_if_small, warn_if_turned
+from reenact.faces.portrait import find_face, warn_if_lying, warn_if_small, warn_if_turned
 from reenact.motion.mirror import Mirror
 from reenact.runtime.around import surroundings
 from reenact.runtime.background import FIND, FOUND, HELD, POSE, STILL, Background, BackgroundKeeper, check_background
@@ -208,6 +208,7 @@ class OnnxMethod:
         usual = head_crop(found)
         warn_if_small(usual, self.size)
         warn_if_turned(found)
+        warn_if_lying(found)
         placement = self._roomy(image, usual, found)
         side = head_side(self.head_size if head_size is None else head_size, placement.side, self.size)
         crops = self._cut(image, placement, found, (self.size, side))

@@ -18,6 +18,7 @@ from reenact.core.types import Image
 from reenact.faces.crop import head_crop
 from reenact.faces.landmarker import Landmarker
 from reenact.faces.portrait import SMALL_HEAD, faces_of
+from reenact.faces.upright import no_face
 from reenact.media.image import decode_image
 
 Consent = Literal["self", "permission", "nobody"]
@@ -95,8 +96,8 @@ class Portraits:
             self._landmarker = self._landmarker or Landmarker(self._threads)
             faces = faces_of(photo, self._landmarker)
             self._read = self._clock()
-        if not faces:
-            raise NoFaceError("no face found in the portrait: choose a photo where one face is seen from the front")
+            if not faces:
+                raise no_face(photo, self._landmarker)
         boxes, sides = tuple(one.box for one in faces), tuple(head_crop(one).side for one in faces)
         return self._keep(self._of(Sent("", photo, boxes, sides, 1, consent), face), keep)  # type: ignore[arg-type]
 
