@@ -328,6 +328,11 @@ def test_the_command_on_a_weights_folder_by_control(tmp_path, capsys):
         (["--pairs", "x.csv"], "--pairs"),
         (["--motion", "odd"], "unknown motion"),
         (["--protocol", "control", "--method", "still"], "baselines"),
+        (["--protocol", "control", "--every", "2"], "has no use for --every: leave it out"),
+        (["--protocol", "control", "--fid-every", "5"], "has no use for --fid-every: leave it out"),
+        (["--protocol", "control", "--lpips", "alex"], "has no use for --lpips: leave it out"),
+        (["--protocol", "control", "--networks", "exact"], "has no use for --networks: leave it out"),
+        (["--protocol", "control", "--pictures", "sheets"], "has no use for --pictures: leave it out"),
     ],
 )
 def test_wrong_options_of_evaluate(tmp_path, capsys, arguments, words):

@@ -13,6 +13,7 @@ from reenact.core.download import sha256
 from reenact.core.errors import ReenactError, WeightsError
 from reenact.media.image import read_image
 from reenact.motion.edit import edit
+from reenact.runtime.engine import Engine
 from reenact.runtime.graph import opener
 from reenact.runtime.int8 import FILE, read_ranges
 from reenact.runtime.onnx_method import load, weights_folder
@@ -77,3 +78,17 @@ def test_int8_where_nothing_was_measured_is_said(tmp_path: Path) -> None:
     shutil.copytree(SHARED, tmp_path / "shared", ignore=shutil.ignore_patterns(FILE))
     with pytest.raises(ReenactError, match="not measured for int8"):
         load(str(tmp_path / "mmfa"), threads=1, precision="int8")
+
+
+def test_it_is_said_before_anything_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copytree(weights_folder() / "mmfa", tmp_path / "mmfa")
+    shutil.copytree(SHARED, tmp_path / "shared", ignore=shutil.ignore_patterns(FILE))
+    for renderer in ("full", "fast"):
+        with pytest.raises(ReenactError, match="not measured for int8"):
+            Engine(str(tmp_path / "mmfa"), precision="int8", renderer=renderer).check()  # type: ignore[arg-type]
+    Engine(str(tmp_path / "mmfa"), precision="auto").check()
+    Engine("mmfa", precision="int8").check()
+    monkeypatch.setattr("reenact.runtime.onnx_method.OpenedAhead", None)
+    for renderer in ("full", "fast", "auto"):
+        with pytest.raises(ReenactError, match="not measured for int8"):
+            load(str(tmp_path / "mmfa"), threads=1, precision="int8", renderer=renderer)  # type: ignore[arg-type]

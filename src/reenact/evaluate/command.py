@@ -50,6 +50,8 @@ PROTOCOL_TEXT = {
 ABSOLUTE: Mode = "absolute"
 OWN_MOTION = {"path": "each step's own", "control": "the portrait's own, one field changed"}
 """protocols to which no motion can be said"""
+NOT_OF_CONTROL = ("every", "fid_every", "Options.nets", "networks", "pictures")
+"""options of films and of their figures; control renders single pictures and measures head, expression and identity"""
 WITH_TRUTH = ("self", "synth", "large-pose", "path")
 """protocols in which the true video is known, and a row of its own"""
 
@@ -173,12 +175,22 @@ def _check(options: Options) -> None:
         if options.protocol in OWN_MOTION:
             own = OWN_MOTION[options.protocol]
             raise ReenactError(f"`protocol` {options.protocol} moves by itself ({own}): leave `motion` out")
+    if options.protocol == "control":
+        _check_control(options)
     if options.workers < 1:
         raise ReenactError(f"`workers` {options.workers}: must be 1 or more")
     check_device(options.device, options.threads)
     make_folder_of(options.out)
     if options.pictures is not None and options.pictures.exists() and not options.pictures.is_dir():
         raise ReenactError(f"{options.pictures}: is no folder; give `pictures` another")
+
+
+def _check_control(options: Options) -> None:
+    """Raises ReenactError for an option that changes nothing here."""
+    for name in NOT_OF_CONTROL:
+        field = name.rsplit(".", 1)[-1]
+        if getattr(options, field) != getattr(Options, field):  # the class holds the defaults
+            raise ReenactError(f"`protocol` control renders single pictures and has no use for `{name}`: leave it out")
 
 
 def _protocol(options: Options, chosen: tuple[System, ...], precision: Precision) -> tuple[list[Item], Any]:

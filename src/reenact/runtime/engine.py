@@ -11,7 +11,7 @@ from reenact.runtime.background import Background, check_background
 from reenact.runtime.detail import LEAST, HeadSize, head_side
 from reenact.runtime.graph import Precision, check_device, lane_count
 from reenact.runtime.onnx_method import OnnxMethod, folder_of, load
-from reenact.runtime.renderer import Renderer, check_renderer, render_files
+from reenact.runtime.renderer import Renderer, check_measured, check_renderer, render_files
 from reenact.runtime.trust import read_config
 
 
@@ -42,9 +42,9 @@ class Engine:
         check_device(self.device, self.threads, self.precision)
         head_side(self.head_size, LEAST, LEAST)
         if self.method is not None:
-            config = self.config
-            if self.renderer == "fast":
-                render_files(config, folder_of(self.method), self.renderer)
+            config, folder = self.config, folder_of(self.method)
+            if self.renderer != "auto":  # which of the two that is takes a measurement
+                check_measured(render_files(config, folder, self.renderer), folder, self.precision)
 
     @property
     def config(self) -> Mapping[str, Any]:

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from reenact.core.download import sha256
 from reenact.core.errors import WeightsError
 from reenact.core.shapes import Float32
 from reenact.runtime.packed import held
@@ -59,6 +60,11 @@ def read_ranges(path: Path, digest: str) -> Ranges:
     if not all(math.isfinite(low) and math.isfinite(high) and low < high for low, high in ranges.values()):
         raise WeightsError(f"{said}: a range is none: install reenact again")
     return ranges
+
+
+def is_measured(path: Path) -> bool:
+    """Whether int8.json beside a graph says something of it. Raises WeightsError as `read_ranges`."""
+    return path.is_file() and bool(read_ranges(path, sha256(path)))
 
 
 def convolutions(model: Any) -> Iterator[tuple[str, Any]]:

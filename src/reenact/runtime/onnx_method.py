@@ -55,7 +55,7 @@ from reenact.runtime.graph import (
     thread_count,
 )
 from reenact.runtime.onnx_text import input_names
-from reenact.runtime.renderer import Renderer, chosen, for_source, render_files, seen
+from reenact.runtime.renderer import Renderer, check_measured, chosen, for_source, render_files, seen
 from reenact.runtime.trust import check_hashes, fitting, read_config
 
 SHARED = "shared"
@@ -97,6 +97,7 @@ class OnnxMethod:
         each = max(1, thread_count(threads) // lanes) if lanes > 1 else threads
         person = weights_folder() / "person"
         self._render_files = render_files(self.config, folder, self.renderer)
+        check_measured(self._render_files, folder, precision)
         still = background == "still"
         once: list[tuple[Path, Speed]] = [(person / FIND, "fast")] if still else []
         behind: list[tuple[Path, Speed]] = [(person / STILL, "exact")] if still else []
@@ -117,8 +118,6 @@ class OnnxMethod:
         if lanes == 1:
             self._source.open()
             self._motion, self._drawers  # noqa: B018  (what is damaged is said now)
-        if precision == "int8" and self._render.precision != "int8":
-            raise ReenactError(f"{folder}: not measured for int8: run reenact.calibrate.int8, or take `precision` auto")
 
     def __repr__(self) -> str:
         return f"<method {self.name}: device {self.device}, renderer {self.renderer}, frames of {self.head_size} px a side>"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -14,7 +14,7 @@ from reenact.core.graph_names import FAST, MOUTH
 from reenact.core.provenance import weights_digest
 from reenact.core.shapes import Float32
 from reenact.runtime.graph import Graph, Opener, Precision, Shapes, Speed, convolution_seconds, fast_precision
-from reenact.runtime.int8 import pays
+from reenact.runtime.int8 import is_measured, pays
 from reenact.runtime.trust import check_hashes, read_config
 
 Renderer = Literal["auto", "full", "fast"]
@@ -61,6 +61,12 @@ def has_fast(config: Mapping[str, Any], folder: Path) -> bool:
     """Whether weights have a fast renderer."""
     own = _fast_graphs(config, folder)
     return bool(own) and all(path.is_file() for path in own)
+
+
+def check_measured(files: Sequence[tuple[Path, Speed]], folder: Path, precision: Precision) -> None:
+    """Raises ReenactError for int8 where it was measured for none of the render graphs which numbers occur in them (int8.py)."""
+    if precision == "int8" and not any(speed == "fast" and is_measured(path) for path, speed in files):
+        raise ReenactError(f"{folder}: not measured for int8: run reenact.calibrate.int8, or take `precision` auto")
 
 
 def render_files(config: Mapping[str, Any], folder: Path, renderer: Renderer) -> list[tuple[Path, Speed]]:
