@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import os
@@ -276,6 +277,21 @@ def test_a_disk_that_is_full_when_it_is_signed_costs_the_signature_alone(head, t
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert path.read_bytes() == plain.read_bytes()
+
+
+class Full(io.BytesIO):
+    """A file on a disk that is full."""
+
+    def write(self, data: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_that_it_is_full_is_what_the_warning_says(head, tmp_path, monkeypatch):
+    """What c2pa-python makes of it is "UntrackedPointer"."""
+    monkeypatch.setattr(manifest.tempfile, "TemporaryFile", lambda **_: Full())
+    for name in ("out.mp4", "out.png"):
+        with pytest.warns(ReenactWarning, match="not signed, otherwise whole .*No space left on device"):
+            written(tmp_path / name, [head] * 4)
 
 
 @pytest.mark.parametrize("name", ["film.mp4", "film.mov", "film.png", "film.gif", "film.webp"])

@@ -9,6 +9,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -78,10 +79,15 @@ def main() -> None:
 
 
 def _clear_up_when_ended() -> None:
-    """SIGTERM and SIGHUP end the run as Ctrl-C does, so that nothing half-written stays; one that is ignored (nohup) stays so."""
+    """SIGTERM and SIGHUP end the run as Ctrl-C does, with its line, so that nothing half-written stays; one that is ignored
+    (nohup) stays so."""
+    own = os.getpid()
 
     def end(number: int, _: object) -> None:
         signal.signal(number, signal.SIG_IGN)
+        if os.getpid() == own:  # processes that were forked from this one are ended without a word
+            with suppress(OSError):  # the terminal has gone
+                os.write(2, b"stopped\n")  # not `say`: the signal may have come while that writes
         raise SystemExit(128 + number)
 
     for name in ("SIGTERM", "SIGHUP"):

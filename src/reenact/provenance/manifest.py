@@ -11,7 +11,8 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -118,13 +119,25 @@ def sign_file(part: Path, target: Path, signer: Signer, said: Statement) -> None
     if beside:
         builder.set_no_embed()
     with tempfile.TemporaryFile(dir=part.parent) as signed:
-        with part.open("rb") as source:
+        with part.open("rb") as source, _said_if_full(signed):
             manifest = builder.sign(kind, source, signed)
         if not beside:
             _exchange(part, signed)
             return
     with replaced(sidecar_of(target)) as other:
         other.write_bytes(manifest)
+
+
+@contextmanager
+def _said_if_full(out: IO[bytes]) -> Iterator[None]:
+    """An error of the block is an OSError where `out` can hold no more: c2pa-python says "UntrackedPointer" of that."""
+    try:
+        yield
+    except Exception:
+        out.seek(0, os.SEEK_END)
+        out.write(bytes(1 << 20))
+        out.flush()
+        raise
 
 
 def _exchange(part: Path, signed: IO[bytes]) -> None:
