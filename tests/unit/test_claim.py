@@ -8,6 +8,7 @@ import pytest
 from clips import face, moving_face, write_clip
 from experiments.claim import BASELINE, OURS, UNCODED, joined, reached, score_item, scored
 from fake_method import write_fake_method
+from reenact.core.errors import ReenactError
 from reenact.evaluate.protocols import Item
 from reenact.evaluate.readings import FaceReader
 from reenact.evaluate.report.page import write_report
@@ -59,3 +60,12 @@ def test_the_report_has_claims_and_descriptors(tmp_path: Path):
     page = (tmp_path / "page.html").read_text()
     assert "13.5% (claimed 7%: reached)" in page and "-1.0%" in page and "self, 2 of 3 clips" in page
     assert "<td>sfd</td><td>0.860</td><td>0.915</td><td>0.800</td>" in page
+
+
+def test_a_page_does_not_take_the_place_of_what_it_is_made_of(tmp_path: Path) -> None:
+    path = tmp_path / "self.json"
+    path.write_text(json.dumps({"protocol": "self", "mean": {"mmfa": {"psnr": 30.0}}}))
+    before = path.read_text()
+    with pytest.raises(ReenactError, match="self.json is also an input: give the output another name"):
+        write_report([path], path, "facevid2vid")
+    assert path.read_text() == before

@@ -45,6 +45,7 @@ def directions(
     portraits = [loaded.encode_source(picture) for picture in pictures]
     with progress_bar("measuring", "directions") as progress:
         found = measuring.measure(loaded, portraits, progress)
+    typer.echo(measuring.table(found))  # before anything is written: what took minutes is not lost to a full disk
     data = measuring.as_json(loaded, found, len(portraits))
     if keep:
         say(f"{measuring.keep(loaded, data)}: written")
@@ -54,4 +55,3 @@ def directions(
         shown = measuring.shown(found, rows)
         MarkedOutput(out).picture(np.asarray(measuring.traversal(loaded, portraits[0], shown)))
         say(f"{out}: {len(shown)} directions")
-    typer.echo(measuring.table(found))

@@ -48,7 +48,11 @@ class Parts:
             raise ReenactError(f"{self.folder}: cannot be written ({error.strerror}); choose another `out`") from None
         if not (self.folder / "run").exists():
             # whole or not at all, and never again: a mark that a kill or a full disk cut would cost all that is done
-            write_text(self.folder / "run", mark)
+            try:
+                write_text(self.folder / "run", mark)
+            except BaseException:
+                self.leave()
+                raise
 
     def done(self, index: int) -> bool:
         """Whether this item needs no run any more."""

@@ -105,5 +105,5 @@ def warn_if_turned(face: Face) -> None:
 def warn_if_lying(face: Face) -> None:
     """Warns of a head that lies on its side, since it does in what is made of it."""
     if turns := quarter_turns(face):
-        told = f"the face in the portrait {how_it_lies(turns)} if it is to be upright"
+        told = f"the face in the photo {how_it_lies(turns)} if it is to be upright"
         warnings.warn(told, ReenactWarning, stacklevel=3)

@@ -55,7 +55,7 @@ def missed(photo: Image, landmarker: Landmarker) -> int:
 def no_face(photo: Image, landmarker: Landmarker, otherwise: str = "") -> NoFaceError:
     """What to say of a photo in which no face was found: how to turn it where there is one then, else `otherwise`."""
     if turns := missed(photo, landmarker):
-        return NoFaceError(f"the face in the portrait {how_it_lies(turns)}")
+        return NoFaceError(f"the face in the photo {how_it_lies(turns)}")
     return NoFaceError(otherwise or "no face found in the portrait: choose a photo where one face is seen from the front")
 
 

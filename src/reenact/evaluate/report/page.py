@@ -13,7 +13,7 @@ from typing import Any
 from PIL import Image as PILImage
 
 from reenact.core.errors import ReenactError
-from reenact.core.files import explained, replaced
+from reenact.core.files import check_output, explained, replaced
 from reenact.evaluate.codec_curve import read_codec
 from reenact.evaluate.control_table import CONTROL_COLUMNS
 from reenact.evaluate.curves import line_chart
@@ -53,8 +53,10 @@ def write_report(results: Sequence[Path], out: Path, baseline: str, pictures: Se
     """Results files -> one self-contained page. pictures: contact sheets to embed (they may show real people).
 
     Gives the files that were passed over: JSON of something else (a bench). Raises ReenactError for a file that is no JSON,
-    for no results at all, or a page that cannot be written.
+    for no results at all, or a page that cannot be written or is one of the files that are read.
     """
+    if out.parent.is_dir():  # else it is made below
+        check_output(out, [*results, *pictures])
     codec = {path: report for path in results if (report := read_codec(path)) is not None}
     found = {path: read_results(path) for path in results if path not in codec}
     loaded = [(path, report) for path, report in found.items() if report is not None]
