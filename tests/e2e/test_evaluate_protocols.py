@@ -469,16 +469,6 @@ def test_what_cannot_be_is_said_before_anything_is_measured(tmp_path: Path, more
     assert [path.name for path in tmp_path.iterdir()] == ["clips"]
 
 
-def test_nor_does_a_disk_that_is_full_before_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    def full(*_: object) -> None:
-        raise ReenactError("No space left on device")
-
-    monkeypatch.setattr("reenact.evaluate.session.write_text", full)
-    with pytest.raises(ReenactError, match="No space left"):
-        Parts(tmp_path / "a.json", "mark")
-    assert not list(tmp_path.iterdir())
-
-
 def test_what_fails_before_the_first_item_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     def broken(*_: object) -> None:
         raise ReenactError("these weights cannot be read")

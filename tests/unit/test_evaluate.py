@@ -12,6 +12,7 @@ from reenact.core.errors import ReenactError
 from reenact.evaluate import metrics
 from reenact.evaluate.baselines import border_points, mesh_warp, ring_triangles, still
 from reenact.evaluate.identity import REFERENCE, five_points, similarity
+from reenact.evaluate.session import Parts
 from reenact.faces.pose import canonical_face
 from reenact.faces.warp import piecewise_affine
 from reenact.geometry.rotation import rotation_matrix
@@ -191,3 +192,13 @@ def test_floors_without_a_face_stay_still():
     source, driving = np.zeros((64, 64, 3), np.uint8), np.full((64, 64, 3), 9, np.uint8)
     assert still(source, None)(driving, None) is source
     assert mesh_warp(source, None)(driving, None) is source
+
+
+def test_a_disk_that_is_full_before_the_first_item_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def full(*_: object) -> None:
+        raise ReenactError("No space left on device")
+
+    monkeypatch.setattr("reenact.evaluate.session.write_text", full)
+    with pytest.raises(ReenactError, match="No space left"):
+        Parts(tmp_path / "a.json", "mark")
+    assert not list(tmp_path.iterdir())
