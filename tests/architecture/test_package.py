@@ -8,6 +8,7 @@ import sys
 import tarfile
 import tomllib
 import zipfile
+import zlib
 from pathlib import Path
 
 import pytest
@@ -119,6 +120,16 @@ def copied(to: Path) -> Path:
     (to / "src/reenact/__pycache__").mkdir()
     (to / "src/reenact/__pycache__/left.pyc").write_bytes(b"left by somebody's run")
     return to
+
+
+def test_what_the_wheel_holds_is_small():
+    """Deflated as a wheel's files are; building one twice, and animating with it, is the slow test below."""
+    sizes = [
+        len(zlib.compress((PACKAGE / name).read_bytes()))
+        for name in files(PACKAGE)
+        if not name.startswith("weights/facevid2vid/")
+    ]
+    assert 20e6 < sum(sizes) <= LARGEST - 2**18, f"{sum(sizes) / 2**20:.1f} MiB"
 
 
 @pytest.mark.slow

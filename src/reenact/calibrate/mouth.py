@@ -290,7 +290,7 @@ def write(refiner: MouthRefiner, folder: Path, run: Path) -> None:
     known = {"code": torch.zeros(1, CODE), "driving_scale": torch.full((1, 1), 0.6), "driving_translation": torch.zeros(1, 2)}
     known |= {"frame": torch.rand(1, 3, SIDE, SIDE), "keep": torch.rand(1, 1, SIDE, SIDE)}
     graph = mouth_graph(window_place(), refiner)
-    write_graph(graph, tuple(known[name] for name in graph.inputs), folder / graph.file)
+    write_graph(graph, tuple(known[name] for name in graph.inputs), folder / graph.file, packed=True)
     write_hashes(folder)
     seen = {name: sha256(folder / name) for name in (*FAST, *FAST.values()) if (folder / name).exists()}
     curve = json.loads((run / CURVE).read_text(encoding="utf-8"))

@@ -136,6 +136,7 @@ def write_graph(
     model = onnx.load(path)
     if packed:
         _pack(model)
+    share_turned(model)
     _halve(model, graph.whole)
     spread_grids(model)
     onnx.checker.check_model(model)
@@ -172,6 +173,26 @@ def _pack(model: onnx.ModelProto) -> None:
         model.graph.initializer.append(numpy_helper.from_array(scale.astype(np.float32), f"{name}.scale"))
         nodes.append(helper.make_node("Cast", [f"{name}.bytes"], [f"{name}.cast"], to=onnx.TensorProto.FLOAT))
         nodes.append(helper.make_node("Mul", [f"{name}.cast", f"{name}.scale"], [name]))
+    nodes += list(model.graph.node)
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+
+
+def share_turned(model: onnx.ModelProto) -> None:
+    """A square matrix that is another one's transpose (a basis, there and back) -> that one, turned when the graph is compiled:
+    bit for bit the same, once in the file."""
+    held: list[tuple[str, np.ndarray]] = []
+    nodes = []
+    for tensor in list(model.graph.initializer):
+        values = numpy_helper.to_array(tensor)
+        if values.ndim != 2 or len(set(values.shape)) != 1 or values.size < SMALL:
+            continue
+        other = next((name for name, one in held if one.shape == values.shape and np.array_equal(one, values.T)), None)
+        if other is None:
+            held.append((tensor.name, values))
+            continue
+        model.graph.initializer.remove(tensor)
+        nodes.append(helper.make_node("Transpose", [other], [tensor.name], perm=[1, 0]))
     nodes += list(model.graph.node)
     del model.graph.node[:]
     model.graph.node.extend(nodes)

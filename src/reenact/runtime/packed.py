@@ -1,6 +1,8 @@
-"""Kernels of convolutions that a file holds as bytes (methods/export.py: write_graph) -> fp16, as others hold them.
+"""What a file holds in a smaller form (methods/export.py: write_graph) -> the constants that it was.
 
-OpenVINO would take bytes with a scale for a network quantised in that way, and compute otherwise."""
+Kernels of convolutions that are bytes -> fp16, as others are: OpenVINO would take bytes with a scale for a network quantised in
+that way, and compute otherwise. A matrix that is there once and used as its transpose, too -> two: OpenVINO 2025.4 packs both
+uses of one constant alike, and what comes out is wrong."""
 
 from __future__ import annotations
 
@@ -10,10 +12,14 @@ import numpy as np
 
 
 def unpacked(model: Any) -> Any:
-    """The OpenVINO model, changed in place: bytes times scales are constants of fp16, widened where they are used."""
+    """The OpenVINO model, changed in place: bytes times scales are constants of fp16, widened where they are used; transposes of
+    constants are constants."""
     from openvino import opset13 as ops
 
     for node in model.get_ordered_ops():
+        if node.get_type_name() == "Transpose" and node.input_value(0).get_node().get_type_name() == "Constant":
+            turned = np.asarray(node.input_value(0).get_node().data).transpose(held(node.input_value(1)))
+            node.output(0).replace(ops.constant(np.ascontiguousarray(turned)).output(0))
         if node.get_type_name() != "Multiply":
             continue
         kernel, scale = (held(node.input_value(i)) for i in (0, 1))

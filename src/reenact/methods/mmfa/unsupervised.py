@@ -74,7 +74,7 @@ WEIGHTS = (
     | {"scales": 0.5}
 )
 SHORT_WEIGHTS = {"l1": 20.0, "warped": 5.0, "lpips": 10.0, "scales": 5.0}
-"""of the pictures in 2,500 steps: by PICTURE_WEIGHTS three quarters of the gradient are agreements of a network that knows nothing"""
+"""ours, of 2,500 steps: with PICTURE_WEIGHTS three quarters of the loss are agreements of a network that knows nothing yet"""
 
 
 def ball(count: int) -> Float[Tensor, "count 3"]:
