@@ -100,6 +100,12 @@ MEASUREMENTS = (
         ("mmfa", "mmfa:fast"),
     ),
     _evaluate(
+        "fid_val",
+        f"--data {{data}}/clips/val --protocol self --method still,mmfa,facevid2vid --every 300 --fid-every 1 {EXACT}",
+        120,
+        ("mmfa", "facevid2vid"),
+    ),
+    _evaluate(
         "cross_val",
         f"--data {{data}} --protocol cross --every 100 --method {ALL} {EXACT}",
         11,
