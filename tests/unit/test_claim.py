@@ -69,3 +69,8 @@ def test_a_page_does_not_take_the_place_of_what_it_is_made_of(tmp_path: Path) ->
     with pytest.raises(ReenactError, match="self.json is also an input: give the output another name"):
         write_report([path], path, "facevid2vid")
     assert path.read_text() == before
+    with pytest.raises(ReenactError, match="ends in .html"):
+        write_report([path], tmp_path / "page.pdf")
+    with pytest.raises(ReenactError, match="no results of a method 'mfma' as the `baseline`: these files have mmfa"):
+        write_report([path], tmp_path / "page.html", "mfma")
+    assert not (tmp_path / "page.html").exists()

@@ -23,6 +23,7 @@ def report(
     """Make one HTML page of evaluation results."""
     from reenact.evaluate.report.page import write_report
 
-    passed = write_report(results, out, baseline, pictures or [])
+    once = list({path.resolve(): path for path in results}.values())
+    passed = write_report(once, out, baseline, pictures or [])
     other = f"; passed over, as they hold no such results: {', '.join(path.name for path in passed)}" if passed else ""
-    say(f"{out}: {len(results) - len(passed)} results files{other}")
+    say(f"{out}: {len(once) - len(passed)} results files{other}")

@@ -26,6 +26,7 @@ from reenact.media.image import read_image
 from reenact.methods import METHODS, Claim, about
 
 PICTURE_WIDTH = 1100
+BASELINE = "facevid2vid"
 
 STYLE = """
 body{font:15px/1.5 system-ui,sans-serif;color:#222;max-width:1180px;margin:2em auto;padding:0 1em}
@@ -49,20 +50,28 @@ TITLES = {
 }
 
 
-def write_report(results: Sequence[Path], out: Path, baseline: str, pictures: Sequence[Path] = ()) -> list[Path]:
+def write_report(results: Sequence[Path], out: Path, baseline: str = BASELINE, pictures: Sequence[Path] = ()) -> list[Path]:
     """Results files -> one self-contained page. pictures: contact sheets to embed (they may show real people).
 
     Gives the files that were passed over: JSON of something else (a bench). Raises ReenactError for a file that is no JSON,
-    for no results at all, or a page that cannot be written or is one of the files that are read.
+    for no results at all, a baseline that none of them has (but for the default), or a page that cannot be written, does not end
+    in .html or is one of the files that are read.
     """
     if out.parent.is_dir():  # else it is made below
         check_output(out, [*results, *pictures])
+    if out.suffix.lower() not in (".html", ".htm"):
+        raise ReenactError(f"{out}: the report is an HTML page: give it a name that ends in .html")
     codec = {path: report for path in results if (report := read_codec(path)) is not None}
     found = {path: read_results(path) for path in results if path not in codec}
     loaded = [(path, report) for path, report in found.items() if report is not None]
     others = {path: section for path, report in found.items() if report is None and (section := other_section(path))}
     if not loaded and not codec and not others:
         raise ReenactError(f"{results[0]}: not a results file of this version; give files that reenact evaluate has written")
+    named = {name: None for _, report in loaded for name in report["mean"]}
+    if baseline not in (BASELINE, *named):
+        raise ReenactError(
+            f"no results of a method {baseline!r} as the `baseline`: these files have {', '.join(named) or 'none'}"
+        )
     order = {protocol: number for number, protocol in enumerate(TITLES)}
     loaded.sort(key=lambda entry: (order.get(entry[1]["protocol"], len(order)), -len(entry[1]["mean"])))
     body = [_head(len(loaded) + len(codec) + len(others)), *(_section(path, report) for path, report in loaded)]
