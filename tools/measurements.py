@@ -193,6 +193,7 @@ KEPT = (
     Kept("sfd_training", "the curve of a training run"),
     Kept("mmfa_free_training", "the curve of a training run"),
     Kept("mouth", "of windows that a training run has rendered (experiments/mouth.py has the command)"),
+    Kept("untaught", "of three runs whose weights do not ship (experiments/untaught.py has the command)"),
     Kept("mmfa_free_terms", "compares three runs whose weights do not ship (the commands stand in it)"),
     Kept("mmfa_free", "compares two runs whose weights do not ship (experiments/freed.py)"),
     Kept("mmfa_ablation", "compares eight trained forms (experiments/mmfa_ablation.py has the commands, hours of training)"),
