@@ -154,9 +154,7 @@ def _halve(model: onnx.ModelProto, whole: bool = False) -> None:
         casts.append(helper.make_node("Cast", [half.name], [tensor.name], to=onnx.TensorProto.FLOAT))
         model.graph.initializer.remove(tensor)
         model.graph.initializer.append(half)
-    nodes = casts + list(model.graph.node)
-    del model.graph.node[:]
-    model.graph.node.extend(nodes)
+    _begin_with(model, casts)
 
 
 def _pack(model: onnx.ModelProto) -> None:
@@ -173,9 +171,7 @@ def _pack(model: onnx.ModelProto) -> None:
         model.graph.initializer.append(numpy_helper.from_array(scale.astype(np.float32), f"{name}.scale"))
         nodes.append(helper.make_node("Cast", [f"{name}.bytes"], [f"{name}.cast"], to=onnx.TensorProto.FLOAT))
         nodes.append(helper.make_node("Mul", [f"{name}.cast", f"{name}.scale"], [name]))
-    nodes += list(model.graph.node)
-    del model.graph.node[:]
-    model.graph.node.extend(nodes)
+    _begin_with(model, nodes)
 
 
 def share_turned(model: onnx.ModelProto) -> None:
@@ -193,9 +189,14 @@ def share_turned(model: onnx.ModelProto) -> None:
             continue
         model.graph.initializer.remove(tensor)
         nodes.append(helper.make_node("Transpose", [other], [tensor.name], perm=[1, 0]))
-    nodes += list(model.graph.node)
+    _begin_with(model, nodes)
+
+
+def _begin_with(model: onnx.ModelProto, nodes: list[onnx.NodeProto]) -> None:
+    """Puts nodes that make constants before all others."""
+    rest = list(model.graph.node)
     del model.graph.node[:]
-    model.graph.node.extend(nodes)
+    model.graph.node.extend([*nodes, *rest])
 
 
 def spread_grids(model: onnx.ModelProto) -> None:

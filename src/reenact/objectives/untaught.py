@@ -27,6 +27,8 @@ from reenact.objectives.motion import POSE
 
 PICTURE_WEIGHTS = {"l1": 4.0, "warped": 1.0, "lpips": 1.0}
 """ours, as where there is a teacher"""
+SHORT_PICTURE_WEIGHTS = {"l1": 20.0, "warped": 5.0, "lpips": 10.0}
+"""ours, of 2,500 steps from nothing: with those above, agreements of a network that knows nothing yet are 3/4 of the loss"""
 UNTAUGHT_WEIGHTS = {
     "equivariance": 20.0,
     "keypoint_prior": 10.0,

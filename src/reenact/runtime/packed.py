@@ -17,16 +17,15 @@ def unpacked(model: Any) -> Any:
     from openvino import opset13 as ops
 
     for node in model.get_ordered_ops():
-        if node.get_type_name() == "Transpose" and node.input_value(0).get_node().get_type_name() == "Constant":
-            turned = np.asarray(node.input_value(0).get_node().data).transpose(held(node.input_value(1)))
+        kind = node.get_type_name()
+        if kind == "Multiply":
+            kernel, scale = (held(node.input_value(i)) for i in (0, 1))
+            if kernel is not None and scale is not None and kernel.dtype == np.int8:
+                half = ops.constant((kernel.astype(np.float32) * scale.astype(np.float32)).astype(np.float16))
+                node.output(0).replace(ops.convert(half, "f32").output(0))
+        elif kind == "Transpose" and (matrix := node.input_value(0).get_node()).get_type_name() == "Constant":
+            turned = np.asarray(matrix.data).transpose(held(node.input_value(1)))
             node.output(0).replace(ops.constant(np.ascontiguousarray(turned)).output(0))
-        if node.get_type_name() != "Multiply":
-            continue
-        kernel, scale = (held(node.input_value(i)) for i in (0, 1))
-        if kernel is None or scale is None or kernel.dtype != np.int8:
-            continue
-        half = ops.constant((kernel.astype(np.float32) * scale.astype(np.float32)).astype(np.float16))
-        node.output(0).replace(ops.convert(half, "f32").output(0))
     return model
 
 

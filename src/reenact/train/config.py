@@ -49,6 +49,10 @@ class Schedule:
     """parts that a step's batch is worked through in; batch norm sees one part at a time"""
 
 
+THIN = Schedule(images=20_000, batch=8, learning_rate=8e-4, warm_up=640, save_every=1_280, log_every=640)
+"""ours: of a thin form from nothing, for a CPU"""
+
+
 @dataclass(frozen=True)
 class Machine:
     """Where and how a stage runs. May differ between a run and its resumption."""

@@ -29,9 +29,15 @@ from reenact.methods.mmfa.model import Mmfa
 from reenact.methods.mmfa.objective import MotionObjective
 from reenact.objectives import adversary
 from reenact.objectives.adversary import DISCRIMINATOR_WEIGHTS, WholeAdversary
-from reenact.objectives.untaught import CODE_WEIGHTS, PICTURE_WEIGHTS, UNTAUGHT_WEIGHTS, UntaughtObjective
+from reenact.objectives.untaught import (
+    CODE_WEIGHTS,
+    PICTURE_WEIGHTS,
+    SHORT_PICTURE_WEIGHTS,
+    UNTAUGHT_WEIGHTS,
+    UntaughtObjective,
+)
 from reenact.train import validation_grid as shown
-from reenact.train.config import Discriminator, Schedule, Shown, Stage, Task, Terms, Validation
+from reenact.train.config import THIN, Discriminator, Schedule, Shown, Stage, Task, Terms, Validation
 from reenact.train.recipe import Recipe, parts
 from reenact.train.tasks import DISCRIMINATOR_SHARE, about, adopter
 from reenact.train.validation import averaged, draw_as_read, picture_figures
@@ -73,8 +79,6 @@ WEIGHTS = (
     | CODE_WEIGHTS
     | {"scales": 0.5}
 )
-SHORT_WEIGHTS = {"l1": 20.0, "warped": 5.0, "lpips": 10.0, "scales": 5.0}
-"""ours, of 2,500 steps: with PICTURE_WEIGHTS three quarters of the loss are agreements of a network that knows nothing yet"""
 
 
 def ball(count: int) -> Float[Tensor, "count 3"]:
@@ -105,9 +109,8 @@ def unsupervised() -> Stage:
 def unsupervised64() -> Stage:
     """The same at 64 px without a discriminator, which has nothing to say so early, from frames that lie far apart: a proof for a
     CPU."""
-    schedule = Schedule(images=20_000, batch=8, learning_rate=8e-4, warm_up=640, save_every=1_280, log_every=640)
-    weights = WEIGHTS | SHORT_WEIGHTS
-    return replace(unsupervised(), name="unsupervised64", schedule=schedule, weights=weights, model=SMALL, size=64, wide=1.0)
+    weights = WEIGHTS | SHORT_PICTURE_WEIGHTS | {"scales": 5.0}
+    return replace(unsupervised(), name="unsupervised64", schedule=THIN, weights=weights, model=SMALL, size=64, wide=1.0)
 
 
 def hybrid64() -> Stage:

@@ -25,8 +25,9 @@ from reenact.methods.sfd.own.model import Coefficients, Drawn, SfdOwn
 from reenact.nn.keypoints import Tensors
 from reenact.objectives import adversary
 from reenact.objectives.adversary import DISCRIMINATOR_WEIGHTS, WholeAdversary
+from reenact.objectives.untaught import SHORT_PICTURE_WEIGHTS
 from reenact.train import validation_grid as shown
-from reenact.train.config import Discriminator, Schedule, Shown, Stage, Task, Terms, Validation
+from reenact.train.config import THIN, Discriminator, Schedule, Shown, Stage, Task, Terms, Validation
 from reenact.train.tasks import DISCRIMINATOR_SHARE, about
 from reenact.train.validation import averaged, picture_figures
 
@@ -103,9 +104,8 @@ def own() -> Stage:
 def own64() -> Stage:
     """The same at 64 px without a discriminator, which has nothing to say so early, from frames that lie far apart: a proof for a
     CPU."""
-    schedule = Schedule(images=20_000, batch=8, learning_rate=8e-4, warm_up=640, save_every=1_280, log_every=640)
-    weights = WEIGHTS | {"l1": 20.0, "warped": 5.0, "lpips": 10.0}
-    return replace(own(), name="own64", schedule=schedule, weights=weights, model=SMALL, size=64, wide=1.0)
+    weights = WEIGHTS | SHORT_PICTURE_WEIGHTS
+    return replace(own(), name="own64", schedule=THIN, weights=weights, model=SMALL, size=64, wide=1.0)
 
 
 def own_task(stage: Stage, pool: Pool, device: torch.device) -> Task:
